@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The only door to malloc, and checked size arithmetic. */
+#ifndef DS_BASE_MEM_H
+#define DS_BASE_MEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* NULL when memory is out. Zeroed. */
+void *ds__alloc(size_t size);
+void *ds__realloc(void *p, size_t size);
+void ds__free(void *p);
+char *ds__strdup(const char *s);
+char *ds__strndup(const char *s, size_t size);
+/* False on overflow. */
+bool ds__size_mul(size_t a, size_t b, size_t *out);
+bool ds__size_add(size_t a, size_t b, size_t *out);
+
+#endif

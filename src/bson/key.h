@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Index keys: bytes whose memcmp order is the canonical order of the values they stand for, and
+ * which are equal exactly when the values are (1, 1.0 and Decimal128 1 give one key). */
+#ifndef DS_BSON_KEY_H
+#define DS_BSON_KEY_H
+
+#include "base/buf.h"
+#include "bson/compare.h"
+
+/* Appends the key of a value; `descending` inverts its order. Missing has the key of null (as
+ * MongoDB indexes do). With a collator strings are replaced by their sort keys. No key of a value
+ * is a prefix of another's, so compound keys are concatenations. */
+void ds__key_add(ds_buf *buf, ds_value v, bool descending, const ds__collator *collator);
+
+/* Appends a bound just below / above every value of a type rank, for ranges open to one type:
+ * ds__key_add_rank(b, rank, false) sorts before all keys of the rank, (b, rank, true) after. */
+void ds__key_add_rank(ds_buf *buf, int rank, bool after, bool descending);
+/* Bounds below and above every key. */
+void ds__key_add_min(ds_buf *buf, bool descending);
+void ds__key_add_max(ds_buf *buf, bool descending);
+
+#endif

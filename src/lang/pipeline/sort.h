@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sort patterns and sorting, shared by find, $sort, windows and $push with $sort. */
+#ifndef DS_LANG_PIPELINE_SORT_H
+#define DS_LANG_PIPELINE_SORT_H
+
+#include "base/buf.h"
+#include "bson/path.h"
+#include "lang/env.h"
+
+typedef struct ds__sort_part {
+    ds__path path;
+    bool descending;
+} ds__sort_part;
+
+typedef struct ds__sort_pattern {
+    ds__sort_part *parts;
+    size_t count;
+} ds__sort_pattern;
+
+/* Compiles {a: 1, "b.c": -1}; lives in env->arena. Errors: 15973.. 15975, BadValue. */
+bool ds__sort_compile(ds__env *env, ds_value spec, ds__sort_pattern *out, ds_error *err);
+
+/* Appends the document's sort key: memcmp order of keys is the sort order. Arrays count by their
+ * least (or, descending, greatest) element. */
+bool ds__sort_key(const ds__sort_pattern *pattern, ds_value doc, const ds__collator *collator,
+                  ds_buf *key, ds_error *err);
+
+/* A sorter: add documents, then read them in order. Keeps at most `limit` (0: all). Beyond
+ * `max_bytes` it spills to an unlinked temporary file when allowed, else fails with
+ * QueryExceededMemoryLimitNoDiskUseAllowed (292). */
+typedef struct ds__sorter ds__sorter;
+ds__sorter *ds__sorter_new(const ds__sort_pattern *pattern, const ds__collator *collator,
+                           uint64_t limit, size_t max_bytes, bool allow_disk, ds_error *err);
+bool ds__sorter_add(ds__sorter *sorter, ds_value doc, ds_error *err);
+bool ds__sorter_finish(ds__sorter *sorter, ds_error *err);
+/* Lifetime of *doc: until the next call. */
+ds_next ds__sorter_next(ds__sorter *sorter, ds_value *doc, ds_error *err);
+void ds__sorter_free(ds__sorter *sorter);
+
+#endif
