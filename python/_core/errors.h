@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Failures of the store as exceptions of mongodb.errors. */
+#ifndef DS_PY_ERRORS_H
+#define DS_PY_ERRORS_H
+
+#include "pstate.h"
+
+/* Raises for "no reply": MongoError or the subclass its code calls for (mongodb.errors decides, by
+ * `from_error(code, code_name, message)`). Returns NULL. */
+PyObject *ds__py_raise_error(ds__pstate *state, const ds_error *err);
+/* Raises for a reply with ok: 0 (mongodb.errors' `from_reply(reply)`, a dict). Returns NULL. */
+PyObject *ds__py_raise_reply(ds__pstate *state, ds_value reply);
+
+#endif
