@@ -181,3 +181,31 @@ def _flatten(prefix: str, node: Any, out: dict[str, str]) -> None:
             _flatten(f"{prefix}.{key}" if prefix else str(key), value, out)
     else:
         out[prefix] = node
+
+
+# HostUnreachable, HostNotFound, NetworkTimeout, SocketException, AuthenticationFailed, ...
+_CONNECTION_CODES = frozenset({6, 7, 18, 89, 91, 133, 9001, 11600, 11602})
+_DUPLICATE_KEY = frozenset({11000, 11001, 12582})
+_UNSUPPORTED = frozenset({115, 238})
+
+
+def _class_for(code: int | None) -> type[MongoError]:
+    if code in _DUPLICATE_KEY:
+        return NotUniqueError
+    if code in _UNSUPPORTED:
+        return NotSupportedError
+    return OperationError
+
+
+def from_error(code: int | None, code_name: str | None, message: str) -> MongoError:
+    """Return the exception for a failure without a reply."""
+    cls = ConnectionFailure if code in _CONNECTION_CODES else _class_for(code)
+    return cls(message, code=code, code_name=code_name)
+
+
+def from_reply(reply: Mapping[str, Any]) -> MongoError:
+    """Return the exception for a reply with `ok: 0`, a write error or a write concern error."""
+    code = reply.get("code")
+    cls = ConnectionFailure if code == 18 else _class_for(code)
+    message = reply.get("errmsg", "the store refused the command")
+    return cls(message, code=code, code_name=reply.get("codeName"), details=reply)
