@@ -33,7 +33,7 @@ struct ds__expr_op {
     ds__expr_eval_fn eval;
     int16_t min_args;
     int16_t max_args;        /* -1: any number */
-    bool volatile_;          /* never folded: $rand, $$NOW users fold */
+    bool is_volatile;        /* never folded: $rand */
 };
 
 struct ds__expr {
@@ -58,6 +58,49 @@ bool ds__expr_parse_args(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_er
 bool ds__expr_parse_named(ds__expr_parser *p, ds__expr *expr, ds_value arg,
                           const char *const *names, int32_t unknown_code, ds_error *err);
 
+/* A zeroed node in the arena; NULL when memory is out. */
+ds__expr *ds__expr_new(ds__expr_parser *p);
+/* A node that is the constant `v`. NULL when memory is out. */
+ds__expr *ds__expr_new_constant(ds__expr_parser *p, ds_value v);
+/* Room for `count` arguments, all absent. */
+bool ds__expr_reserve_args(ds__expr_parser *p, ds__expr *expr, uint32_t count, ds_error *err);
+/* Binds a new variable `name` in front of p->scope and returns its slot through `slot`. The caller
+ * saves and restores p->scope. */
+bool ds__expr_bind(ds__expr_parser *p, const char *name, size_t size, uint32_t *slot,
+                   ds_error *err);
+/* Whether users may bind or read a variable of this name: FailedToParse if not. */
+bool ds__expr_check_variable_name(const char *name, size_t size, bool writing, ds_error *err);
+/* Whether `name` may be a field of an object: 15998, 16410, 16411, 16412. */
+bool ds__expr_check_field_name(const char *name, size_t size, ds_error *err);
+
+/* Values found while evaluating, in scratch memory. */
+typedef struct ds__expr_list {
+    ds_value *items;
+    size_t count;
+    size_t cap;
+} ds__expr_list;
+
+bool ds__expr_list_add(ds_arena *scratch, ds__expr_list *list, ds_value v, ds_error *err);
+/* The elements of an array value. */
+bool ds__expr_list_fill(ds_arena *scratch, ds__expr_list *list, ds_value array, ds_error *err);
+/* An array of the values in scratch memory; DS_MISSING becomes null. */
+bool ds__expr_make_array(ds_arena *scratch, const ds_value *items, size_t count, ds_value *out,
+                         ds_error *err);
+/* A name and a value of a document being made. */
+typedef struct ds__expr_field {
+    const char *name;
+    size_t name_size;
+    ds_value value;
+} ds__expr_field;
+/* A document of the fields in scratch memory; DS_MISSING fields are left out. Names must not hold
+ * NULs. */
+bool ds__expr_make_document(ds_arena *scratch, const ds__expr_field *fields, size_t count,
+                            ds_value *out, ds_error *err);
+/* A string printed into scratch memory. */
+bool ds__expr_printf(ds_arena *scratch, ds_value *out, ds_error *err, const char *fmt, ...)
+    DS_PRINTF(4, 5);
+
+/* Runs a node. */
 static inline bool ds__expr_run(const ds__expr *e, ds__eval *eval, ds_value *out, ds_error *err) {
     if (e->is_constant) {
         *out = e->constant;
@@ -66,19 +109,32 @@ static inline bool ds__expr_run(const ds__expr *e, ds__eval *eval, ds_value *out
     return e->eval(e, eval, out, err);
 }
 
+/* Runs an argument that may be absent (DS_MISSING then). */
+static inline bool ds__expr_run_arg(const ds__expr *e, uint32_t i, ds__eval *eval, ds_value *out,
+                                    ds_error *err) {
+    if (i >= e->arg_count || e->args[i] == NULL) {
+        *out = ds__missing();
+        return true;
+    }
+    return ds__expr_run(e->args[i], eval, out, err);
+}
+
 /* Tables of the families; each ends with a row whose name is NULL. expr/table.c joins them. */
 extern const ds__expr_op ds__expr_ops_arith[];
 extern const ds__expr_op ds__expr_ops_array[];
 extern const ds__expr_op ds__expr_ops_bool[];
 extern const ds__expr_op ds__expr_ops_compare[];
+extern const ds__expr_op ds__expr_ops_collect[];   /* $firstN $lastN $maxN $minN */
 extern const ds__expr_op ds__expr_ops_control[];
 extern const ds__expr_op ds__expr_ops_convert[];
 extern const ds__expr_op ds__expr_ops_date_arith[];
+extern const ds__expr_op ds__expr_ops_date_build[]; /* $dateFromParts $dateToParts */
 extern const ds__expr_op ds__expr_ops_date_parts[];
 extern const ds__expr_op ds__expr_ops_date_text[];
 extern const ds__expr_op ds__expr_ops_iterate[];   /* $map $filter $reduce $zip $sortArray */
 extern const ds__expr_op ds__expr_ops_object[];
 extern const ds__expr_op ds__expr_ops_regex[];
+extern const ds__expr_op ds__expr_ops_misc[];      /* $rand $meta $binarySize … */
 extern const ds__expr_op ds__expr_ops_round[];
 extern const ds__expr_op ds__expr_ops_set[];
 extern const ds__expr_op ds__expr_ops_string[];
