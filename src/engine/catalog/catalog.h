@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What exists: databases, collections, views, their options and indexes. A transaction sees one
+ * immutable catalog, shared between transactions until somebody changes it; changes go through
+ * change.h and are seen by the transaction that makes them. */
+#ifndef DS_ENGINE_CATALOG_CATALOG_H
+#define DS_ENGINE_CATALOG_CATALOG_H
+
+#include "bson/path.h"
+#include "engine/store/store.h"
+#include "lang/filter/filter.h"
+
+typedef enum ds__index_kind {
+    DS_INDEX_ORDERED, /* ascending and descending parts */
+    DS_INDEX_HASHED   /* one part is hashed: only equality */
+} ds__index_kind;
+
+typedef struct ds__index_part {
+    ds__path path;
+    bool descending;
+    bool hashed;
+    /* Bit i: some document has an array at component i of the path (0 the first). A bit is never
+     * taken back. Components past 63 share bit 63. */
+    uint64_t multikey;
+} ds__index_part;
+
+/* Lifetime: the catalog's (see ds__txn_catalog). */
+typedef struct ds__index {
+    int64_t id;              /* its table is i<id> */
+    const char *name;
+    ds_value spec;           /* as listIndexes prints it */
+    ds_value key_pattern;
+    ds__index_kind kind;
+    ds__index_part *parts;
+    size_t part_count;
+    bool is_id;
+    bool unique;
+    bool sparse;
+    bool hidden;
+    bool multikey;           /* any bit of any part */
+    ds_value partial;        /* partialFilterExpression or DS_MISSING; see ds__txn_filter */
+    int64_t expire_after;    /* seconds; -1: none */
+} ds__index;
+
+typedef enum ds__validation_level {
+    DS_VALIDATE_OFF,
+    DS_VALIDATE_MODERATE, /* documents that did not match before may stay so */
+    DS_VALIDATE_STRICT
+} ds__validation_level;
+
+/* A collection or a view. Lifetime: the catalog's. */
+typedef struct ds__coll {
+    int64_t id;              /* its table is c<id>; views have none */
+    const char *db;
+    const char *name;
+    const char *ns;          /* "db.name" */
+    uint8_t uuid[16];        /* zero for views */
+    ds_value options;        /* as listCollections prints them */
+    bool is_view;
+    const char *view_on;     /* views: collection or view of the same database */
+    ds_value pipeline;       /* views: array of stages */
+    bool capped;
+    int64_t capped_size;     /* bytes */
+    int64_t capped_max;      /* documents; 0: no limit */
+    ds_value validator;      /* DS_MISSING: none */
+    ds__validation_level validation_level;
+    bool validation_warns;   /* validationAction: "warn" */
+    ds__index *indexes;      /* in order of creation; the first is _id */
+    size_t index_count;
+} ds__coll;
+
+typedef struct ds__catalog ds__catalog;
+
+/* The catalog of a transaction. Lifetime of it and all that is found in it: until the transaction
+ * ends or rolls back to a savepoint, even when the catalog changes meanwhile (look again then). */
+const ds__catalog *ds__txn_catalog(ds__txn *txn);
+
+/* Keeps a catalog beyond its transaction (a paused cursor needs its collection). Thread-safe. */
+ds__catalog *ds__catalog_ref(const ds__catalog *catalog);
+void ds__catalog_unref(ds__catalog *catalog);
+
+/* NULL when there is none. */
+const ds__coll *ds__catalog_find(const ds__catalog *catalog, const char *db, size_t db_size,
+                                 const char *name, size_t name_size);
+const ds__coll *ds__catalog_find_uuid(const ds__catalog *catalog, const uint8_t uuid[16]);
+const ds__coll *ds__catalog_find_id(const ds__catalog *catalog, int64_t id);
+const ds__index *ds__coll_find_index(const ds__coll *coll, const char *name, size_t name_size);
+static inline const ds__index *ds__coll_id_index(const ds__coll *coll) { return coll->indexes; }
+
+/* Iterates all collections and views, ordered by database, then name: *at starts at 0; NULL at the
+ * end. */
+const ds__coll *ds__catalog_each(const ds__catalog *catalog, size_t *at);
+
+/* A validator, partialFilterExpression or the like of this transaction's catalog, compiled once per
+ * transaction. `spec` must be a value of the catalog. Lifetime: the transaction. Not to be
+ * evaluated in another thread. */
+bool ds__txn_filter(ds__txn *txn, ds_value spec, const ds__filter **out, ds_error *err);
+/* Whether `doc` matches such a filter. */
+bool ds__txn_filter_match(ds__txn *txn, ds_value spec, ds_value doc, bool *matched, ds_error *err);
+
+/* Whether a name may be used: "db.coll" rules of mongod. Errors: InvalidNamespace (73). `system.`
+ * collections are allowed only when `allow_system`. */
+bool ds__catalog_check_db_name(const char *db, size_t size, ds_error *err);
+bool ds__catalog_check_coll_name(const char *db, const char *name, size_t size, ds_error *err);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One command on its way through the engine, the table of commands, and the engine's own state. */
+#ifndef DS_ENGINE_OP_H
+#define DS_ENGINE_OP_H
+
+#include "engine/catalog/catalog.h"
+#include "engine/engine.h"
+#include "engine/store/store.h"
+#include "lang/env.h"
+
+/* Kept between commands by commands/session.c and commands/cursor.c. */
+typedef struct ds__sessions ds__sessions;
+typedef struct ds__cursors ds__cursors;
+typedef struct ds__session ds__session;
+
+struct ds_engine {
+    /* owned */
+    ds__store *store;
+    ds__sessions *sessions;
+    ds__cursors *cursors;
+    /* plain */
+    int64_t started_ms;
+    int64_t ttl_checked_ms; /* atomic: when expired documents were last looked for */
+    bool test_commands;     /* configureFailPoint and the like are allowed */
+};
+
+/* A running command: filled by the door (engine.c), used by one thread. */
+typedef struct ds__op {
+    /* borrowed */
+    ds_engine *engine;
+    const ds__engine_peer *peer; /* may be NULL */
+    const struct ds__command *row;
+    const char *db;              /* NUL-terminated, in the arena */
+    ds_value command;
+    ds_value target;             /* the value of the command's first field */
+    ds__session *session;        /* the session whose transaction `txn` is; NULL outside */
+    ds__txn *txn;                /* the session's or the door's; NULL when the row wants none */
+    /* owned */
+    ds_arena arena;              /* until the command ends */
+    ds__env env;                 /* on that arena; now and interruption are set */
+    ds_buf details;              /* fields for an error's reply beside code and errmsg (a document,
+                                  * or empty): when unset the door asks ds__txn_error_details */
+    /* plain */
+    int64_t deadline_ms;         /* of ds__clock_mono_us / 1000, from maxTimeMS; 0: none */
+    bool sync;                   /* writeConcern.j: the commit must be on the disk */
+    bool multi_statement;        /* inside a transaction of several commands */
+} ds__op;
+
+/* Runs a command: appends its fields to `reply`, a begun document; the door adds `ok: 1`. On false
+ * what was appended is thrown away and the reply is the error's (ok: 0); the door's transaction is
+ * rolled back, a session's transaction aborted. A command whose writes stand although it reports
+ * errors (writeErrors) returns true. */
+typedef bool (*ds__command_fn)(ds__op *op, ds_buf *reply, ds_error *err);
+
+enum {
+    DS_CMD_READ = 1,     /* wants a transaction that reads */
+    DS_CMD_WRITE = 2,    /* wants one that writes; run again on WriteConflict outside sessions */
+    DS_CMD_OWN_TXN = 4,  /* begins and ends transactions itself (outside of sessions') */
+    DS_CMD_IN_TXN = 8,   /* allowed in a transaction of several commands */
+    DS_CMD_ADMIN = 16,   /* only on the database admin */
+    DS_CMD_UPGRADE = 32  /* reads first: a session's transaction becomes a writing one only when
+                          * the command calls ds__txn_upgrade */
+};
+
+typedef struct ds__command {
+    const char *name;
+    ds__command_fn run;
+    uint32_t flags;
+} ds__command;
+
+/* The row of a command, aliases included; NULL when there is none. commands/table.c. */
+const ds__command *ds__command_find(const char *name, size_t size);
+/* All rows, for listCommands. */
+const ds__command *ds__command_table(size_t *count);
+
+/* The seam to sessions (commands/session.c). `enter` reads lsid, txnNumber, startTransaction,
+ * autocommit and, within a transaction of several commands, sets op->session, op->txn and
+ * multi_statement. `leave` gives the session back; when the command failed the transaction is
+ * aborted. Errors: NoSuchTransaction, TransactionTooOld, … */
+bool ds__session_enter(ds__op *op, ds_error *err);
+void ds__session_leave(ds__op *op, bool ok);
+
+ds__sessions *ds__sessions_new(ds_engine *engine);
+void ds__sessions_free(ds__sessions *sessions);
+ds__cursors *ds__cursors_new(ds_engine *engine);
+void ds__cursors_free(ds__cursors *cursors);
+
+/* The command handlers that change or list what exists. */
+bool ds__cmd_create(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_drop(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_drop_database(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_coll_mod(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_rename_collection(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_list_collections(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_list_databases(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_create_indexes(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_list_indexes(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_drop_indexes(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_coll_stats(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_db_stats(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_validate(ds__op *op, ds_buf *reply, ds_error *err);
+
+#endif

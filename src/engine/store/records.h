@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Documents of a collection: insert, replace, delete with the upkeep of all its indexes, validator
+ * and capped limits. Each call is atomic: when it fails the transaction is as it was before. */
+#ifndef DS_ENGINE_STORE_RECORDS_H
+#define DS_ENGINE_STORE_RECORDS_H
+
+#include "engine/catalog/catalog.h"
+#include "engine/store/store.h"
+
+typedef struct ds__record_options {
+    bool bypass_validation; /* bypassDocumentValidation */
+} ds__record_options;
+
+/* Brings a document from a client into the shape it is stored in: an `_id` (an ObjectId when it has
+ * none) and as first field, Timestamp(0, 0) at top level replaced by the present. `*fixed` is `doc`
+ * itself when nothing was to do, else a view of `out`. Errors: InvalidIdField (array, regex,
+ * undefined), DollarPrefixedFieldName inside _id, BSONObjectTooLarge. */
+bool ds__record_fix(ds_value doc, ds_buf *out, ds_value *fixed, ds_error *err);
+
+/* Inserts a document that has its _id first. `rid` may be NULL. `options` may be NULL. Errors:
+ * DuplicateKey, DocumentValidationFailure, CannotIndexParallelArrays, BSONObjectTooLarge, … with
+ * ds__txn_error_details. */
+bool ds__record_insert(ds__txn *txn, const ds__coll *coll, ds_value doc,
+                       const ds__record_options *options, int64_t *rid, ds_error *err);
+
+/* Replaces document `rid`, which now reads `old`, by `doc`; only index keys that differ are
+ * touched. The _id must be equal. Errors: as ds__record_insert. */
+bool ds__record_replace(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_value old, ds_value doc,
+                        const ds__record_options *options, ds_error *err);
+
+/* Deletes document `rid`, which reads `old`. */
+bool ds__record_delete(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_value old,
+                       ds_error *err);
+
+/* Removes all documents of a collection. */
+bool ds__record_truncate(ds__txn *txn, const ds__coll *coll, ds_error *err);
+
+/* Documents and bytes of documents in a collection, this transaction's changes included. Constant
+ * time. */
+bool ds__record_counts(ds__txn *txn, const ds__coll *coll, int64_t *documents, int64_t *bytes,
+                       ds_error *err);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SQLite as an ordered store: one file, a pool of connections, transactions, savepoints. Above this
+ * file nobody sees SQLite but store/scan.c and store/records.c. */
+#ifndef DS_ENGINE_STORE_STORE_H
+#define DS_ENGINE_STORE_STORE_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "bson/value.h"
+
+/* An open file. Threads: transactions may begin on many at once. Fork: the first begin in a child
+ * drops the parent's connections untouched and opens its own. */
+typedef struct ds__store ds__store;
+
+/* A transaction on one connection: a snapshot, and the right to write when begun or upgraded so.
+ * Threads: one at a time; may move between threads. */
+typedef struct ds__txn ds__txn;
+
+typedef struct ds__store_options {
+    bool full_durability;    /* sync every commit */
+    bool read_only;
+    bool no_create;
+    int32_t busy_timeout_ms; /* 0: 30 s */
+} ds__store_options;
+
+/* The file's format, kept in user_version; application_id marks the file as ours. */
+enum { DS_STORE_FORMAT = 1, DS_STORE_APPLICATION_ID = 0x44535452 };
+
+/* Opens `path` or, for ":memory:", a private temporary file. Errors: FileNotOpen (missing with
+ * no_create, no permission, not a docstore file), MustUpgrade (a newer format), LockTimeout,
+ * OutOfDiskSpace, DataCorruptionDetected. */
+ds__store *ds__store_open(const char *path, const ds__store_options *options, ds_error *err);
+/* Transactions must have ended. NULL is allowed. */
+void ds__store_close(ds__store *store);
+/* The file's path. Lifetime: the store's. */
+const char *ds__store_path(const ds__store *store);
+bool ds__store_read_only(const ds__store *store);
+
+typedef enum ds__txn_kind { DS_TXN_READ, DS_TXN_WRITE } ds__txn_kind;
+
+/* Begins; the snapshot is taken now and the catalog is the one of that snapshot. A write
+ * transaction waits for other writers up to the busy timeout, or until `deadline_ms` (of
+ * ds__clock_mono_us / 1000; 0: none) if that is sooner. Errors: LockTimeout, MaxTimeMSExpired,
+ * OutOfDiskSpace, DataCorruptionDetected, IllegalOperation (writing to a read-only store). */
+bool ds__txn_begin(ds__store *store, ds__txn_kind kind, int64_t deadline_ms, ds__txn **out,
+                   ds_error *err);
+/* Makes a read transaction a writing one, on the same snapshot; nothing when it is one already.
+ * Errors: WriteConflict when another writer came in between (the transaction stays readable, and
+ * can only be aborted by those who wanted to write). */
+bool ds__txn_upgrade(ds__txn *txn, ds_error *err);
+/* Commits and frees in every case. `sync`: the commit is on the disk before this returns (write
+ * concern j: true). A failed commit has undone everything. Errors: OutOfDiskSpace, … */
+bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err);
+/* Undoes everything and frees. NULL is allowed. */
+void ds__txn_abort(ds__txn *txn);
+bool ds__txn_is_write(const ds__txn *txn);
+/* Whether SQLite itself had to roll the transaction back (disk full, I/O): it can only be aborted. */
+bool ds__txn_is_broken(const ds__txn *txn);
+ds__store *ds__txn_store(const ds__txn *txn);
+
+/* Savepoints nest like brackets; the number names one (1 is the outermost). Write transactions
+ * only. The functions of records.h are atomic by themselves and need none. */
+bool ds__txn_savepoint(ds__txn *txn, int *out, ds_error *err);
+/* Keeps what was done since. */
+bool ds__txn_release(ds__txn *txn, int savepoint, ds_error *err);
+/* Undoes what was done since and removes the savepoint. Catalog pointers got since are invalid. */
+bool ds__txn_rollback(ds__txn *txn, int savepoint, ds_error *err);
+
+/* More to say about the last failure in this transaction: a document whose fields belong beside
+ * code and errmsg, or DS_MISSING. DuplicateKey: {keyPattern, keyValue};
+ * DocumentValidationFailure: {errInfo}. Lifetime: until the next call with the transaction. */
+ds_value ds__txn_error_details(const ds__txn *txn);
+
+/* Numbers for serverStatus, dbStats, collStats: bytes of the file and of the tables named. */
+int64_t ds__store_file_size(ds__store *store);
+
+#endif
