@@ -3,7 +3,7 @@
 #ifndef DS_ENGINE_COMMANDS_REQUEST_H
 #define DS_ENGINE_COMMANDS_REQUEST_H
 
-#include "engine/commands/command.h"
+#include "engine/op.h"
 
 typedef enum ds__arg_kind {
     DS_ARG_ANY,
@@ -40,7 +40,7 @@ bool ds__args_read(const char *owner, bool command, ds_value doc, const ds__arg 
 
 /* The name of the collection a command addresses ("c" of {find: "c"}), checked; NUL-terminated in
  * the arena. Errors: BadValue (type), InvalidNamespace. */
-bool ds__command_collection(ds__command *cmd, const char **coll, size_t *size, ds_error *err);
+bool ds__op_collection(ds__op *op, const char **coll, size_t *size, ds_error *err);
 /* Whether a database's or a collection's name may be used. Errors: InvalidNamespace. */
 bool ds__check_db_name(const char *db, size_t size, ds_error *err);
 bool ds__check_coll_name(const char *db, const char *coll, size_t size, ds_error *err);
