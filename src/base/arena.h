@@ -3,6 +3,7 @@
 #ifndef DS_BASE_ARENA_H
 #define DS_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 

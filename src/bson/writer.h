@@ -50,7 +50,7 @@ static inline void ds__write_str(ds_buf *b, const char *k, const char *v) {
     ds__write_value(b, k, strlen(k), ds__cstring(v));
 }
 
-/* The decimal text of an array position into `out` (>= 12 bytes); returns its length. */
+/* The decimal text of an array position into `out` (24 bytes); returns its length. */
 size_t ds__index_text(size_t index, char *out);
 
 /* Copies what a value borrows into the arena, so that it lives as long. NULL-safe for scalars.

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Time, randomness and ObjectIds. The ObjectId state is the one process-wide state here: five
+ * random bytes and a counter, made anew in a forked child. */
+#include "base/clock.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+int64_t ds__clock_now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t ds__clock_mono_us(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+void ds__random_bytes(void *bytes, size_t size) {
+    uint8_t *p = bytes;
+    while (size > 0) {
+        ssize_t n = getrandom(p, size, 0);
+        if (n > 0) {
+            p += n;
+            size -= (size_t)n;
+        }
+    }
+}
+
+static pthread_mutex_t id_lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic pid_t id_owner;
+static uint8_t id_random[5];
+static _Atomic uint32_t id_counter;
+
+static void claim_ids(pid_t pid) {
+    pthread_mutex_lock(&id_lock);
+    if (atomic_load(&id_owner) != pid) {
+        uint32_t start;
+        ds__random_bytes(id_random, sizeof id_random);
+        ds__random_bytes(&start, sizeof start);
+        atomic_store(&id_counter, start);
+        atomic_store(&id_owner, pid);
+    }
+    pthread_mutex_unlock(&id_lock);
+}
+
+void ds__object_id_new(uint8_t out[12]) {
+    pid_t pid = getpid();
+    if (atomic_load(&id_owner) != pid) {
+        claim_ids(pid);
+    }
+    uint32_t now = (uint32_t)time(NULL);
+    uint32_t n = atomic_fetch_add(&id_counter, 1);
+    out[0] = (uint8_t)(now >> 24);
+    out[1] = (uint8_t)(now >> 16);
+    out[2] = (uint8_t)(now >> 8);
+    out[3] = (uint8_t)now;
+    memcpy(out + 4, id_random, 5);
+    out[9] = (uint8_t)(n >> 16);
+    out[10] = (uint8_t)(n >> 8);
+    out[11] = (uint8_t)n;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Filling ds_error and naming codes. */
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    int32_t code;
+    const char *name;
+} codes[] = {
+#define DS_CODE(name, number, text) {number, text},
+#include "base/codes.def"
+#undef DS_CODE
+};
+
+bool ds__error_set(ds_error *err, int32_t code, const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    err->code = code;
+    vsnprintf(err->message, sizeof err->message, fmt, args);
+    va_end(args);
+    return false;
+}
+
+bool ds__error_prefix(ds_error *err, const char *fmt, ...) {
+    char old[DS_ERROR_MESSAGE_SIZE];
+    memcpy(old, err->message, sizeof old);
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(err->message, sizeof err->message, fmt, args);
+    va_end(args);
+    if (n >= 0 && (size_t)n < sizeof err->message) {
+        snprintf(err->message + n, sizeof err->message - (size_t)n, "%s", old);
+    }
+    return false;
+}
+
+bool ds__error_oom(ds_error *err) {
+    return ds__error_set(err, DS_EXCEEDED_MEMORY_LIMIT, "out of memory");
+}
+
+const char *ds__code_name(int32_t code, char *buf) {
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (codes[i].code == code) {
+            return codes[i].name;
+        }
+    }
+    snprintf(buf, 32, "Location%d", (int)code);
+    return buf;
+}
+
+bool ds__corrupt(ds_error *err, const char *where) {
+    return ds__error_set(err, DS_DATA_CORRUPTION_DETECTED,
+                         "stored data is damaged in %s; run `docstore check` on the file", where);
+}

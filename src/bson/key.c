@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Order-preserving keys. A key begins with its type's rank (1 to 129). A number is the largest
+ * double not above it, order-preserving, then 0, or 1 and its exact decimal digits when it is no
+ * double: so all numeric types share one order. Text is escaped (00 becomes 00 FF) and ends with
+ * 00 00; documents end with 00, which is below every rank. */
+#include "bson/key.h"
+
+#include <math.h>
+
+#include "bson/decimal.h"
+#include "bson/number.h"
+
+static void add_u64(ds_buf *buf, uint64_t v) {
+    v = __builtin_bswap64(v);
+    ds_buf_add(buf, &v, 8);
+}
+
+static void add_text(ds_buf *buf, const uint8_t *s, size_t n) {
+    static const uint8_t escaped[2] = {0, 0xff}, end[2] = {0, 0};
+    const uint8_t *stop = s + n;
+    while (s < stop) {
+        const uint8_t *nul = memchr(s, 0, (size_t)(stop - s));
+        if (nul == NULL) {
+            ds_buf_add(buf, s, (size_t)(stop - s));
+            break;
+        }
+        ds_buf_add(buf, s, (size_t)(nul - s));
+        ds_buf_add(buf, escaped, 2);
+        s = nul + 1;
+    }
+    ds_buf_add(buf, end, 2);
+}
+
+static void add_double(ds_buf *buf, double d) {
+    uint64_t bits;
+    if (isnan(d)) {
+        add_u64(buf, 0);
+        return;
+    }
+    if (d == 0) {
+        d = 0; /* -0 is 0 */
+    }
+    memcpy(&bits, &d, 8);
+    add_u64(buf, bits >> 63 ? ~bits : bits | 1ULL << 63);
+}
+
+/* The digits of a number that is no double, ordered among those with the same double below. */
+static void add_digits(ds_buf *buf, ds_decimal v) {
+    char digits[36];
+    bool negative;
+    int exponent;
+    size_t n = ds__dec_digits(v, &negative, digits, &exponent);
+    uint8_t flip = negative ? 0xff : 0;
+    unsigned adjusted = (unsigned)(exponent + (int)n - 1 + 0x4000);
+    ds_buf_add_byte(buf, 1);
+    ds_buf_add_byte(buf, (uint8_t)(adjusted >> 8) ^ flip);
+    ds_buf_add_byte(buf, (uint8_t)adjusted ^ flip);
+    for (size_t i = 0; i < n; i += 2) {
+        int pair = (digits[i] - '0') * 10 + (i + 1 < n ? digits[i + 1] - '0' : 0);
+        ds_buf_add_byte(buf, (uint8_t)(pair + 1) ^ flip);
+    }
+    ds_buf_add_byte(buf, flip);
+}
+
+static void add_int64(ds_buf *buf, int64_t v) {
+    double d = (double)v;
+    if (v >= -(1LL << 53) && v <= 1LL << 53) {
+        add_double(buf, d);
+        ds_buf_add_byte(buf, 0);
+        return;
+    }
+    bool above = d >= 9223372036854775808.0 || (int64_t)d > v;
+    if (above) {
+        d = nextafter(d, -INFINITY);
+    }
+    add_double(buf, d);
+    if (!above && (int64_t)d == v) {
+        ds_buf_add_byte(buf, 0);
+    } else {
+        add_digits(buf, ds__dec_from_int64(v));
+    }
+}
+
+static void add_decimal(ds_buf *buf, ds_decimal v) {
+    if (ds__dec_is_nan(v)) {
+        add_double(buf, NAN);
+        ds_buf_add_byte(buf, 0);
+        return;
+    }
+    double d = ds__dec_to_double(v);
+    ds_value dv = ds__double(d);
+    int c = ds__number_compare(dv, ds__decimal(v));
+    if (c == 0) {
+        add_double(buf, d);
+        ds_buf_add_byte(buf, 0);
+        return;
+    }
+    if (c > 0) {
+        d = nextafter(d, -INFINITY);
+    }
+    add_double(buf, d);
+    add_digits(buf, v);
+}
+
+static void add_value(ds_buf *buf, ds_value v, const ds__collator *collator);
+
+static void add_document(ds_buf *buf, ds_value doc, bool names, const ds__collator *collator) {
+    ds__iter it;
+    ds__iter_init(&it, doc);
+    while (ds__iter_next(&it)) {
+        if (names) {
+            ds_buf_add_byte(buf, (uint8_t)ds__type_rank(it.value.type));
+            ds_buf_add(buf, it.key, it.key_size + 1);
+        }
+        add_value(buf, it.value, collator);
+    }
+    ds_buf_add_byte(buf, 0);
+}
+
+static void add_string(ds_buf *buf, ds_value v, const ds__collator *collator) {
+    if (collator == NULL) {
+        add_text(buf, v.as.bytes, v.size);
+        return;
+    }
+    ds_buf key = {0};
+    collator->key(collator, ds__text(v), v.size, &key);
+    add_text(buf, key.data, key.size);
+    buf->failed |= key.failed;
+    ds_buf_clear(&key);
+}
+
+static void add_sized(ds_buf *buf, ds_value v) {
+    uint32_t n = __builtin_bswap32(v.size);
+    ds_buf_add(buf, &n, 4);
+    if (v.type == DS_BINARY) {
+        ds_buf_add_byte(buf, v.subtype);
+    }
+    ds_buf_add(buf, v.as.bytes, v.size);
+}
+
+static void add_value(ds_buf *buf, ds_value v, const ds__collator *collator) {
+    ds_value part;
+    ds_buf_add_byte(buf, (uint8_t)ds__type_rank(v.type));
+    switch ((ds_type)v.type) {
+    case DS_MISSING:
+    case DS_UNDEFINED:
+    case DS_NULL:
+    case DS_MIN_KEY:
+    case DS_MAX_KEY:
+        break;
+    case DS_INT32:
+        add_double(buf, v.as.i32);
+        ds_buf_add_byte(buf, 0);
+        break;
+    case DS_DOUBLE:
+        add_double(buf, v.as.f64);
+        ds_buf_add_byte(buf, 0);
+        break;
+    case DS_INT64:
+        add_int64(buf, v.as.i64);
+        break;
+    case DS_DECIMAL:
+        add_decimal(buf, v.as.dec);
+        break;
+    case DS_STRING:
+    case DS_SYMBOL:
+        add_string(buf, v, collator);
+        break;
+    case DS_CODE_TYPE:
+        add_text(buf, v.as.bytes, v.size);
+        break;
+    case DS_DOCUMENT:
+        add_document(buf, v, true, collator);
+        break;
+    case DS_ARRAY:
+        add_document(buf, v, false, collator);
+        break;
+    case DS_BINARY:
+    case DS_DB_POINTER:
+        add_sized(buf, v);
+        break;
+    case DS_OBJECT_ID:
+        ds_buf_add(buf, v.as.oid, 12);
+        break;
+    case DS_BOOL:
+        ds_buf_add_byte(buf, v.as.b ? 1 : 0);
+        break;
+    case DS_DATE:
+        add_u64(buf, v.as.u64 ^ 1ULL << 63);
+        break;
+    case DS_TIMESTAMP:
+        add_u64(buf, v.as.u64);
+        break;
+    case DS_REGEX:
+        ds_buf_add(buf, v.as.bytes, v.size);
+        break;
+    case DS_CODE_W_SCOPE: {
+        size_t n = ds__value_read(DS_CODE_TYPE, v.as.bytes + 4, &part);
+        add_text(buf, part.as.bytes, part.size);
+        add_document(buf, ds__document(v.as.bytes + 4 + n), true, NULL);
+        break;
+    }
+    }
+}
+
+void ds__key_add(ds_buf *buf, ds_value v, bool descending, const ds__collator *collator) {
+    size_t at = buf->size;
+    if (v.type == DS_MISSING) {
+        v = ds__null();
+    }
+    add_value(buf, v, collator);
+    if (descending && !buf->failed) {
+        for (size_t i = at; i < buf->size; i++) {
+            buf->data[i] = (uint8_t)~buf->data[i];
+        }
+    }
+}
+
+void ds__key_add_rank(ds_buf *buf, int rank, bool after, bool descending) {
+    uint8_t first = descending ? (uint8_t)~rank : (uint8_t)rank;
+    ds_buf_add_byte(buf, (uint8_t)(first + (after ? 1 : 0)));
+}
+
+void ds__key_add_min(ds_buf *buf, bool descending) {
+    (void)descending;
+    ds_buf_add_byte(buf, 0);
+}
+
+void ds__key_add_max(ds_buf *buf, bool descending) {
+    (void)descending;
+    ds_buf_add_byte(buf, 0xff);
+}
