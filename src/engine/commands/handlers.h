@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The handlers of commands on documents, sessions and the server itself; those on collections and
+ * indexes are in engine/op.h. */
+#ifndef DS_ENGINE_COMMANDS_HANDLERS_H
+#define DS_ENGINE_COMMANDS_HANDLERS_H
+
+#include "engine/op.h"
+
+bool ds__cmd_abort_transaction(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_aggregate(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_build_info(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_commit_transaction(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_compact(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_connection_status(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_count(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_current_op(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_delete(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_distinct(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_end_sessions(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_explain(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_features(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_find(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_find_and_modify(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_get_cmd_line_opts(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_get_log(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_get_more(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_get_parameter(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_hello(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_host_info(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_insert(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_is_master(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_kill_all_sessions(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_kill_cursors(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_kill_sessions(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_list_commands(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_ping(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_refresh_sessions(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_repl_set_get_status(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_roles_info(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_server_status(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_start_session(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_top(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_update(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_users_info(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_whats_my_uri(ds__op *op, ds_buf *reply, ds_error *err);
+
+#endif

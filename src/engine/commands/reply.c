@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes cursor batches and write errors. A document is copied once, from where it was read into
+ * the reply. */
+#include "engine/commands/reply.h"
+
+void ds__batch_begin(ds__batch *batch, ds_buf *reply, bool first) {
+    batch->buf = reply;
+    batch->count = 0;
+    batch->cursor = ds__write_doc(reply, "cursor", 6, DS_DOCUMENT);
+    batch->array = first ? ds__write_doc(reply, "firstBatch", 10, DS_ARRAY)
+                         : ds__write_doc(reply, "nextBatch", 9, DS_ARRAY);
+    batch->start = reply->size;
+}
+
+void ds__batch_add(ds__batch *batch, ds_value doc) {
+    char name[12];
+    size_t n = ds__index_text(batch->count++, name);
+    uint8_t *p = ds_buf_reserve(batch->buf, doc.size + n + 2);
+    if (p == NULL) {
+        return;
+    }
+    *p = DS_DOCUMENT;
+    memcpy(p + 1, name, n);
+    p[1 + n] = 0;
+    memcpy(p + n + 2, doc.as.bytes, doc.size);
+    batch->buf->size += doc.size + n + 2;
+}
+
+size_t ds__batch_doc_begin(ds__batch *batch) {
+    return ds__write_index_doc(batch->buf, batch->count++, DS_DOCUMENT);
+}
+
+void ds__batch_end(ds__batch *batch, int64_t cursor_id, const char *ns) {
+    ds__doc_end(batch->buf, batch->array);
+    ds__write_int64(batch->buf, "id", cursor_id);
+    ds__write_str(batch->buf, "ns", ns);
+    ds__doc_end(batch->buf, batch->cursor);
+}
+
+void ds__reply_write_error(ds_buf *array, size_t at, int32_t index, const ds_error *why,
+                           ds_value details) {
+    size_t doc = ds__write_index_doc(array, at, DS_DOCUMENT);
+    ds__write_int32(array, "index", index);
+    ds__write_int32(array, "code", why->code);
+    if (details.type == DS_DOCUMENT) {
+        ds__write_elements(array, details);
+    }
+    ds__write_str(array, "errmsg", why->message);
+    ds__doc_end(array, doc);
+}

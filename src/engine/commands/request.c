@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads the arguments of commands by table, with the errors mongod's generated parsers give. */
+#include "engine/commands/request.h"
+
+#include "bson/number.h"
+#include "engine/catalog/catalog.h"
+
+static const char *const generic[] = {
+    "$audit",         "$client",
+    "$clusterTime",   "$configServerState",
+    "$configTime",    "$db",
+    "$oplogQueryData", "$queryOptions",
+    "$readPreference", "$replData",
+    "$topologyTime",  "allowImplicitCollectionCreation",
+    "apiDeprecationErrors", "apiStrict",
+    "apiVersion",     "autocommit",
+    "clientOperationKey", "comment",
+    "coordinator",    "databaseVersion",
+    "help",           "lsid",
+    "maxTimeMS",      "maxTimeMSOpOnly",
+    "mayBypassWriteBlocking", "operationSessionInfo",
+    "readConcern",    "readWriteConcern",
+    "shardVersion",   "startTransaction",
+    "stmtId",         "stmtIds",
+    "tracking_info",  "txnNumber",
+    "writeConcern",
+};
+
+bool ds__arg_is_generic(const char *name, size_t size) {
+    size_t lo = 0;
+    size_t hi = sizeof generic / sizeof *generic;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        int order = strcmp(generic[mid], name);
+        if (order == 0) {
+            return true;
+        }
+        if (order < 0) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    (void)size;
+    return false;
+}
+
+static bool wrong_type(const char *owner, const char *name, uint8_t found, const char *expected,
+                       ds_error *err) {
+    return ds__error_set(err, DS_TYPE_MISMATCH,
+                         "BSON field '%s.%s' is the wrong type '%s', expected type%s", owner, name,
+                         ds__type_name(found), expected);
+}
+
+static bool check_objects(const char *owner, const char *name, ds_value array, ds_error *err) {
+    ds__iter it;
+    ds__iter_init(&it, array);
+    for (size_t i = 0; ds__iter_next(&it); i++) {
+        if (it.value.type != DS_DOCUMENT) {
+            return ds__error_set(err, DS_TYPE_MISMATCH,
+                                 "BSON field '%s.%s.%zu' is the wrong type '%s', expected type "
+                                 "'object'",
+                                 owner, name, i, ds__type_name(it.value.type));
+        }
+    }
+    return true;
+}
+
+static bool check_type(const char *owner, const ds__arg *arg, ds_value v, ds_error *err) {
+    switch (arg->kind) {
+    case DS_ARG_ANY:
+        return true;
+    case DS_ARG_OBJECT:
+        return v.type == DS_DOCUMENT || wrong_type(owner, arg->name, v.type, " 'object'", err);
+    case DS_ARG_ARRAY:
+        return v.type == DS_ARRAY || wrong_type(owner, arg->name, v.type, " 'array'", err);
+    case DS_ARG_OBJECTS:
+        if (v.type != DS_ARRAY) {
+            return wrong_type(owner, arg->name, v.type, " 'array'", err);
+        }
+        return check_objects(owner, arg->name, v, err);
+    case DS_ARG_STRING:
+        return v.type == DS_STRING || wrong_type(owner, arg->name, v.type, " 'string'", err);
+    case DS_ARG_BOOL:
+        return v.type == DS_BOOL || ds__is_number(v) ||
+               wrong_type(owner, arg->name, v.type, "s '[bool, long, int, decimal, double']", err);
+    case DS_ARG_STRICT_BOOL:
+        return v.type == DS_BOOL ||
+               ds__error_set(err, DS_TYPE_MISMATCH,
+                             "Field '%s' should be a boolean value, but found: %s", arg->name,
+                             ds__type_name(v.type));
+    case DS_ARG_NUMBER:
+        return ds__is_number(v) ||
+               wrong_type(owner, arg->name, v.type, "s '[long, int, decimal, double']", err);
+    case DS_ARG_LONG:
+        return v.type == DS_INT64 || wrong_type(owner, arg->name, v.type, " 'long'", err);
+    case DS_ARG_REFUSED:
+        return !ds__value_truthy(v) ||
+               ds__error_set(err, DS_NOT_IMPLEMENTED, "%s: the option '%s' is not implemented",
+                             owner, arg->name);
+    }
+    return true;
+}
+
+static bool check_value(const char *owner, const ds__arg *arg, ds_value v, ds_error *err) {
+    if (!check_type(owner, arg, v, err)) {
+        return false;
+    }
+    if ((arg->flags & DS_ARG_NOT_NEGATIVE) && ds__number_sign(v) < 0 &&
+        ds__number_to_int64(v) < 0) {
+        return ds__error_set(err, 51024, "BSON field '%s' value must be >= 0, actual value '%lld'",
+                             arg->name, (long long)ds__number_to_int64(v));
+    }
+    return true;
+}
+
+/* Where the field stands in the table; `from` is where the last one stood, since clients write
+ * fields in much the same order. */
+static size_t find_arg(const ds__arg *args, size_t count, size_t from, const char *key,
+                       size_t key_size) {
+    for (size_t n = 0, i = from; n < count; n++, i = i + 1 == count ? 0 : i + 1) {
+        if (args[i].name[0] == key[0] && memcmp(args[i].name, key, key_size + 1) == 0) {
+            return i;
+        }
+    }
+    return count;
+}
+
+bool ds__args_read(const char *owner, bool command, ds_value doc, const ds__arg *args, size_t count,
+                   ds_value *values, ds_error *err) {
+    for (size_t i = 0; i < count; i++) {
+        values[i] = ds__missing();
+    }
+    ds__iter it;
+    ds__iter_init(&it, doc);
+    if (command) {
+        ds__iter_next(&it);
+    }
+    size_t last = 0;
+    while (ds__iter_next(&it)) {
+        size_t i = find_arg(args, count, last, it.key, it.key_size);
+        if (i == count) {
+            if (command && ds__arg_is_generic(it.key, it.key_size)) {
+                continue;
+            }
+            return ds__error_set(err, 40415, "BSON field '%s.%s' is an unknown field.", owner,
+                                 it.key);
+        }
+        last = i;
+        if (values[i].type != DS_MISSING) {
+            return ds__error_set(err, 40413, "BSON field '%s.%s' is a duplicate field", owner,
+                                 it.key);
+        }
+        if (it.value.type == DS_UNDEFINED ||
+            (it.value.type == DS_NULL && (args[i].flags & DS_ARG_NULL_IS_MISSING))) {
+            continue;
+        }
+        if (!check_value(owner, &args[i], it.value, err)) {
+            return false;
+        }
+        values[i] = it.value;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if ((args[i].flags & DS_ARG_REQUIRED) && values[i].type == DS_MISSING) {
+            return ds__error_set(err, 40414, "BSON field '%s.%s' is missing but a required field",
+                                 owner, args[i].name);
+        }
+    }
+    return true;
+}
+
+int64_t ds__arg_int64(ds_value v, int64_t otherwise) {
+    return ds__is_number(v) ? ds__number_to_int64(v) : otherwise;
+}
+
+bool ds__check_db_name(const char *db, size_t size, ds_error *err) {
+    return ds__catalog_check_db_name(db, size, err);
+}
+
+bool ds__check_coll_name(const char *db, const char *coll, size_t size, ds_error *err) {
+    return ds__catalog_check_coll_name(db, coll, size, err);
+}
+
+const char *ds__namespace(ds_arena *arena, const char *db, const char *coll) {
+    size_t n = strlen(db);
+    size_t m = strlen(coll);
+    char *out = ds_arena_alloc(arena, n + m + 2);
+    if (out != NULL) {
+        memcpy(out, db, n);
+        out[n] = '.';
+        memcpy(out + n + 1, coll, m + 1);
+    }
+    return out;
+}
+
+bool ds__op_collection(ds__op *op, const char **coll, size_t *size, ds_error *err) {
+    ds_value v = op->target;
+    *coll = NULL;
+    *size = 0;
+    if (v.type != DS_STRING && v.type != DS_SYMBOL) {
+        return ds__error_set(err, DS_BAD_VALUE, "collection name has invalid type %s",
+                             ds__type_name(v.type));
+    }
+    const char *name = ds_arena_strndup(&op->arena, ds__text(v), v.size);
+    if (name == NULL) {
+        return ds__error_oom(err);
+    }
+    if (v.size == 0) {
+        return ds__error_set(err, DS_INVALID_NAMESPACE, "Invalid namespace specified '%s.'",
+                             op->db);
+    }
+    if (!ds__catalog_check_coll_name(op->db, name, v.size, err)) {
+        return false;
+    }
+    *coll = name;
+    *size = v.size;
+    return true;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every command by name. The table is sorted by its bytes; names in other case and old names are
+ * aliases beside it. */
+#include <strings.h>
+
+#include "engine/commands/handlers.h"
+
+enum {
+    READ = DS_CMD_READ,
+    WRITE = DS_CMD_WRITE,
+    OWN = DS_CMD_OWN_TXN,
+    IN_TXN = DS_CMD_IN_TXN,
+    ADMIN = DS_CMD_ADMIN,
+    UPGRADE = DS_CMD_UPGRADE
+};
+
+static const ds__command table[] = {
+    {"abortTransaction", ds__cmd_abort_transaction, ADMIN | IN_TXN},
+    {"aggregate", ds__cmd_aggregate, OWN | IN_TXN | UPGRADE},
+    {"buildInfo", ds__cmd_build_info, 0},
+    {"collMod", ds__cmd_coll_mod, WRITE},
+    {"collStats", ds__cmd_coll_stats, READ},
+    {"commitTransaction", ds__cmd_commit_transaction, ADMIN | IN_TXN},
+    {"compact", ds__cmd_compact, READ},
+    {"connectionStatus", ds__cmd_connection_status, 0},
+    {"count", ds__cmd_count, READ},
+    {"create", ds__cmd_create, WRITE | IN_TXN},
+    {"createIndexes", ds__cmd_create_indexes, WRITE},
+    {"currentOp", ds__cmd_current_op, ADMIN},
+    {"dbStats", ds__cmd_db_stats, READ},
+    {"delete", ds__cmd_delete, OWN | IN_TXN | UPGRADE},
+    {"distinct", ds__cmd_distinct, READ | IN_TXN},
+    {"drop", ds__cmd_drop, WRITE},
+    {"dropDatabase", ds__cmd_drop_database, WRITE},
+    {"dropIndexes", ds__cmd_drop_indexes, WRITE},
+    {"endSessions", ds__cmd_end_sessions, 0},
+    {"explain", ds__cmd_explain, READ},
+    {"features", ds__cmd_features, 0},
+    {"find", ds__cmd_find, READ | IN_TXN},
+    {"findAndModify", ds__cmd_find_and_modify, OWN | IN_TXN | UPGRADE},
+    {"getCmdLineOpts", ds__cmd_get_cmd_line_opts, ADMIN},
+    {"getLog", ds__cmd_get_log, ADMIN},
+    {"getMore", ds__cmd_get_more, OWN | IN_TXN},
+    {"getParameter", ds__cmd_get_parameter, ADMIN},
+    {"hello", ds__cmd_hello, IN_TXN},
+    {"hostInfo", ds__cmd_host_info, 0},
+    {"insert", ds__cmd_insert, OWN | IN_TXN | UPGRADE},
+    {"isMaster", ds__cmd_is_master, IN_TXN},
+    {"killAllSessions", ds__cmd_kill_all_sessions, 0},
+    {"killCursors", ds__cmd_kill_cursors, IN_TXN},
+    {"killSessions", ds__cmd_kill_sessions, 0},
+    {"listCollections", ds__cmd_list_collections, READ},
+    {"listCommands", ds__cmd_list_commands, 0},
+    {"listDatabases", ds__cmd_list_databases, READ | ADMIN},
+    {"listIndexes", ds__cmd_list_indexes, READ},
+    {"ping", ds__cmd_ping, IN_TXN},
+    {"refreshSessions", ds__cmd_refresh_sessions, 0},
+    {"renameCollection", ds__cmd_rename_collection, WRITE | ADMIN},
+    {"replSetGetStatus", ds__cmd_repl_set_get_status, ADMIN},
+    {"rolesInfo", ds__cmd_roles_info, 0},
+    {"serverStatus", ds__cmd_server_status, 0},
+    {"startSession", ds__cmd_start_session, 0},
+    {"top", ds__cmd_top, ADMIN},
+    {"update", ds__cmd_update, OWN | IN_TXN | UPGRADE},
+    {"usersInfo", ds__cmd_users_info, 0},
+    {"validate", ds__cmd_validate, READ},
+    {"whatsmyuri", ds__cmd_whats_my_uri, 0},
+};
+
+enum { TABLE_SIZE = sizeof table / sizeof *table };
+
+static const struct {
+    const char *alias;
+    const char *name;
+} aliases[] = {
+    {"buildinfo", "buildInfo"},       {"collstats", "collStats"},
+    {"dbstats", "dbStats"},           {"findandmodify", "findAndModify"},
+    {"ismaster", "isMaster"},         {"deleteIndexes", "dropIndexes"},
+    {"serverstatus", "serverStatus"},
+};
+
+const ds__command *ds__command_table(size_t *count) {
+    *count = TABLE_SIZE;
+    return table;
+}
+
+static const ds__command *find_row(const char *name) {
+    size_t lo = 0;
+    size_t hi = TABLE_SIZE;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        int order = strcmp(table[mid].name, name);
+        if (order == 0) {
+            return &table[mid];
+        }
+        if (order < 0) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return NULL;
+}
+
+const ds__command *ds__command_find(const char *name, size_t size) {
+    if (strlen(name) != size) {
+        return NULL;
+    }
+    const ds__command *row = find_row(name);
+    for (size_t i = 0; row == NULL && i < sizeof aliases / sizeof *aliases; i++) {
+        if (strcmp(aliases[i].alias, name) == 0) {
+            row = find_row(aliases[i].name);
+        }
+    }
+    return row;
+}
