@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door. `make demo` and `make test` do all set-up on a fresh Debian 12 machine with
+# Python 3.11 and are quick the second time.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .stamps
+say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
+
+APT := build-essential pkg-config ninja-build ccache clang libclang-rt-14-dev \
+	libbson-dev libmongoc-dev libsqlite3-dev libpcre2-dev libicu-dev libssl-dev libcmocka-dev \
+	libintelrdfpmath-dev python3-dev python3-venv libcurl4
+
+SOURCES := $(shell git ls-files -co --exclude-standard include src python meson.build meson.options pyproject.toml 2>/dev/null)
+
+.PHONY: help demo test build setup bench fuzz lint clean distclean
+
+help:
+	@echo "make demo    a REST API over 33,000 cities on http://127.0.0.1:8000/ (Ctrl-C stops it)"
+	@echo "make test    every test: C under sanitizers, Python on memory, file and a real mongod"
+	@echo "make build   the package, its extension and the docstore program in $(VENV)"
+	@echo "make bench   the benchmarks of docs/benchmarks.md"
+	@echo "make lint    ruff, mypy, clang-format"
+	@echo "make clean   forget builds; distclean forgets the virtual environment too"
+
+$(STAMPS)/apt:
+	$(call say,System packages)
+	@mkdir -p $(STAMPS)
+	@missing=""; for p in $(APT); do \
+		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		echo "installing:$$missing"; \
+		sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null || \
+		{ echo "could not install them; run: apt-get install$$missing" >&2; exit 1; }; \
+	fi
+	@touch $@
+
+$(STAMPS)/venv: pyproject.toml | $(STAMPS)/apt
+	$(call say,Virtual environment in $(VENV))
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python tests/requirements.py | $(BIN)/pip install -q --disable-pip-version-check -r /dev/stdin
+	@touch $@
+
+setup: $(STAMPS)/venv
+
+$(STAMPS)/build: $(SOURCES) | $(STAMPS)/venv
+	$(call say,Building mongodb-rest (C core and extension))
+	@mkdir -p build/wheel
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install -q --disable-pip-version-check --no-build-isolation \
+		--no-deps --force-reinstall -Cbuild-dir=build/wheel .
+	@touch $@
+
+build: $(STAMPS)/build
+
+demo: build
+	@$(BIN)/python examples/cities/demo.py $(if $(CHECK),--check)
+
+test: build
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/run.py $(ONLY)
+
+bench: build
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python bench/run.py
+
+fuzz: build
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/run.py fuzz
+
+lint: setup
+	@$(BIN)/ruff check python tests bench examples
+	@$(BIN)/ruff format --check python tests bench examples
+	@$(BIN)/mypy
+
+clean:
+	rm -rf build $(STAMPS)/build
+
+distclean: clean
+	rm -rf $(VENV) $(STAMPS)

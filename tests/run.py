@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run every test and end with one line of totals.
+
+    python tests/run.py            all steps
+    python tests/run.py c python   only those named
+"""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+ASAN = ROOT / "build" / "asan"
+FUZZ = ROOT / "build" / "fuzz"
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:abort_on_error=0",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "LSAN_OPTIONS": f"suppressions={ROOT / 'tests' / 'c' / 'lsan.supp'}",
+}
+
+
+def run(command: list[str], **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a command from the project's root, showing and keeping what it prints."""
+    print("    $", " ".join(command), flush=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        print("    " + line, end="", flush=True)
+    return subprocess.CompletedProcess(command, process.wait(), "".join(lines))
+
+
+def configure(folder: pathlib.Path, *options: str, **env: str) -> None:
+    if not (folder / "build.ninja").exists():
+        done = run(["meson", "setup", str(folder), *options], **env)
+        if done.returncode:
+            raise SystemExit("meson setup failed")
+    done = run(["ninja", "-C", str(folder), "--quiet"], **env)
+    if done.returncode:
+        raise SystemExit("the C build failed")
+
+
+def c_tests() -> tuple[int, int]:
+    """C tests and the C example, under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    configure(
+        ASAN,
+        "-Db_sanitize=address,undefined",
+        "-Db_lundef=false",
+        "-Dbuildtype=debugoptimized",
+        "-Dtests=true",
+        "-Dpython=false",
+    )
+    done = run(["meson", "test", "-C", str(ASAN), "--print-errorlogs"], **SANITIZERS)
+    log = ASAN / "meson-logs" / "testlog.json"
+    results = [json.loads(line)["result"] for line in log.read_text().splitlines() if line]
+    passed = sum(result in ("OK", "EXPECTEDFAIL") for result in results)
+    failed = len(results) - passed
+    return passed, failed or (1 if done.returncode else 0)
+
+
+def python_tests() -> tuple[int, int]:
+    """Everything above the waist, on memory, on a file and on a real mongod."""
+    done = run([sys.executable, "-m", "pytest", "-q", "-x" if os.environ.get("FAST") else "-q"])
+    return pytest_totals(done)
+
+
+def pytest_totals(done: subprocess.CompletedProcess[str]) -> tuple[int, int]:
+    tail = done.stdout[-2000:]
+    counts = {
+        word: int(number)
+        for number, word in re.findall(r"(\d+) (passed|failed|errors?|xpassed)", tail)
+    }
+    failed = counts.get("failed", 0) + counts.get("error", 0) + counts.get("errors", 0)
+    return counts.get("passed", 0), failed or (1 if done.returncode else 0)
+
+
+def fuzz() -> tuple[int, int]:
+    """Each fuzzer for a few seconds (FUZZ_SECONDS), on its kept corpus first."""
+    configure(FUZZ, "-Dfuzz=true", "-Dpython=false", "-Dlibrary=false", CC="clang")
+    seconds = os.environ.get("FUZZ_SECONDS", "15")
+    passed = failed = 0
+    for program in sorted((FUZZ / "fuzz").glob("fuzz_*")):
+        if not program.is_file() or not os.access(program, os.X_OK):
+            continue
+        corpus = ROOT / "fuzz" / "corpus" / program.name.removeprefix("fuzz_")
+        work = FUZZ / "corpus" / program.name
+        work.mkdir(parents=True, exist_ok=True)
+        command = [str(program), "-max_len=4096", f"-max_total_time={seconds}", "-timeout=10"]
+        command += [f"-artifact_prefix={work}/", "-print_final_stats=0", "-verbosity=0", str(work)]
+        if corpus.is_dir():
+            command.append(str(corpus))
+        ok = run(command, **SANITIZERS).returncode == 0
+        passed += ok
+        failed += not ok
+    return passed, failed
+
+
+def demo() -> tuple[int, int]:
+    """The demo, started and asked as its page says."""
+    done = run([sys.executable, "examples/cities/demo.py", "--check"])
+    match = re.search(r"(\d+) passed, (\d+) failed", done.stdout)
+    if match is None:
+        return 0, 1
+    return int(match[1]), int(match[2]) or (1 if done.returncode else 0)
+
+
+STEPS = {"c": c_tests, "fuzz": fuzz, "python": python_tests, "demo": demo}
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in STEPS]
+    if unknown:
+        print(f"unknown step {unknown[0]!r}; steps are {', '.join(STEPS)}", file=sys.stderr)
+        return 2
+    passed = failed = 0
+    for name in names or STEPS:
+        print(f"==> {name}: {(STEPS[name].__doc__ or '').splitlines()[0]}", flush=True)
+        start = time.monotonic()
+        good, bad = STEPS[name]()
+        print(f"==> {name}: {good} passed, {bad} failed in {time.monotonic() - start:.0f} s\n")
+        passed += good
+        failed += bad
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
