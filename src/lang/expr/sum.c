@@ -6,6 +6,8 @@
 
 #include "bson/number.h"
 
+__extension__ typedef __int128 int128;
+
 static double two_sum(double a, double b, double *error) {
     double s = a + b;
     double bb = s - a;
@@ -95,7 +97,7 @@ bool ds__sum_int64(const ds__sum *sum, int64_t *out) {
     if (!(sum->high >= -0x1p63 && sum->high <= 0x1p63)) {
         return false;
     }
-    __int128 total = (__int128)sum->high + (__int128)rint(sum->low);
+    int128 total = (int128)sum->high + (int128)rint(sum->low);
     if (total < INT64_MIN || total > INT64_MAX) {
         return false;
     }
