@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run the demo: load the data, serve the API until Ctrl-C; with --check, try it and stop.
+
+python demo.py [--check] [--port N]
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def free_port(wanted: int) -> int:
+    """The wanted port or the next free one."""
+    for port in range(wanted, wanted + 100):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise SystemExit(f"no free port from {wanted} to {wanted + 99}")
+
+
+def manage(*words: str, **options: Any) -> list[str]:
+    return [sys.executable, str(HERE / "manage.py"), *words]
+
+
+def serve(port: int) -> int:
+    subprocess.run(manage("load_demo"), cwd=HERE, check=True)
+    base = f"http://127.0.0.1:{port}"
+    print(
+        f"""
+Serving {base}/   (Ctrl-C stops it)
+
+  the start page, with links     {base}/
+  the largest cities             {base}/api/cities/
+  cities of France, by name      {base}/api/cities/?country=FR&ordering=name
+  search                         {base}/api/cities/?search=springfield
+  inhabitants by country         {base}/api/cities/by-country/
+  users and posts                {base}/api/users/  {base}/api/posts/
+""",
+        flush=True,
+    )
+    server = subprocess.Popen(manage("runserver", "--noreload", f"127.0.0.1:{port}"), cwd=HERE)
+    try:
+        return server.wait()
+    except KeyboardInterrupt:
+        server.send_signal(signal.SIGINT)
+        server.wait()
+        print("\nStopped. The data is kept; `make demo` starts it again.")
+        return 0
+
+
+class Check:
+    """Makes the demo's requests and counts what was right."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self.passed = self.failed = 0
+
+    def call(self, path: str, method: str = "GET", body: Any = None, html: bool = False) -> Any:
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(self.base + path, data=data, method=method)
+        request.add_header("Content-Type", "application/json")
+        request.add_header("Accept", "text/html" if html else "application/json")
+        try:
+            with urllib.request.urlopen(request, timeout=30) as reply:
+                text = reply.read().decode()
+                status = reply.status
+        except urllib.error.HTTPError as refusal:
+            text, status = refusal.read().decode(), refusal.code
+        if html:
+            return status, text
+        return status, json.loads(text) if text else None
+
+    def expect(self, what: str, right: bool, got: Any) -> None:
+        if right:
+            self.passed += 1
+            print(f"  ok      {what}")
+        else:
+            self.failed += 1
+            print(f"  FAILED  {what}: {str(got)[:500]}")
+
+    def wait(self) -> None:
+        for _ in range(300):
+            try:
+                self.call("/api/users/")
+                return
+            except (OSError, ValueError):
+                time.sleep(0.1)
+        raise SystemExit("the server did not start")
+
+    def run(self) -> None:
+        self.cities()
+        self.blog()
+        status, page = self.call("/", html=True)
+        self.expect("start page links to the API", status == 200 and "/api/cities/" in page, page)
+        status, page = self.call("/api/posts/", html=True)
+        self.expect("browsable API", status == 200 and "Post List" in page, page)
+
+    def cities(self) -> None:
+        status, page = self.call("/api/cities/")
+        names = [city["name"] for city in page["results"]]
+        self.expect(
+            "largest cities first, 20 a page",
+            status == 200 and len(names) == 20 and page["count"] > 30000 and names[0] == "Shanghai",
+            page,
+        )
+        status, page = self.call(
+            "/api/cities/?country=FR&population__gte=200000&ordering=name"
+        )
+        rows = page["results"]
+        self.expect(
+            "filter by country and population, by name",
+            {row["country"] for row in rows} == {"FR"}
+            and min(row["population"] for row in rows) >= 200000
+            and [row["name"] for row in rows] == sorted(row["name"] for row in rows),
+            page,
+        )
+        status, page = self.call("/api/cities/?search=springfield")
+        self.expect(
+            "search by name",
+            page["count"] > 3 and all("springfield" in row["name"].lower() for row in page["results"]),
+            page,
+        )
+        status, paris = self.call("/api/cities/2988507/")
+        self.expect("one city", status == 200 and paris["name"] == "Paris", paris)
+        status, missing = self.call("/api/cities/1/")
+        self.expect("a city that is not there is a 404", status == 404, missing)
+        status, rows = self.call("/api/cities/by-country/")
+        top = [row["country"] for row in rows[:2]]
+        self.expect("inhabitants by country", sorted(top) == ["CN", "IN"], rows[:3])
+
+    def blog(self) -> None:
+        email = f"ada{time.time_ns()}@example.com"
+        status, user = self.call("/api/users/", "POST", {"name": "Ada", "email": email, "age": 36})
+        self.expect("create a user", status == 201 and len(user["id"]) == 24, user)
+        status, errors = self.call("/api/users/", "POST", {"name": "", "email": "no", "age": 200})
+        self.expect(
+            "validation errors by field", status == 400 and set(errors) == {"name", "email", "age"}, errors
+        )
+        status, errors = self.call("/api/users/", "POST", {"name": "Ada", "email": email})
+        self.expect("a second user of that email", status == 400 and "email" in errors, errors)
+        body = {
+            "title": "Notes",
+            "author": user["id"],
+            "tags": ["math"],
+            "comments": [{"author": "Bob", "text": "More!"}],
+        }
+        status, post = self.call("/api/posts/", "POST", body)
+        self.expect("create a post", status == 201 and post["comment_count"] == 1, post)
+        path = f"/api/posts/{post.get('id')}/"
+        status, post = self.call(path, "PATCH", {"title": "Notes II"})
+        self.expect("update a post", status == 200 and post["title"] == "Notes II", post)
+        status, errors = self.call(path, "PATCH", {"comments": [{"author": "Bob"}]})
+        self.expect("errors inside a comment", status == 400 and "comments" in errors, errors)
+        status, _ = self.call(path, "DELETE")
+        again, _ = self.call(path)
+        self.expect("delete a post", status == 204 and again == 404, (status, again))
+        status, _ = self.call(f"/api/users/{user.get('id')}/", "DELETE")
+        self.expect("delete a user", status == 204, status)
+        status, errors = self.call("/api/users/nonsense/")
+        self.expect("a malformed id is a 404", status == 404, errors)
+
+
+def check(port: int) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        env = dict(os.environ)
+        if not env.get("MONGODB_URI"):
+            env["MONGODB_URI"] = f"docstore://{folder}/cities.docstore"
+        # twice: the second run finds the data and loads nothing
+        for _ in range(2):
+            subprocess.run(manage("load_demo"), cwd=HERE, check=True, env=env)
+        server = subprocess.Popen(
+            manage("runserver", "--noreload", f"127.0.0.1:{port}"),
+            cwd=HERE,
+            env=env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            tries = Check(f"http://127.0.0.1:{port}")
+            tries.wait()
+            tries.run()
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(30)
+    print(f"{tries.passed} passed, {tries.failed} failed")
+    return 1 if tries.failed else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="try the API, then stop")
+    parser.add_argument("--port", type=int, default=8000)
+    options = parser.parse_args()
+    port = free_port(options.port)
+    return check(port) if options.check else serve(port)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
