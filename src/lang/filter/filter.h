@@ -53,6 +53,10 @@ struct ds__filter {
     bool regex_prefix_exact;    /* the regex is nothing but that prefix */
     ds__expr *expr;             /* EXPR */
     void *detail;               /* the operator's own compiled state */
+    const ds__collator *collator; /* comparisons of strings; NULL: by bytes */
+    double number;              /* comparisons: the operand, when number_exact */
+    bool number_exact;          /* the operand is a number a double holds exactly, up to 2^53 */
+    int operand_rank;           /* comparisons: the operand's type rank */
 };
 
 typedef struct ds__filter_options {
