@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A document: the bytes the store gave, and the Python values of the fields that were touched. A
+ * field is decoded when it is first read. */
+#include "schema.h"
+
+#include "bson/writer.h"
+
+bool ds__is_document(ds__pstate *state, PyObject *object) {
+    return PyObject_TypeCheck(object, (PyTypeObject *)state->document_type);
+}
+
+static bool find_offsets(ds__model *doc) {
+    ds__schema *schema = doc->schema;
+    size_t expected = 0;
+    ds__iter it;
+    ds__iter_init(&it, ds__document(doc->data));
+    while (ds__iter_next(&it)) {
+        int at;
+        const ds__field *f = expected < schema->count ? &schema->fields[expected] : NULL;
+        if (f && f->key_size == it.key_size && memcmp(f->key, it.key, it.key_size) == 0) {
+            at = (int)expected;
+        } else {
+            at = ds__schema_find(schema, it.key, it.key_size);
+        }
+        if (at >= 0) {
+            doc->offsets[at] = (uint32_t)(it.element - doc->data);
+            expected = (size_t)at + 1;
+        }
+    }
+    return true;
+}
+
+bool ds__document_open(ds__model *doc) {
+    size_t n = doc->schema->count;
+    if (!doc->values) {
+        size_t size = n * (sizeof(PyObject *) + sizeof(uint32_t) + 1);
+        doc->values = PyMem_Calloc(1, size + 1);
+        if (!doc->values) {
+            PyErr_NoMemory();
+            return false;
+        }
+        doc->offsets = (uint32_t *)(doc->values + n);
+        doc->flags = (uint8_t *)(doc->offsets + n);
+        doc->indexed = false;
+    }
+    if (doc->data && !doc->indexed) {
+        memset(doc->offsets, 0, n * sizeof *doc->offsets);
+        doc->indexed = find_offsets(doc);
+    }
+    return true;
+}
+
+ds_value ds__document_stored(const ds__model *doc, size_t at) {
+    ds_value value = {0};
+    if (doc->data && doc->offsets[at]) {
+        const uint8_t *p = doc->data + doc->offsets[at];
+        ds__value_read(p[0], p + 1 + doc->schema->fields[at].key_size + 1, &value);
+    }
+    return value;
+}
+
+bool ds__document_touched(const ds__model *doc, size_t at) {
+    if (!doc->values || !doc->values[at]) {
+        return false;
+    }
+    if (doc->flags[at] & DS_VALUE_ASSIGNED) {
+        return true;
+    }
+    const ds__field *f = &doc->schema->fields[at];
+    PyObject *v = doc->values[at];
+    switch ((ds__kind)f->kind) {
+    case DS_HOLDS_DYNAMIC:
+    case DS_HOLDS_PYTHON:
+    case DS_HOLDS_LIST:
+    case DS_HOLDS_DICT:
+    case DS_HOLDS_EMBEDDED:
+        break;
+    default:
+        if (!(f->flags & DS_FIELD_PY_DECODE)) {
+            return false;
+        }
+        break;
+    }
+    return !(v == Py_None || PyBool_Check(v) || PyUnicode_CheckExact(v) || PyLong_CheckExact(v) ||
+             PyFloat_CheckExact(v) || PyBytes_CheckExact(v));
+}
+
+static void set_bytes(ds__model *doc, PyObject *owner, const uint8_t *data) {
+    Py_XSETREF(doc->owner, Py_NewRef(owner));
+    doc->data = data;
+    doc->indexed = false;
+}
+
+PyObject *ds__document_from(ds__pstate *state, PyObject *type, PyObject *owner,
+                            const uint8_t *data, PyObject *context, PyObject *mask,
+                            uint8_t flags) {
+    ds__schema *schema = ds__schema_of(state, type);
+    if (!schema) {
+        return NULL;
+    }
+    ds__model *doc = (ds__model *)((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, 0);
+    if (!doc) {
+        return NULL;
+    }
+    doc->schema = (ds__schema *)Py_NewRef((PyObject *)schema);
+    doc->owner = Py_NewRef(owner);
+    doc->context = Py_XNewRef(context);
+    doc->mask = Py_XNewRef(mask);
+    doc->data = data;
+    doc->state = flags;
+    if (schema->own_init) {
+        PyObject *done = PyObject_CallMethod((PyObject *)doc, "_after_load", NULL);
+        if (!done) {
+            Py_DECREF(doc);
+            return NULL;
+        }
+        Py_DECREF(done);
+    }
+    return (PyObject *)doc;
+}
+
+PyObject *ds__document_hollow(ds__pstate *state, PyObject *type, PyObject *key,
+                              PyObject *context) {
+    ds__schema *schema = ds__schema_of(state, type);
+    if (!schema) {
+        return NULL;
+    }
+    ds__model *doc = (ds__model *)((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, 0);
+    if (!doc) {
+        return NULL;
+    }
+    doc->schema = (ds__schema *)Py_NewRef((PyObject *)schema);
+    doc->context = Py_XNewRef(context);
+    doc->state = DS_DOC_HOLLOW;
+    if (!ds__document_open(doc)) {
+        Py_DECREF(doc);
+        return NULL;
+    }
+    doc->values[schema->primary] = Py_NewRef(key);
+    return (PyObject *)doc;
+}
+
+/* Calls the class to give a hollow document its bytes. */
+bool ds__document_fill(ds__model *doc) {
+    PyObject *done = PyObject_CallMethod((PyObject *)doc, "_fetch", NULL);
+    Py_XDECREF(done);
+    if (done && (doc->state & DS_DOC_HOLLOW)) {
+        PyErr_SetString(PyExc_RuntimeError, "_fetch() did not load the document");
+        return false;
+    }
+    return done != NULL;
+}
+
+static PyObject *make_default(ds__model *doc, size_t at) {
+    ds__field *f = &doc->schema->fields[at];
+    if (!f->default_value) {
+        return Py_NewRef(Py_None);
+    }
+    doc->flags[at] |= DS_VALUE_DEFAULT;
+    if (f->flags & DS_FIELD_CALL_DEFAULT) {
+        if (f->default_value == (PyObject *)&PyList_Type) {
+            return PyList_New(0);
+        }
+        if (f->default_value == (PyObject *)&PyDict_Type) {
+            return PyDict_New();
+        }
+        return PyObject_CallNoArgs(f->default_value);
+    }
+    return Py_NewRef(f->default_value);
+}
+
+PyObject *ds__document_get(ds__pstate *state, ds__model *doc, size_t at) {
+    if (doc->values && doc->values[at]) {
+        return Py_NewRef(doc->values[at]);
+    }
+    if ((doc->state & DS_DOC_HOLLOW) && !ds__document_fill(doc)) {
+        return NULL;
+    }
+    if (doc->mask && !PyBytes_AS_STRING(doc->mask)[at]) {
+        PyObject *done = PyObject_CallMethod((PyObject *)doc, "_fetch_field", "n", (Py_ssize_t)at);
+        if (!done) {
+            return NULL;
+        }
+        Py_DECREF(done);
+    }
+    if (!ds__document_open(doc)) {
+        return NULL;
+    }
+    ds_value stored = ds__document_stored(doc, at);
+    PyObject *value;
+    if (doc->values[at]) { /* set while it was fetched */
+        return Py_NewRef(doc->values[at]);
+    }
+    if (stored.type == DS_MISSING) {
+        value = make_default(doc, at);
+    } else {
+        ds__scope scope = {.owner = doc->owner, .context = doc->context,
+                           .raw_refs = doc->state & DS_DOC_RAW_REFS};
+        value = ds__field_decode(state, &doc->schema->fields[at], stored, &scope);
+    }
+    if (value) {
+        Py_XSETREF(doc->values[at], Py_NewRef(value));
+    }
+    return value;
+}
+
+int ds__document_set(ds__pstate *state, ds__model *doc, size_t at, PyObject *value) {
+    if (!ds__document_open(doc)) {
+        return -1;
+    }
+    ds__field *f = &doc->schema->fields[at];
+    PyObject *kept = NULL;
+    if ((f->flags & DS_FIELD_PRIMARY) && (doc->state & DS_DOC_HOLLOW) && value != Py_None) {
+        doc->state = (uint8_t)(doc->state & ~DS_DOC_HOLLOW);
+    }
+    if (value == Py_None && f->default_value && !(f->flags & DS_FIELD_NULL)) {
+        kept = make_default(doc, at);
+        if (!kept) {
+            return -1;
+        }
+    } else {
+        kept = Py_NewRef(value);
+    }
+    doc->flags[at] = DS_VALUE_ASSIGNED;
+    Py_XSETREF(doc->values[at], kept);
+    return 0;
+}
+
+/* tp_new */
+static PyObject *document_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    ds__pstate *state = ds__pstate_of_type(type);
+    ds__schema *schema = state ? ds__schema_of(state, (PyObject *)type) : NULL;
+    if (!schema) {
+        return NULL;
+    }
+    ds__model *doc = (ds__model *)type->tp_alloc(type, 0);
+    if (!doc) {
+        return NULL;
+    }
+    doc->schema = (ds__schema *)Py_NewRef((PyObject *)schema);
+    doc->state = DS_DOC_NEW;
+    return (PyObject *)doc;
+}
+
+/* The constructor's conversion: exact types as they are, lists copied, the rest by to_python. */
+static PyObject *convert(ds__field *f, PyObject *value) {
+    PyTypeObject *type = Py_TYPE(value);
+    if (!(f->flags & DS_FIELD_PY_DECODE)) {
+        ds__kind kind = (ds__kind)f->kind;
+        if ((kind == DS_HOLDS_STRING && type == &PyUnicode_Type) ||
+            ((kind == DS_HOLDS_INT || kind == DS_HOLDS_LONG) && type == &PyLong_Type) ||
+            (kind == DS_HOLDS_FLOAT && type == &PyFloat_Type) ||
+            (kind == DS_HOLDS_BOOL && type == &PyBool_Type) || kind == DS_HOLDS_DYNAMIC ||
+            kind == DS_HOLDS_DATETIME || kind == DS_HOLDS_OBJECT_ID) {
+            return Py_NewRef(value);
+        }
+        if (kind == DS_HOLDS_LIST && !f->item && type == &PyList_Type) {
+            return PyList_GetSlice(value, 0, PyList_GET_SIZE(value));
+        }
+        if (kind == DS_HOLDS_DICT && !f->item && type == &PyDict_Type) {
+            return PyDict_Copy(value);
+        }
+    }
+    return PyObject_CallMethod(f->object, "to_python", "O", value);
+}
+
+static bool init_one(ds__pstate *state, ds__model *doc, PyObject *name, PyObject *value,
+                     PyObject **unknown) {
+    PyObject *at_b = PyDict_GetItemWithError(doc->schema->by_name, name);
+    if (PyErr_Occurred()) {
+        return false;
+    }
+    if (!at_b) {
+        if (!*unknown && !(*unknown = PyDict_New())) {
+            return false;
+        }
+        return PyDict_SetItem(*unknown, name, value) == 0;
+    }
+    size_t at = (size_t)PyLong_AsSsize_t(at_b);
+    PyObject *kept = value == Py_None ? Py_NewRef(value)
+                                      : convert(&doc->schema->fields[at], value);
+    int set = kept ? PyObject_SetAttr((PyObject *)doc, name, kept) : -1;
+    Py_XDECREF(kept);
+    return set == 0;
+}
+
+static bool warm_defaults(ds__pstate *state, ds__model *doc) {
+    for (size_t i = 0; i < doc->schema->count; i++) {
+        if ((doc->schema->fields[i].flags & DS_FIELD_WARM) && !(doc->values && doc->values[i])) {
+            PyObject *value = ds__document_get(state, doc, i);
+            if (!value) {
+                return false;
+            }
+            Py_DECREF(value);
+        }
+    }
+    return true;
+}
+
+static int document_init(ds__model *doc, PyObject *args, PyObject *kwargs) {
+    ds__pstate *state = ds__pstate_of_type(Py_TYPE(doc));
+    PyObject *unknown = NULL, *name, *value;
+    Py_ssize_t at = 0;
+    if (!state) {
+        return -1;
+    }
+    if (PyTuple_GET_SIZE(args) > 0) {
+        PyErr_Format(PyExc_TypeError, "%s() takes its fields as keywords: %s(name=value)",
+                     Py_TYPE(doc)->tp_name, Py_TYPE(doc)->tp_name);
+        return -1;
+    }
+    bool ok = true;
+    while (kwargs && ok && PyDict_Next(kwargs, &at, &name, &value)) {
+        ok = init_one(state, doc, name, value, &unknown);
+    }
+    if (ok && unknown) {
+        PyObject *done = PyObject_CallMethod((PyObject *)doc, "_init_unknown", "O", unknown);
+        ok = done != NULL;
+        Py_XDECREF(done);
+    }
+    Py_XDECREF(unknown);
+    if (ok && doc->schema->warm && !doc->data && (doc->state & DS_DOC_NEW)) {
+        ok = warm_defaults(state, doc);
+    }
+    return ok ? 0 : -1;
+}
+
+static int document_traverse(ds__model *doc, visitproc visit, void *arg) {
+    Py_VISIT(Py_TYPE(doc));
+    Py_VISIT(doc->schema);
+    Py_VISIT(doc->owner);
+    Py_VISIT(doc->extra);
+    Py_VISIT(doc->context);
+    for (size_t i = 0; doc->values && i < doc->schema->count; i++) {
+        Py_VISIT(doc->values[i]);
+    }
+    return 0;
+}
+
+static int document_clear(ds__model *doc) {
+    for (size_t i = 0; doc->values && i < doc->schema->count; i++) {
+        Py_CLEAR(doc->values[i]);
+    }
+    Py_CLEAR(doc->extra);
+    Py_CLEAR(doc->context);
+    return 0;
+}
+
+static void document_dealloc(ds__model *doc) {
+    PyTypeObject *type = Py_TYPE(doc);
+    PyObject_GC_UnTrack(doc);
+    document_clear(doc);
+    PyMem_Free(doc->values);
+    Py_CLEAR(doc->owner);
+    Py_CLEAR(doc->mask);
+    Py_CLEAR(doc->schema);
+    type->tp_free(doc);
+    Py_DECREF(type);
+}
+
+static PyType_Slot document_slots[] = {
+    {Py_tp_doc, DS_DOC("The base of documents: bytes of the store, decoded when read.")},
+    {Py_tp_new, document_new},
+    {Py_tp_init, document_init},
+    {Py_tp_dealloc, document_dealloc},
+    {Py_tp_traverse, document_traverse},
+    {Py_tp_clear, document_clear},
+    {Py_tp_methods, ds__document_methods},
+    {Py_tp_getset, ds__document_getset},
+    {0, NULL},
+};
+
+static PyType_Spec document_spec = {
+    .name = "mongodb._core.Document",
+    .basicsize = sizeof(ds__model),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = document_slots,
+};
+
+int ds__py_add_documents(PyObject *module, ds__pstate *state) {
+    state->encode_hook = ds__document_hook;
+    if (ds__py_add_type(module, &ds__schema_spec, &state->schema_type) < 0 ||
+        ds__py_add_type(module, &document_spec, &state->document_type) < 0 ||
+        ds__py_add_type(module, &ds__slot_spec, &state->slot_type) < 0 ||
+        ds__py_add_type(module, &ds__batch_spec, &state->batch_type) < 0) {
+        return -1;
+    }
+    return PyModule_AddFunctions(module, ds__document_functions);
+}

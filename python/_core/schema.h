@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A Document class compiled: its fields by position, with what C needs to decode, encode and check
+ * them, and the objects that hold a document's bytes. All functions need the GIL; on failure a
+ * Python error is set.
+ *
+ * Each kind has a fast path in C for the types it expects. Anything else goes to the field object
+ * in Python: `to_python(value)`, `to_mongo(value)`, `check(value)`; so a field class that overrides
+ * one of them costs Python for that field only (DS_FIELD_PY_*). */
+#ifndef DS_PY_SCHEMA_H
+#define DS_PY_SCHEMA_H
+
+#include "codec.h"
+
+/* Python's interfaces take these as char * though they only read them. */
+#define DS_KEYWORDS(names) ((char **)(uintptr_t)(names))
+#define DS_DOC(text) ((void *)(uintptr_t)(text))
+
+/* What a field holds. The order is that of the names in schema.c. */
+typedef enum ds__kind {
+    DS_HOLDS_DYNAMIC, /* anything */
+    DS_HOLDS_STRING,
+    DS_HOLDS_INT,
+    DS_HOLDS_LONG,
+    DS_HOLDS_FLOAT,
+    DS_HOLDS_DECIMAL,
+    DS_HOLDS_BOOL,
+    DS_HOLDS_DATETIME,
+    DS_HOLDS_DATE,
+    DS_HOLDS_OBJECT_ID,
+    DS_HOLDS_UUID,
+    DS_HOLDS_BINARY,
+    DS_HOLDS_EMBEDDED,
+    DS_HOLDS_LIST,
+    DS_HOLDS_DICT, /* with an item: a map */
+    DS_HOLDS_REFERENCE,
+    DS_HOLDS_PYTHON, /* no fast path */
+    DS_HOLDS_COUNT
+} ds__kind;
+
+enum {
+    DS_FIELD_REQUIRED = 1,
+    DS_FIELD_NULL = 2,        /* None is stored as null */
+    DS_FIELD_PY_DECODE = 4,   /* to_python is overridden */
+    DS_FIELD_PY_ENCODE = 8,   /* to_mongo is overridden */
+    DS_FIELD_PY_CHECK = 16,   /* validate is overridden, or choices, validation, regex are set */
+    DS_FIELD_CALL_DEFAULT = 32,
+    DS_FIELD_PRIMARY = 64,
+    DS_FIELD_DBREF = 128,
+    DS_FIELD_LIMITS = 256,    /* min and max are set */
+    DS_FIELD_WARM = 512       /* the default of a new document is taken when it is made */
+};
+
+/* A field, or the item of a list or map (name and db_name empty). */
+typedef struct ds__field {
+    /* owned */
+    PyObject *name;    /* interned */
+    PyObject *db_name; /* interned; its UTF-8 is `key` */
+    PyObject *object;  /* the field in Python */
+    PyObject *default_value; /* NULL: none */
+    PyObject *target;  /* the class of an embedded document or reference; NULL until looked up */
+    struct ds__field *item;
+    /* borrowed from db_name */
+    const char *key;
+    /* plain */
+    size_t key_size;
+    uint8_t kind;
+    uint16_t flags;
+    double min; /* length, or value; for DS_FIELD_LIMITS */
+    double max;
+} ds__field;
+
+/* mongodb._core.Schema. Immutable once made. */
+typedef struct ds__schema {
+    PyObject_HEAD
+    /* owned */
+    PyObject *owner;      /* the Document class */
+    PyObject *class_name; /* the value of _cls, or NULL without inheritance */
+    PyObject *by_name;    /* dict: name -> position */
+    PyObject *subclasses; /* dict: _cls -> class, filled as they are met */
+    ds__field *fields;
+    uint16_t *table;      /* positions + 1 by hash of the stored name */
+    /* plain */
+    size_t count;
+    uint32_t mask;        /* of table */
+    int primary;          /* position of the primary key, -1: none */
+    bool dynamic;         /* keeps unknown fields as attributes */
+    bool embedded;
+    bool strict;          /* unknown names in the constructor are errors */
+    bool warm;            /* some field is DS_FIELD_WARM */
+    bool own_init;        /* the class overrides __init__ */
+    bool own_check;       /* the class overrides clean or validate */
+} ds__schema;
+
+enum {
+    DS_DOC_NEW = 1,       /* not in the store yet */
+    DS_DOC_HOLLOW = 2,    /* only the primary key is known; the rest is fetched when read */
+    DS_DOC_PARTIAL = 4,   /* `mask` says which fields were loaded */
+    DS_DOC_RAW_REFS = 8,  /* references are read as ids */
+};
+
+enum { DS_VALUE_ASSIGNED = 1, DS_VALUE_DEFAULT = 2 };
+
+/* mongodb._core.Document, the base of every document class. */
+typedef struct ds__model {
+    PyObject_HEAD
+    /* owned */
+    ds__schema *schema;
+    PyObject *owner;    /* keeps `data` alive: bytes or a Batch; NULL without data */
+    PyObject **values;  /* one block: values, offsets, flags; NULL until a field is touched */
+    PyObject *extra;    /* dict of fields outside the schema that were set or read, or NULL */
+    PyObject *context;  /* what loads a hollow document: a Batch or NULL */
+    PyObject *mask;     /* bytes, one per field: loaded; or NULL */
+    /* borrowed from owner */
+    const uint8_t *data; /* the document as the store has it; NULL for a new one */
+    /* borrowed from values */
+    uint32_t *offsets;  /* of elements in data, 0: absent */
+    uint8_t *flags;     /* DS_VALUE_* */
+    /* plain */
+    uint8_t state;      /* DS_DOC_* */
+    bool indexed;       /* offsets are filled */
+} ds__model;
+
+/* mongodb._core.Batch: documents that came in one reply, and what was fetched for their references. */
+typedef struct ds__batch {
+    PyObject_HEAD
+    /* owned */
+    Py_buffer view;
+    PyObject *mask;
+    PyObject *refs;    /* dict: (class, id) -> Document or None */
+    PyObject *origin;  /* what the Python side wants to know of where it came from */
+    uint32_t *starts;  /* offsets of the documents in view */
+    ds__schema *schema;
+    /* plain */
+    size_t count;
+    uint8_t state; /* DS_DOC_* of the documents made from it */
+} ds__batch;
+
+/* Types of these objects: pstate's schema_type, document_type, batch_type, slot_type. */
+int ds__py_add_documents(PyObject *module, ds__pstate *state);
+
+bool ds__is_document(ds__pstate *state, PyObject *object);
+/* The schema of a Document class: borrowed. */
+ds__schema *ds__schema_of(ds__pstate *state, PyObject *type);
+/* Position of the stored name; -1: none. */
+int ds__schema_find(const ds__schema *schema, const char *key, size_t size);
+/* The class a stored document belongs to, by its _cls. Borrowed. */
+PyObject *ds__schema_class(ds__pstate *state, ds__schema *schema, ds_value doc);
+/* The class of an embedded document or reference field. Borrowed. */
+PyObject *ds__field_target(ds__field *field);
+
+/* Where decoded references look for their documents. */
+typedef struct ds__scope {
+    PyObject *owner;   /* of the bytes */
+    PyObject *context; /* a Batch or NULL */
+    bool raw_refs;
+} ds__scope;
+
+/* The value of a field in Python. New reference. */
+PyObject *ds__field_decode(ds__pstate *state, ds__field *field, ds_value value,
+                           const ds__scope *scope);
+/* Any value, embedded documents with _cls included. */
+PyObject *ds__dynamic_decode(ds__pstate *state, ds_value value, const ds__scope *scope);
+/* Writes a value that is not None. */
+bool ds__field_encode(ds__pstate *state, ds_buf *buf, ds__field *field, const char *key,
+                      size_t key_size, PyObject *value);
+/* The same as an array's element. */
+bool ds__field_encode_index(ds__pstate *state, ds_buf *buf, ds__field *field, size_t index,
+                            PyObject *value);
+/* 1: the value is fine; 0: ask the field's `check`; -1: error. */
+int ds__field_check(ds__pstate *state, ds__field *field, PyObject *value);
+
+/* A document over bytes that were validated. New reference. */
+PyObject *ds__document_from(ds__pstate *state, PyObject *type, PyObject *owner,
+                            const uint8_t *data, PyObject *context, PyObject *mask, uint8_t flags);
+/* A document of which only the primary key is known. */
+PyObject *ds__document_hollow(ds__pstate *state, PyObject *type, PyObject *key, PyObject *context);
+/* The value of the field at `at`. New reference. */
+PyObject *ds__document_get(ds__pstate *state, ds__model *doc, size_t at);
+int ds__document_set(ds__pstate *state, ds__model *doc, size_t at, PyObject *value);
+/* Makes room for values and finds the offsets. */
+bool ds__document_open(ds__model *doc);
+/* Fetches a hollow document. */
+bool ds__document_fill(ds__model *doc);
+/* Whether the field can have been changed since it was read. */
+bool ds__document_touched(const ds__model *doc, size_t at);
+/* The stored value of the field, DS_MISSING when there is none. Call ds__document_open before. */
+ds_value ds__document_stored(const ds__model *doc, size_t at);
+/* The fields as they would be stored, without the document's frame. */
+bool ds__document_encode(ds__pstate *state, ds_buf *buf, ds__model *doc);
+/* {$set, $unset} that bring the stored document to the present one: bytes, or None. */
+PyObject *ds__document_changes(ds__pstate *state, ds__model *doc);
+/* Appends to `set` and `unset` what turns `before` into `after` at `path`. */
+bool ds__diff_value(ds_buf *set, ds_buf *unset, ds_buf *path, ds_value before, ds_value after);
+
+/* Tables that the files of this family share. */
+extern PyType_Spec ds__schema_spec, ds__slot_spec, ds__batch_spec;
+extern PyMethodDef ds__document_methods[], ds__document_functions[];
+extern PyGetSetDef ds__document_getset[];
+/* The codec's hook: an embedded document is a document, any other is a DBRef to it. */
+bool ds__document_hook(ds__pstate *state, ds_buf *buf, const char *key, size_t key_size,
+                       PyObject *value, bool *handled);
+/* Positions of the fields whose values `check` has to judge, as a list. With `all`, fields that
+ * were not touched too. */
+PyObject *ds__document_suspects(ds__pstate *state, ds__model *doc, bool all);
+/* The document as one piece of BSON: bytes. */
+PyObject *ds__document_bytes(ds__pstate *state, ds__model *doc);
+
+#endif
