@@ -15,6 +15,7 @@ enum {
     DS_MAX_INDEXES = 64,
     DS_MAX_INDEX_FIELDS = 32,
     DS_MAX_PIPELINE_STAGES = 1000,
+    DS_MAX_PIPELINE_DEPTH = 20,               /* sub-pipelines in sub-pipelines */
     DS_MAX_GROUP_BYTES = 100 * 1024 * 1024,   /* memory of one $group or $sort */
     DS_DEFAULT_FIRST_BATCH = 101,
     DS_MAX_BATCH_BYTES = 16 * 1024 * 1024,

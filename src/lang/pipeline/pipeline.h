@@ -37,6 +37,10 @@ struct ds__pipeline_host {
     /* {collection stats}: for $collStats, $indexStats, $listSessions, $currentOp; document written. */
     bool (*stats)(const ds__pipeline_host *self, const char *db, const char *coll, ds_value request,
                   ds_buf *out, ds_error *err);
+    /* Whether an equality on `path` of a collection would use an index. NULL: never; $lookup then
+     * reads the other collection once into a hash table. */
+    bool (*indexed)(const ds__pipeline_host *self, const char *db, const char *coll,
+                    const char *path);
 };
 
 typedef struct ds__pipeline ds__pipeline;
@@ -48,6 +52,7 @@ typedef struct ds__pipeline_options {
     bool in_lookup;        /* a sub-pipeline: $out and $merge refused */
     bool in_facet;
     const ds__var_scope *scope;
+    int depth;             /* of sub-pipelines in sub-pipelines; 0 from outside */
 } ds__pipeline_options;
 
 /* Compiles the stages of an array, optimised. Lives in env->arena; clear after use (spill files).

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* $sort, $limit, $skip and $sample: which documents and in which order, their content untouched. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "lang/pipeline/stages.h"
+
+typedef struct sort {
+    ds__stage stage;
+    /* owned while running */
+    ds__sorter *sorter;
+    /* plain */
+    bool loaded;
+} sort;
+
+static bool sort_load(sort *s, ds_error *err) {
+    ds__stage *stage = &s->stage;
+    ds_value doc;
+    s->sorter = ds__sorter_new(&stage->pattern, stage->env->collator, (uint64_t)stage->amount,
+                               DS_MAX_GROUP_BYTES, stage->pipeline->allow_disk, err);
+    if (!s->sorter) {
+        return false;
+    }
+    for (;;) {
+        ds_next next = ds__stage_pull(stage, &doc, err);
+        if (next == DS_NEXT_END) {
+            s->loaded = true;
+            return ds__sorter_finish(s->sorter, err);
+        }
+        if (next != DS_NEXT_ROW || !ds__sorter_add(s->sorter, doc, err)) {
+            return false;
+        }
+    }
+}
+
+static ds_next sort_next(ds__stage *stage, ds_value *doc, ds_error *err) {
+    sort *s = (sort *)stage;
+    if (!s->loaded && !sort_load(s, err)) {
+        return DS_NEXT_ERROR;
+    }
+    return ds__sorter_next(s->sorter, doc, err);
+}
+
+static void sort_stop(ds__stage *stage) {
+    sort *s = (sort *)stage;
+    ds__sorter_free(s->sorter);
+    s->sorter = NULL;
+    s->loaded = false;
+}
+
+static void sort_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
+    for (size_t i = 0; i < stage->pattern.count; i++) {
+        add(ctx, &stage->pattern.parts[i].path);
+    }
+}
+
+static bool sort_keeps_path(const ds__stage *stage, const ds__path *path) {
+    return stage->amount == 0;
+}
+
+static const ds__stage_ops sort_ops = {
+    .name = "$sort",
+    .next = sort_next,
+    .stop = sort_stop,
+    .dependencies = sort_dependencies,
+    .keeps_path = sort_keeps_path,
+    .kind = DS_STAGE_SORT,
+};
+
+bool ds__stage_add_sort(ds__stage_parser *p, ds_value spec, ds_error *err) {
+    sort *s = ds__stage_add(p, sizeof *s, &sort_ops, err);
+    return s && ds__sort_compile(p->env, spec, &s->stage.pattern, err);
+}
+
+bool ds__stage_parse_sort(ds__stage_parser *p, ds_value arg, ds_error *err) {
+    if (arg.type == DS_DOCUMENT && ds__doc_empty(arg)) {
+        return ds__error_set(err, 15976, "$sort stage must have at least one sort key");
+    }
+    return ds__stage_add_sort(p, arg, err);
+}
+
+/* $limit and $skip. */
+typedef struct slice {
+    ds__stage stage;
+    int64_t seen;
+} slice;
+
+static bool slice_start(ds__stage *stage, ds_error *err) {
+    ((slice *)stage)->seen = 0;
+    return true;
+}
+
+static ds_next limit_next(ds__stage *stage, ds_value *doc, ds_error *err) {
+    slice *s = (slice *)stage;
+    if (s->seen >= stage->amount) {
+        return DS_NEXT_END;
+    }
+    s->seen++;
+    return ds__stage_pull(stage, doc, err);
+}
+
+static ds_next skip_next(ds__stage *stage, ds_value *doc, ds_error *err) {
+    slice *s = (slice *)stage;
+    for (; s->seen < stage->amount; s->seen++) {
+        ds_next next = ds__stage_pull(stage, doc, err);
+        if (next != DS_NEXT_ROW) {
+            return next;
+        }
+    }
+    return ds__stage_pull(stage, doc, err);
+}
+
+static const ds__stage_ops limit_ops = {
+    .name = "$limit", .start = slice_start, .next = limit_next, .kind = DS_STAGE_LIMIT};
+static const ds__stage_ops skip_ops = {
+    .name = "$skip", .start = slice_start, .next = skip_next, .kind = DS_STAGE_SKIP};
+
+bool ds__stage_add_limit(ds__stage_parser *p, int64_t limit, ds_error *err) {
+    slice *s = ds__stage_add(p, sizeof *s, &limit_ops, err);
+    if (s) {
+        s->stage.amount = limit;
+    }
+    return s != NULL;
+}
+
+bool ds__stage_parse_limit(ds__stage_parser *p, ds_value arg, ds_error *err) {
+    int64_t limit;
+    char text[DS_MAX_QUOTED];
+    if (!ds__stage_integer(arg, &limit) || limit < 0) {
+        return ds__error_set(err, 5107201,
+                             "invalid argument to $limit stage: Expected a non-negative number in: "
+                             "$limit: %s",
+                             ds__value_quote(arg, text, sizeof text));
+    }
+    if (limit == 0) {
+        return ds__error_set(err, 15958, "the limit must be positive");
+    }
+    return ds__stage_add_limit(p, limit, err);
+}
+
+bool ds__stage_parse_skip(ds__stage_parser *p, ds_value arg, ds_error *err) {
+    int64_t skip;
+    char text[DS_MAX_QUOTED];
+    if (!ds__stage_integer(arg, &skip) || skip < 0) {
+        return ds__error_set(err, 5107200,
+                             "invalid argument to $skip stage: Expected a non-negative number in: "
+                             "$skip: %s",
+                             ds__value_quote(arg, text, sizeof text));
+    }
+    slice *s = ds__stage_add(p, sizeof *s, &skip_ops, err);
+    if (s) {
+        s->stage.amount = skip;
+    }
+    return s != NULL;
+}
+
+/* $sample keeps a uniform choice of `amount` documents (reservoir), in random order. */
+typedef struct sample {
+    ds__stage stage;
+    /* owned while running */
+    ds_buf *docs;
+    /* plain */
+    size_t count;
+    size_t at;
+    bool loaded;
+} sample;
+
+static uint64_t below(uint64_t n) {
+    uint64_t r;
+    ds__random_bytes(&r, sizeof r);
+    return r % n;
+}
+
+static bool sample_keep(sample *s, size_t i, ds_value doc, ds_error *err) {
+    ds_buf_reset(&s->docs[i]);
+    ds_buf_add(&s->docs[i], doc.as.bytes, doc.size);
+    return ds_buf_ok(&s->docs[i], err);
+}
+
+static bool sample_load(sample *s, ds_error *err) {
+    size_t want = (size_t)s->stage.amount;
+    size_t cap = 0, bytes = 0;
+    uint64_t seen = 0;
+    for (;; seen++) {
+        ds_value doc;
+        ds_next next = ds__stage_pull(&s->stage, &doc, err);
+        if (next == DS_NEXT_END) {
+            break;
+        }
+        if (next != DS_NEXT_ROW) {
+            return false;
+        }
+        size_t at = s->count;
+        if (s->count < want) {
+            if (s->count == cap) {
+                size_t grown = cap ? cap * 2 : 64;
+                ds_buf *docs = ds__realloc(s->docs, grown * sizeof *docs);
+                if (!docs) {
+                    return ds__error_oom(err);
+                }
+                memset(docs + cap, 0, (grown - cap) * sizeof *docs);
+                s->docs = docs;
+                cap = grown;
+            }
+            s->count++;
+        } else {
+            uint64_t r = below(seen + 1);
+            if (r >= want) {
+                continue;
+            }
+            at = (size_t)r;
+        }
+        bytes += doc.size;
+        if (!sample_keep(s, at, doc, err)) {
+            return false;
+        }
+        if (bytes > DS_MAX_GROUP_BYTES && s->count < want) {
+            return ds__error_set(err, DS_QUERY_EXCEEDED_MEMORY,
+                                 "$sample exceeded memory limit of %d bytes", DS_MAX_GROUP_BYTES);
+        }
+    }
+    for (size_t i = s->count; i > 1; i--) {
+        size_t j = (size_t)below(i);
+        ds_buf t = s->docs[i - 1];
+        s->docs[i - 1] = s->docs[j];
+        s->docs[j] = t;
+    }
+    s->loaded = true;
+    return true;
+}
+
+static ds_next sample_next(ds__stage *stage, ds_value *doc, ds_error *err) {
+    sample *s = (sample *)stage;
+    if (!s->loaded && !sample_load(s, err)) {
+        return DS_NEXT_ERROR;
+    }
+    if (s->at >= s->count) {
+        return DS_NEXT_END;
+    }
+    *doc = ds__document(s->docs[s->at++].data);
+    return DS_NEXT_ROW;
+}
+
+static void sample_stop(ds__stage *stage) {
+    sample *s = (sample *)stage;
+    for (size_t i = 0; i < s->count; i++) {
+        ds_buf_clear(&s->docs[i]);
+    }
+    ds__free(s->docs);
+    s->docs = NULL;
+    s->count = s->at = 0;
+    s->loaded = false;
+}
+
+static const ds__stage_ops sample_ops = {
+    .name = "$sample", .next = sample_next, .stop = sample_stop};
+
+bool ds__stage_parse_sample(ds__stage_parser *p, ds_value arg, ds_error *err) {
+    if (arg.type != DS_DOCUMENT) {
+        return ds__error_set(err, 28745, "the $sample stage specification must be an object");
+    }
+    ds__iter it;
+    ds__iter_init(&it, arg);
+    ds_value size = ds__missing();
+    while (ds__iter_next(&it)) {
+        if (strcmp(it.key, "size") != 0) {
+            return ds__error_set(err, 28748, "unrecognized option to $sample: %s", it.key);
+        }
+        size = it.value;
+    }
+    if (size.type == DS_MISSING) {
+        return ds__error_set(err, 28749, "$sample stage must specify a size");
+    }
+    if (!ds__is_number(size)) {
+        return ds__error_set(err, 28746, "size argument to $sample must be a number");
+    }
+    int64_t n = ds__number_to_int64(size);
+    if (n < 0) {
+        return ds__error_set(err, 28747, "size argument to $sample must not be negative");
+    }
+    sample *s = ds__stage_add(p, sizeof *s, &sample_ops, err);
+    if (s) {
+        s->stage.amount = n;
+    }
+    return s != NULL;
+}

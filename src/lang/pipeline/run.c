@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs a compiled pipeline: each stage pulls from the one before it, the first from the source. */
+#include "lang/pipeline/internal.h"
+
+static bool first_kind(const ds__pipeline *p, ds__stage_kind kind) {
+    return p->head.following && p->head.following->ops->kind == kind;
+}
+
+bool ds__pipeline_has_own_source(const ds__pipeline *pipeline) {
+    return first_kind(pipeline, DS_STAGE_OWN_SOURCE);
+}
+
+bool ds__pipeline_writes(const ds__pipeline *pipeline) {
+    return pipeline->last->ops->kind == DS_STAGE_WRITER;
+}
+
+bool ds__pipeline_is_empty(const ds__pipeline *pipeline) {
+    return pipeline->head.following == NULL;
+}
+
+bool ds__pipeline_start(ds__pipeline *pipeline, ds__source *source, ds__eval *eval, ds_error *err) {
+    ds_assert(!pipeline->running);
+    pipeline->running = true;
+    pipeline->source = source;
+    pipeline->eval = eval;
+    pipeline->head.eval = eval;
+    for (ds__stage *s = pipeline->head.following; s; s = s->following) {
+        s->eval = eval;
+        if (s->ops->start && !s->ops->start(s, err)) {
+            ds__pipeline_close(pipeline);
+            return false;
+        }
+    }
+    return true;
+}
+
+ds_next ds__pipeline_next(ds__pipeline *pipeline, ds_value *doc, ds_error *err) {
+    ds__stage *last = pipeline->last;
+    if (!ds__stage_tick(last, err)) {
+        return DS_NEXT_ERROR;
+    }
+    return last->ops->next(last, doc, err);
+}
+
+void ds__pipeline_pause(ds__pipeline *pipeline) {
+    if (pipeline->source && pipeline->source->pause) {
+        pipeline->source->pause(pipeline->source);
+    }
+    for (ds__stage *s = pipeline->head.following; s; s = s->following) {
+        if (s->ops->pause) {
+            s->ops->pause(s);
+        }
+    }
+}
+
+void ds__pipeline_close(ds__pipeline *pipeline) {
+    if (!pipeline || !pipeline->running) {
+        return;
+    }
+    for (ds__stage *s = pipeline->last; s != &pipeline->head; s = s->prev) {
+        if (s->ops->stop) {
+            s->ops->stop(s);
+        }
+    }
+    if (pipeline->source && pipeline->source->close) {
+        pipeline->source->close(pipeline->source);
+    }
+    pipeline->source = NULL;
+    pipeline->running = false;
+}
+
+/* One document as a source. */
+typedef struct one_source {
+    ds__source base;
+    ds_value doc;
+    bool done;
+} one_source;
+
+static ds_next one_next(ds__source *self, ds_value *doc, ds_error *err) {
+    one_source *one = (one_source *)self;
+    if (one->done) {
+        return DS_NEXT_END;
+    }
+    one->done = true;
+    *doc = one->doc;
+    return DS_NEXT_ROW;
+}
+
+bool ds__pipeline_apply(ds__pipeline *pipeline, ds_value doc, ds__eval *eval, ds_buf *out,
+                        ds_error *err) {
+    one_source one = {.base = {.next = one_next}, .doc = doc};
+    if (!ds__pipeline_start(pipeline, &one.base, eval, err)) {
+        return false;
+    }
+    ds_value result = ds__missing();
+    ds_next next = ds__pipeline_next(pipeline, &result, err);
+    bool ok = next == DS_NEXT_ROW;
+    if (ok) {
+        ds_buf_add(out, result.as.bytes, result.size);
+        ok = ds_buf_ok(out, err);
+    } else if (next == DS_NEXT_END) {
+        ds__error_set(err, DS_INTERNAL_ERROR, "a pipeline update gave no document");
+    }
+    ds__pipeline_close(pipeline);
+    return ok;
+}
+
+void ds__pipeline_print(const ds__pipeline *pipeline, ds_buf *out) {
+    size_t root = ds__doc_begin(out);
+    size_t i = 0;
+    const ds__stage *shown = NULL;
+    for (const ds__stage *s = pipeline->head.following; s; s = s->following) {
+        if (shown && shown->spec.as.bytes == s->spec.as.bytes) {
+            continue; /* stages made of one document are shown once */
+        }
+        shown = s;
+        if (s->spec.type == DS_DOCUMENT) {
+            ds__write_index(out, i++, s->spec);
+        }
+    }
+    ds__doc_end(out, root);
+}
+
+void ds__pipeline_dependencies(const ds__pipeline *pipeline, ds__add_path_fn add, void *ctx) {
+    for (const ds__stage *s = pipeline->head.following; s; s = s->following) {
+        if (s->ops->dependencies) {
+            s->ops->dependencies(s, add, ctx);
+        }
+        if (s->closes_fields) {
+            return;
+        }
+    }
+    add(ctx, NULL);
+}
