@@ -24,11 +24,12 @@ static bool run_two(const ds__expr *expr, ds__eval *eval, ds_value *a, ds_value 
 /* A sum that holds one date is a date. */
 static bool date_sum(const ds__sum *sum, ds_value *out, ds_error *err) {
     int64_t ms = 0;
-    bool ok = sum->has_decimal
-                  ? ds__dec_to_int64(ds__dec_add(sum->decimal, ds__sum_decimal(sum)),
-                                     DS_ROUND_HALF_EVEN, &ms)
-                  : ds__sum_int64(sum, &ms);
-    if (!ok) {
+    if (sum->has_decimal) {
+        ds_decimal total = ds__dec_add(sum->decimal, ds__sum_decimal(sum));
+        if (!ds__dec_to_int64(total, DS_ROUND_HALF_EVEN, &ms)) {
+            ms = INT64_MIN;
+        }
+    } else if (!ds__sum_int64(sum, &ms)) {
         return ds__error_set(err, DS_OVERFLOW, "date overflow in $add");
     }
     *out = ds__date(ms);
@@ -162,11 +163,13 @@ static bool eval_mod(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_err
     if (ds__is_number(a) && ds__is_number(b)) {
         if (either(a, b, DS_DECIMAL)) {
             ds_decimal divisor = ds__number_to_decimal(b);
-            if (!ds__dec_is_zero(divisor)) {
-                *out = ds__decimal(ds__dec_remainder(ds__number_to_decimal(a), divisor));
-                return true;
+            if (ds__dec_is_zero(divisor)) {
+                return ds__error_set(err, 5733415, "can't $mod by zero");
             }
-        } else if (ds__number_to_double(b) != 0) {
+            *out = ds__decimal(ds__dec_remainder(ds__number_to_decimal(a), divisor));
+            return true;
+        }
+        if (ds__number_to_double(b) != 0) {
             *out = modulo(a, b);
             return true;
         }
@@ -234,7 +237,7 @@ static bool to_integral(const ds__expr *expr, ds__eval *eval, ds__decimal_round 
     if (v.type == DS_DOUBLE) {
         v.as.f64 = round == DS_ROUND_UP ? ceil(v.as.f64) : floor(v.as.f64);
     } else if (v.type == DS_DECIMAL) {
-        v.as.dec = ds__dec_integral(v.as.dec, round);
+        v.as.dec = ds__dec_quantize(v.as.dec, ds__dec_from_int64(0), round);
     }
     *out = v;
     return true;
@@ -341,9 +344,14 @@ static bool eval_log(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_err
                              "$log's base must be a positive number not equal to 1, but is %s",
                              ds__value_quote(base, quoted, sizeof quoted));
     }
-    if (either(v, base, DS_DECIMAL)) {
-        *out = ds__decimal(ds__dec_divide(ds__dec_ln(ds__number_to_decimal(v)),
-                                          ds__dec_ln(ds__number_to_decimal(base))));
+    if (ds__number_is_nan(v) || ds__number_is_nan(base)) {
+        *out = ds__double(NAN);
+    } else if (either(v, base, DS_DECIMAL)) {
+        /* mongod divides by the base itself here, not by its logarithm */
+        ds_decimal d = ds__number_to_decimal(v);
+        *out = ds__decimal(ds__number_compare(base, ds__int32(10)) == 0
+                               ? ds__dec_log10(d)
+                               : ds__dec_divide(ds__dec_ln(d), ds__number_to_decimal(base)));
     } else {
         *out = ds__double(log(ds__number_to_double(v)) / log(ds__number_to_double(base)));
     }
@@ -408,9 +416,9 @@ static bool eval_pow(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_err
 }
 
 const ds__expr_op ds__expr_ops_arith[] = {
-    {.name = "$add", .eval = eval_add, .max_args = -1},
+    {.name = "$add", .eval = eval_add, .max_args = -1, .is_commutative = true},
     {.name = "$subtract", .eval = eval_subtract, .min_args = 2, .max_args = 2},
-    {.name = "$multiply", .eval = eval_multiply, .max_args = -1},
+    {.name = "$multiply", .eval = eval_multiply, .max_args = -1, .is_commutative = true},
     {.name = "$divide", .eval = eval_divide, .min_args = 2, .max_args = 2},
     {.name = "$mod", .eval = eval_mod, .min_args = 2, .max_args = 2},
     {.name = "$abs", .eval = eval_abs, .min_args = 1, .max_args = 1},

@@ -371,6 +371,52 @@ bool ds__expr_parse(ds__expr_parser *p, ds_value spec, ds__expr **out, ds_error 
 
 /* Folding. */
 
+static bool evaluate_constant(ds__env *env, ds__expr *expr, ds_error *err) {
+    ds__eval eval = {.env = env, .scratch = env->arena};
+    ds_value v;
+    if (!expr->eval(expr, &eval, &v, err)) {
+        return false;
+    }
+    if (!ds__value_copy(env->arena, v, &expr->constant)) {
+        return ds__error_oom(err);
+    }
+    expr->is_constant = true;
+    return true;
+}
+
+/* Moves constant arguments behind the others, as one. */
+static bool gather_constants(ds__env *env, ds__expr *expr, ds_error *err) {
+    ds__expr **constants = ds_arena_alloc(env->arena, expr->arg_count * sizeof *constants);
+    ds__expr *sum = ds_arena_alloc(env->arena, sizeof *sum);
+    if (constants == NULL || sum == NULL) {
+        return ds__error_oom(err);
+    }
+    uint32_t others = 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < expr->arg_count; i++) {
+        if (expr->args[i]->is_constant) {
+            constants[count++] = expr->args[i];
+        } else {
+            expr->args[others++] = expr->args[i];
+        }
+    }
+    if (count == 0) {
+        return true;
+    }
+    if (count > 1) {
+        *sum = *expr;
+        sum->args = constants;
+        sum->arg_count = count;
+        if (!evaluate_constant(env, sum, err)) {
+            return false;
+        }
+        constants[0] = sum;
+    }
+    expr->args[others] = constants[0];
+    expr->arg_count = others + 1;
+    return true;
+}
+
 static bool fold(ds__env *env, ds__expr *expr, ds_error *err) {
     if (expr->is_constant || expr->eval == eval_path) {
         return true;
@@ -385,19 +431,10 @@ static bool fold(ds__env *env, ds__expr *expr, ds_error *err) {
         }
         constant = constant && expr->args[i]->is_constant;
     }
-    if (!constant) {
-        return true;
+    if (constant) {
+        return evaluate_constant(env, expr, err);
     }
-    ds__eval eval = {.env = env, .scratch = env->arena};
-    ds_value v;
-    if (!expr->eval(expr, &eval, &v, err)) {
-        return false;
-    }
-    if (!ds__value_copy(env->arena, v, &expr->constant)) {
-        return ds__error_oom(err);
-    }
-    expr->is_constant = true;
-    return true;
+    return expr->op == NULL || !expr->op->is_commutative || gather_constants(env, expr, err);
 }
 
 /* Public functions. */

@@ -34,6 +34,7 @@ struct ds__expr_op {
     int16_t min_args;
     int16_t max_args;        /* -1: any number */
     bool is_volatile;        /* never folded: $rand */
+    bool is_commutative;     /* constant arguments are folded into one that comes last */
 };
 
 struct ds__expr {
@@ -83,6 +84,9 @@ typedef struct ds__expr_list {
 bool ds__expr_list_add(ds_arena *scratch, ds__expr_list *list, ds_value v, ds_error *err);
 /* The elements of an array value. */
 bool ds__expr_list_fill(ds_arena *scratch, ds__expr_list *list, ds_value array, ds_error *err);
+/* Sorts by the canonical order; sign -1: descending. Equal values keep their order. */
+bool ds__expr_sort(ds_arena *scratch, ds_value *items, size_t count, int sign,
+                   const ds__collator *collator, ds_error *err);
 /* An array of the values in scratch memory; DS_MISSING becomes null. */
 bool ds__expr_make_array(ds_arena *scratch, const ds_value *items, size_t count, ds_value *out,
                          ds_error *err);
@@ -131,12 +135,13 @@ extern const ds__expr_op ds__expr_ops_date_arith[];
 extern const ds__expr_op ds__expr_ops_date_build[]; /* $dateFromParts $dateToParts */
 extern const ds__expr_op ds__expr_ops_date_parts[];
 extern const ds__expr_op ds__expr_ops_date_text[];
-extern const ds__expr_op ds__expr_ops_iterate[];   /* $map $filter $reduce $zip $sortArray */
+extern const ds__expr_op ds__expr_ops_iterate[];   /* $map $filter $reduce $zip */
 extern const ds__expr_op ds__expr_ops_object[];
 extern const ds__expr_op ds__expr_ops_regex[];
 extern const ds__expr_op ds__expr_ops_misc[];      /* $rand $meta $binarySize … */
 extern const ds__expr_op ds__expr_ops_round[];
 extern const ds__expr_op ds__expr_ops_set[];
+extern const ds__expr_op ds__expr_ops_sort[];      /* $sortArray */
 extern const ds__expr_op ds__expr_ops_string[];
 extern const ds__expr_op ds__expr_ops_trig[];
 extern const ds__expr_op ds__expr_ops_type[];

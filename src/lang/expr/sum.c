@@ -97,7 +97,7 @@ bool ds__sum_int64(const ds__sum *sum, int64_t *out) {
     if (!(sum->high >= -0x1p63 && sum->high <= 0x1p63)) {
         return false;
     }
-    int128 total = (int128)sum->high + (int128)rint(sum->low);
+    int128 total = (int128)round(sum->high) + (int128)round(sum->low);
     if (total < INT64_MIN || total > INT64_MAX) {
         return false;
     }
