@@ -7,12 +7,18 @@
 
 typedef struct ds__backend ds__backend;
 typedef struct ds__backend_session ds__backend_session;
+/* What must stay the same between a cursor's commands: the server, the connection, the session. */
+typedef struct ds__backend_pin ds__backend_pin;
 
 typedef struct ds__backend_vtable {
     void (*close)(ds__backend *self);
-    /* As ds_client_run. `cursor_reply`: the command opens a cursor (the remote store pins it). */
-    bool (*run)(ds__backend *self, ds__backend_session *session, const char *db,
-                const bson_t *command, bson_t *reply, ds_error *err);
+    /* As ds_client_run. `pin` is NULL for a plain command; otherwise the command belongs to a
+     * cursor: `*pin` is NULL when it opens one (the backend may set it), and what was set then for
+     * the getMore and killCursors that follow. The caller hands it back to `unpin`. */
+    bool (*run)(ds__backend *self, ds__backend_session *session, ds__backend_pin **pin,
+                const char *db, const bson_t *command, bson_t *reply, ds_error *err);
+    /* NULL when the backend never pins. */
+    void (*unpin)(ds__backend *self, ds__backend_pin *pin);
     ds__backend_session *(*session_open)(ds__backend *self, const bson_t *options, ds_error *err);
     void (*session_close)(ds__backend_session *session);
     const bson_t *(*session_lsid)(const ds__backend_session *session);
@@ -23,9 +29,10 @@ typedef struct ds__backend_vtable {
 
 struct ds__backend {
     const ds__backend_vtable *vtable;
+    ds_kind kind;
 };
 
-/* mongodb:// and mongodb+srv://, through libmongoc. */
+/* mongodb:// and mongodb+srv://, through libmongoc. `*default_db` is the caller's (ds__free). */
 ds__backend *ds__remote_open(const char *uri, const bson_t *options, char **default_db,
                              ds_error *err);
 /* docstore://, the embedded engine. */

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections of one process. A pool remembers the process that made it: after fork() the child
+ * finds another number, makes its own pool, and never touches the parent's sockets or threads. */
+#include "remote/internal.h"
+
+#include <errno.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+struct ds__remote_pool {
+    /* owned */
+    mongoc_client_pool_t *clients;
+    ds__remote_conn *idle; /* last used first */
+    pthread_mutex_t lock;  /* guards idle, out and watches */
+    pthread_cond_t freed;
+    /* borrowed from the threads that watch */
+    ds__remote_watch *watches;
+    /* plain */
+    atomic_int watching;
+    uint32_t out; /* connections handed out */
+    pid_t process;
+};
+
+static void on_answered(ds__remote_pool *pool, uint32_t server) {
+    if (atomic_load_explicit(&pool->watching, memory_order_relaxed) == 0) {
+        return;
+    }
+    pthread_mutex_lock(&pool->lock);
+    for (ds__remote_watch *w = pool->watches; w; w = w->next) {
+        if (pthread_equal(w->thread, pthread_self())) {
+            w->server = server;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void on_succeeded(const mongoc_apm_command_succeeded_t *event) {
+    on_answered(mongoc_apm_command_succeeded_get_context(event),
+                mongoc_apm_command_succeeded_get_server_id(event));
+}
+
+void ds__remote_watch_begin(ds__remote_pool *pool, ds__remote_watch *watch) {
+    *watch = (ds__remote_watch){.thread = pthread_self()};
+    pthread_mutex_lock(&pool->lock);
+    watch->next = pool->watches;
+    pool->watches = watch;
+    pthread_mutex_unlock(&pool->lock);
+    atomic_fetch_add(&pool->watching, 1);
+}
+
+void ds__remote_watch_end(ds__remote_pool *pool, ds__remote_watch *watch) {
+    pthread_mutex_lock(&pool->lock);
+    ds__remote_watch **at = &pool->watches;
+    while (*at && *at != watch) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = watch->next;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    atomic_fetch_sub(&pool->watching, 1);
+}
+
+static ds__remote_pool *pool_new(ds__remote *store, ds_error *err) {
+    ds__remote_pool *pool = ds__alloc(sizeof *pool);
+    if (!pool) {
+        ds__error_oom(err);
+        return NULL;
+    }
+    bson_error_t error = {0};
+    pool->clients = mongoc_client_pool_new_with_error(store->uri, &error);
+    if (!pool->clients) {
+        ds__remote_error(err, &error);
+        ds__free(pool);
+        return NULL;
+    }
+    pool->process = getpid();
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&pool->freed, &attr);
+    pthread_condattr_destroy(&attr);
+    /* the limit is kept here, where waiting can be given up with a reason */
+    mongoc_client_pool_max_size(pool->clients, UINT32_MAX);
+    mongoc_client_pool_set_error_api(pool->clients, MONGOC_ERROR_API_VERSION_2);
+    mongoc_apm_callbacks_t *callbacks = mongoc_apm_callbacks_new();
+    mongoc_apm_set_command_succeeded_cb(callbacks, on_succeeded);
+    mongoc_client_pool_set_apm_callbacks(pool->clients, callbacks, pool);
+    mongoc_apm_callbacks_destroy(callbacks);
+    return pool;
+}
+
+bool ds__remote_pool_is_ours(const ds__remote_pool *pool) {
+    return pool->process == getpid();
+}
+
+ds__remote_pool *ds__remote_pool_get(ds__remote *store, ds_error *err) {
+    ds__remote_pool *seen = atomic_load(&store->pool);
+    if (seen && ds__remote_pool_is_ours(seen)) {
+        return seen;
+    }
+    ds__remote_pool *made = pool_new(store, err);
+    if (made && !atomic_compare_exchange_strong(&store->pool, &seen, made)) {
+        ds__remote_pool_free(made); /* another thread of this process was first */
+        made = seen;
+    }
+    return made;
+}
+
+/* Waits until a connection may be handed out; the lock is held. */
+static bool wait_for_place(ds__remote *store, ds__remote_pool *pool) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += store->wait_ms / 1000;
+    until.tv_nsec += (long)(store->wait_ms % 1000) * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    while (store->max_pool && pool->out >= store->max_pool) {
+        if (store->wait_ms == 0) {
+            pthread_cond_wait(&pool->freed, &pool->lock);
+        } else if (pthread_cond_timedwait(&pool->freed, &pool->lock, &until) == ETIMEDOUT) {
+            return !store->max_pool || pool->out < store->max_pool;
+        }
+    }
+    return true;
+}
+
+ds__remote_conn *ds__remote_acquire(ds__remote *store, ds__remote_pool *pool, ds_error *err) {
+    pthread_mutex_lock(&pool->lock);
+    bool placed = wait_for_place(store, pool);
+    ds__remote_conn *conn = NULL;
+    if (placed) {
+        pool->out++;
+        conn = pool->idle;
+        if (conn) {
+            pool->idle = conn->next;
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (!placed) {
+        ds__error_set(err, DS_NETWORK_TIMEOUT,
+                      "no connection became free within waitQueueTimeoutMS (%d ms); all %u of "
+                      "maxPoolSize are in use",
+                      store->wait_ms, store->max_pool);
+        return NULL;
+    }
+    if (conn) {
+        return conn;
+    }
+    conn = ds__alloc(sizeof *conn);
+    if (conn) {
+        conn->client = mongoc_client_pool_pop(pool->clients);
+    }
+    if (!conn || !conn->client) {
+        ds__free(conn);
+        pthread_mutex_lock(&pool->lock);
+        pool->out--;
+        pthread_mutex_unlock(&pool->lock);
+        ds__error_oom(err);
+        return NULL;
+    }
+    return conn;
+}
+
+void ds__remote_release(ds__remote_pool *pool, ds__remote_conn *conn) {
+    pthread_mutex_lock(&pool->lock);
+    conn->next = pool->idle;
+    pool->idle = conn;
+    pool->out--;
+    pthread_cond_signal(&pool->freed);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void ds__remote_pool_free(ds__remote_pool *pool) {
+    while (pool->idle) {
+        ds__remote_conn *conn = pool->idle;
+        pool->idle = conn->next;
+        if (conn->writer) {
+            mongoc_client_session_destroy(conn->writer);
+        }
+        mongoc_client_pool_push(pool->clients, conn->client);
+        ds__free(conn);
+    }
+    mongoc_client_pool_destroy(pool->clients);
+    pthread_mutex_destroy(&pool->lock);
+    pthread_cond_destroy(&pool->freed);
+    ds__free(pool);
+}
