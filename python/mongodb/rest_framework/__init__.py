@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Django REST Framework over documents: serializers, fields, filters, pagination, renderers.
+
+The modules are named like DRF's own. Everything here works with plain `rest_framework` views,
+viewsets and routers.
+"""

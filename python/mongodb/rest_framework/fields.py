@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Serializer fields for BSON's own types and for references."""
+
+import base64
+import binascii
+import datetime
+import decimal
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from bson import Decimal128, ObjectId, Regex, Timestamp
+from bson.errors import InvalidId
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from mongodb.errors import DoesNotExist
+
+__all__ = ["BinaryField", "DateTimeField", "DynamicField", "ObjectIdField", "ReferenceField"]
+
+
+class ObjectIdField(serializers.Field):
+    """An ObjectId as its 24 hexadecimal digits."""
+
+    default_error_messages = {"invalid": _("“{input}” is not a valid ObjectId.")}
+
+    def to_internal_value(self, data: Any) -> ObjectId:
+        try:
+            return ObjectId(str(data))
+        except InvalidId:
+            self.fail("invalid", input=data)
+
+    def to_representation(self, value: Any) -> str:
+        return str(value)
+
+
+class BinaryField(serializers.Field):
+    """Bytes as base64 text."""
+
+    default_error_messages = {
+        "invalid": _("Not valid base64."),
+        "max_bytes": _("Ensure this value has at most {max_bytes} bytes."),
+    }
+
+    def __init__(self, max_bytes: int | None = None, **kwargs: Any) -> None:
+        self.max_bytes = max_bytes
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> bytes:
+        try:
+            value = base64.b64decode(data, validate=True)
+        except (TypeError, ValueError, binascii.Error):
+            self.fail("invalid")
+        if self.max_bytes is not None and len(value) > self.max_bytes:
+            self.fail("max_bytes", max_bytes=self.max_bytes)
+        return value
+
+    def to_representation(self, value: Any) -> str:
+        return base64.b64encode(bytes(value)).decode("ascii")
+
+
+class DateTimeField(serializers.DateTimeField):
+    """A date and time; a naive one, as documents have it, is UTC."""
+
+    def to_representation(self, value: Any) -> Any:
+        if isinstance(value, datetime.datetime) and value.tzinfo is None and settings.USE_TZ:
+            value = value.replace(tzinfo=datetime.UTC)
+        return super().to_representation(value)
+
+
+class DynamicField(serializers.Field):
+    """A value of any type: BSON's own types become JSON the way the other fields write them."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return plain(value)
+
+
+class ReferenceField(serializers.Field):
+    """A reference, as the primary key of the document it points at.
+
+    Reading it never queries: the key is in the referring document. Writing looks the document up
+    and refuses a key that is not there.
+    """
+
+    default_error_messages = {
+        "does_not_exist": _("Invalid pk “{pk_value}” - object does not exist."),
+        "incorrect_type": _("Incorrect type. Expected pk value, received {data_type}."),
+    }
+
+    def __init__(self, document_type: Any = None, queryset: Any = None, **kwargs: Any) -> None:
+        self.document_type = document_type
+        self.queryset = queryset
+        super().__init__(**kwargs)
+
+    def get_queryset(self) -> Any:
+        if self.queryset is not None:
+            return self.queryset.all()
+        return self.document_type.objects.all()
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, bool | Mapping | list):
+            self.fail("incorrect_type", data_type=type(data).__name__)
+        try:
+            return self.get_queryset().get(pk=data)
+        except DoesNotExist:
+            self.fail("does_not_exist", pk_value=data)
+        except (TypeError, ValueError):
+            self.fail("incorrect_type", data_type=type(data).__name__)
+
+    def to_representation(self, value: Any) -> Any:
+        return plain(getattr(value, "pk", value))
+
+
+def plain(value: Any) -> Any:
+    """A decoded BSON value as JSON has it: what the C writer does, for single values."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, datetime.datetime):
+        return DateTimeField().to_representation(value)
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, decimal.Decimal | Decimal128 | ObjectId | uuid.UUID):
+        return str(value)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, Timestamp):
+        return {"t": value.time, "i": value.inc}
+    if isinstance(value, Regex):
+        return str(value.pattern)
+    if hasattr(value, "to_dict"):
+        return plain(value.to_dict())
+    return str(value)

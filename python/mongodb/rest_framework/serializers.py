@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Serializers made from documents, as DRF's ModelSerializer is made from models."""
+
+import copy
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError as RefusedError
+
+from mongodb import errors
+from mongodb.document import Document
+from mongodb.embedded import EmbeddedDocument
+
+from .fields import DynamicField, ObjectIdField, ReferenceField
+from .lists import DocumentListSerializer
+from .mapping import build_child, serializer_field
+from .validators import UniqueTogetherValidator
+
+__all__ = ["DocumentSerializer", "DynamicField", "ObjectIdField", "ReferenceField"]
+
+ALL_FIELDS = serializers.ALL_FIELDS
+DEEPEST = 10
+
+
+class DocumentSerializer(serializers.ModelSerializer[Any]):
+    """A serializer of a Document or EmbeddedDocument.
+
+    `Meta` takes `model`, `fields` or `exclude`, `read_only_fields`, `extra_kwargs` and `depth`, with
+    DRF's meaning. Embedded documents become nested serializers, references their primary keys (nested
+    and read-only within `depth`). Nested validated data are dicts.
+    """
+
+    @classmethod
+    def many_init(cls, *args: Any, **kwargs: Any) -> Any:
+        meta = getattr(cls, "Meta", None)
+        if getattr(meta, "list_serializer_class", None) is not None:
+            return super().many_init(*args, **kwargs)
+        for_list = {key: kwargs.pop(key, None) for key in ("allow_empty", "max_length", "min_length")}
+        for_list = {key: value for key, value in for_list.items() if value is not None}
+        child = cls(*args, **kwargs)
+        for_list.update(
+            {key: value for key, value in kwargs.items() if key in serializers.LIST_SERIALIZER_KWARGS}
+        )
+        return DocumentListSerializer(*args, child=child, **for_list)
+
+    # Fields
+
+    def get_fields(self) -> dict[str, Any]:
+        model = self.get_model()
+        declared = copy.deepcopy(self._declared_fields)
+        names = self.get_field_names(declared, model)
+        depth = getattr(self.Meta, "depth", 0)
+        if not 0 <= depth <= DEEPEST:
+            raise AssertionError(f"'depth' of {type(self).__name__} must be from 0 to {DEEPEST}.")
+        extra = self.get_extra_kwargs()
+        fields = {}
+        for name in names:
+            if name in declared:
+                fields[name] = declared[name]
+                continue
+            kwargs = extra.get(name, {})
+            source = kwargs.get("source", "*")
+            source = name if source == "*" else source
+            cls, built = self.build_field(source, model, model, depth)
+            fields[name] = cls(**self.include_extra_kwargs(built, kwargs))
+        return fields
+
+    def get_model(self) -> Any:
+        meta = getattr(self, "Meta", None)
+        name = type(self).__name__
+        if meta is None or not hasattr(meta, "model"):
+            raise AssertionError(f"Class {name} is missing the “Meta.model” attribute.")
+        model = meta.model
+        if not (isinstance(model, type) and issubclass(model, Document | EmbeddedDocument)):
+            raise AssertionError(
+                f"“Meta.model” of {name} must be a Document or EmbeddedDocument, found {model!r}."
+            )
+        return model
+
+    def get_default_field_names(self, declared_fields: Any, model_info: Any) -> list[str]:
+        return list(dict.fromkeys([*model_info._fields_ordered, *declared_fields]))
+
+    def build_field(
+        self, field_name: str, info: Any, model_class: Any, nested_depth: int
+    ) -> tuple[Any, dict[str, Any]]:
+        name = field_name
+        if name == "pk":
+            name = model_class._meta.get("id_field") or name
+        field = model_class._fields.get(name)
+        if field is not None:
+            return serializer_field(self, model_class, name, field, nested_depth)
+        if hasattr(model_class, field_name):
+            return serializers.ReadOnlyField, {}
+        return self.build_unknown_field(field_name, model_class)
+
+    def build_embedded_field(
+        self, name: str, field: Any, kwargs: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        return self.nested_class(field.document_type), kwargs
+
+    def build_reference_field(
+        self, name: str, field: Any, kwargs: dict[str, Any], depth: int
+    ) -> tuple[Any, dict[str, Any]]:
+        if depth:
+            kwargs = {key: kwargs[key] for key in ("label", "help_text") if key in kwargs}
+            return self.nested_class(field.document_type, depth - 1), {**kwargs, "read_only": True}
+        if not kwargs.get("read_only"):
+            kwargs["document_type"] = field.document_type
+        return ReferenceField, kwargs
+
+    def build_list_field(
+        self, name: str, field: Any, kwargs: dict[str, Any], depth: int
+    ) -> tuple[Any, dict[str, Any]]:
+        inner = getattr(field, "field", None)
+        if inner is not None and getattr(inner, "document_type", None) is not None:
+            cls, inner_kwargs = serializer_field(self, None, name, inner, depth)
+            if issubclass(cls, serializers.BaseSerializer):
+                if inner_kwargs.get("read_only"):
+                    kwargs = {"read_only": True}
+                return cls, {**kwargs, "many": True}
+        kwargs["child"] = (
+            DynamicField(allow_null=True)
+            if inner is None
+            else build_child(self, name, inner, depth)
+        )
+        if getattr(field, "max_length", None) is not None:
+            kwargs["max_length"] = field.max_length
+        if field.required:
+            kwargs["allow_empty"] = False
+        return serializers.ListField, kwargs
+
+    def nested_class(self, document_type: Any, nested_depth: int = 0) -> Any:
+        class NestedSerializer(DocumentSerializer):
+            class Meta:
+                model = document_type
+                fields = ALL_FIELDS
+                depth = nested_depth
+
+        NestedSerializer.__name__ = f"{document_type.__name__}Serializer"
+        return NestedSerializer
+
+    # Validators
+
+    def get_validators(self) -> list[Any]:
+        validators = getattr(getattr(self, "Meta", None), "validators", None)
+        if validators is not None:
+            return list(validators)
+        return self.get_unique_together_validators()
+
+    def get_unique_together_validators(self) -> list[Any]:
+        model = self.get_model()
+        if not issubclass(model, Document):
+            return []
+        writable = {field.source for field in self._writable_fields}
+        found = []
+        for name, field in model._fields.items():
+            partners = getattr(field, "unique_with", None) or ()
+            partners = [partners] if isinstance(partners, str) else list(partners)
+            names = tuple(dict.fromkeys([*partners, name]))
+            if partners and writable.issuperset(names):
+                found.append(UniqueTogetherValidator(model.objects, names))
+        return found
+
+    def get_unique_for_date_validators(self) -> list[Any]:
+        return []
+
+    def get_uniqueness_extra_kwargs(
+        self, field_names: Any, declared_fields: Any, extra_kwargs: Any
+    ) -> tuple[Any, Any]:
+        return extra_kwargs, {}
+
+    # Saving
+
+    def create(self, validated_data: dict[str, Any]) -> Any:
+        model = self.get_model()
+        return self.save_document(model(**self.to_values(model, validated_data)), validated_data)
+
+    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
+        model = type(instance)
+        for name, value in validated_data.items():
+            field = model._fields.get(name)
+            present = getattr(instance, name, None) if field is not None else None
+            if self.partial and isinstance(value, dict) and isinstance(present, EmbeddedDocument):
+                self.patch_embedded(present, value)
+            else:
+                setattr(instance, name, to_document_value(field, value))
+        return self.save_document(instance, validated_data)
+
+    def patch_embedded(self, present: Any, value: dict[str, Any]) -> None:
+        """PATCH of an embedded document: what was not sent stays."""
+        for name, item in value.items():
+            field = type(present)._fields.get(name)
+            inner = getattr(present, name, None)
+            if isinstance(item, dict) and isinstance(inner, EmbeddedDocument):
+                self.patch_embedded(inner, item)
+            else:
+                setattr(present, name, to_document_value(field, item))
+
+    def to_values(self, model: Any, data: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: to_document_value(model._fields.get(name), value) for name, value in data.items()
+        }
+
+    def save_document(self, document: Any, validated_data: dict[str, Any]) -> Any:
+        """Save; what the document or its indexes refuse is answered in DRF's shape."""
+        if isinstance(document, EmbeddedDocument):
+            return document
+        try:
+            document.save()
+        except errors.NotUniqueError as error:
+            raise RefusedError(self.duplicate_detail(document, error)) from error
+        except errors.ValidationError as error:
+            raise RefusedError(refusal_detail(error)) from error
+        return document
+
+    def duplicate_detail(self, document: Any, error: Any) -> dict[str, Any]:
+        stored = getattr(type(document), "_reverse_db_field_map", {})
+        pattern = (error.details or {}).get("keyPattern") or {}
+        names = [stored.get(key.split(".")[0], key) for key in pattern] or ["non_field_errors"]
+        message = "This field must be unique."
+        if len(names) > 1:
+            message = f"The fields {', '.join(names)} must make a unique set."
+            names = ["non_field_errors"]
+        return {names[0]: [serializers.ErrorDetail(message, code="unique")]}
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        try:
+            return super().run_validation(data)
+        except errors.ValidationError as error:  # a document's own validator, called by a serializer
+            raise RefusedError(refusal_detail(error)) from error
+
+
+def refusal_detail(error: Any) -> Any:
+    """A document's ValidationError as DRF's details: by field, lists of messages, nested."""
+    detail = error.to_dict() or {"non_field_errors": [str(error)]}
+    detail = {
+        ("non_field_errors" if key in ("__all__", "") else key): value
+        for key, value in detail.items()
+    }
+    return _listed(detail)
+
+
+def _listed(detail: Any) -> Any:
+    if isinstance(detail, dict):
+        return {str(key): _listed(value) for key, value in detail.items()}
+    if isinstance(detail, list):
+        return [str(item) for item in detail]
+    return [str(detail)]
+
+
+def to_document_value(field: Any, value: Any) -> Any:
+    """Validated data as the document's field takes them: dicts become embedded documents."""
+    if field is None or value is None:
+        return value
+    target = getattr(field, "document_type", None)
+    if isinstance(value, dict) and target is not None and issubclass(target, EmbeddedDocument):
+        return target(
+            **{name: to_document_value(target._fields.get(name), item) for name, item in value.items()}
+        )
+    inner = getattr(field, "field", None)
+    if inner is not None and isinstance(value, list | tuple):
+        return [to_document_value(inner, item) for item in value]
+    if inner is not None and isinstance(value, dict):
+        return {key: to_document_value(inner, item) for key, item in value.items()}
+    return value

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Uniqueness, asked before saving so that the answer names the field."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import ValidationError
+
+__all__ = ["UniqueTogetherValidator", "UniqueValidator"]
+
+
+class UniqueValidator:
+    """Refuse a value another document has. The unique index stays the last word."""
+
+    message = _("This field must be unique.")
+    requires_context = True
+
+    def __init__(self, queryset: Any, field_name: str, message: str | None = None) -> None:
+        self.queryset = queryset
+        self.field_name = field_name
+        self.message = message or self.message
+
+    def __call__(self, value: Any, serializer_field: Any) -> None:
+        if value is None:
+            return
+        found = self.queryset.all().filter(**{self.field_name: value})
+        instance = getattr(serializer_field.parent, "instance", None)
+        if instance is not None and getattr(instance, "pk", None) is not None:
+            found = found.filter(pk__ne=instance.pk)
+        if found.exists():
+            raise ValidationError(self.message, code="unique")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}(field_name={self.field_name!r})>"
+
+
+class UniqueTogetherValidator:
+    """Refuse a combination of values another document has."""
+
+    message = _("The fields {field_names} must make a unique set.")
+    requires_context = True
+
+    def __init__(self, queryset: Any, fields: tuple[str, ...], message: str | None = None) -> None:
+        self.queryset = queryset
+        self.fields = fields
+        self.message = message or self.message
+
+    def __call__(self, attrs: dict[str, Any], serializer: Any) -> None:
+        instance = serializer.instance
+        values = {}
+        for name in self.fields:
+            if name in attrs:
+                values[name] = attrs[name]
+            elif instance is not None:
+                values[name] = getattr(instance, name)
+            else:
+                return
+        found = self.queryset.all().filter(**values)
+        if instance is not None:
+            found = found.filter(pk__ne=instance.pk)
+        if found.exists():
+            names = ", ".join(self.fields)
+            raise ValidationError(self.message.format(field_names=names), code="unique")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}(fields={self.fields!r})>"
