@@ -2,51 +2,8 @@
 /* Matching: paths through documents and arrays to the values a predicate tests. An array at the end
  * of a path offers its elements and itself; an array on the way offers the documents in it, and the
  * element a numeric part names. */
+#include "bson/scan.h"
 #include "lang/filter/internal.h"
-
-/* Bytes of the value at `p`, the common types inline. */
-static inline size_t skip(uint8_t type, const uint8_t *p) {
-    switch (type) {
-    case DS_DOUBLE:
-    case DS_DATE:
-    case DS_TIMESTAMP:
-    case DS_INT64:
-        return 8;
-    case DS_STRING:
-        return 4 + (size_t)ds__load_u32(p);
-    case DS_DOCUMENT:
-    case DS_ARRAY:
-        return ds__load_u32(p);
-    case DS_OBJECT_ID:
-        return 12;
-    case DS_BOOL:
-        return 1;
-    case DS_NULL:
-        return 0;
-    case DS_INT32:
-        return 4;
-    default:
-        return ds__value_skip(type, p);
-    }
-}
-
-/* The field of a document (or array) without looking at the values before it. */
-static inline ds_value find(ds_value doc, const ds__path_part *part) {
-    const uint8_t *p = doc.as.bytes + 4;
-    const uint8_t *end = doc.as.bytes + doc.size - 1;
-    ds_value v = {.type = DS_MISSING};
-    while (p < end) {
-        uint8_t type = *p++;
-        size_t size = strlen((const char *)p);
-        const uint8_t *payload = p + size + 1;
-        if (size == part->size && memcmp(p, part->name, size) == 0) {
-            ds__value_read(type, payload, &v);
-            return v;
-        }
-        p = payload + skip(type, payload);
-    }
-    return v;
-}
 
 static inline bool test_order(const ds__filter *f, ds_value v) {
     if (f->number_exact) {
@@ -188,7 +145,8 @@ static bool walk_array(const ds__filter *f, ds_value array, uint32_t part, ds__m
 static bool walk_doc(const ds__filter *f, ds_value doc, uint32_t part, ds__match *m,
                      ds__match_info *info) {
     for (;;) {
-        ds_value v = find(doc, &f->path.parts[part]);
+        const ds__path_part *name = &f->path.parts[part];
+        ds_value v = ds__scan_find(doc, name->name, name->size);
         part++;
         if (v.type == DS_ARRAY) {
             return walk_array(f, v, part, m, info);
