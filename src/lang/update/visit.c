@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Visits the path tree on one document, in the order of application, and plans the changes. A path
+ * that does not exist is created by operators that create, and skipped by the others. */
+#include <stdio.h>
+
+#include "base/limits.h"
+#include "lang/update/internal.h"
+
+const char *ds__update_path_text(const ds__update_frame *at, char *out) {
+    size_t end = DS_UPDATE_PATH_TEXT - 1;
+    size_t begin = end;
+    out[end] = '\0';
+    for (const ds__update_frame *f = at; f && f->name; f = f->parent) {
+        size_t need = f->name_size + (begin < end ? 1 : 0);
+        if (need > begin) {
+            break;
+        }
+        if (begin < end) {
+            out[--begin] = '.';
+        }
+        begin -= f->name_size;
+        memcpy(out + begin, f->name, f->name_size);
+    }
+    return out + begin;
+}
+
+const char *ds__update_id_text(const ds__update_run *run, char *out, size_t size) {
+    char quoted[DS_MAX_QUOTED + 8];
+    ds_value id = ds__doc_field(run->root, "_id");
+    if (id.type == DS_MISSING) {
+        snprintf(out, size, "no id");
+    } else {
+        snprintf(out, size, "_id: %s", ds__value_quote(id, quoted, sizeof quoted));
+    }
+    return out;
+}
+
+static const ds__update_frame *top_frame(const ds__update_frame *at) {
+    while (at->parent && at->parent->name) {
+        at = at->parent;
+    }
+    return at;
+}
+
+/* _id may not change, nor anything in it. An insert still makes its _id. */
+static bool check_immutable(const ds__update_run *run, const ds__update_frame *at, ds_error *err) {
+    const ds__update_frame *top = top_frame(at);
+    if (run->insert && ds__doc_field(run->root, "_id").type == DS_MISSING) {
+        return true;
+    }
+    if (top->name_size != 3 || memcmp(top->name, "_id", 3) != 0) {
+        return true;
+    }
+    char text[DS_UPDATE_PATH_TEXT];
+    return ds__error_set(err, DS_IMMUTABLE_FIELD,
+                         "Performing an update on the path '%s' would modify the immutable field "
+                         "'_id'",
+                         ds__update_path_text(at, text));
+}
+
+static bool visit_leaf(const ds__update_node *leaf, ds__update_run *run, const ds__update_frame *at,
+                       ds_value old, ds__change *change, ds_error *err) {
+    bool idle = false;
+    if (leaf->op->idle && !leaf->op->idle(leaf, run, &idle, err)) {
+        return false;
+    }
+    if (idle || (old.type == DS_MISSING && !leaf->op->creates)) {
+        return true;
+    }
+    if (!leaf->op->apply(leaf, run, at, old, change, err)) {
+        return false;
+    }
+    return change->kind == DS_CHANGE_KEEP || check_immutable(run, at, err);
+}
+
+/* The operators below `node` act on a path that cannot exist: a field of a scalar, or of an array
+ * by another name than a position. `at` is the part that cannot be, `old` its parent's value. */
+static bool refuse(const ds__update_node *node, ds__update_run *run, const ds__update_frame *at,
+                   ds_value old, ds_error *err) {
+    char text[DS_UPDATE_PATH_TEXT];
+    char quoted[DS_MAX_QUOTED + 8];
+    if (node->kind == DS_NODE_OBJECT) {
+        for (size_t i = 0; i < node->count; i++) {
+            if (!refuse(node->children[i], run, at, old, err)) {
+                return false;
+            }
+        }
+        return !node->positional || refuse(node->positional, run, at, old, err);
+    }
+    if (node->kind == DS_NODE_ARRAY) {
+        return ds__error_set(
+            err, DS_BAD_VALUE,
+            "The path '%s' must exist in the document in order to apply array updates.",
+            ds__update_path_text(at, text));
+    }
+    bool idle = false;
+    if (node->op->idle && !node->op->idle(node, run, &idle, err)) {
+        return false;
+    }
+    if (idle || node->op->lenient) {
+        return true;
+    }
+    const ds__update_frame *parent = at->parent;
+    const char *value = ds__value_quote(old, quoted, sizeof quoted);
+    if (node->op->creates) {
+        return ds__error_set(err, DS_PATH_NOT_VIABLE, "Cannot create field '%.*s' in element {%.*s: %s}",
+                             (int)at->name_size, at->name, (int)parent->name_size, parent->name,
+                             value);
+    }
+    return ds__error_set(err, DS_PATH_NOT_VIABLE,
+                         "Cannot use the part (%.*s) of (%s) to traverse the element ({%.*s: %s})",
+                         (int)at->name_size, at->name, node->path->text, (int)parent->name_size,
+                         parent->name, value);
+}
+
+/* Finds the element a child names in `old`; its place goes to `change`. */
+static ds_value find_element(const char *name, size_t size,
+                             int64_t index, ds_value old, ds__change *change) {
+    ds__iter it;
+    if (old.type != DS_DOCUMENT && (old.type != DS_ARRAY || index < 0)) {
+        return ds__missing();
+    }
+    ds__iter_init(&it, old);
+    for (int64_t i = 0; ds__iter_next(&it); i++) {
+        bool hit = old.type == DS_ARRAY ? i == index
+                                        : it.key_size == size && memcmp(it.key, name, size) == 0;
+        if (hit) {
+            change->element = it.element;
+            change->element_size = it.element_size;
+            return it.value;
+        }
+    }
+    return ds__missing();
+}
+
+static bool check_padding(ds_value array, int64_t index, ds_error *err) {
+    if (index - (int64_t)ds__doc_count(array) > DS_UPDATE_MAX_PADDING) {
+        return ds__error_set(err, DS_CANNOT_BACKFILL_ARRAY,
+                             "can't backfill more than %d elements", DS_UPDATE_MAX_PADDING);
+    }
+    return true;
+}
+
+static bool visit_child(const ds__update_node *child, const char *name, uint32_t size,
+                        int64_t index, ds__update_run *run, const ds__update_frame *at,
+                        ds_value old, ds__change *change, ds_error *err) {
+    ds__update_frame frame = {
+        .parent = at, .name = name, .name_size = size, .in_array = old.type == DS_ARRAY};
+    *change = (ds__change){.name = name, .name_size = size, .index = index};
+    ds_value found = find_element(name, size, index, old, change);
+    bool viable = old.type == DS_DOCUMENT || old.type == DS_MISSING ||
+                  (old.type == DS_ARRAY && index >= 0);
+    if (!viable) {
+        return refuse(child, run, &frame, old, err);
+    }
+    if (!ds__update_visit(child, run, &frame, found, change, err)) {
+        return false;
+    }
+    if (change->kind != DS_CHANGE_KEEP && !change->element && old.type == DS_ARRAY) {
+        return check_padding(old, index, err);
+    }
+    return true;
+}
+
+/* Existing elements by place, then new ones as they came. */
+static void order_changes(ds__change *nest) {
+    size_t existing = 0;
+    for (size_t i = 0; i < nest->child_count; i++) {
+        ds__change c = nest->children[i];
+        if (!c.element) {
+            continue;
+        }
+        size_t to = existing;
+        while (to > 0 && nest->children[to - 1].element > c.element) {
+            to--;
+        }
+        memmove(nest->children + to + 1, nest->children + to, (i - to) * sizeof c);
+        nest->children[to] = c;
+        existing++;
+    }
+    nest->existing_count = existing;
+}
+
+static void nest_changes(ds__change *change, ds_value old, ds__change *children, size_t count) {
+    if (count == 0) {
+        return;
+    }
+    change->kind = DS_CHANGE_NEST;
+    change->value = old;
+    change->children = children;
+    change->child_count = count;
+    order_changes(change);
+}
+
+static bool before(const char *a, size_t an, const ds__update_node *b) {
+    int c = memcmp(a, b->name, an < b->name_size ? an : b->name_size);
+    return c < 0 || (c == 0 && an < b->name_size);
+}
+
+static bool visit_object(const ds__update_node *node, ds__update_run *run,
+                         const ds__update_frame *at, ds_value old, ds__change *change,
+                         ds_error *err) {
+    const ds__update_node *pending = node->positional;
+    if (pending && !run->has_position) {
+        return ds__error_set(
+            err, DS_BAD_VALUE,
+            "The positional operator did not find the match needed from the query.");
+    }
+    ds__change *changes = ds_arena_alloc(run->arena, (node->count + 1) * sizeof *changes);
+    if (!changes) {
+        return ds__error_oom(err);
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < node->count || pending; i++) {
+        const ds__update_node *child = i < node->count ? node->children[i] : NULL;
+        bool same = child && pending && child->name_size == run->position_size &&
+                    memcmp(child->name, run->position, child->name_size) == 0;
+        if (same) {
+            ds__update_frame f = {.parent = at, .name = child->name, .name_size = child->name_size};
+            ds__update_node *merged;
+            if (!ds__update_merge(run->arena, child, pending, &f, &merged, err)) {
+                return false;
+            }
+            child = merged;
+            pending = NULL;
+        } else if (pending && (!child || before(run->position, run->position_size, child))) {
+            if (!visit_child(pending, run->position, run->position_size, run->position_index, run,
+                             at, old, &changes[n], err)) {
+                return false;
+            }
+            n += changes[n].kind != DS_CHANGE_KEEP;
+            pending = NULL;
+        }
+        if (child) {
+            const ds__update_node *named = node->children[i];
+            if (!visit_child(child, named->name, named->name_size, named->index, run, at, old,
+                             &changes[n], err)) {
+                return false;
+            }
+            n += changes[n].kind != DS_CHANGE_KEEP;
+        }
+    }
+    nest_changes(change, old, changes, n);
+    return true;
+}
+
+/* The children whose filter an element passes, merged into one; NULL: none. */
+static bool pick_children(const ds__update_node *node, ds__update_run *run,
+                          const ds__update_frame *at, ds_value element,
+                          const ds__update_node **out, ds_error *err) {
+    *out = NULL;
+    for (size_t i = 0; i < node->count; i++) {
+        const ds__update_node *child = node->children[i];
+        bool matched = true;
+        if (child->filter &&
+            !ds__filter_match_value(child->filter, element, run->eval, &matched, err)) {
+            return false;
+        }
+        if (!matched) {
+            continue;
+        }
+        if (!*out) {
+            *out = child;
+            continue;
+        }
+        ds__update_node *merged;
+        if (!ds__update_merge(run->arena, *out, child, at, &merged, err)) {
+            return false;
+        }
+        *out = merged;
+    }
+    return true;
+}
+
+static bool visit_array(const ds__update_node *node, ds__update_run *run,
+                        const ds__update_frame *at, ds_value old, ds__change *change,
+                        ds_error *err) {
+    char text[DS_UPDATE_PATH_TEXT];
+    if (old.type == DS_MISSING) {
+        return ds__error_set(
+            err, DS_BAD_VALUE,
+            "The path '%s' must exist in the document in order to apply array updates.",
+            ds__update_path_text(at, text));
+    }
+    if (old.type != DS_ARRAY) {
+        char quoted[DS_MAX_QUOTED + 8];
+        return ds__error_set(err, DS_BAD_VALUE,
+                             "Cannot apply array updates to non-array element %.*s: %s",
+                             (int)at->name_size, at->name,
+                             ds__value_quote(old, quoted, sizeof quoted));
+    }
+    ds__change *changes = NULL;
+    size_t n = 0, cap = 0;
+    ds__iter it;
+    ds__iter_init(&it, old);
+    for (size_t i = 0; ds__iter_next(&it); i++) {
+        const ds__update_node *child;
+        char index[16];
+        ds__update_frame frame = {.parent = at, .name = index, .in_array = true};
+        frame.name_size = (uint32_t)ds__index_text(i, index);
+        if (!pick_children(node, run, &frame, it.value, &child, err)) {
+            return false;
+        }
+        if (!child) {
+            continue;
+        }
+        if (n == cap) {
+            changes = ds_arena_grow(run->arena, changes, n, &cap, sizeof *changes);
+            if (!changes) {
+                return ds__error_oom(err);
+            }
+        }
+        changes[n] = (ds__change){.index = (int64_t)i,
+                                  .name = it.key,
+                                  .name_size = (uint32_t)it.key_size,
+                                  .element = it.element,
+                                  .element_size = it.element_size};
+        if (!ds__update_visit(child, run, &frame, it.value, &changes[n], err)) {
+            return false;
+        }
+        n += changes[n].kind != DS_CHANGE_KEEP;
+    }
+    nest_changes(change, old, changes, n);
+    return true;
+}
+
+bool ds__update_visit(const ds__update_node *node, ds__update_run *run, const ds__update_frame *at,
+                      ds_value old, ds__change *change, ds_error *err) {
+    switch (node->kind) {
+    case DS_NODE_LEAF:
+        return visit_leaf(node, run, at, old, change, err);
+    case DS_NODE_ARRAY:
+        return visit_array(node, run, at, old, change, err);
+    case DS_NODE_OBJECT:
+        break;
+    }
+    /* scalars: every child is refused, an array only for names that are no positions */
+    return visit_object(node, run, at, old, change, err);
+}
