@@ -65,9 +65,13 @@ static int32_t code_of(const bson_error_t *from) {
     }
 }
 
-bool ds__remote_error(ds_error *err, const bson_error_t *from) {
-    return ds__error_set(err, code_of(from), "%s",
-                         from->message[0] ? from->message : "the server did not answer");
+bool ds__remote_error(ds_error *err, const bson_error_t *from, const mongoc_uri_t *uri) {
+    ds__error_set(err, code_of(from), "%s",
+                  from->message[0] ? from->message : "the server did not answer");
+    if (uri && mentions(from->message, "failed to connect to target host")) {
+        ds__remote_explain(err, uri);
+    }
+    return false;
 }
 
 bool ds__remote_is_network_error(const bson_error_t *from) {

@@ -80,8 +80,11 @@ bool ds__remote_session_end(ds__backend_session *session, bool commit, bson_t *r
                             ds_error *err);
 bool ds__remote_in_transaction(const ds__backend_session *session);
 
-/* Sets err from libmongoc's: MongoDB's code for the kind of failure, the address in the message. */
-bool ds__remote_error(ds_error *err, const bson_error_t *from);
+/* Sets err from libmongoc's: MongoDB's code for the kind of failure, the address in the message.
+ * `uri` may be NULL; with it, a server that could not be reached is asked once more why. */
+bool ds__remote_error(ds_error *err, const bson_error_t *from, const mongoc_uri_t *uri);
+/* Appends to the message why each of the URI's hosts cannot be reached. */
+void ds__remote_explain(ds_error *err, const mongoc_uri_t *uri);
 /* Whether a failure without reply means that the connection broke (a write may be tried again). */
 bool ds__remote_is_network_error(const bson_error_t *from);
 /* Read preference from {mode: "...", tags: [...], maxStalenessSeconds, hedge}; NULL: err is set. */

@@ -73,7 +73,7 @@ static ds__remote_pool *pool_new(ds__remote *store, ds_error *err) {
     bson_error_t error = {0};
     pool->clients = mongoc_client_pool_new_with_error(store->uri, &error);
     if (!pool->clients) {
-        ds__remote_error(err, &error);
+        ds__remote_error(err, &error, NULL);
         ds__free(pool);
         return NULL;
     }

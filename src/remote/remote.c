@@ -65,6 +65,7 @@ typedef struct request {
     mongoc_read_prefs_t *prefs;
     /* borrowed from the caller */
     const char *db;
+    const mongoc_uri_t *uri;
     bson_t command;
     mongoc_client_session_t *session;
     /* plain */
@@ -171,8 +172,8 @@ static bool take_field(request *r, const ds__iter *it, ds_error *err) {
     return true;
 }
 
-static bool request_init(request *r, const char *db, const bson_t *command, ds_error *err) {
-    *r = (request){.db = db};
+static bool request_init(request *r, const ds__remote *store, const char *db, const bson_t *command, ds_error *err) {
+    *r = (request){.db = db, .uri = store->uri};
     bson_init(&r->opts);
     ds_value doc = ds__document(bson_get_data(command));
     ds__iter it;
@@ -220,7 +221,7 @@ static bool use_session(request *r, mongoc_client_session_t *session, ds_error *
     bson_error_t error = {0};
     r->session = session;
     if (!r->has_lsid && !mongoc_client_session_append(session, &r->opts, &error)) {
-        return ds__remote_error(err, &error);
+        return ds__remote_error(err, &error, NULL);
     }
     r->has_lsid = true;
     return true;
@@ -254,7 +255,7 @@ static bool settle(const request *r, bool ok, bson_t *reply, const bson_error_t 
     }
     bson_reinit(reply);
     if (!ok) {
-        return ds__remote_error(err, error);
+        return ds__remote_error(err, error, r->uri);
     }
     BSON_APPEND_DOUBLE(reply, "ok", 1.0); /* w: 0 */
     return true;
@@ -428,7 +429,7 @@ static bool remote_run(ds__backend *self, ds__backend_session *session, ds__back
         bson_init(reply);
         return false;
     }
-    if (!request_init(&r, db, command, err) ||
+    if (!request_init(&r, store, db, command, err) ||
         (session && !check_process(session->pool, pool, "session", err)) ||
         (kept && !check_process(kept->pool, pool, "cursor", err))) {
         goto done;
@@ -507,6 +508,7 @@ static const ds__backend_vtable vtable = {
 ds__backend *ds__remote_open(const char *uri, const bson_t *options, char **default_db,
                              ds_error *err) {
     mongoc_init(); /* does nothing the second time */
+    mongoc_log_set_handler(NULL, NULL); /* every failure is returned: nothing goes to stderr */
     mongoc_handshake_data_append("mongodb-rest", DS_VERSION, NULL);
     ds__remote *store = ds__alloc(sizeof *store);
     if (!store) {

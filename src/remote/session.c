@@ -119,7 +119,7 @@ ds__backend_session *ds__remote_session_open(ds__backend *self, const bson_t *op
     if (ok) {
         bson_error_t error = {0};
         session->session = mongoc_client_start_session(session->conn->client, opts, &error);
-        ok = session->session ? true : ds__remote_error(err, &error);
+        ok = session->session ? true : ds__remote_error(err, &error, session->store->uri);
     }
     mongoc_session_opts_destroy(opts);
     if (!ok && session) {
@@ -165,7 +165,7 @@ bool ds__remote_session_begin(ds__backend_session *session, const bson_t *option
     bson_error_t error = {0};
     bool ok = mongoc_client_session_start_transaction(session->session, opts, &error);
     mongoc_transaction_opts_destroy(opts);
-    return ok ? true : ds__remote_error(err, &error);
+    return ok ? true : ds__remote_error(err, &error, session->store->uri);
 }
 
 bool ds__remote_session_end(ds__backend_session *session, bool commit, bson_t *reply,
@@ -187,7 +187,7 @@ bool ds__remote_session_end(ds__backend_session *session, bool commit, bson_t *r
     }
     bson_reinit(reply);
     if (!ok) {
-        return ds__remote_error(err, &error);
+        return ds__remote_error(err, &error, session->store->uri);
     }
     BSON_APPEND_DOUBLE(reply, "ok", 1.0); /* nothing was sent, or the driver kept the answer */
     return true;
