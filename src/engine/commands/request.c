@@ -116,10 +116,9 @@ static bool check_value(const char *owner, const ds__arg *arg, ds_value v, ds_er
 
 /* Where the field stands in the table; `from` is where the last one stood, since clients write
  * fields in much the same order. */
-static size_t find_arg(const ds__arg *args, size_t count, size_t from, const char *key,
-                       size_t key_size) {
+static size_t find_arg(const ds__arg *args, size_t count, size_t from, const char *key) {
     for (size_t n = 0, i = from; n < count; n++, i = i + 1 == count ? 0 : i + 1) {
-        if (args[i].name[0] == key[0] && memcmp(args[i].name, key, key_size + 1) == 0) {
+        if (args[i].name[0] == key[0] && strcmp(args[i].name, key) == 0) {
             return i;
         }
     }
@@ -138,7 +137,7 @@ bool ds__args_read(const char *owner, bool command, ds_value doc, const ds__arg 
     }
     size_t last = 0;
     while (ds__iter_next(&it)) {
-        size_t i = find_arg(args, count, last, it.key, it.key_size);
+        size_t i = find_arg(args, count, last, it.key);
         if (i == count) {
             if (command && ds__arg_is_generic(it.key, it.key_size)) {
                 continue;
