@@ -26,27 +26,6 @@ static void sort_by_path(const ds__filter **nodes, size_t n) {
     }
 }
 
-static bool check_conflicts(const ds__filter *const *nodes, size_t n, ds_error *err) {
-    for (size_t i = 0; i < n; i++) {
-        for (size_t j = i + 1; j < n; j++) {
-            const ds__path *a = &nodes[i]->path, *b = &nodes[j]->path;
-            if (a->size == b->size && memcmp(a->text, b->text, a->size) == 0) {
-                return ds__error_set(err, DS_NOT_SINGLE_VALUE_FIELD,
-                                     "cannot infer query fields to set, path '%.*s' is matched "
-                                     "twice",
-                                     DS_MAX_QUOTED, a->text);
-            }
-            if (ds__path_is_prefix(a, b) || ds__path_is_prefix(b, a)) {
-                return ds__error_set(err, DS_NOT_SINGLE_VALUE_FIELD,
-                                     "cannot infer query fields to set, both paths '%.*s' and "
-                                     "'%.*s' are matched",
-                                     DS_MAX_QUOTED, a->text, DS_MAX_QUOTED, b->text);
-            }
-        }
-    }
-    return true;
-}
-
 bool ds__filter_equalities(const ds__filter *filter,
                            bool (*add)(void *ctx, const ds__path *path, ds_value v, ds_error *err),
                            void *ctx, ds_error *err) {
@@ -59,9 +38,6 @@ bool ds__filter_equalities(const ds__filter *filter,
     const ds__filter **nodes = (const ds__filter **)(void *)found.data;
     size_t n = found.size / sizeof *nodes;
     sort_by_path(nodes, n);
-    if (!check_conflicts(nodes, n, err)) {
-        goto done;
-    }
     for (size_t i = 0; i < n; i++) {
         if (!add(ctx, &nodes[i]->path, nodes[i]->operand, err)) {
             goto done;

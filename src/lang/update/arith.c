@@ -22,6 +22,12 @@ static const char *number_kind(ds_value v) {
                                  : "NumberDecimal";
 }
 
+/* Whether a result leaves the field as it is: of the same type and equal, which NaN never is. */
+static bool unchanged(ds_value old, ds_value result) {
+    return old.type == result.type && !ds__number_is_nan(result) &&
+           ds__number_compare(old, result) == 0;
+}
+
 static bool arith_apply(const ds__update_node *leaf, ds__update_run *run,
                         const ds__update_frame *at, ds_value old, ds__change *change,
                         ds_error *err) {
@@ -53,7 +59,7 @@ static bool arith_apply(const ds__update_node *leaf, ds__update_run *run,
                              ds__value_quote(old, quoted, sizeof quoted),
                              ds__update_id_text(run, id, sizeof id));
     }
-    if (!ds__update_same(old, result)) {
+    if (!unchanged(old, result)) {
         ds__change_set(change, result);
     }
     return true;

@@ -259,7 +259,7 @@ static bool push_apply(const ds__update_node *leaf, ds__update_run *run, const d
     } else {
         sliced = false;
     }
-    if (old.type == DS_MISSING || spec->count || sorted || sliced) {
+    if (old.type == DS_MISSING || spec->count || (sorted && count) || sliced) {
         ds__change_list(change, items, count);
     }
     return true;

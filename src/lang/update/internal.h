@@ -161,8 +161,11 @@ bool ds__update_visit(const ds__update_node *node, ds__update_run *run, const ds
 
 /* write.c: writes the root document with its changes. Errors: Overflow for nesting. */
 bool ds__update_write(ds_value root, const ds__change *change, ds_buf *out, ds_error *err);
-/* Checks a document whose top level was made anew or changed: names beginning with `$`, the type
- * and fields of _id, the size. */
+/* Checks a top level made anew or changed. Names beginning with `$` are refused but for a DBRef's
+ * $ref, $id, $db in that order (`before` and `after` are the neighbours' names or NULL); _id may be
+ * no array, regex or undefined, nor hold `$` names. */
+bool ds__update_check_dollar(const char *name, uint8_t type, const char *before, const char *after,
+                             ds_error *err);
 bool ds__update_check_id(ds_value id, ds_error *err);
 bool ds__update_check_names(ds_value doc, ds_error *err);
 bool ds__update_check_size(const ds_buf *out, ds_error *err);

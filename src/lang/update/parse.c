@@ -20,7 +20,7 @@ static const ds__update_op *find_op(const char *name) {
 }
 
 /* Whether a path may be updated: no empty parts, at most one `$`, and that not first. */
-static bool check_path(const ds__path *path, bool positional, ds_error *err) {
+static bool check_path(const ds__path *path, ds_error *err) {
     uint32_t dollars = 0;
     if (path->size == 0) {
         return ds__error_set(err, DS_EMPTY_FIELD_NAME, "An empty update path is not valid.");
@@ -38,7 +38,7 @@ static bool check_path(const ds__path *path, bool positional, ds_error *err) {
         }
         dollars += ds__update_part_kind(&path->parts[i]) == DS_PART_POSITIONAL;
     }
-    if (!positional || dollars == 0) {
+    if (dollars == 0) {
         return true;
     }
     if (dollars > 1) {
@@ -112,10 +112,10 @@ static bool parse_rename(ds__update_parser *p, const ds__update_op *op, const ds
                              it->key, ds__value_quote(it->value, quoted, sizeof quoted));
     }
     size_t to_size = strnlen(ds__text(it->value), it->value.size);
-    return parse_path(p, ds__text(it->value), to_size, &to, err) && check_path(to, true, err) &&
-           parse_path(p, it->key, it->key_size, &from, err) && check_path(from, false, err) &&
-           add_leaf(p, op, to, it->value, (void *)from, err) &&
-           add_leaf(p, &ds__update_op_rename_source, from, it->value, NULL, err);
+    return parse_path(p, it->key, it->key_size, &from, err) && check_path(from, err) &&
+           add_leaf(p, &ds__update_op_rename_source, from, it->value, NULL, err) &&
+           parse_path(p, ds__text(it->value), to_size, &to, err) && check_path(to, err) &&
+           add_leaf(p, op, to, it->value, (void *)from, err);
 }
 
 static bool parse_operator(ds__update_parser *p, const ds__iter *op_it, ds_error *err) {
@@ -141,7 +141,7 @@ static bool parse_operator(ds__update_parser *p, const ds__iter *op_it, ds_error
         const ds__path *path = NULL;
         bool ok = rename ? parse_rename(p, op, &it, err)
                          : parse_path(p, it.key, it.key_size, &path, err) &&
-                               check_path(path, true, err) &&
+                               check_path(path, err) &&
                                add_leaf(p, op, path, it.value, NULL, err);
         if (!ok) {
             return false;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The document an upsert inserts: what the filter says must be equal, then the update. */
-#include <stdlib.h>
-
 #include "base/clock.h"
 #include "lang/update/internal.h"
 
@@ -45,13 +43,6 @@ static bool add_equality(void *ctx, const ds__path *path, ds_value v, ds_error *
     }
     list->items[list->count++] = (equality){path, v};
     return true;
-}
-
-static int compare_equalities(const void *pa, const void *pb) {
-    const equality *a = pa, *b = pb;
-    size_t n = a->path->size < b->path->size ? a->path->size : b->path->size;
-    int c = memcmp(a->path->text, b->path->text, n);
-    return c ? c : (a->path->size > b->path->size) - (a->path->size < b->path->size);
 }
 
 static bool check_conflicts(const equalities *list, ds_error *err) {
@@ -101,9 +92,6 @@ static bool filter_document(const ds__update *update, const ds__filter *filter, 
     equalities list = {.arena = eval->scratch, .id_only = update->kind == DS_UPDATE_REPLACE};
     if (filter && !ds__filter_equalities(filter, add_equality, &list, err)) {
         return false;
-    }
-    if (list.count) {
-        qsort(list.items, list.count, sizeof *list.items, compare_equalities);
     }
     if (!check_conflicts(&list, err)) {
         return false;

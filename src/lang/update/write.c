@@ -130,18 +130,46 @@ bool ds__update_write(ds_value root, const ds__change *change, ds_buf *out, ds_e
     return ok;
 }
 
+static bool is(const char *a, const char *b) { return a && strcmp(a, b) == 0; }
+
+bool ds__update_check_dollar(const char *name, uint8_t type, const char *before, const char *after,
+                             ds_error *err) {
+    if ((is(name, "$ref") || is(name, "$db")) && type != DS_STRING) {
+        return ds__error_set(err, DS_INVALID_DB_REF, "The DBRef %s field must be a String, not a %s",
+                             name, ds__type_name(type));
+    }
+    if (is(name, "$ref")) {
+        return is(after, "$id") ||
+               ds__error_set(err, DS_INVALID_DB_REF,
+                             "The DBRef $ref field must be followed by a $id field");
+    }
+    if (is(name, "$id")) {
+        return is(before, "$ref") ||
+               ds__error_set(err, DS_INVALID_DB_REF,
+                             "Found $id field without a $ref before it, which is invalid.");
+    }
+    if (is(name, "$db")) {
+        return is(before, "$id") ||
+               ds__error_set(err, DS_INVALID_DB_REF,
+                             "Found $db field without a $id before it, which is invalid.");
+    }
+    return ds__error_set(err, DS_DOLLAR_PREFIXED_FIELD_NAME,
+                         "The dollar ($) prefixed field '%s' in '%s' is not allowed in the context "
+                         "of an update's replacement document. Consider using an aggregation "
+                         "pipeline with $replaceWith.",
+                         name, name);
+}
+
 bool ds__update_check_names(ds_value doc, ds_error *err) {
+    const char *before = NULL;
     ds__iter it;
     ds__iter_init(&it, doc);
     while (ds__iter_next(&it)) {
-        if (it.key[0] == '$') {
-            return ds__error_set(
-                err, DS_DOLLAR_PREFIXED_FIELD_NAME,
-                "The dollar ($) prefixed field '%s' in '%s' is not allowed in the context of an "
-                "update's replacement document. Consider using an aggregation pipeline with "
-                "$replaceWith.",
-                it.key, it.key);
+        const char *after = it.at < it.end ? (const char *)it.at + 1 : NULL;
+        if (it.key[0] == '$' && !ds__update_check_dollar(it.key, it.value.type, before, after, err)) {
+            return false;
         }
+        before = it.key;
     }
     return true;
 }
