@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* $exists and $type. */
-#include "lang/filter/internal.h"
+#include "lang/filter/schema.h"
 
 DS_FILTER_FIELD(ds__filter_parse_exists) {
     ds__filter *f = ds__filter_new(p, DS_FILTER_EXISTS, arg->path, err);
@@ -52,7 +52,7 @@ static bool type_alias(ds_value v, ds__filter_types *types, ds_error *err) {
     return true;
 }
 
-static bool add_type(ds_value v, ds__filter_types *types, ds_error *err) {
+bool ds__filter_add_type(ds_value v, ds__filter_types *types, ds_error *err) {
     if (v.type == DS_STRING) {
         return type_alias(v, types, err);
     }
@@ -71,7 +71,7 @@ DS_FILTER_FIELD(ds__filter_parse_type) {
     f->detail = types;
     *out = f;
     if (arg->value.type != DS_ARRAY) {
-        return add_type(arg->value, types, err);
+        return ds__filter_add_type(arg->value, types, err);
     }
     if (ds__doc_empty(arg->value)) {
         return ds__error_set(err, DS_FAILED_TO_PARSE, "%.*s must match at least one type",
@@ -80,15 +80,14 @@ DS_FILTER_FIELD(ds__filter_parse_type) {
     ds__iter it;
     ds__iter_init(&it, arg->value);
     while (ds__iter_next(&it)) {
-        if (!add_type(it.value, types, err)) {
+        if (!ds__filter_add_type(it.value, types, err)) {
             return false;
         }
     }
     return true;
 }
 
-bool ds__filter_test_type(const ds__filter *f, ds_value v) {
-    const ds__filter_types *types = f->detail;
+bool ds__filter_has_type(const ds__filter_types *types, ds_value v) {
     switch (v.type) {
     case DS_MISSING:
         return false;
@@ -99,4 +98,8 @@ bool ds__filter_test_type(const ds__filter *f, ds_value v) {
     default:
         return (types->mask >> v.type & 1) != 0;
     }
+}
+
+bool ds__filter_test_type(const ds__filter *f, ds_value v) {
+    return ds__filter_has_type(f->detail, v);
 }

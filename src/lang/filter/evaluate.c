@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "bson/decimal.h"
 #include "lang/filter/internal.h"
 
 /* A number cut to an int64, as $mod reads its operands and its values; NULL or why not. */
@@ -195,10 +196,22 @@ static bool bit_is_set(ds_value v, int64_t number, uint32_t bit) {
     return bit < 64 ? (uint64_t)number >> bit & 1 : number < 0;
 }
 
+/* The integer whose bits are tested. A decimal is rounded, and one out of range stands for the
+ * least integer, as mongod has it; a double must be whole. */
+static bool bits_number(ds_value v, int64_t *out) {
+    if (v.type == DS_DECIMAL) {
+        if (!ds__dec_to_int64(v.as.dec, DS_ROUND_HALF_EVEN, out)) {
+            *out = INT64_MIN;
+        }
+        return true;
+    }
+    return ds__is_number(v) && ds__value_exact_int64(v, out);
+}
+
 bool ds__filter_test_bits(const ds__filter *f, ds_value v) {
     const ds__filter_bits *bits = f->detail;
     int64_t number = 0;
-    if (v.type != DS_BINARY && (!ds__is_number(v) || !ds__value_exact_int64(v, &number))) {
+    if (v.type != DS_BINARY && !bits_number(v, &number)) {
         return false;
     }
     bool want = bits->test == DS_BITS_ALL_SET || bits->test == DS_BITS_ANY_SET;
@@ -283,17 +296,26 @@ bool ds__filter_test_sample(const ds__filter *f) {
 }
 
 DS_FILTER_TOP(ds__filter_parse_where) {
+    if (arg.type != DS_STRING && arg.type != DS_CODE_TYPE && arg.type != DS_CODE_W_SCOPE) {
+        return ds__error_set(err, DS_BAD_VALUE, "$where got bad type");
+    }
     return ds__filter_check_top(p, op->name, err) &&
            ds__error_set(err, DS_NOT_IMPLEMENTED,
                          "$where is not supported: this store runs no JavaScript; use $expr");
 }
 
 DS_FILTER_TOP(ds__filter_parse_text) {
+    if (arg.type != DS_DOCUMENT) {
+        return ds__error_set(err, DS_BAD_VALUE, "$text expects an object");
+    }
     return ds__filter_check_top(p, op->name, err) &&
            ds__error_set(err, DS_NOT_IMPLEMENTED, "$text is not supported by this store yet");
 }
 
 DS_FILTER_FIELD(ds__filter_parse_geo) {
+    if (arg->value.type != DS_DOCUMENT && arg->value.type != DS_ARRAY) {
+        return ds__error_set(err, DS_BAD_VALUE, "%s: geometry must be an object", arg->name);
+    }
     return ds__error_set(err, DS_NOT_IMPLEMENTED, "%s is not supported by this store yet",
                          arg->name);
 }

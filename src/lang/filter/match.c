@@ -115,7 +115,9 @@ static bool walk_leaf_array(const ds__filter *f, ds_value array, ds__match *m,
 /* An array with parts of the path still to go. */
 static bool walk_array(const ds__filter *f, ds_value array, uint32_t part, ds__match *m,
                        ds__match_info *info) {
-    if (part == f->path.count) {
+    /* an empty last part ("a.") is no part for an array */
+    if (part == f->path.count ||
+        (part + 1 == f->path.count && f->path.parts[part].size == 0)) {
         return walk_leaf_array(f, array, m, info);
     }
     int32_t wanted = f->path.parts[part].index;

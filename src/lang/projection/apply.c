@@ -144,7 +144,7 @@ static bool write_node(apply *a, const ds__project_field *f, ds_value v) {
         ds__doc_end(a->out, begin);
         return true;
     }
-    if (v.type == DS_DOCUMENT || (f->node->computed && !a->include)) {
+    if (v.type == DS_DOCUMENT || f->node->computed) {
         size_t begin = ds__write_doc(a->out, f->name, f->size, DS_DOCUMENT);
         write_fields(a, f->node, v.type == DS_DOCUMENT ? v : ds__missing());
         ds__doc_end(a->out, begin);
