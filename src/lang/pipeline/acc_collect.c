@@ -120,7 +120,7 @@ static bool merge_add(const ds__accumulator *acc, void *state, ds_value v, ds__e
     }
     if (v.type != DS_DOCUMENT) {
         char text[DS_MAX_QUOTED];
-        return ds__error_set(err, acc->constant ? 40400 : 5911200,
+        return ds__error_set(err, acc->pushed ? 5911200 : 40400,
                              "$mergeObjects requires object inputs, but input %s is of type %s",
                              ds__value_quote(v, text, sizeof text), ds__type_name(v.type));
     }

@@ -14,9 +14,11 @@ static bool extreme_add(const ds__accumulator *acc, void *state, ds_value v, ds_
     if (ds__is_nullish(v)) {
         return true;
     }
-    if (s->any &&
-        ds__value_compare(v, s->held.value, acc->env->collator) * acc->def->variant <= 0) {
-        return true;
+    if (s->any) {
+        int c = ds__value_compare(v, s->held.value, acc->env->collator) * acc->def->variant;
+        if (c < 0 || (c == 0 && !acc->pushed)) {
+            return true;
+        }
     }
     s->any = true;
     return ds__held_set(&s->held, v, bytes, err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* $firstN $lastN $minN $maxN $top $topN $bottom $bottomN: the best few of what was seen. */
 #include "base/mem.h"
+#include "bson/key.h"
 #include "lang/pipeline/accumulate.h"
 
 typedef enum rank_order { RANK_FIRST, RANK_LAST, RANK_MIN, RANK_MAX, RANK_TOP, RANK_BOTTOM } rank_order;
@@ -120,7 +121,8 @@ static bool insert(const ds__accumulator *acc, rank_state *s, ds_value v, const 
     size_t lo = 0, hi = full ? s->count - 1 : s->count;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
-        if (rank_compare(acc, v, key, &s->items[mid]) < 0) {
+        int c = rank_compare(acc, v, key, &s->items[mid]);
+        if (c < 0 || (c == 0 && order_of(acc) == RANK_MAX)) { /* of equal greatest the last leads */
             hi = mid;
         } else {
             lo = mid + 1;
@@ -159,8 +161,16 @@ static bool min_max_add(const ds__accumulator *acc, void *state, ds_value v, ds_
 static bool top_add(const ds__accumulator *acc, void *state, ds_value v, ds__eval *eval,
                     size_t *bytes, ds_error *err) {
     ds_buf key = {0};
-    bool ok = ds__sort_key(&acc->sort, eval->slots[DS_VAR_ROOT], acc->env->collator, &key, err) &&
-              insert(acc, state, v.type == DS_MISSING ? ds__null() : v, &key, bytes, err);
+    bool ok = true;
+    for (size_t i = 0; ok && i < acc->sort.count; i++) { /* arrays count as they stand here */
+        const ds__sort_part *part = &acc->sort.parts[i];
+        ds_value at = ds__missing();
+        ok = ds__expr_path_value(eval->slots[DS_VAR_ROOT], part->path.parts, part->path.count,
+                                 eval->scratch, &at, err);
+        ds__key_add(&key, at, part->descending, acc->env->collator);
+    }
+    ok = ok && ds_buf_ok(&key, err) &&
+         insert(acc, state, v.type == DS_MISSING ? ds__null() : v, &key, bytes, err);
     ds_buf_clear(&key);
     return ok;
 }

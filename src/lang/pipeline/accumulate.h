@@ -41,6 +41,8 @@ struct ds__accumulator {
     ds__expr *n;             /* $firstN and the like */
     ds__sort_pattern sort;   /* $top and the like */
     ds_value spec;
+    bool pushed;             /* mongod runs such a $group inside its query engine, where the later of
+                              * equal values wins and errors have codes of their own */
     size_t offset;           /* of the state in the group's states; the owner's to use */
 };
 

@@ -358,6 +358,22 @@ static bool parse_fields(ds__stage_parser *p, group *g, ds_value arg, ds_error *
     return true;
 }
 
+/* A group whose documents come from the collection through nothing but filters, sorts and slices. */
+static void mark_pushed(group *g) {
+    bool pushed = true;
+    for (const ds__stage *s = g->stage.prev; s->prev; s = s->prev) {
+        ds__stage_kind kind = s->ops->kind;
+        pushed = pushed && (kind == DS_STAGE_MATCH || kind == DS_STAGE_SORT ||
+                            kind == DS_STAGE_SKIP || kind == DS_STAGE_LIMIT);
+    }
+    for (size_t i = 0; i < g->acc_count; i++) {
+        pushed = pushed && !g->accs[i].def->init;
+    }
+    for (size_t i = 0; i < g->acc_count; i++) {
+        g->accs[i].pushed = pushed && !(g->id_constant && g->accs[i].constant);
+    }
+}
+
 bool ds__stage_parse_group(ds__stage_parser *p, ds_value arg, ds_error *err) {
     if (arg.type != DS_DOCUMENT) {
         return ds__error_set(err, 15947, "a group's fields must be specified in an object");
@@ -377,6 +393,7 @@ bool ds__stage_parse_group(ds__stage_parser *p, ds_value arg, ds_error *err) {
     }
     g->id_path = ds__expr_field_path(g->id);
     g->id_constant = ds__expr_constant(g->id);
+    mark_pushed(g);
     return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rewrites a chain of stages without changing what it gives: filters early and together, limits
  * into sorts; and hands the engine the part it can do better. */
-#include "lang/pipeline/internal.h"
+#include "lang/pipeline/sub.h"
 
 bool ds__paths_overlap(const ds__path *a, const ds__path *b) {
     return ds__path_is_prefix(a, b) || ds__path_is_prefix(b, a);
@@ -226,5 +226,17 @@ bool ds__pipeline_take_head(ds__pipeline *pipeline, ds__env *env, bool take_sort
         ds__stage_unlink(s);
     }
     out->limit = limit;
+    return true;
+}
+
+bool ds__pipeline_take_match(ds__pipeline *pipeline, ds__pipeline_head *out) {
+    ds__stage *s = pipeline->head.following;
+    *out = (ds__pipeline_head){.filter_spec = ds__missing(), .sort = ds__missing()};
+    if (!is(s, DS_STAGE_MATCH)) {
+        return false;
+    }
+    out->filter = s->filter;
+    out->filter_spec = argument(s);
+    ds__stage_unlink(s);
     return true;
 }

@@ -19,5 +19,8 @@ const ds__stage_def ds__stage_defs[] = {
     {.name = "$replaceWith", .parse = ds__stage_parse_replace_with, .in_update = true},
     {.name = "$redact", .parse = ds__stage_parse_redact},
     {.name = "$sample", .parse = ds__stage_parse_sample},
+    {.name = "$lookup", .parse = ds__stage_parse_lookup},
+    {.name = "$facet", .parse = ds__stage_parse_facet, .not_in_facet = true},
+    {.name = "$unionWith", .parse = ds__stage_parse_union_with},
     {.name = NULL},
 };
