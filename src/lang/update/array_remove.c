@@ -5,6 +5,14 @@
 
 static bool pull_parse(ds__update_parser *p, ds__update_node *leaf, ds_error *err) {
     ds__filter *filter = NULL;
+    ds__iter it;
+    if (leaf->arg.type == DS_DOCUMENT) {
+        ds__iter_init(&it, leaf->arg);
+        if (ds__iter_next(&it) && strcmp(it.key, "$not") == 0) {
+            /* no condition on values: read, and refused, as a query on documents */
+            return ds__filter_compile(p->env, leaf->arg, NULL, &filter, err);
+        }
+    }
     bool ok = ds__filter_compile_value(p->env, leaf->arg, &filter, err);
     leaf->detail = filter;
     return ok;

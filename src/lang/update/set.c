@@ -148,9 +148,7 @@ static bool rename_apply(const ds__update_node *leaf, ds__update_run *run,
     if (!rename_source(leaf, run, &from, err)) {
         return false;
     }
-    if (!ds__update_same(old, from)) {
-        ds__change_set(change, from);
-    }
+    ds__change_set(change, from); /* an equal value counts as set: _id is refused even then */
     return true;
 }
 

@@ -24,13 +24,16 @@ typedef struct ds__update_spec {
     const ds__filter *filter; /* the query, for positional `$` */
 } ds__update_spec;
 
-/* Compiles; lives in env->arena. Errors: FailedToParse (unknown operators, conflicts 40, …). */
+/* Compiles; lives in env->arena and borrows the values and the filter of `spec`. Errors:
+ * FailedToParse, BadValue, ConflictingUpdateOperators, those of filters and pipelines, … */
 bool ds__update_compile(ds__env *env, const ds__update_spec *spec, ds__update **out, ds_error *err);
 
 ds__update_kind ds__update_get_kind(const ds__update *update);
 
-/* Applies to `doc`, writing the new document to `out` (empty when !*modified: `doc` stays). `match`
- * tells where `$` points. `_id` may not change. Errors: MongoDB's write errors. */
+/* Applies to `doc`, writing the new document to `out`, which must be empty (and is empty again when
+ * !*modified: `doc` stays). `match` tells where `$` points. `_id` may not change, other than in its
+ * numeric type by a replacement. Scratch grows until the caller resets eval->scratch. Errors:
+ * MongoDB's write errors. */
 bool ds__update_apply(const ds__update *update, ds_value doc, const ds__match_info *match,
                       ds__eval *eval, ds_buf *out, bool *modified, ds_error *err);
 
@@ -40,7 +43,8 @@ bool ds__update_upsert(const ds__update *update, const ds__filter *filter, ds__e
                        ds_buf *out, ds_error *err);
 
 /* Calls `add` for each path the update may change, `add(ctx, NULL)` when any: indexes on other
- * paths need no upkeep. */
+ * paths (neither that path, nor a parent or child of it) need no upkeep. A path ends before the
+ * first array position in it: "a" stands for "a.0.b" and "a.$[].b". */
 void ds__update_paths(const ds__update *update, void (*add)(void *ctx, const ds__path *path),
                       void *ctx);
 

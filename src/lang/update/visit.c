@@ -73,44 +73,73 @@ static bool visit_leaf(const ds__update_node *leaf, ds__update_run *run, const d
     return change->kind == DS_CHANGE_KEEP || check_immutable(run, at, err);
 }
 
-/* The operators below `node` act on a path that cannot exist: a field of a scalar, or of an array
- * by another name than a position. `at` is the part that cannot be, `old` its parent's value. */
-static bool refuse(const ds__update_node *node, ds__update_run *run, const ds__update_frame *at,
-                   ds_value old, ds_error *err) {
+static bool no_position(ds_error *err) {
+    return ds__error_set(err, DS_BAD_VALUE,
+                         "The positional operator did not find the match needed from the query.");
+}
+
+static bool no_array_path(const ds__update_frame *at, ds_error *err) {
+    char text[DS_UPDATE_PATH_TEXT];
+    return ds__error_set(err, DS_BAD_VALUE,
+                         "The path '%s' must exist in the document in order to apply array updates.",
+                         ds__update_path_text(at, text));
+}
+
+static bool refuse_leaf(const ds__update_node *leaf, ds__update_run *run,
+                        const ds__update_frame *blocked, const ds__update_frame *at, ds_value old,
+                        ds_error *err) {
     char text[DS_UPDATE_PATH_TEXT];
     char quoted[DS_MAX_QUOTED + 8];
-    if (node->kind == DS_NODE_OBJECT) {
-        for (size_t i = 0; i < node->count; i++) {
-            if (!refuse(node->children[i], run, at, old, err)) {
-                return false;
-            }
-        }
-        return !node->positional || refuse(node->positional, run, at, old, err);
-    }
-    if (node->kind == DS_NODE_ARRAY) {
-        return ds__error_set(
-            err, DS_BAD_VALUE,
-            "The path '%s' must exist in the document in order to apply array updates.",
-            ds__update_path_text(at, text));
-    }
+    const ds__update_frame *parent = blocked->parent;
     bool idle = false;
-    if (node->op->idle && !node->op->idle(node, run, &idle, err)) {
+    if (leaf->op->idle && !leaf->op->idle(leaf, run, &idle, err)) {
         return false;
     }
-    if (idle || node->op->lenient) {
+    if (idle || leaf->op->lenient) {
         return true;
     }
-    const ds__update_frame *parent = at->parent;
     const char *value = ds__value_quote(old, quoted, sizeof quoted);
-    if (node->op->creates) {
+    if (leaf->op->creates) {
         return ds__error_set(err, DS_PATH_NOT_VIABLE, "Cannot create field '%.*s' in element {%.*s: %s}",
-                             (int)at->name_size, at->name, (int)parent->name_size, parent->name,
-                             value);
+                             (int)blocked->name_size, blocked->name, (int)parent->name_size,
+                             parent->name, value);
     }
     return ds__error_set(err, DS_PATH_NOT_VIABLE,
                          "Cannot use the part (%.*s) of (%s) to traverse the element ({%.*s: %s})",
-                         (int)at->name_size, at->name, node->path->text, (int)parent->name_size,
-                         parent->name, value);
+                         (int)blocked->name_size, blocked->name, ds__update_path_text(at, text),
+                         (int)parent->name_size, parent->name, value);
+}
+
+/* The operators below `node` act on a path that cannot exist: a field of a scalar, or of an array
+ * by another name than a position. `blocked` is the part that cannot be, `old` its parent's value,
+ * `at` the path down to the node. */
+static bool refuse(const ds__update_node *node, ds__update_run *run,
+                   const ds__update_frame *blocked, const ds__update_frame *at, ds_value old,
+                   ds_error *err) {
+    if (node->kind == DS_NODE_LEAF) {
+        return refuse_leaf(node, run, blocked, at, old, err);
+    }
+    if (node->kind == DS_NODE_ARRAY) {
+        return no_array_path(at, err);
+    }
+    if (node->positional && !run->has_position) {
+        return no_position(err);
+    }
+    for (size_t i = 0; i <= node->count; i++) {
+        const ds__update_node *child = i < node->count ? node->children[i] : node->positional;
+        if (!child) {
+            continue;
+        }
+        ds__update_frame frame = {.parent = at, .name = child->name, .name_size = child->name_size};
+        if (i == node->count) {
+            frame.name = run->position;
+            frame.name_size = run->position_size;
+        }
+        if (!refuse(child, run, blocked, &frame, old, err)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Finds the element a child names in `old`; its place goes to `change`. */
@@ -141,6 +170,30 @@ static bool check_padding(ds_value array, int64_t index, ds_error *err) {
     return true;
 }
 
+static uint8_t change_type(const ds__change *c) {
+    if (c->kind == DS_CHANGE_SET) {
+        return c->value.type;
+    }
+    return c->kind == DS_CHANGE_NEST ? DS_DOCUMENT : DS_ARRAY;
+}
+
+/* A field made at the top level may not begin with `$`; an upsert's may, but its _id may not become
+ * an array. New fields come last, so that they never make a DBRef. */
+static bool check_top(const ds__update_run *run, const ds__change *c, ds_error *err) {
+    bool made = c->kind != DS_CHANGE_REMOVE && c->kind != DS_CHANGE_KEEP &&
+                (c->kind != DS_CHANGE_NEST || !c->element);
+    if (!made) {
+        return true;
+    }
+    if (c->kind == DS_CHANGE_LIST && strcmp(c->name, "_id") == 0) {
+        return ds__error_set(err, DS_NOT_SINGLE_VALUE_FIELD,
+                             "After applying the update to the document, the field '_id' was found "
+                             "to be an array or array descendant.");
+    }
+    return run->insert || c->name[0] != '$' ||
+           ds__update_check_dollar(c->name, change_type(c), NULL, NULL, err);
+}
+
 static bool visit_child(const ds__update_node *child, const char *name, uint32_t size,
                         int64_t index, ds__update_run *run, const ds__update_frame *at,
                         ds_value old, ds__change *change, ds_error *err) {
@@ -151,9 +204,12 @@ static bool visit_child(const ds__update_node *child, const char *name, uint32_t
     bool viable = old.type == DS_DOCUMENT || old.type == DS_MISSING ||
                   (old.type == DS_ARRAY && index >= 0);
     if (!viable) {
-        return refuse(child, run, &frame, old, err);
+        return refuse(child, run, &frame, &frame, old, err);
     }
     if (!ds__update_visit(child, run, &frame, found, change, err)) {
+        return false;
+    }
+    if (!at->name && !check_top(run, change, err)) {
         return false;
     }
     if (change->kind != DS_CHANGE_KEEP && !change->element && old.type == DS_ARRAY) {
@@ -202,9 +258,7 @@ static bool visit_object(const ds__update_node *node, ds__update_run *run,
                          ds_error *err) {
     const ds__update_node *pending = node->positional;
     if (pending && !run->has_position) {
-        return ds__error_set(
-            err, DS_BAD_VALUE,
-            "The positional operator did not find the match needed from the query.");
+        return no_position(err);
     }
     ds__change *changes = ds_arena_alloc(run->arena, (node->count + 1) * sizeof *changes);
     if (!changes) {
@@ -275,12 +329,8 @@ static bool pick_children(const ds__update_node *node, ds__update_run *run,
 static bool visit_array(const ds__update_node *node, ds__update_run *run,
                         const ds__update_frame *at, ds_value old, ds__change *change,
                         ds_error *err) {
-    char text[DS_UPDATE_PATH_TEXT];
     if (old.type == DS_MISSING) {
-        return ds__error_set(
-            err, DS_BAD_VALUE,
-            "The path '%s' must exist in the document in order to apply array updates.",
-            ds__update_path_text(at, text));
+        return no_array_path(at, err);
     }
     if (old.type != DS_ARRAY) {
         char quoted[DS_MAX_QUOTED + 8];
