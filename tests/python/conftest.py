@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stores for the tests: in memory, in a file, and a mongod that the tests start themselves."""
+
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+
+def find_mongod() -> str | None:
+    """The reference server: $MONGOD, the one of the test extra's wheel, or one on the PATH."""
+    if "MONGOD" in os.environ:
+        return os.environ["MONGOD"]
+    for folder in sys.path:
+        program = pathlib.Path(folder or ".") / "fiftyone" / "db" / "bin" / "mongod"
+        if program.is_file():
+            return str(program)
+    return shutil.which("mongod")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start_replica_set(port: int) -> None:
+    """Make the server a replica set of one, and wait until it takes writes."""
+    from pymongo import MongoClient
+    from pymongo.errors import PyMongoError
+
+    host = f"127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    with MongoClient(
+        host, directConnection=True, serverSelectionTimeoutMS=30000
+    ) as client:
+        client.admin.command(
+            "replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": host}]}
+        )
+        while time.monotonic() < deadline:
+            try:
+                if client.admin.command("hello").get("isWritablePrimary"):
+                    return
+            except PyMongoError:
+                pass
+            time.sleep(0.05)
+    raise RuntimeError("the test mongod did not become primary")
+
+
+@pytest.fixture(scope="session")
+def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a mongod started for this test session."""
+    program = find_mongod()
+    if program is None:
+        pytest.skip("no mongod: install the test extra")
+    data = tmp_path_factory.mktemp("mongod")
+    port = free_port()
+    log = data / "mongod.log"
+    command = [
+        program,
+        "--dbpath",
+        str(data),
+        "--port",
+        str(port),
+        "--bind_ip",
+        "127.0.0.1",
+    ]
+    command += [
+        "--replSet",
+        "rs0",
+        "--oplogSize",
+        "64",
+        "--wiredTigerCacheSizeGB",
+        "0.25",
+    ]
+    command += [
+        "--logpath",
+        str(log),
+        "--setParameter",
+        "diagnosticDataCollectionEnabled=false",
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        start_replica_set(port)
+        yield f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+@pytest.fixture(scope="module", params=["memory", "file", "mongod"])
+def store_uri(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """A URI of each kind of store in turn."""
+    if request.param == "memory":
+        return "docstore://:memory:"
+    if request.param == "file":
+        return f"docstore://{tmp_path_factory.mktemp('store')}/test.docstore"
+    return request.getfixturevalue("mongod")
