@@ -167,6 +167,9 @@ static bool top_add(const ds__accumulator *acc, void *state, ds_value v, ds__eva
         ds_value at = ds__missing();
         ok = ds__expr_path_value(eval->slots[DS_VAR_ROOT], part->path.parts, part->path.count,
                                  eval->scratch, &at, err);
+        if (at.type == DS_ARRAY && ds__doc_empty(at)) {
+            at = (ds_value){.type = DS_UNDEFINED};
+        }
         ds__key_add(&key, at, part->descending, acc->env->collator);
     }
     ok = ok && ds_buf_ok(&key, err) &&

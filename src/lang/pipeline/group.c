@@ -18,6 +18,7 @@ typedef struct group {
     ds__expr *id;
     const ds__path *id_path;     /* _id is just a field */
     const ds_value *id_constant;
+    const ds__buckets *buckets;  /* $bucket: ids are the lower bounds */
     ds__accumulator *accs;
     size_t acc_count;
     /* owned while running */
@@ -38,6 +39,7 @@ typedef struct group {
     uint64_t from_at;
     bool loaded;
     bool full;
+    bool pushed;
 } group;
 
 static inline void *state_of(const group_entry *e, const ds__accumulator *acc) {
@@ -154,6 +156,30 @@ static bool check_memory(group *g, ds_error *err) {
     return true;
 }
 
+/* The lower bound of the bucket `*id` falls into, or the default. */
+static bool find_bucket(const group *g, ds_value *id, ds_error *err) {
+    const ds__buckets *b = g->buckets;
+    size_t lo = 0, hi = b->count; /* bounds at or below the value */
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (ds__value_compare(b->bounds[mid], *id, g->stage.env->collator) <= 0) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    if (lo > 0 && lo < b->count) {
+        *id = b->bounds[lo - 1];
+    } else if (b->fallback.type != DS_MISSING) {
+        *id = b->fallback;
+    } else {
+        return ds__error_set(err, g->pushed ? 4934200 : 40066,
+                             "$switch could not find a matching branch for an input, and no "
+                             "default was specified.");
+    }
+    return true;
+}
+
 static bool feed(group *g, ds_value doc, ds_error *err) {
     ds__eval *eval = g->stage.eval;
     ds_value id = ds__missing();
@@ -168,6 +194,9 @@ static bool feed(group *g, ds_value doc, ds_error *err) {
         if (!simple && !ds__expr_eval(g->id, eval, &id, err)) {
             return false;
         }
+    }
+    if (g->buckets && !find_bucket(g, &id, err)) {
+        return false;
     }
     if (id.type == DS_MISSING || id.type == DS_UNDEFINED) {
         id = ds__null();
@@ -369,6 +398,7 @@ static void mark_pushed(group *g) {
     for (size_t i = 0; i < g->acc_count; i++) {
         pushed = pushed && !g->accs[i].def->init;
     }
+    g->pushed = pushed;
     for (size_t i = 0; i < g->acc_count; i++) {
         g->accs[i].pushed = pushed && !(g->id_constant && g->accs[i].constant);
     }
@@ -394,6 +424,16 @@ bool ds__stage_parse_group(ds__stage_parser *p, ds_value arg, ds_error *err) {
     g->id_path = ds__expr_field_path(g->id);
     g->id_constant = ds__expr_constant(g->id);
     mark_pushed(g);
+    return true;
+}
+
+bool ds__stage_add_buckets(ds__stage_parser *p, ds_value arg, const ds__buckets *buckets,
+                           ds_error *err) {
+    if (!ds__stage_parse_group(p, arg, err)) {
+        return false;
+    }
+    group *g = (group *)p->pipeline->last;
+    g->buckets = buckets;
     return true;
 }
 

@@ -138,8 +138,16 @@ bool ds__pipeline_optimize(ds__pipeline *pipeline, ds_error *err);
 /* Takes a stage out of the chain. */
 void ds__stage_unlink(ds__stage *stage);
 
+/* Bounds of $bucket, ascending; values outside go to fallback (missing: an error). */
+typedef struct ds__buckets {
+    const ds_value *bounds;
+    size_t count;
+    ds_value fallback;
+} ds__buckets;
+
 /* Stages other stages are made of. */
-bool ds__stage_add_group(ds__stage_parser *p, ds_value arg, ds_error *err);
+bool ds__stage_add_buckets(ds__stage_parser *p, ds_value group, const ds__buckets *buckets,
+                           ds_error *err);
 bool ds__stage_add_sort(ds__stage_parser *p, ds_value spec, ds_error *err);
 bool ds__stage_add_limit(ds__stage_parser *p, int64_t limit, ds_error *err);
 bool ds__stage_add_project(ds__stage_parser *p, ds__projection_kind kind, ds_value arg,

@@ -86,6 +86,7 @@ enum { MAX_PARTS = DS_MAX_INDEX_FIELDS * 4 };
 typedef struct walk {
     ds_value at;
     uint32_t depth; /* parts of the path behind it */
+    bool whole;     /* an array named by position at the path's end: it counts as it stands */
 } walk;
 
 typedef struct key_maker {
@@ -108,12 +109,6 @@ static void walk_documents(const ds__path *path, walk *w) {
         w->at = ds__missing();
         w->depth = path->count;
     }
-}
-
-/* A finished walk is at a value that is no array. */
-static bool stuck(const ds__path *path, const walk *w) {
-    (void)path;
-    return w->at.type == DS_ARRAY;
 }
 
 static void emit(key_maker *m, const walk *walks) {
@@ -182,7 +177,7 @@ static bool expand_array(key_maker *m, const walk *walks, const bool *at_array, 
         }
         if (nested_end) { /* arrays in arrays count as whole values: no further expansion */
             for (size_t i = 0; i < n; i++) {
-                if (stuck(&m->pattern->parts[i].path, &next[i]) && !at_array[i]) {
+                if (next[i].at.type == DS_ARRAY && !next[i].whole && !at_array[i]) {
                     return ds__error_set(err, DS_BAD_VALUE,
                                          "cannot sort with keys that are parallel arrays");
                 }
@@ -217,9 +212,13 @@ static bool expand(key_maker *m, const walk *from, int depth, ds_error *err) {
             }
             walks[i].at = v;
             walks[i].depth++;
+            walks[i].whole = walks[i].depth == path->count;
             walk_documents(path, &walks[i]);
         }
-        at_array[i] = stuck(path, &walks[i]);
+        if (walks[i].whole && walks[i].at.type == DS_ARRAY && ds__doc_empty(walks[i].at)) {
+            walks[i].at = (ds_value){.type = DS_UNDEFINED};
+        }
+        at_array[i] = walks[i].at.type == DS_ARRAY && !walks[i].whole;
         if (at_array[i] && array.type == DS_MISSING) {
             array = walks[i].at;
         } else if (at_array[i] && array.as.bytes != walks[i].at.as.bytes) {
