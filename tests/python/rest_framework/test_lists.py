@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lists written in C say what Django REST Framework's own path says."""
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rest_framework import renderers, serializers
+from rest_framework.test import APIRequestFactory
+from rest_framework.viewsets import ModelViewSet
+
+from mongodb.rest_framework.lists import DocumentList
+from mongodb.rest_framework.pagination import PageNumberPagination
+from mongodb.rest_framework.plan import plan_of
+from mongodb.rest_framework.renderers import JSONRenderer
+from mongodb.rest_framework.serializers import DocumentSerializer
+
+from .conftest import Address, Person
+
+
+class PersonSerializer(DocumentSerializer):
+    class Meta:
+        model = Person
+        fields = "__all__"
+
+
+class ComputingSerializer(DocumentSerializer):
+    shout = serializers.SerializerMethodField()
+    city = serializers.CharField(source="address.city", default=None)
+    name = serializers.CharField()
+
+    class Meta:
+        model = Person
+        fields = ["id", "name", "shout", "city", "tags"]
+
+    def get_shout(self, person: Any) -> str:
+        return str(person.name.upper())
+
+
+class OverridingSerializer(DocumentSerializer):
+    class Meta:
+        model = Person
+        fields = ["name"]
+
+    def to_representation(self, instance: Any) -> Any:
+        return {"who": instance.name}
+
+
+def view(serializer: Any, renderer: Any, **attributes: Any) -> Any:
+    attributes = {
+        "queryset": Person.objects.all(),
+        "serializer_class": serializer,
+        "renderer_classes": [renderer],
+        "authentication_classes": [],
+        **attributes,
+    }
+    return type("PeopleViewSet", (ModelViewSet,), attributes).as_view({"get": "list"})
+
+
+def body(answer: Any, path: str = "/") -> bytes:
+    response = answer(APIRequestFactory().get(path))
+    response.render()
+    assert response.status_code == 200, response.content
+    return bytes(response.content)
+
+
+@pytest.mark.parametrize("serializer", [PersonSerializer, ComputingSerializer, OverridingSerializer])
+def test_bytes_equal_those_of_the_stock_renderer(people: list[Any], serializer: Any) -> None:
+    ours = body(view(serializer, JSONRenderer))
+    stock = body(view(serializer, renderers.JSONRenderer))
+    assert ours == stock
+    assert len(json.loads(ours)) == 3
+
+
+def test_plain_fields_need_no_python(people: list[Any]) -> None:
+    plan = plan_of(PersonSerializer())
+    assert plan is not None
+    asked = []
+    documents = list(Person.objects.all())
+    plan.compiled.dumps(documents, asked.append, lambda at, document: asked.append(at) or b"0", "Z")
+    names = {plan.names[at] for at in asked if isinstance(at, int)}
+    assert names <= {"created_at"} and not [row for row in asked if not isinstance(row, int)]
+
+
+def test_method_is_asked_for_its_field_only(people: list[Any]) -> None:
+    child = ComputingSerializer()
+    plan = plan_of(child)
+    assert plan is not None
+    asked = []
+    documents = list(Person.objects.all())
+    plan.compiled.dumps(documents, asked.append, lambda at, document: asked.append(at) or b"0", "Z")
+    assert {plan.names[at] for at in asked} == {"shout", "city"}
+
+
+def test_changed_document_shows_its_changes(people: list[Any]) -> None:
+    documents = list(Person.objects.all())
+    documents[1].name = "Robert"
+    child = PersonSerializer()
+    plan = plan_of(child)
+    assert plan is not None
+    rows = json.loads(plan.write(child, documents))
+    assert [row["name"] for row in rows][1] == "Robert"
+
+
+def test_page_is_spliced(people: list[Any]) -> None:
+    class Pages(PageNumberPagination):
+        page_size = 2
+
+    ours = body(view(PersonSerializer, JSONRenderer, pagination_class=Pages), "/?page=1")
+    stock = body(view(PersonSerializer, renderers.JSONRenderer, pagination_class=Pages), "/?page=1")
+    assert ours == stock
+    page = json.loads(ours)
+    assert page["count"] == 3 and len(page["results"]) == 2
+
+
+def test_list_that_was_looked_at_is_a_list(people: list[Any]) -> None:
+    class PeopleViewSet(ModelViewSet[Any]):
+        queryset = Person.objects.all()
+        serializer_class = PersonSerializer
+        renderer_classes = [JSONRenderer]
+        authentication_classes: list[Any] = []
+
+        def list(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+            response = super().list(request, *args, **kwargs)
+            assert isinstance(response.data, DocumentList)
+            response.data[0]["extra"] = 1
+            return response
+
+    rows = json.loads(body(PeopleViewSet.as_view({"get": "list"})))
+    assert rows[0]["extra"] == 1 and len(rows) == 3
+
+
+def test_class_level_queryset_is_asked_anew(odm: SimpleNamespace) -> None:
+    answer = view(PersonSerializer, renderers.JSONRenderer)
+    assert json.loads(body(answer)) == []
+    odm.Person(name="New", email="new@example.com").save()
+    assert len(json.loads(body(answer))) == 1
+
+
+def test_field_missing_in_an_old_document_shows_its_default(odm: SimpleNamespace) -> None:
+    odm.Person._get_collection().insert_one({"name": "Old"})
+    ours = json.loads(body(view(PersonSerializer, JSONRenderer)))
+    stock = json.loads(body(view(PersonSerializer, renderers.JSONRenderer)))
+    for row in (*ours, *stock):
+        row.pop("created_at")
+    assert ours == stock
+    assert ours[0]["active"] is True and ours[0]["tags"] == [] and ours[0]["age"] is None
+
+
+def test_value_of_another_type_is_shown_as_python_shows_it(odm: SimpleNamespace) -> None:
+    odm.Person._get_collection().insert_one({"name": "Odd", "score": 3, "age": 4.0, "tags": ["x", 5]})
+    try:
+        stock = body(view(PersonSerializer, renderers.JSONRenderer))
+    except Exception as error:
+        with pytest.raises(type(error)):
+            body(view(PersonSerializer, JSONRenderer))
+        return
+    assert json.loads(body(view(PersonSerializer, JSONRenderer))) == json.loads(stock)
+
+
+def test_embedded_document_serializer_stands_alone() -> None:
+    class AddressSerializer(DocumentSerializer):
+        class Meta:
+            model = Address
+            fields = "__all__"
+
+    serializer = AddressSerializer(data={"street": "1 Rue", "city": "Paris"})
+    assert serializer.is_valid(), serializer.errors
+    assert serializer.save().city == "Paris"
+    assert AddressSerializer([Address(street="1", city="X")], many=True).data == [
+        {"street": "1", "city": "X", "zip": None}
+    ]
