@@ -2,8 +2,7 @@
 /* Arrays: elements, parts, joining, searching. */
 #include "lang/expr/internal.h"
 
-/* A number that is a whole int32. */
-static bool exact_int32(ds_value v, int32_t *out) {
+bool ds__expr_exact_int32(ds_value v, int32_t *out) {
     int64_t whole;
     if (!ds__value_exact_int64(v, &whole) || whole < INT32_MIN || whole > INT32_MAX) {
         return false;
@@ -41,7 +40,7 @@ static bool eval_array_elem_at(const ds__expr *expr, ds__eval *eval, ds_value *o
                              ds__type_name(at.type));
     }
     int32_t i;
-    if (!exact_int32(at, &i)) {
+    if (!ds__expr_exact_int32(at, &i)) {
         return ds__error_set(err, 28691,
                              "$arrayElemAt's second argument must be representable as a 32-bit "
                              "integer: %g",
@@ -100,9 +99,8 @@ static bool eval_concat_arrays(const ds__expr *expr, ds__eval *eval, ds_value *o
     return ds__expr_make_array(eval->scratch, list.items, list.count, out, err);
 }
 
-/* A bound of a search: argument i, or `absent` when it is not given. */
-static bool search_bound(const ds__expr *expr, ds__eval *eval, uint32_t i, const char *which,
-                         int64_t absent, int64_t *out, ds_error *err) {
+bool ds__expr_search_bound(const ds__expr *expr, ds__eval *eval, uint32_t i, const char *which,
+                           int64_t absent, int64_t *out, ds_error *err) {
     *out = absent;
     if (i >= expr->arg_count) {
         return true;
@@ -112,7 +110,7 @@ static bool search_bound(const ds__expr *expr, ds__eval *eval, uint32_t i, const
     if (!ds__expr_run(expr->args[i], eval, &v, err)) {
         return false;
     }
-    if (!ds__is_number(v) || !exact_int32(v, &whole)) {
+    if (!ds__is_number(v) || !ds__expr_exact_int32(v, &whole)) {
         char quoted[128];
         return ds__error_set(err, 40096,
                              "%srequires an integral %s index, found a value of type: %s, with "
@@ -147,8 +145,8 @@ static bool eval_index_of_array(const ds__expr *expr, ds__eval *eval, ds_value *
                              ds__type_name(array.type));
     }
     if (!ds__expr_run(expr->args[1], eval, &wanted, err) ||
-        !search_bound(expr, eval, 2, "starting", 0, &begin, err) ||
-        !search_bound(expr, eval, 3, "ending", INT64_MAX, &end, err)) {
+        !ds__expr_search_bound(expr, eval, 2, "starting", 0, &begin, err) ||
+        !ds__expr_search_bound(expr, eval, 3, "ending", INT64_MAX, &end, err)) {
         return false;
     }
     *out = ds__int32(-1);
@@ -170,7 +168,7 @@ static bool range_bound(ds_value v, const char *which, int32_t code, int32_t *ou
         return ds__error_set(err, code, "$range requires a numeric %s value, found value of type: %s",
                              which, ds__type_name(v.type));
     }
-    if (!exact_int32(v, out)) {
+    if (!ds__expr_exact_int32(v, out)) {
         char quoted[128];
         return ds__error_set(err, code + 1,
                              "$range requires a %s value that can be represented as a 32-bit "
@@ -262,7 +260,7 @@ static bool slice_number(ds_value v, bool third, int32_t *out, ds_error *err) {
                                      "type: %s",
                              which, ds__type_name(v.type));
     }
-    if (!exact_int32(v, out)) {
+    if (!ds__expr_exact_int32(v, out)) {
         return ds__error_set(err, code + 1,
                              "%s argument to $slice can't be represented as a 32-bit integer: %g",
                              which, ds__number_to_double(v));

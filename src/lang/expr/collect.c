@@ -102,7 +102,18 @@ static bool extremes(const ds__expr *expr, ds__eval *eval, int sign, ds_value *o
     if (!ds__expr_sort(eval->scratch, list.items, count, sign, eval->env->collator, err)) {
         return false;
     }
-    return ds__expr_make_array(eval->scratch, list.items, n < count ? n : count, out, err);
+    n = n < count ? n : count;
+    /* of equal values the first are taken, but $maxN shows them last to first */
+    for (size_t i = 0; sign < 0 && i < n / 2; i++) {
+        ds_value other = list.items[n - 1 - i];
+        list.items[n - 1 - i] = list.items[i];
+        list.items[i] = other;
+    }
+    if (sign < 0 &&
+        !ds__expr_sort(eval->scratch, list.items, n, sign, eval->env->collator, err)) {
+        return false;
+    }
+    return ds__expr_make_array(eval->scratch, list.items, n, out, err);
 }
 
 static bool eval_min_n(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {

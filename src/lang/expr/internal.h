@@ -104,6 +104,18 @@ bool ds__expr_make_document(ds_arena *scratch, const ds__expr_field *fields, siz
 bool ds__expr_printf(ds_arena *scratch, ds_value *out, ds_error *err, const char *fmt, ...)
     DS_PRINTF(4, 5);
 
+/* The text aggregation makes of a value where it wants a string: numbers, dates, timestamps, code;
+ * "" for nullish ones. Error 16007 for other types. */
+bool ds__expr_coerce_string(ds_arena *scratch, ds_value v, ds_value *out, ds_error *err);
+/* A double as MongoDB prints it: six significant digits. */
+bool ds__expr_double_text(ds_arena *scratch, double v, ds_value *out, ds_error *err);
+
+/* A number that is a whole int32. */
+bool ds__expr_exact_int32(ds_value v, int32_t *out);
+/* A bound of a search: argument i, or `absent` when it is not given. Errors 40096, 40097. */
+bool ds__expr_search_bound(const ds__expr *expr, ds__eval *eval, uint32_t i, const char *which,
+                           int64_t absent, int64_t *out, ds_error *err);
+
 /* Runs a node. */
 static inline bool ds__expr_run(const ds__expr *e, ds__eval *eval, ds_value *out, ds_error *err) {
     if (e->is_constant) {
@@ -144,6 +156,7 @@ extern const ds__expr_op ds__expr_ops_set[];
 extern const ds__expr_op ds__expr_ops_sort[];      /* $sortArray */
 extern const ds__expr_op ds__expr_ops_string[];
 extern const ds__expr_op ds__expr_ops_trig[];
+extern const ds__expr_op ds__expr_ops_trim[];      /* $trim …, $replaceOne, $replaceAll */
 extern const ds__expr_op ds__expr_ops_type[];
 extern const ds__expr_op ds__expr_ops_variable[];  /* $let, $literal */
 extern const ds__expr_op ds__expr_ops_accumulate[]; /* $sum $avg $min $max … as expressions */

@@ -80,6 +80,10 @@ static bool eval_filter(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_
     if (!run_input(expr, eval, 28651, &array, out, &done, err) || done) {
         return done;
     }
+    if (ds__doc_empty(array)) {
+        *out = array;
+        return true;
+    }
     if (!read_limit(expr, eval, &limit, err)) {
         return false;
     }
