@@ -74,7 +74,8 @@ bool ds__update_apply_pipeline(const ds__update *update, ds_value doc, ds__eval 
         goto done;
     }
     ds__update_write_id_first(ds__document(made.data), id, NULL, out);
-    *modified = out->failed || out->size != doc.size || memcmp(out->data, doc.as.bytes, doc.size);
+    /* a result without _id counts as a change, though _id is put back (pipeline_id_is_kept) */
+    *modified = !ds__update_same(ds__document(made.data), doc);
     ok = ds__update_check_size(out, err);
 done:
     ds_buf_clear(&made);
