@@ -52,13 +52,27 @@ static inline void ds__scan_init(ds__scan *s, ds_value doc) {
     s->key_size = 0;
 }
 
+/* strlen of a field's name, eight bytes at a time where the document has them. */
+static inline size_t ds__scan_name(const uint8_t *p, const uint8_t *end) {
+    const uint8_t *start = p;
+    while (end - p >= 8) {
+        uint64_t x = ds__load_u64(p);
+        uint64_t zero = (x - UINT64_C(0x0101010101010101)) & ~x & UINT64_C(0x8080808080808080);
+        if (zero != 0) {
+            return (size_t)(p - start) + (size_t)(__builtin_ctzll(zero) >> 3);
+        }
+        p += 8;
+    }
+    return (size_t)(p - start) + strlen((const char *)p);
+}
+
 static inline bool ds__scan_next(ds__scan *s) {
     if (s->at >= s->end) {
         return false;
     }
     s->element = s->at;
     s->key = (const char *)s->at + 1;
-    s->key_size = strlen(s->key);
+    s->key_size = ds__scan_name(s->at + 1, s->end);
     const uint8_t *payload = s->at + s->key_size + 2;
     s->at = payload + ds__scan_size(*s->element, payload);
     return true;

@@ -222,15 +222,32 @@ static int compare_order(const ds__filter *a, const ds__filter *b) {
     return strcmp(ap->text ? ap->text : "", bp->text ? bp->text : "");
 }
 
-/* Insertion: filters have few children, and equal ones keep their order. */
-static void sort_children(ds__filter *f) {
-    for (size_t i = 1; i < f->child_count; i++) {
-        ds__filter *x = f->children[i];
-        size_t j = i;
-        for (; j > 0 && compare_order(f->children[j - 1], x) > 0; j--) {
-            f->children[j] = f->children[j - 1];
-        }
-        f->children[j] = x;
+/* Merge sort with n/2 places of spare room: stable, and quick for filters of any length. */
+static void sort_nodes(ds__filter **v, size_t n, ds__filter **spare) {
+    if (n < 2) {
+        return;
+    }
+    size_t half = n / 2;
+    sort_nodes(v, half, spare);
+    sort_nodes(v + half, n - half, spare);
+    if (compare_order(v[half - 1], v[half]) <= 0) {
+        return;
+    }
+    memcpy(spare, v, half * sizeof *v);
+    size_t i = 0, j = half, k = 0;
+    while (i < half && j < n) {
+        v[k++] = compare_order(spare[i], v[j]) <= 0 ? spare[i++] : v[j++];
+    }
+    while (i < half) {
+        v[k++] = spare[i++];
+    }
+}
+
+/* Without memory the order stays: it means the same. */
+static void sort_children(ds__filter_parser *p, ds__filter *f) {
+    ds__filter **spare = ds_arena_alloc(p->env->arena, (f->child_count / 2 + 1) * sizeof *spare);
+    if (spare != NULL) {
+        sort_nodes(f->children, f->child_count, spare);
     }
 }
 
@@ -277,16 +294,16 @@ ds__filter *ds__filter_optimize(ds__filter_parser *p, ds__filter *f) {
     case DS_FILTER_AND:
     case DS_FILTER_OR:
         flatten(p, f);
-        sort_children(f);
+        sort_children(p, f);
         return f->child_count == 1 ? f->children[0] : f;
     case DS_FILTER_NOR:
-        sort_children(f);
+        sort_children(p, f);
         if (f->child_count == 1) {
             f->op = DS_FILTER_NOT;
         }
         return f;
     case DS_FILTER_ELEM_MATCH_VALUE:
-        sort_children(f);
+        sort_children(p, f);
         return f;
     case DS_FILTER_IN:
         return in_of_one(p, f);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* $mod, $bits…, $expr, $sampleRate; and the operators that are known but not supported. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "bson/decimal.h"
@@ -66,19 +67,23 @@ bool ds__filter_test_mod(const ds__filter *f, ds_value v) {
     return (mod->divisor == -1 ? 0 : n % mod->divisor) == mod->remainder;
 }
 
-static bool add_bit(uint32_t bit, ds__filter_bits *bits) {
-    size_t i = bits->count;
-    for (size_t j = 0; j < bits->count; j++) {
-        if (bits->positions[j] == bit) {
-            return true;
+static int compare_positions(const void *a, const void *b) {
+    uint32_t x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return x < y ? -1 : x > y;
+}
+
+/* Puts the positions in order and drops repeated ones. */
+static void settle_bits(ds__filter_bits *bits) {
+    size_t kept = 0;
+    qsort(bits->positions, bits->count, sizeof *bits->positions, compare_positions);
+    for (size_t i = 0; i < bits->count; i++) {
+        if (kept == 0 || bits->positions[kept - 1] != bits->positions[i]) {
+            bits->positions[kept++] = bits->positions[i];
         }
     }
-    for (; i > 0 && bits->positions[i - 1] > bit; i--) {
-        bits->positions[i] = bits->positions[i - 1];
-    }
-    bits->positions[i] = bit;
-    bits->count++;
-    return true;
+    bits->count = kept;
 }
 
 static bool bits_of_number(ds__filter_parser *p, const ds__filter_arg *arg, ds__filter_bits *bits,
@@ -105,7 +110,7 @@ static bool bits_of_number(ds__filter_parser *p, const ds__filter_arg *arg, ds__
     }
     for (uint32_t i = 0; i < 64; i++) {
         if ((uint64_t)mask >> i & 1) {
-            add_bit(i, bits);
+            bits->positions[bits->count++] = i;
         }
     }
     return true;
@@ -151,8 +156,9 @@ static bool bits_of_positions(ds__filter_parser *p, ds_value list, ds__filter_bi
             return ds__error_set(err, DS_BAD_VALUE, "Failed to parse bit position. %s: %s: %s", why,
                                  it.key, ds__value_quote(it.value, text, sizeof text));
         }
-        add_bit((uint32_t)bit, bits);
+        bits->positions[bits->count++] = (uint32_t)bit;
     }
+    settle_bits(bits);
     return true;
 }
 
