@@ -154,7 +154,7 @@ static bool text_to_double(ds_arena *scratch, ds_value v, double *out, ds_error 
 }
 
 static bool to_double(ds_arena *scratch, ds_value v, ds_value *out, ds_error *err) {
-    double d;
+    double d = 0;
     switch (v.type) {
     case DS_STRING:
         if (!text_to_double(scratch, v, &d, err)) {

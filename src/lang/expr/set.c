@@ -179,6 +179,7 @@ static bool eval_set_is_subset(const ds__expr *expr, ds__eval *eval, ds_value *o
     bool prepared = expr->args[1]->is_constant && !expr->args[0]->is_constant;
     if (!ds__expr_run(expr->args[0], eval, &a, err) ||
         !ds__expr_run(expr->args[1], eval, &b, err) ||
+        (prepared && b.type != DS_ARRAY && !run_pair(expr, eval, 17311, 17311, &b, &b, err)) ||
         !run_pair(expr, eval, prepared ? 17310 : 17046, prepared ? 17311 : 17042, &a, &b, err) ||
         !make_set(eval, a, &left, err) ||
         !make_set(eval, b, &right, err)) {
