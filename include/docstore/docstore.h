@@ -100,8 +100,16 @@ DS_API const bson_t *ds_cursor_reply(const ds_cursor *cursor);
 /* The size of batches asked for from now on; 0 leaves it to the store. */
 DS_API void ds_cursor_set_batch_size(ds_cursor *cursor, int32_t batch_size);
 
+/* Whether the store may have more documents than were delivered. After DS_NEXT_END it is true for
+ * a tailable cursor or a change stream: ask again later. */
+DS_API bool ds_cursor_alive(const ds_cursor *cursor);
+
 /* Closes the cursor, on the server too. NULL is allowed. */
 DS_API void ds_cursor_close(ds_cursor *cursor);
+
+/* Closes the cursor here only; the store closes it when it has been idle for long. For when the
+ * cursor's session is closed or in use elsewhere. NULL is allowed. */
+DS_API void ds_cursor_abandon(ds_cursor *cursor);
 
 /* Starts a session. `options` may be NULL (`causalConsistency`, `snapshot`,
  * `defaultTransactionOptions`). The caller closes it before its client. */

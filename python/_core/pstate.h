@@ -5,7 +5,11 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+/* datetime.h defines a static variable; the state's own pointer is used instead */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-variable"
 #include <datetime.h>
+#pragma GCC diagnostic pop
 
 #include "base/buf.h"
 #include "bson/value.h"

@@ -290,19 +290,26 @@ DS_API void ds_cursor_set_batch_size(ds_cursor *cursor, int32_t batch_size) {
     cursor->batch_size = batch_size > 0 ? batch_size : 0;
 }
 
-DS_API void ds_cursor_close(ds_cursor *cursor) {
-    if (!cursor) {
-        return;
+DS_API bool ds_cursor_alive(const ds_cursor *cursor) {
+    return cursor->unread || cursor->id != 0;
+}
+
+DS_API void ds_cursor_abandon(ds_cursor *cursor) {
+    if (cursor) {
+        drop_pin(cursor);
+        bson_destroy(&cursor->reply);
+        ds__free(cursor->db);
+        ds__free(cursor->collection);
+        ds__free(cursor);
     }
-    if (cursor->id != 0 && cursor->db && cursor->collection) {
+}
+
+DS_API void ds_cursor_close(ds_cursor *cursor) {
+    if (cursor && cursor->id != 0 && cursor->db && cursor->collection) {
         ds_error ignored = {0};
         bson_t reply;
         run_cursor_command(cursor, "killCursors", &reply, &ignored);
         bson_destroy(&reply);
     }
-    drop_pin(cursor);
-    bson_destroy(&cursor->reply);
-    ds__free(cursor->db);
-    ds__free(cursor->collection);
-    ds__free(cursor);
+    ds_cursor_abandon(cursor);
 }

@@ -11,7 +11,9 @@
 #include <strings.h>
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/mem.h"
+#include "bson/validate.h"
 #include "bson/writer.h"
 
 typedef enum command_kind {
@@ -250,6 +252,11 @@ static bool send_once(const request *r, mongoc_client_t *client, const bson_t *c
 /* The server's word is a reply, refusals included; anything else is a failure. */
 static bool settle(const request *r, bool ok, bson_t *reply, const bson_error_t *error,
                    ds_error *err) {
+    if (!ds__bson_validate(bson_get_data(reply), reply->len, DS_MAX_COMMAND_DEPTH + DS_MAX_DEPTH,
+                           err)) {
+        bson_reinit(reply);
+        return ds__error_prefix(err, "the server's reply is damaged: ");
+    }
     if (bson_has_field(reply, "ok")) {
         return true;
     }
