@@ -85,12 +85,6 @@ bool ds__document_touched(const ds__model *doc, size_t at) {
              PyFloat_CheckExact(v) || PyBytes_CheckExact(v));
 }
 
-static void set_bytes(ds__model *doc, PyObject *owner, const uint8_t *data) {
-    Py_XSETREF(doc->owner, Py_NewRef(owner));
-    doc->data = data;
-    doc->indexed = false;
-}
-
 PyObject *ds__document_from(ds__pstate *state, PyObject *type, PyObject *owner,
                             const uint8_t *data, PyObject *context, PyObject *mask,
                             uint8_t flags) {

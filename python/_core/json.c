@@ -104,10 +104,10 @@ static void plan_dealloc(ds__json_plan *plan) {
 
 static PyObject *plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     PyObject *list_b;
-    static char *names[] = {"entries", NULL};
+    static const char *const names[] = {"entries", NULL};
     ds__pstate *state = ds__pstate_of_type(type);
     if (state == NULL ||
-        !PyArg_ParseTupleAndKeywords(args, kwargs, "O!", names, &PyList_Type, &list_b)) {
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "O!", (char **)(uintptr_t)names, &PyList_Type, &list_b)) {
         return NULL;
     }
     size_t count = (size_t)PyList_GET_SIZE(list_b);
@@ -337,7 +337,7 @@ static PyGetSetDef plan_getset[] = {
 };
 
 static PyType_Slot plan_slots[] = {
-    {Py_tp_doc, "A serializer's fields, compiled: JSONPlan(entries)."},
+    {Py_tp_doc, (void *)(uintptr_t)"A serializer's fields, compiled: JSONPlan(entries)."},
     {Py_tp_new, plan_new},
     {Py_tp_dealloc, plan_dealloc},
     {Py_tp_methods, plan_methods},
