@@ -4,6 +4,7 @@
 #define DS_ENGINE_INDEX_INDEX_H
 
 #include "base/buf.h"
+#include "bson/writer.h"
 #include "engine/catalog/catalog.h"
 
 typedef struct ds__index_key {

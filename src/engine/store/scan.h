@@ -48,7 +48,8 @@ ds_next ds__scan_next(ds__scan *scan, ds__scan_row *row, ds_error *err);
 /* Lets go of the transaction; the last row's bytes are gone. */
 void ds__scan_pause(ds__scan *scan);
 /* Goes on after the last row delivered, in `txn` (the same or another). Errors: QueryPlanKilled
- * when the collection or the index was dropped meanwhile. */
+ * when the collection or the index was dropped meanwhile. A scan that was
+ * not paused when its transaction ended or rolled back to a savepoint counts as paused. */
 bool ds__scan_resume(ds__scan *scan, ds__txn *txn, ds_error *err);
 /* Entries looked at so far, for explain. */
 uint64_t ds__scan_examined(const ds__scan *scan);

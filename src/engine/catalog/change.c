@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Changes of the catalog's tables and of the tables of data. Each raises the version, so that every
+ * other transaction reads the catalog anew. */
+#include "engine/catalog/change.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "bson/writer.h"
+#include "engine/catalog/internal.h"
+#include "engine/index/build.h"
+#include "engine/store/records.h"
+
+/* One parameter of a statement. */
+typedef struct param {
+    enum { INT, TEXT, BLOB } type;
+    int64_t i;
+    const void *bytes;
+    size_t size;
+} param;
+
+static param p_int(int64_t i) {
+    return (param){.type = INT, .i = i};
+}
+static param p_text(const char *s) {
+    return (param){.type = TEXT, .bytes = s, .size = strlen(s)};
+}
+static param p_blob(const void *bytes, size_t size) {
+    return (param){.type = BLOB, .bytes = bytes, .size = size};
+}
+
+static bool run_params(ds__txn *txn, const char *sql, const param *params, int count,
+                       ds_error *err) {
+    sqlite3_stmt *raw = NULL;
+    int rc = sqlite3_prepare_v2(txn->conn->db, sql, -1, &raw, NULL);
+    for (int i = 0; rc == SQLITE_OK && i < count; i++) {
+        const param *p = &params[i];
+        if (p->type == INT) {
+            rc = sqlite3_bind_int64(raw, i + 1, p->i);
+        } else if (p->type == TEXT) {
+            rc = sqlite3_bind_text(raw, i + 1, p->bytes, (int)p->size, SQLITE_STATIC);
+        } else {
+            rc = sqlite3_bind_blob(raw, i + 1, p->bytes, (int)p->size, SQLITE_STATIC);
+        }
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(raw);
+    }
+    bool ok = rc == SQLITE_DONE || ds__txn_fail(txn, rc, err);
+    sqlite3_finalize(raw);
+    return ok;
+}
+
+#define RUN(txn, err, sql, ...)                                                                    \
+    run_params(txn, sql, (param[]){__VA_ARGS__},                                                   \
+               (int)(sizeof((param[]){__VA_ARGS__}) / sizeof(param)), err)
+
+static bool exec_id(ds__txn *txn, const char *format, int64_t id, ds_error *err) {
+    char sql[160];
+    snprintf(sql, sizeof sql, format, id);
+    int rc = sqlite3_exec(txn->conn->db, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK || ds__txn_fail(txn, rc, err);
+}
+
+static bool begin_change(ds__txn *txn, ds_error *err) {
+    if (!txn->write) {
+        return ds__error_set(err, DS_INTERNAL_ERROR, "a change of the catalog needs a transaction "
+                                                     "that writes");
+    }
+    ds_buf_reset(&txn->details);
+    ds__scan_detach_all(txn);
+    int rc = sqlite3_exec(txn->conn->db, "UPDATE ds_meta SET v=v+1 WHERE k='version'", NULL, NULL,
+                          NULL);
+    return rc == SQLITE_OK || ds__txn_fail(txn, rc, err);
+}
+
+/* Ids of tables are never used twice: paused scans know dropped tables by that. */
+static bool new_id(ds__txn *txn, int64_t *id, ds_error *err) {
+    return ds__conn_int(txn->conn, "UPDATE ds_meta SET v=v+1 WHERE k='next_id' RETURNING v", 0, id,
+                        err);
+}
+
+static bool make_index_table(ds__txn *txn, int64_t coll, ds_value spec, bool unique, int64_t *id,
+                             ds_error *err) {
+    const char *sql = unique ? "CREATE TABLE i%" PRId64
+                               "(k BLOB PRIMARY KEY, r INTEGER NOT NULL) WITHOUT ROWID"
+                             : "CREATE TABLE i%" PRId64
+                               "(k BLOB NOT NULL, r INTEGER NOT NULL, PRIMARY KEY(k, r)) WITHOUT "
+                               "ROWID";
+    return new_id(txn, id, err) && exec_id(txn, sql, *id, err) &&
+           RUN(txn, err, "INSERT INTO ds_index(id, coll, spec) VALUES(?1, ?2, ?3)", p_int(*id),
+               p_int(coll), p_blob(spec.as.bytes, spec.size));
+}
+
+static void make_uuid(uint8_t out[16]) {
+    ds__random_bytes(out, 16);
+    out[6] = (uint8_t)((out[6] & 0x0f) | 0x40);
+    out[8] = (uint8_t)((out[8] & 0x3f) | 0x80);
+}
+
+static bool make_id_index(ds__txn *txn, int64_t coll, ds_value id_spec, ds_error *err) {
+    ds_buf spec = {0};
+    int64_t id;
+    if (id_spec.type != DS_DOCUMENT) {
+        size_t root = ds__doc_begin(&spec);
+        ds__write_int32(&spec, "v", 2);
+        size_t key = ds__write_doc(&spec, "key", 3, DS_DOCUMENT);
+        ds__write_int32(&spec, "_id", 1);
+        ds__doc_end(&spec, key);
+        ds__write_str(&spec, "name", "_id_");
+        ds__doc_end(&spec, root);
+        id_spec = spec.data ? ds__document(spec.data) : ds__missing();
+    }
+    bool ok = id_spec.type == DS_DOCUMENT ? make_index_table(txn, coll, id_spec, true, &id, err)
+                                          : ds_buf_ok(&spec, err);
+    ds_buf_clear(&spec);
+    return ok;
+}
+
+bool ds__catalog_create(ds__txn *txn, const char *db, const char *name, ds_value options,
+                        const ds__coll **out, ds_error *err) {
+    static const uint8_t empty[5] = {5, 0, 0, 0, 0};
+    uint8_t uuid[16];
+    int64_t id = 0;
+    *out = NULL;
+    if (ds__catalog_find(txn->catalog, db, strlen(db), name, strlen(name))) {
+        return ds__error_set(err, DS_NAMESPACE_EXISTS, "Collection %s.%s already exists.", db,
+                             name);
+    }
+    if (options.type != DS_DOCUMENT) {
+        options = ds__document(empty);
+    }
+    bool view = ds__doc_field(options, "viewOn").type == DS_STRING;
+    make_uuid(uuid);
+    if (!begin_change(txn, err) || !new_id(txn, &id, err) ||
+        !RUN(txn, err, "INSERT INTO ds_coll(id, db, name, uuid, options) VALUES(?1,?2,?3,?4,?5)",
+             p_int(id), p_text(db), p_text(name), p_blob(uuid, view ? 0 : sizeof uuid),
+             p_blob(options.as.bytes, options.size))) {
+        return false;
+    }
+    if (!view &&
+        (!exec_id(txn, "CREATE TABLE c%" PRId64 "(rid INTEGER PRIMARY KEY, doc BLOB NOT NULL)", id,
+                  err) ||
+         !RUN(txn, err, "INSERT INTO ds_count VALUES(?1, 0, 0)", p_int(id)) ||
+         !make_id_index(txn, id, ds__missing(), err))) {
+        return false;
+    }
+    if (!ds__catalog_reload(txn, err)) {
+        return false;
+    }
+    *out = ds__catalog_find_id(txn->catalog, id);
+    return true;
+}
+
+bool ds__catalog_find_or_create(ds__txn *txn, const char *db, const char *name,
+                                const ds__coll **out, ds_error *err) {
+    *out = ds__catalog_find(txn->catalog, db, strlen(db), name, strlen(name));
+    if (!*out) {
+        return ds__catalog_check_db_name(db, strlen(db), err) &&
+               ds__catalog_check_coll_name(db, name, strlen(name), err) &&
+               ds__catalog_create(txn, db, name, ds__missing(), out, err);
+    }
+    if ((*out)->is_view) {
+        return ds__error_set(err, DS_COMMAND_NOT_SUPPORTED_ON_VIEW,
+                             "Namespace %s.%s is a view, not a collection", db, name);
+    }
+    return true;
+}
+
+/* Empties the connection's cache first: statements on the table keep it from being dropped. */
+static bool drop_table(ds__txn *txn, const char *format, int64_t id, ds_error *err) {
+    ds__conn_flush(txn->conn);
+    return exec_id(txn, format, id, err);
+}
+
+static bool drop_index_table(ds__txn *txn, int64_t id, ds_error *err) {
+    return drop_table(txn, "DROP TABLE i%" PRId64, id, err) &&
+           RUN(txn, err, "DELETE FROM ds_index WHERE id=?1", p_int(id));
+}
+
+bool ds__catalog_drop(ds__txn *txn, const ds__coll *coll, ds_error *err) {
+    if (!begin_change(txn, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < coll->index_count; i++) {
+        if (!drop_index_table(txn, coll->indexes[i].id, err)) {
+            return false;
+        }
+    }
+    if (!coll->is_view && (!drop_table(txn, "DROP TABLE c%" PRId64, coll->id, err) ||
+                           !RUN(txn, err, "DELETE FROM ds_count WHERE coll=?1", p_int(coll->id)))) {
+        return false;
+    }
+    return RUN(txn, err, "DELETE FROM ds_coll WHERE id=?1", p_int(coll->id)) &&
+           ds__catalog_reload(txn, err);
+}
+
+bool ds__catalog_rename(ds__txn *txn, const ds__coll *coll, const char *db, const char *name,
+                        ds_error *err) {
+    return begin_change(txn, err) &&
+           RUN(txn, err, "UPDATE ds_coll SET db=?2, name=?3 WHERE id=?1", p_int(coll->id),
+               p_text(db), p_text(name)) &&
+           ds__catalog_reload(txn, err);
+}
+
+bool ds__catalog_set_options(ds__txn *txn, const ds__coll *coll, ds_value options, ds_error *err) {
+    return begin_change(txn, err) &&
+           RUN(txn, err, "UPDATE ds_coll SET options=?2 WHERE id=?1", p_int(coll->id),
+               p_blob(options.as.bytes, options.size)) &&
+           ds__catalog_reload(txn, err);
+}
+
+bool ds__catalog_add_index(ds__txn *txn, const ds__coll *coll, ds_value spec, const ds__coll **out,
+                           ds_error *err) {
+    int64_t id = 0;
+    int64_t coll_id = coll->id;
+    *out = NULL;
+    bool unique = ds__value_truthy(ds__doc_field(spec, "unique"));
+    if (!begin_change(txn, err) || !make_index_table(txn, coll_id, spec, unique, &id, err) ||
+        !ds__catalog_reload(txn, err)) {
+        return false;
+    }
+    const ds__coll *fresh = ds__catalog_find_id(txn->catalog, coll_id);
+    const ds__index *index = &fresh->indexes[fresh->index_count - 1];
+    ds_assert(index->id == id);
+    if (!ds__index_build(txn, fresh, index, err)) {
+        return false;
+    }
+    *out = ds__catalog_find_id(txn->catalog, coll_id);
+    return true;
+}
+
+bool ds__catalog_drop_index(ds__txn *txn, const ds__coll *coll, const ds__index *index,
+                            ds_error *err) {
+    (void)coll;
+    return begin_change(txn, err) && drop_index_table(txn, index->id, err) &&
+           ds__catalog_reload(txn, err);
+}
+
+bool ds__catalog_set_index(ds__txn *txn, const ds__coll *coll, const ds__index *index,
+                           ds_value spec, ds_error *err) {
+    (void)coll;
+    return begin_change(txn, err) &&
+           RUN(txn, err, "UPDATE ds_index SET spec=?2 WHERE id=?1", p_int(index->id),
+               p_blob(spec.as.bytes, spec.size)) &&
+           ds__catalog_reload(txn, err);
+}
+
+bool ds__catalog_set_multikey(ds__txn *txn, const ds__coll *coll, const ds__index *index,
+                              const uint64_t *masks, ds_error *err) {
+    (void)coll;
+    uint64_t all[32];
+    for (size_t i = 0; i < index->part_count; i++) {
+        all[i] = index->parts[i].multikey | masks[i];
+    }
+    int rc = sqlite3_exec(txn->conn->db, "UPDATE ds_meta SET v=v+1 WHERE k='version'", NULL, NULL,
+                          NULL);
+    if (rc != SQLITE_OK) {
+        return ds__txn_fail(txn, rc, err);
+    }
+    return RUN(txn, err, "UPDATE ds_index SET multikey=?2 WHERE id=?1", p_int(index->id),
+               p_blob(all, index->part_count * sizeof all[0])) &&
+           ds__catalog_reload(txn, err);
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The door: opens the store, finds a command's row, gives it a transaction, and turns what comes out
+ * into a reply. A write that loses a race outside a session's transaction is run again. */
+#include "engine/engine.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "bson/number.h"
+#include "bson/writer.h"
+#include "engine/op.h"
+#include "engine/ttl.h"
+
+enum { MAX_TRIES = 100 };
+
+ds_engine *ds__engine_open(const char *path, const ds__engine_options *options, ds_error *err) {
+    ds_engine *engine = ds__alloc(sizeof *engine);
+    if (!engine) {
+        ds__error_oom(err);
+        return NULL;
+    }
+    ds__store_options store = {0};
+    if (options) {
+        store.full_durability = options->full_durability;
+        store.read_only = options->read_only;
+        store.no_create = options->no_create;
+        store.busy_timeout_ms = options->busy_timeout_ms;
+    }
+    engine->started_ms = ds__clock_now_ms();
+    engine->store = ds__store_open(path, &store, err);
+    if (!engine->store) {
+        ds__engine_close(engine);
+        return NULL;
+    }
+    engine->sessions = ds__sessions_new(engine);
+    engine->cursors = ds__cursors_new(engine);
+    if (!engine->sessions || !engine->cursors) {
+        ds__error_oom(err);
+        ds__engine_close(engine);
+        return NULL;
+    }
+    return engine;
+}
+
+void ds__engine_close(ds_engine *engine) {
+    if (engine) {
+        if (engine->cursors) {
+            ds__cursors_free(engine->cursors);
+        }
+        if (engine->sessions) {
+            ds__sessions_free(engine->sessions);
+        }
+        ds__store_close(engine->store);
+        ds__free(engine);
+    }
+}
+
+static bool interrupted(void *ctx, ds_error *err) {
+    const ds__op *op = ctx;
+    if (op->deadline_ms && ds__clock_mono_us() / 1000 >= op->deadline_ms) {
+        return ds__error_set(err, DS_MAX_TIME_MS_EXPIRED, "operation exceeded time limit");
+    }
+    return true;
+}
+
+static bool read_db(ds__op *op, const char *db, ds_error *err) {
+    ds_value v = ds__doc_field(op->command, "$db");
+    size_t size = v.type == DS_STRING ? v.size : strlen(db);
+    op->db = ds_arena_strndup(&op->arena, v.type == DS_STRING ? ds__text(v) : db, size);
+    if (!op->db) {
+        return ds__error_oom(err);
+    }
+    if (v.type != DS_MISSING && v.type != DS_STRING) {
+        return ds__error_set(err, DS_TYPE_MISMATCH,
+                             "BSON field '$db' is the wrong type '%s', expected type 'string'",
+                             ds__type_name(v.type));
+    }
+    return ds__catalog_check_db_name(op->db, size, err);
+}
+
+static bool read_max_time(ds__op *op, ds_error *err) {
+    ds_value v = ds__doc_field(op->command, "maxTimeMS");
+    int64_t ms = 0;
+    if (v.type == DS_MISSING || v.type == DS_NULL) {
+        return true;
+    }
+    if (!ds__is_number(v)) {
+        return ds__error_set(err, DS_BAD_VALUE, "maxTimeMS must be a number");
+    }
+    if (!ds__value_exact_int64(v, &ms)) {
+        return ds__error_set(err, DS_BAD_VALUE, "maxTimeMS has non-integral value");
+    }
+    if (ms < 0 || ms > INT32_MAX) {
+        return ds__error_set(err, DS_BAD_VALUE, "%lld value for maxTimeMS is out of range [0, %d]",
+                             (long long)ms, INT32_MAX);
+    }
+    op->deadline_ms = ms ? ds__clock_mono_us() / 1000 + ms : 0;
+    return true;
+}
+
+/* Everything a command needs but its transaction. */
+static bool prepare(ds__op *op, const char *db, ds_error *err) {
+    ds__iter it;
+    ds__iter_init(&it, op->command);
+    if (!ds__iter_next(&it)) {
+        op->db = "";
+        return ds__error_set(err, DS_COMMAND_NOT_FOUND, "no such command: ''");
+    }
+    op->target = it.value;
+    op->env.arena = &op->arena;
+    op->env.now_ms = ds__clock_now_ms();
+    op->env.cluster_time = (uint64_t)(op->env.now_ms / 1000) << 32 | 1;
+    op->env.slot_count = DS_VAR_FIRST_USER;
+    op->env.interrupt = interrupted;
+    op->env.interrupt_ctx = op;
+    op->row = ds__command_find(it.key, it.key_size);
+    if (!read_db(op, db, err)) {
+        return false;
+    }
+    if (!op->row) {
+        return ds__error_set(err, DS_COMMAND_NOT_FOUND, "no such command: '%.*s'",
+                             (int)(it.key_size < DS_MAX_QUOTED ? it.key_size : DS_MAX_QUOTED),
+                             it.key);
+    }
+    if ((op->row->flags & DS_CMD_ADMIN) && strcmp(op->db, "admin") != 0) {
+        return ds__error_set(err, DS_UNAUTHORIZED, "%s may only be run against the admin database.",
+                             op->row->name);
+    }
+    ds_value concern = ds__doc_field(op->command, "writeConcern");
+    op->sync = concern.type == DS_DOCUMENT && ds__value_truthy(ds__doc_field(concern, "j"));
+    return read_max_time(op, err);
+}
+
+/* Runs the handler in a transaction of the door's own, again when it lost a race. */
+static bool run_in_transaction(ds__op *op, ds_buf *reply, size_t start, ds_error *err) {
+    ds__txn_kind kind = op->row->flags & DS_CMD_WRITE ? DS_TXN_WRITE : DS_TXN_READ;
+    for (int tries = 1;; tries++) {
+        if (!ds__txn_begin(op->engine->store, kind, op->deadline_ms, &op->txn, err)) {
+            return false;
+        }
+        bool ok = op->row->run(op, reply, err);
+        if (ok) {
+            ok = ds__txn_commit(op->txn, op->sync, err);
+        } else {
+            ds_value details = ds__txn_error_details(op->txn);
+            if (op->details.size == 0 && details.type == DS_DOCUMENT) {
+                ds_buf_add(&op->details, details.as.bytes, details.size);
+            }
+            ds__txn_abort(op->txn);
+        }
+        op->txn = NULL;
+        if (ok || err->code != DS_WRITE_CONFLICT || tries == MAX_TRIES || !interrupted(op, err)) {
+            return ok;
+        }
+        reply->size = start;
+        ds_buf_reset(&op->details);
+    }
+}
+
+static bool run_command(ds__op *op, ds_buf *reply, size_t start, ds_error *err) {
+    if (op->txn) { /* a session's */
+        if (!(op->row->flags & DS_CMD_IN_TXN)) {
+            return ds__error_set(err, DS_OPERATION_NOT_SUPPORTED_IN_TRANSACTION,
+                                 "Cannot run '%s' in a multi-document transaction.",
+                                 op->row->name);
+        }
+        if ((op->row->flags & DS_CMD_WRITE) && !ds__txn_upgrade(op->txn, err)) {
+            return false;
+        }
+        bool ok = op->row->run(op, reply, err);
+        ds_value details = ok ? ds__missing() : ds__txn_error_details(op->txn);
+        if (op->details.size == 0 && details.type == DS_DOCUMENT) {
+            ds_buf_add(&op->details, details.as.bytes, details.size);
+        }
+        return ok;
+    }
+    if (op->row->flags & (DS_CMD_READ | DS_CMD_WRITE)) {
+        return run_in_transaction(op, reply, start, err);
+    }
+    return op->row->run(op, reply, err);
+}
+
+/* {ok: 0, errmsg, code, codeName, …details, errorLabels}. */
+static void write_refusal(const ds__op *op, ds_buf *reply, const ds_error *err) {
+    char name[32];
+    ds__write_double(reply, "ok", 0);
+    ds__write_str(reply, "errmsg", err->message);
+    ds__write_int32(reply, "code", err->code);
+    ds__write_str(reply, "codeName", ds__code_name(err->code, name));
+    if (op->details.size > 4) {
+        ds__write_elements(reply, ds__document(op->details.data));
+    }
+    if (op->multi_statement &&
+        (err->code == DS_WRITE_CONFLICT || err->code == DS_LOCK_TIMEOUT ||
+         err->code == DS_SNAPSHOT_UNAVAILABLE || err->code == DS_NO_SUCH_TRANSACTION)) {
+        size_t labels = ds__write_doc(reply, "errorLabels", 11, DS_ARRAY);
+        ds__write_index(reply, 0, ds__cstring("TransientTransactionError"));
+        ds__doc_end(reply, labels);
+    }
+}
+
+bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *db, ds_value command,
+                    ds_buf *reply, ds_error *err) {
+    ds__op op = {.engine = engine, .peer = peer, .command = command, .target = ds__missing()};
+    ds_error why = {0};
+    size_t before = reply->size;
+    size_t root = ds__doc_begin(reply);
+    size_t start = reply->size;
+    bool ok = prepare(&op, db ? db : "", &why);
+    if (ok && ds__session_enter(&op, &why)) {
+        ok = run_command(&op, reply, start, &why);
+        ds__session_leave(&op, ok);
+    } else {
+        ok = false;
+    }
+    if (ok && reply->failed) {
+        ok = ds_buf_ok(reply, &why);
+    }
+    if (ok) {
+        ds__write_double(reply, "ok", 1);
+    } else {
+        reply->failed = false;
+        reply->size = start;
+        write_refusal(&op, reply, &why);
+    }
+    ds__doc_end(reply, root);
+    ds_buf_clear(&op.details);
+    ds_arena_clear(&op.arena);
+    ds__ttl_tick(engine);
+    if (!ds_buf_ok(reply, err)) {
+        reply->size = before;
+        return false;
+    }
+    return true;
+}

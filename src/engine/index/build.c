@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fills a new index: keys are gathered, sorted and appended in order, in rounds of bounded memory,
+ * so that the index's pages are written one after the other. */
+#include "engine/index/build.h"
+
+#include "base/mem.h"
+#include "bson/json.h"
+#include "engine/catalog/change.h"
+#include "engine/store/internal.h"
+
+/* Bytes of keys kept before they are sorted and written. */
+enum { ROUND_BYTES = 64 * 1024 * 1024 };
+
+typedef struct built_key {
+    size_t at;
+    uint32_t size;
+    int64_t rid;
+} built_key;
+
+typedef struct builder {
+    ds_buf bytes;
+    built_key *keys;
+    size_t count;
+    size_t cap;
+} builder;
+
+bool ds__index_covers(ds__txn *txn, const ds__index *index, ds_value doc, bool *covers,
+                      ds_error *err) {
+    *covers = true;
+    return index->partial.type != DS_DOCUMENT ||
+           ds__txn_filter_match(txn, index->partial, doc, covers, err);
+}
+
+bool ds__index_note_multikey(ds__txn *txn, const ds__coll *coll, const ds__index *index,
+                             const ds__index_keys *keys, ds_error *err) {
+    const ds__coll *now = NULL;
+    if (!keys->any_multikey) {
+        return true;
+    }
+    for (size_t i = 0; i < index->part_count; i++) {
+        if ((keys->multikey[i] & ~index->parts[i].multikey) == 0) {
+            continue;
+        }
+        if (!now) { /* the caller's catalog may be older than the transaction's */
+            now = ds__catalog_find_id(ds__txn_catalog(txn), coll->id);
+            const ds__index *fresh =
+                now ? ds__coll_find_index(now, index->name, strlen(index->name)) : NULL;
+            if (!fresh) {
+                return ds__error_set(err, DS_INTERNAL_ERROR, "index %s is gone", index->name);
+            }
+            index = fresh;
+            if ((keys->multikey[i] & ~index->parts[i].multikey) == 0) {
+                continue;
+            }
+        }
+        return ds__catalog_set_multikey(txn, now, index, keys->multikey, err);
+    }
+    return true;
+}
+
+bool ds__index_duplicate(ds__txn *txn, const ds__coll *coll, const ds__index *index, ds_value doc,
+                         const uint8_t *key, size_t key_size, ds_error *err) {
+    ds_buf values = {0};
+    ds_buf text = {0};
+    bool ok = ds__index_key_values(index, doc, key, key_size, &values, err);
+    if (ok) {
+        ds_value v = ds__document(values.data);
+        ds_buf *details = &txn->details;
+        ds_buf_reset(details);
+        size_t root = ds__doc_begin(details);
+        ds__write_value(details, "keyPattern", 10, index->key_pattern);
+        ds__write_value(details, "keyValue", 8, v);
+        ds__doc_end(details, root);
+        ds__value_print(&text, v);
+        ds__error_set(err, DS_DUPLICATE_KEY,
+                      "E11000 duplicate key error collection: %s index: %s dup key: %.*s",
+                      coll->ns, index->name, (int)text.size, (const char *)text.data);
+    }
+    ds_buf_clear(&values);
+    ds_buf_clear(&text);
+    return false;
+}
+
+static bool add_keys(builder *b, const ds__index_keys *keys, int64_t rid, ds_error *err) {
+    for (size_t i = 0; i < keys->count; i++) {
+        if (b->count == b->cap) {
+            size_t cap = b->cap ? b->cap * 2 : 1024;
+            built_key *grown = ds__realloc(b->keys, cap * sizeof *grown);
+            if (!grown) {
+                return ds__error_oom(err);
+            }
+            b->keys = grown;
+            b->cap = cap;
+        }
+        b->keys[b->count++] = (built_key){b->bytes.size, (uint32_t)keys->keys[i].size, rid};
+        ds_buf_add(&b->bytes, ds__index_key_bytes(keys, i), keys->keys[i].size);
+    }
+    return ds_buf_ok(&b->bytes, err);
+}
+
+static int compare_built(const void *a, const void *b, void *bytes) {
+    const built_key *x = a;
+    const built_key *y = b;
+    int order = memcmp((uint8_t *)bytes + x->at, (uint8_t *)bytes + y->at,
+                       x->size < y->size ? x->size : y->size);
+    if (order == 0) {
+        order = (x->size > y->size) - (x->size < y->size);
+    }
+    return order ? order : (x->rid > y->rid) - (x->rid < y->rid);
+}
+
+static bool duplicate_of(ds__txn *txn, const ds__coll *coll, const ds__index *index, int64_t rid,
+                         const uint8_t *key, size_t size, ds_error *err) {
+    ds_value doc;
+    if (!ds__record_get(txn, coll, rid, &doc, err)) {
+        return false;
+    }
+    return doc.type == DS_DOCUMENT ? ds__index_duplicate(txn, coll, index, doc, key, size, err)
+                                   : ds__corrupt(err, "an index under construction");
+}
+
+/* Sorts and writes what was gathered. */
+static bool flush(ds__txn *txn, const ds__coll *coll, const ds__index *index, builder *b,
+                  ds_error *err) {
+    if (b->count > 0) {
+        qsort_r(b->keys, b->count, sizeof *b->keys, compare_built, b->bytes.data);
+    }
+    ds__stmt *stmt = ds__conn_take(txn->conn, DS_STMT_KEY_INSERT, index->id, index->unique,
+                                   coll->id, err);
+    if (!stmt) {
+        return false;
+    }
+    bool ok = true;
+    for (size_t i = 0; ok && i < b->count; i++) {
+        const uint8_t *key = b->bytes.data + b->keys[i].at;
+        sqlite3_bind_blob(stmt->raw, 1, key, (int)b->keys[i].size, SQLITE_STATIC);
+        sqlite3_bind_int64(stmt->raw, 2, b->keys[i].rid);
+        int rc = sqlite3_step(stmt->raw);
+        sqlite3_reset(stmt->raw);
+        if ((rc & 0xff) == SQLITE_CONSTRAINT) {
+            ok = duplicate_of(txn, coll, index, b->keys[i].rid, key, b->keys[i].size, err);
+        } else if (rc != SQLITE_DONE) {
+            ok = ds__txn_fail(txn, rc, err);
+        }
+    }
+    ds__conn_give(txn->conn, stmt);
+    b->count = 0;
+    ds_buf_reset(&b->bytes);
+    return ok;
+}
+
+bool ds__index_build(ds__txn *txn, const ds__coll *coll, const ds__index *index, ds_error *err) {
+    builder b = {0};
+    ds__index_keys keys = {0};
+    ds__index_keys seen = {0}; /* multikey components of all documents */
+    ds__scan *scan = NULL;
+    ds__scan_row row;
+    ds_next next = DS_NEXT_ERROR;
+    bool ok = ds__scan_table(txn, coll, false, &scan, err);
+    while (ok && (next = ds__scan_next(scan, &row, err)) == DS_NEXT_ROW) {
+        bool covers;
+        ok = ds__index_covers(txn, index, row.doc, &covers, err);
+        if (!ok || !covers) {
+            continue;
+        }
+        ok = ds__index_extract(index, row.doc, &keys, err) && add_keys(&b, &keys, row.rid, err);
+        for (size_t i = 0; ok && keys.any_multikey && i < index->part_count; i++) {
+            seen.multikey[i] |= keys.multikey[i];
+            seen.any_multikey = true;
+        }
+        if (ok && b.bytes.size + b.count * sizeof *b.keys > ROUND_BYTES) {
+            ok = flush(txn, coll, index, &b, err);
+        }
+    }
+    ok = ok && next == DS_NEXT_END;
+    ds__scan_close(scan);
+    ok = ok && flush(txn, coll, index, &b, err) &&
+         ds__index_note_multikey(txn, coll, index, &seen, err);
+    ds_buf_clear(&b.bytes);
+    ds__free(b.keys);
+    ds__index_keys_clear(&keys);
+    return ok;
+}

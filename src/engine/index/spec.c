@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checks index specs as mongod does. What makes two indexes the same is their key, uniqueness,
+ * sparseness and partial filter; hidden and expireAfterSeconds are options on top. */
+#include "engine/index/spec.h"
+
+#include <math.h>
+
+#include "base/limits.h"
+#include "bson/compare.h"
+#include "bson/json.h"
+#include "bson/number.h"
+#include "bson/writer.h"
+
+static const char *quote(ds_value v, char *out, size_t size) {
+    return ds__value_quote(v, out, size);
+}
+
+/* A known plugin that is not there yet, or an unknown one. */
+static bool check_plugin(ds_value v, ds_error *err) {
+    static const char *const later[] = {"text", "2d", "2dsphere", "geoHaystack", "wildcard"};
+    if (ds__is_string(v, "hashed")) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
+        if (ds__is_string(v, later[i])) {
+            return ds__error_set(err, DS_NOT_IMPLEMENTED, "%s indexes are not implemented",
+                                 later[i]);
+        }
+    }
+    return ds__error_set(err, DS_CANNOT_CREATE_INDEX, "Unknown index plugin '%.*s'",
+                         (int)(v.size < DS_MAX_QUOTED ? v.size : DS_MAX_QUOTED), ds__text(v));
+}
+
+static bool check_key_value(ds_value v, ds_error *err) {
+    if (v.type == DS_STRING) {
+        return check_plugin(v, err);
+    }
+    if (!ds__is_number(v)) {
+        return ds__error_set(err, DS_CANNOT_CREATE_INDEX,
+                             "Values in v:2 index key pattern cannot be of type %s. Only numbers > "
+                             "0, numbers < 0, and strings are allowed.",
+                             ds__type_name(v.type));
+    }
+    if (ds__number_is_nan(v) || ds__number_sign(v) == 0) {
+        return ds__error_set(err, DS_CANNOT_CREATE_INDEX,
+                             "Values in the index key pattern cannot be %s.",
+                             ds__number_is_nan(v) ? "NaN" : "0");
+    }
+    return true;
+}
+
+static bool check_key_name(const char *name, size_t size, ds_error *err) {
+    const char *part = name;
+    if (memmem(name, size, "$**", 3)) {
+        return ds__error_set(err, DS_NOT_IMPLEMENTED, "wildcard indexes are not implemented");
+    }
+    for (;;) {
+        const char *dot = memchr(part, '.', size - (size_t)(part - name));
+        size_t n = dot ? (size_t)(dot - part) : size - (size_t)(part - name);
+        if (n == 0) {
+            return ds__error_set(err, DS_CANNOT_CREATE_INDEX,
+                                 "Index keys cannot contain an empty field.");
+        }
+        if (part[0] == '$' && !(part != name && ((n == 3 && memcmp(part, "$id", 3) == 0) ||
+                                                 (n == 3 && memcmp(part, "$db", 3) == 0) ||
+                                                 (n == 4 && memcmp(part, "$ref", 4) == 0)))) {
+            return ds__error_set(err, DS_CANNOT_CREATE_INDEX,
+                                 "Index key contains an illegal field name: field name starts with "
+                                 "'$'.");
+        }
+        if (!dot) {
+            return true;
+        }
+        part = dot + 1;
+    }
+}
+
+static bool check_key(ds_value key, size_t *count, bool *hashed, ds_error *err) {
+    ds__iter it;
+    *count = 0;
+    *hashed = false;
+    ds__iter_init(&it, key);
+    while (ds__iter_next(&it)) {
+        if (!check_key_value(it.value, err) || !check_key_name(it.key, it.key_size, err)) {
+            return false;
+        }
+        if (it.value.type == DS_STRING && *hashed) {
+            return ds__error_set(err, 31303, "A maximum of one index field is allowed to be hashed "
+                                             "but found more for 'key'");
+        }
+        *hashed = *hashed || it.value.type == DS_STRING;
+        (*count)++;
+    }
+    if (*count == 0) {
+        return ds__error_set(err, DS_CANNOT_CREATE_INDEX, "Index keys cannot be an empty object.");
+    }
+    return *count <= DS_MAX_INDEX_FIELDS || ds__error_set(err, 13103, "too many compound keys");
+}
+
+/* What partialFilterExpression may hold: comparisons, $exists: true, $type, $in and $and, $or. */
+static bool check_partial(const ds__filter *f, int depth, ds_error *err) {
+    switch (f->op) {
+    case DS_FILTER_AND:
+    case DS_FILTER_OR:
+    case DS_FILTER_IN:
+    case DS_FILTER_EQ:
+    case DS_FILTER_LT:
+    case DS_FILTER_LTE:
+    case DS_FILTER_GT:
+    case DS_FILTER_GTE:
+    case DS_FILTER_TYPE:
+        break;
+    case DS_FILTER_EXISTS:
+        if (f->flag) {
+            break;
+        }
+        return ds__error_set(err, DS_CANNOT_CREATE_INDEX,
+                             "Expression not supported in partial index: $not\n    %s exists",
+                             f->path.text ? f->path.text : "");
+    default:
+        return ds__error_set(err, DS_CANNOT_CREATE_INDEX,
+                             "Expression not supported in partial index: %s",
+                             f->path.text ? f->path.text : "");
+    }
+    for (size_t i = 0; i < f->child_count; i++) {
+        if (depth > DS_MAX_EXPR_DEPTH || !check_partial(f->children[i], depth + 1, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+typedef struct spec_fields {
+    ds_value key;
+    ds_value name;
+    ds_value unique;
+    ds_value sparse;
+    ds_value hidden;
+    ds_value partial;
+    ds_value expire;
+    ds_value version;
+} spec_fields;
+
+static bool wrong_type(const char *field, ds_value v, const char *expected, ds_error *err) {
+    return ds__error_set(err, DS_TYPE_MISMATCH,
+                         "The field '%s' must be %s, but got %s", field, expected,
+                         ds__type_name(v.type));
+}
+
+/* Refuses collations but the simple one. */
+static bool check_collation(ds_value v, ds_error *err) {
+    if (v.type != DS_DOCUMENT) {
+        return wrong_type("collation", v, "an object", err);
+    }
+    if (ds__is_string(ds__doc_field(v, "locale"), "simple")) {
+        return true;
+    }
+    if (ds__doc_empty(v)) {
+        return ds__error_set(err, DS_BAD_VALUE, "The field 'collation' cannot be an empty object");
+    }
+    return ds__error_set(err, DS_NOT_IMPLEMENTED, "collations other than 'simple' are not "
+                                                  "implemented");
+}
+
+/* Options that belong to kinds of index there are not yet, or to storage. */
+static bool is_other_option(const char *name) {
+    static const char *const names[] = {
+        "2dsphereIndexVersion", "background", "bits",          "bucketSize",
+        "clustered",            "collation",  "default_language", "dropDups",
+        "force",                "language_override", "max",    "min",
+        "ns",                   "prepareUnique",     "storageEngine", "textIndexVersion",
+        "v",                    "weights",    "wildcardProjection"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_fields(ds_value spec, spec_fields *f, ds_error *err) {
+    static const struct {
+        const char *name;
+        size_t at;
+    } table[] = {{"key", offsetof(spec_fields, key)},
+                 {"name", offsetof(spec_fields, name)},
+                 {"unique", offsetof(spec_fields, unique)},
+                 {"sparse", offsetof(spec_fields, sparse)},
+                 {"hidden", offsetof(spec_fields, hidden)},
+                 {"partialFilterExpression", offsetof(spec_fields, partial)},
+                 {"expireAfterSeconds", offsetof(spec_fields, expire)},
+                 {"v", offsetof(spec_fields, version)}};
+    char quoted[DS_MAX_QUOTED + 8];
+    ds__iter it;
+    memset(f, 0, sizeof *f);
+    ds__iter_init(&it, spec);
+    while (ds__iter_next(&it)) {
+        size_t i = 0;
+        while (i < sizeof table / sizeof table[0] && strcmp(table[i].name, it.key) != 0) {
+            i++;
+        }
+        if (i < sizeof table / sizeof table[0]) {
+            *(ds_value *)((char *)f + table[i].at) = it.value;
+        } else if (!is_other_option(it.key)) {
+            return ds__error_set(err, DS_INVALID_INDEX_SPECIFICATION_OPTION,
+                                 "The field '%s' is not valid for an index specification. "
+                                 "Specification: %s",
+                                 it.key, quote(spec, quoted, sizeof quoted));
+        } else if (strcmp(it.key, "collation") == 0 && !check_collation(it.value, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_flag(ds_value v) {
+    return v.type == DS_MISSING || v.type == DS_BOOL || ds__is_number(v);
+}
+
+static bool check_types(const spec_fields *f, ds_error *err) {
+    if (f->key.type == DS_MISSING) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "The 'key' field is a required property of an index specification");
+    }
+    if (f->key.type != DS_DOCUMENT) {
+        return wrong_type("key", f->key, "an object", err);
+    }
+    if (f->name.type == DS_MISSING) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "The 'name' field is a required property of an index specification");
+    }
+    if (f->name.type != DS_STRING) {
+        return wrong_type("name", f->name, "a string", err);
+    }
+    if (f->name.size == 0) {
+        return ds__error_set(err, DS_CANNOT_CREATE_INDEX, "index name cannot be empty");
+    }
+    if (ds__is_string(f->name, "*")) {
+        return ds__error_set(err, DS_BAD_VALUE, "The index name '*' is not valid.");
+    }
+    if (memchr(ds__text(f->name), 0, f->name.size)) {
+        return ds__error_set(err, DS_CANNOT_CREATE_INDEX, "index names cannot contain NUL bytes");
+    }
+    if (!is_flag(f->unique)) {
+        return wrong_type("unique", f->unique, "a boolean", err);
+    }
+    if (!is_flag(f->sparse)) {
+        return wrong_type("sparse", f->sparse, "a boolean", err);
+    }
+    if (!is_flag(f->hidden)) {
+        return wrong_type("hidden", f->hidden, "a boolean", err);
+    }
+    if (f->partial.type != DS_MISSING && f->partial.type != DS_DOCUMENT) {
+        return wrong_type("partialFilterExpression", f->partial, "an object", err);
+    }
+    if (f->version.type != DS_MISSING && !ds__is_number(f->version)) {
+        return wrong_type("v", f->version, "a number", err);
+    }
+    if (f->version.type != DS_MISSING && ds__number_to_double(f->version) != 2 &&
+        ds__number_to_double(f->version) != 1) {
+        return ds__error_set(err, DS_CANNOT_CREATE_INDEX, "Invalid index specification: cannot "
+                                                          "create an index with this version");
+    }
+    return true;
+}
+
+static bool check_expire(const spec_fields *f, size_t parts, ds_error *err) {
+    if (f->expire.type == DS_MISSING) {
+        return true;
+    }
+    if (!ds__is_number(f->expire)) {
+        return ds__error_set(err, DS_TYPE_MISMATCH,
+                             "TTL index 'expireAfterSeconds' option must be numeric, but received "
+                             "a type of '%s'",
+                             ds__type_name(f->expire.type));
+    }
+    double seconds = ds__number_to_double(f->expire);
+    if (seconds < 0 || seconds > INT32_MAX) {
+        return ds__error_set(err, DS_CANNOT_CREATE_INDEX,
+                             "TTL index 'expireAfterSeconds' option must be within an acceptable "
+                             "range, try a different number than %lld",
+                             (long long)ds__number_to_int64(f->expire));
+    }
+    if (parts > 1) {
+        return ds__error_set(err, DS_CANNOT_CREATE_INDEX,
+                             "TTL indexes are single-field indexes, compound indexes do not "
+                             "support TTL");
+    }
+    return true;
+}
+
+static bool is_id_key(ds_value key) {
+    ds__iter it;
+    ds__iter_init(&it, key);
+    return ds__iter_next(&it) && it.key_size == 3 && memcmp(it.key, "_id", 3) == 0 &&
+           ds__is_number(it.value) && ds__number_to_double(it.value) == 1 && !ds__iter_next(&it);
+}
+
+static bool check_id_index(const spec_fields *f, ds_error *err) {
+    const char *bad = ds__value_truthy(f->unique) || f->unique.type != DS_MISSING ? "unique"
+                      : f->sparse.type != DS_MISSING                              ? "sparse"
+                      : f->expire.type != DS_MISSING ? "expireAfterSeconds"
+                                                     : NULL;
+    if (f->partial.type != DS_MISSING) {
+        return ds__error_set(err, DS_CANNOT_CREATE_INDEX, "_id index cannot be a partial index");
+    }
+    if (ds__value_truthy(f->hidden)) {
+        return ds__error_set(err, DS_BAD_VALUE, "can't hide _id index");
+    }
+    return !bad || ds__error_set(err, DS_INVALID_INDEX_SPECIFICATION_OPTION,
+                                 "The field '%s' is not valid for an _id index specification.",
+                                 bad);
+}
+
+/* {v, key, name, …the rest as it stands}. */
+static void write_spec(ds_value spec, const spec_fields *f, bool id, ds_buf *out) {
+    ds__iter it;
+    size_t root = ds__doc_begin(out);
+    ds__write_value(out, "v", 1, f->version.type == DS_MISSING ? ds__int32(2) : f->version);
+    ds__write_value(out, "key", 3, f->key);
+    ds__write_value(out, "name", 4, id ? ds__cstring("_id_") : f->name);
+    ds__iter_init(&it, spec);
+    while (ds__iter_next(&it)) {
+        bool flag = it.value.type == DS_BOOL || ds__is_number(it.value);
+        if (!strcmp(it.key, "v") || !strcmp(it.key, "key") || !strcmp(it.key, "name") ||
+            !strcmp(it.key, "ns") || !strcmp(it.key, "collation") || !strcmp(it.key, "dropDups")) {
+            continue;
+        }
+        if (flag && (!strcmp(it.key, "unique") || !strcmp(it.key, "sparse") ||
+                     !strcmp(it.key, "hidden") || !strcmp(it.key, "background"))) {
+            if (ds__value_truthy(it.value) || strcmp(it.key, "hidden") != 0) {
+                ds__write_bool(out, it.key, ds__value_truthy(it.value));
+            }
+            continue;
+        }
+        ds_buf_add(out, it.element, it.element_size);
+    }
+    ds__doc_end(out, root);
+}
+
+bool ds__index_normalise(ds__env *env, ds_value spec, ds_buf *out, ds_error *err) {
+    spec_fields f;
+    size_t parts;
+    bool hashed;
+    if (!read_fields(spec, &f, err) || !check_types(&f, err) ||
+        !check_key(f.key, &parts, &hashed, err) || !check_expire(&f, parts, err)) {
+        return false;
+    }
+    bool id = is_id_key(f.key);
+    if (id && !check_id_index(&f, err)) {
+        return false;
+    }
+    if (!id && ds__is_string(f.name, "_id_")) {
+        char quoted[DS_MAX_QUOTED + 8];
+        return ds__error_set(err, DS_BAD_VALUE,
+                             "The index name '_id_' is reserved for the _id index, which must have "
+                             "key pattern {_id: 1}, found key: %s",
+                             quote(f.key, quoted, sizeof quoted));
+    }
+    if (hashed && ds__value_truthy(f.unique)) {
+        return ds__error_set(err, 16764, "Currently hashed indexes cannot guarantee uniqueness. "
+                                         "Use a regular index.");
+    }
+    if (f.partial.type == DS_DOCUMENT) {
+        ds__filter *filter = NULL;
+        if (ds__value_truthy(f.sparse)) {
+            return ds__error_set(err, DS_CANNOT_CREATE_INDEX,
+                                 "cannot mix \"partialFilterExpression\" and \"sparse\" options");
+        }
+        if (!ds__filter_compile(env, f.partial, NULL, &filter, err) ||
+            !check_partial(filter, 0, err)) {
+            return false;
+        }
+    }
+    write_spec(spec, &f, id, out);
+    return ds_buf_ok(out, err);
+}
+
+static bool same_field(ds_value a, ds_value b, const char *name, bool flag) {
+    ds_value x = ds__doc_field(a, name);
+    ds_value y = ds__doc_field(b, name);
+    if (flag) {
+        return ds__value_truthy(x) == ds__value_truthy(y);
+    }
+    return x.type == DS_MISSING || y.type == DS_MISSING ? x.type == y.type
+                                                        : ds__value_equal(x, y, NULL);
+}
+
+static bool same_index(ds_value a, ds_value b) {
+    return same_field(a, b, "key", false) && same_field(a, b, "unique", true) &&
+           same_field(a, b, "sparse", true) &&
+           same_field(a, b, "partialFilterExpression", false);
+}
+
+bool ds__index_find_match(const ds__coll *coll, ds_value spec, ds__index_match *out,
+                          ds_error *err) {
+    ds_value name = ds__doc_field(spec, "name");
+    const ds__index *named = ds__coll_find_index(coll, ds__text(name), name.size);
+    char wanted[DS_MAX_QUOTED + 8];
+    char there[DS_MAX_QUOTED + 8];
+    *out = DS_INDEX_NEW;
+    if (named && named->is_id) {
+        *out = DS_INDEX_EXISTS;
+        return true;
+    }
+    if (named && !same_index(named->spec, spec)) {
+        return ds__error_set(err, DS_INDEX_KEY_SPECS_CONFLICT,
+                             "An existing index has the same name as the requested index. When "
+                             "index names are not specified, they are auto generated and can "
+                             "cause conflicts. Please refer to our documentation. Requested "
+                             "index: %s, existing index: %s",
+                             quote(spec, wanted, sizeof wanted),
+                             quote(named->spec, there, sizeof there));
+    }
+    if (named) {
+        if (!same_field(named->spec, spec, "expireAfterSeconds", false)) {
+            return ds__error_set(err, DS_INDEX_OPTIONS_CONFLICT,
+                                 "An equivalent index already exists with the same name but "
+                                 "different options. Requested index: %s, existing index: %s",
+                                 quote(spec, wanted, sizeof wanted),
+                                 quote(named->spec, there, sizeof there));
+        }
+        *out = DS_INDEX_EXISTS;
+        return true;
+    }
+    for (size_t i = 0; i < coll->index_count; i++) {
+        if (same_index(coll->indexes[i].spec, spec)) {
+            return ds__error_set(err, DS_INDEX_OPTIONS_CONFLICT,
+                                 "Index already exists with a different name: %s",
+                                 coll->indexes[i].name);
+        }
+    }
+    return true;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What createIndexes is asked for, checked and brought into the form listIndexes prints. */
+#ifndef DS_ENGINE_INDEX_SPEC_H
+#define DS_ENGINE_INDEX_SPEC_H
+
+#include "engine/catalog/catalog.h"
+
+/* How a wanted index stands to those there are. */
+typedef enum ds__index_match {
+    DS_INDEX_NEW,
+    DS_INDEX_EXISTS
+} ds__index_match;
+
+/* Checks an index's spec and writes it normalised ({v, key, name, …}) to `out`. `env` compiles the
+ * partialFilterExpression. Errors: mongod's (CannotCreateIndex 67, 197, TypeMismatch, …);
+ * NotImplemented for kinds of index there are not yet. */
+bool ds__index_normalise(ds__env *env, ds_value spec, ds_buf *out, ds_error *err);
+
+/* Whether a normalised spec is among a collection's indexes. Errors: IndexOptionsConflict (85),
+ * IndexKeySpecsConflict (86). */
+bool ds__index_find_match(const ds__coll *coll, ds_value spec, ds__index_match *out,
+                          ds_error *err);
+
+#endif

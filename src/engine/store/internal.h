@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the store: connections, their statements, the fields of a transaction. The one header that
+ * shows SQLite, to store/ and catalog/ only. */
+#ifndef DS_ENGINE_STORE_INTERNAL_H
+#define DS_ENGINE_STORE_INTERNAL_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <sys/types.h>
+
+#include "base/map.h"
+#include "engine/catalog/catalog.h"
+#include "engine/index/index.h"
+#include "engine/store/scan.h"
+#include "engine/store/store.h"
+
+/* What a statement does; with the id of a table or index it names one in a connection's cache. */
+typedef enum ds__stmt_kind {
+    DS_STMT_BEGIN_READ,
+    DS_STMT_BEGIN_WRITE,
+    DS_STMT_COMMIT,
+    DS_STMT_ROLLBACK,
+    DS_STMT_VERSION,       /* the catalog's version */
+    DS_STMT_COUNTS,        /* documents and bytes of a collection */
+    DS_STMT_ADD_COUNTS,
+    DS_STMT_INSERT,        /* doc */
+    DS_STMT_INSERT_RID,    /* rid, doc: undoing a delete */
+    DS_STMT_REPLACE,       /* doc, rid */
+    DS_STMT_DELETE,        /* rid */
+    DS_STMT_GET,           /* rid */
+    DS_STMT_SCAN,          /* from rid, upwards */
+    DS_STMT_SCAN_BACK,     /* from rid, downwards */
+    DS_STMT_KEY_INSERT,    /* key, rid */
+    DS_STMT_KEY_DELETE,    /* key, rid */
+    DS_STMT_KEY_FIND,      /* key: rid (unique indexes) */
+    DS_STMT_GET_BY_KEY,    /* key: rid, doc (unique indexes) */
+    DS_STMT_KEYS,          /* key, rid: from there upwards */
+    DS_STMT_KEYS_BACK,
+    DS_STMT_KEYS_DOC,      /* the same with documents */
+    DS_STMT_KEYS_DOC_BACK,
+    DS_STMT_KINDS
+} ds__stmt_kind;
+
+typedef struct ds__stmt ds__stmt;
+typedef struct ds__stmt_list ds__stmt_list;
+struct ds__stmt {
+    sqlite3_stmt *raw;
+    ds__stmt *next;       /* idle, of the same name */
+    ds__stmt_list *list;  /* where it belongs */
+};
+
+/* One connection: used by one transaction, so by one thread, at a time. */
+typedef struct ds__conn ds__conn;
+struct ds__conn {
+    /* owned */
+    sqlite3 *db;
+    ds_map lists;        /* name -> ds__stmt_list */
+    ds__conn *next;      /* in the pool */
+    ds__txn *txn;        /* its one transaction, running or to be used again */
+    /* borrowed */
+    ds__store *store;
+    /* plain */
+    size_t prepared;     /* statements alive, idle or not */
+    int64_t deadline_ms; /* busy handler: until when to wait */
+};
+
+struct ds__store {
+    /* owned */
+    char *path;
+    char *temp_dir;      /* ":memory:": the directory the file is in */
+    ds__conn *pool;
+    ds__catalog *catalog;
+    pthread_mutex_t lock; /* pool, catalog, writing, counters */
+    pthread_cond_t idle_writer;
+    /* plain */
+    ds__store_options options;
+    bool in_memory;
+    bool writing;        /* a transaction of this process writes */
+    size_t pooled;
+    size_t active;       /* transactions running */
+    pid_t pid;           /* whose connections the pool holds */
+    pid_t owner;         /* who removes temp_dir */
+    int lock_fd;         /* ":memory:": flock of the directory's lock file */
+    int fork_fd[2];      /* locks taken over after a fork; see store.c */
+};
+
+typedef struct ds__count_delta {
+    int64_t coll;
+    int64_t documents;
+    int64_t bytes;
+} ds__count_delta;
+
+/* What a savepoint has to bring back. */
+typedef struct ds__savepoint {
+    ds__count_delta *deltas;
+    size_t delta_count;
+} ds__savepoint;
+
+typedef struct ds__old_catalog ds__old_catalog;
+struct ds__old_catalog {
+    ds__catalog *catalog;
+    ds__old_catalog *next;
+};
+
+typedef struct ds__compiled_filter ds__compiled_filter;
+
+/* How many collections' rows of ds__record_get live at a time. */
+enum { DS_STORE_GETS = 16 };
+
+struct ds__txn {
+    /* borrowed */
+    ds__conn *conn;
+    ds__store *store;
+    /* owned */
+    ds__catalog *catalog;
+    ds__old_catalog *old;         /* catalogs that were current before in this transaction */
+    ds__scan *scans;              /* open and not paused */
+    ds__count_delta *deltas;      /* not yet in the table of counts */
+    ds__savepoint *savepoints;
+    ds__compiled_filter *filters;
+    ds_arena filter_arena;
+    ds_arena scratch;
+    ds_buf details;
+    ds__stmt *gets[DS_STORE_GETS]; /* rows of the last ds__record_get per collection */
+    ds__index_keys keys[2];       /* scratch of records.c */
+    /* plain */
+    size_t get_at;                /* the slot of gets to give up next */
+    size_t delta_count;
+    size_t delta_cap;
+    size_t savepoint_count;
+    size_t savepoint_cap;
+    bool write;
+    bool broken;
+    bool catalog_changed;         /* `catalog` is private to this transaction */
+};
+
+/* store.c */
+/* Whether this process may use the store; after a fork makes it so. */
+bool ds__store_check_fork(ds__store *store, ds_error *err);
+/* A connection from the pool, or a new one; NULL with an error. */
+ds__conn *ds__store_take_conn(ds__store *store, ds_error *err);
+/* Gives it back; a damaged one is closed. */
+void ds__store_give_conn(ds__store *store, ds__conn *conn, bool damaged);
+
+/* conn.c */
+ds__conn *ds__conn_open(ds__store *store, ds_error *err);
+void ds__conn_close(ds__conn *conn);
+/* A statement by name, prepared or taken from the cache; give it back with ds__conn_give. */
+ds__stmt *ds__conn_take(ds__conn *conn, ds__stmt_kind kind, int64_t id, bool unique, int64_t coll,
+                        ds_error *err);
+uint64_t ds__stmt_name(ds__stmt_kind kind, int64_t id);
+bool ds__stmt_is(const ds__stmt *stmt, uint64_t name);
+/* Resets it. */
+void ds__conn_give(ds__conn *conn, ds__stmt *stmt);
+/* Forgets cached statements: after a table was dropped. */
+void ds__conn_flush(ds__conn *conn);
+/* Runs SQL without results. */
+bool ds__conn_exec(ds__conn *conn, const char *sql, ds_error *err);
+/* One integer of a query without parameters; `fallback` when there is no row. */
+bool ds__conn_int(ds__conn *conn, const char *sql, int64_t fallback, int64_t *out, ds_error *err);
+/* The error for SQLite's result code in MongoDB's terms. */
+bool ds__conn_error(ds__conn *conn, int rc, ds_error *err);
+
+/* As ds__conn_error, and notes when the transaction is lost. */
+bool ds__txn_fail(ds__txn *txn, int rc, ds_error *err);
+/* Runs a statement that gives no rows, then gives it back. */
+bool ds__txn_step_done(ds__txn *txn, ds__stmt *stmt, ds_error *err);
+/* Notes that documents and bytes came or went. */
+bool ds__txn_count(ds__txn *txn, int64_t coll, int64_t documents, int64_t bytes, ds_error *err);
+/* What a collection holds, not yet counted changes included. */
+bool ds__txn_counts(ds__txn *txn, int64_t coll, int64_t *documents, int64_t *bytes, ds_error *err);
+
+/* scan.c */
+/* Pauses all scans and lets go of rows read: before the end and before tables are dropped. */
+void ds__scan_detach_all(ds__txn *txn);
+/* A row's document, checked to be as long as it says. */
+bool ds__row_document(ds__txn *txn, sqlite3_stmt *raw, int column, ds_value *out, ds_error *err);
+/* The slot of the statement that reads a collection's documents: taken, or taken again. */
+ds__stmt *ds__txn_get_stmt(ds__txn *txn, ds__stmt_kind kind, int64_t id, bool unique, int64_t coll,
+                           ds_error *err);
+
+/* txn.c, for conn.c */
+void ds__txn_free(ds__txn *txn);
+
+/* catalog/load.c */
+/* Gives the transaction the catalog of its snapshot. */
+bool ds__catalog_begin(ds__txn *txn, ds_error *err);
+/* Reads the catalog anew, after a change or a rollback; the one before is kept until the end. */
+bool ds__catalog_reload(ds__txn *txn, ds_error *err);
+void ds__catalog_end(ds__txn *txn, bool committed);
+
+/* catalog/filter.c */
+void ds__txn_filters_clear(ds__txn *txn);
+/* Compiles and matches a filter that is not the catalog's. `*matched` stays as it is when it cannot
+ * be compiled. */
+void ds__txn_filter_once(ds__txn *txn, ds_value spec, ds_value doc, bool *matched);
+
+/* validation.c: the fields of errInfo.details for the first condition that fails. */
+void ds__validation_details(ds__txn *txn, ds_value validator, ds_value doc, ds_buf *out);
+/* SQL that makes an empty store's tables. */
+extern const char ds__catalog_schema[];
+
+#endif

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scans and point reads. A scan is one statement that starts at a position and runs until C code
+ * sees that a bound is passed; pausing keeps only the position. */
+#include "engine/store/scan.h"
+
+#include "base/mem.h"
+#include "bson/key.h"
+#include "engine/store/internal.h"
+
+typedef enum scan_state {
+    SCAN_SEEK,    /* next() must position the statement */
+    SCAN_ROW,     /* the statement stands on the last row delivered */
+    SCAN_HELD,    /* it stands on a row not delivered: past the interval before */
+    SCAN_ENDED
+} scan_state;
+
+struct ds__scan {
+    /* borrowed */
+    ds__txn *txn;         /* NULL when paused */
+    /* owned */
+    ds__scan *prev;
+    ds__scan *next;       /* in txn->scans */
+    ds__stmt *stmt;
+    ds__interval *intervals;
+    uint8_t *bounds;      /* bytes of the intervals */
+    ds_buf position;      /* key of the last row when paused */
+    /* plain */
+    size_t interval_count;
+    size_t interval;
+    int64_t coll;
+    int64_t index;        /* 0: the table */
+    int64_t rid;          /* of the last row */
+    uint64_t examined;
+    uint64_t seeks;
+    scan_state state;
+    bool unique;
+    bool backward;
+    bool fetch;
+    bool started;         /* rid and position mean something */
+};
+
+static const uint8_t above_all[4] = {0xff, 0xff, 0xff, 0xff};
+
+bool ds__row_document(ds__txn *txn, sqlite3_stmt *raw, int column, ds_value *out, ds_error *err) {
+    const uint8_t *bytes = sqlite3_column_blob(raw, column);
+    int size = sqlite3_column_bytes(raw, column);
+    if (!bytes || size < 5 || ds__load_u32(bytes) != (uint32_t)size || bytes[size - 1] != 0) {
+        *out = ds__missing();
+        if (sqlite3_errcode(txn->conn->db) == SQLITE_NOMEM) {
+            return ds__error_oom(err);
+        }
+        return ds__corrupt(err, "a stored document");
+    }
+    *out = ds__document(bytes);
+    return true;
+}
+
+static void link_scan(ds__scan *scan, ds__txn *txn) {
+    scan->txn = txn;
+    scan->prev = NULL;
+    scan->next = txn->scans;
+    if (txn->scans) {
+        txn->scans->prev = scan;
+    }
+    txn->scans = scan;
+}
+
+static void unlink_scan(ds__scan *scan) {
+    if (scan->prev) {
+        scan->prev->next = scan->next;
+    } else {
+        scan->txn->scans = scan->next;
+    }
+    if (scan->next) {
+        scan->next->prev = scan->prev;
+    }
+    scan->txn = NULL;
+    scan->prev = scan->next = NULL;
+}
+
+static int compare_bytes(const uint8_t *a, size_t an, const uint8_t *b, size_t bn) {
+    int order = memcmp(a, b, an < bn ? an : bn);
+    return order ? order : (an > bn) - (an < bn);
+}
+
+static bool copy_intervals(ds__scan *scan, const ds__interval *intervals, size_t count) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += intervals[i].lo_size + intervals[i].hi_size;
+    }
+    scan->intervals = ds__alloc((count ? count : 1) * sizeof *scan->intervals);
+    scan->bounds = ds__alloc(bytes);
+    if (!scan->intervals || !scan->bounds) {
+        return false;
+    }
+    uint8_t *at = scan->bounds;
+    for (size_t i = 0; i < count; i++) {
+        ds__interval *copy = &scan->intervals[i];
+        *copy = intervals[i];
+        if (copy->lo) {
+            copy->lo = memcpy(at, copy->lo, copy->lo_size);
+            at += copy->lo_size;
+        }
+        if (copy->hi) {
+            copy->hi = memcpy(at, copy->hi, copy->hi_size);
+            at += copy->hi_size;
+        }
+    }
+    scan->interval_count = count;
+    return true;
+}
+
+bool ds__scan_table(ds__txn *txn, const ds__coll *coll, bool backward, ds__scan **out,
+                    ds_error *err) {
+    ds__scan *scan = ds__alloc(sizeof *scan);
+    *out = scan;
+    if (!scan) {
+        return ds__error_oom(err);
+    }
+    scan->coll = coll->id;
+    scan->backward = backward;
+    scan->fetch = true;
+    link_scan(scan, txn);
+    return true;
+}
+
+bool ds__scan_index(ds__txn *txn, const ds__coll *coll, const ds__index *index,
+                    const ds__interval *intervals, size_t count, bool backward, bool fetch,
+                    ds__scan **out, ds_error *err) {
+    ds__scan *scan = ds__alloc(sizeof *scan);
+    *out = NULL;
+    if (!scan || !copy_intervals(scan, intervals, count)) {
+        ds__scan_close(scan);
+        return ds__error_oom(err);
+    }
+    scan->coll = coll->id;
+    scan->index = index->id;
+    scan->unique = index->unique;
+    scan->backward = backward;
+    scan->fetch = fetch;
+    scan->state = count ? SCAN_SEEK : SCAN_ENDED;
+    link_scan(scan, txn);
+    *out = scan;
+    return true;
+}
+
+static bool take_stmt(ds__scan *scan, ds_error *err) {
+    ds__stmt_kind kind;
+    if (!scan->index) {
+        kind = scan->backward ? DS_STMT_SCAN_BACK : DS_STMT_SCAN;
+    } else if (scan->fetch) {
+        kind = scan->backward ? DS_STMT_KEYS_DOC_BACK : DS_STMT_KEYS_DOC;
+    } else {
+        kind = scan->backward ? DS_STMT_KEYS_BACK : DS_STMT_KEYS;
+    }
+    int64_t id = scan->index ? scan->index : scan->coll;
+    scan->stmt = ds__conn_take(scan->txn->conn, kind, id, scan->unique, scan->coll, err);
+    return scan->stmt != NULL;
+}
+
+static void bind_key(sqlite3_stmt *raw, const uint8_t *key, size_t size) {
+    if (size == 0) {
+        sqlite3_bind_zeroblob(raw, 1, 0);
+    } else {
+        sqlite3_bind_blob(raw, 1, key, (int)size, SQLITE_STATIC);
+    }
+}
+
+/* Binds where an index scan begins: the interval's start, or after the row it was paused at. */
+static void bind_start(ds__scan *scan) {
+    sqlite3_stmt *raw = scan->stmt->raw;
+    const ds__interval *in = &scan->intervals[scan->interval];
+    const uint8_t *key = scan->backward ? in->hi : in->lo;
+    size_t size = scan->backward ? in->hi_size : in->lo_size;
+    bool inclusive = scan->backward ? in->hi_inclusive : in->lo_inclusive;
+    int64_t rid = inclusive == scan->backward ? INT64_MAX : INT64_MIN;
+    if (!key) {
+        key = above_all;
+        size = scan->backward ? sizeof above_all : 0;
+        rid = scan->backward ? INT64_MAX : INT64_MIN;
+    }
+    if (scan->position.size > 0) {
+        key = scan->position.data;
+        size = scan->position.size;
+        rid = scan->backward ? scan->rid - 1 : scan->rid + 1;
+    }
+    bind_key(raw, key, size);
+    if (!scan->unique) {
+        sqlite3_bind_int64(raw, 2, rid);
+    }
+}
+
+/* Steps; the first time or after a pause positions first. */
+static int step(ds__scan *scan, ds_error *err) {
+    if (scan->state != SCAN_SEEK) {
+        return sqlite3_step(scan->stmt->raw);
+    }
+    if (!scan->stmt && !take_stmt(scan, err)) {
+        return SQLITE_NOMEM;
+    }
+    sqlite3_reset(scan->stmt->raw);
+    if (scan->index) {
+        bind_start(scan);
+        scan->seeks++;
+    } else {
+        int64_t first = scan->backward ? INT64_MAX : INT64_MIN;
+        int64_t next = scan->backward ? scan->rid - 1 : scan->rid + 1;
+        sqlite3_bind_int64(scan->stmt->raw, 1, scan->started ? next : first);
+    }
+    return sqlite3_step(scan->stmt->raw);
+}
+
+typedef enum place { PLACE_IN, PLACE_BEFORE, PLACE_AFTER } place;
+
+/* Where a key stands in regard to an interval, in the direction of the scan. */
+static place place_of(const ds__scan *scan, const uint8_t *key, size_t size) {
+    const ds__interval *in = &scan->intervals[scan->interval];
+    if (in->hi) {
+        int order = compare_bytes(key, size, in->hi, in->hi_size);
+        if (order > 0 || (order == 0 && !in->hi_inclusive)) {
+            return scan->backward ? PLACE_BEFORE : PLACE_AFTER;
+        }
+    }
+    if (in->lo) {
+        int order = compare_bytes(key, size, in->lo, in->lo_size);
+        if (order < 0 || (order == 0 && !in->lo_inclusive)) {
+            return scan->backward ? PLACE_AFTER : PLACE_BEFORE;
+        }
+    }
+    return PLACE_IN;
+}
+
+static ds_next end(ds__scan *scan) {
+    ds__conn_give(scan->txn->conn, scan->stmt);
+    scan->stmt = NULL;
+    scan->state = SCAN_ENDED;
+    return DS_NEXT_END;
+}
+
+static ds_next fail(ds__scan *scan, int rc, ds_error *err) {
+    if (scan->stmt) {
+        ds__txn_fail(scan->txn, rc, err);
+        end(scan);
+    }
+    scan->state = SCAN_ENDED;
+    return DS_NEXT_ERROR;
+}
+
+static ds_next next_in_table(ds__scan *scan, ds__scan_row *row, ds_error *err) {
+    int rc = step(scan, err);
+    if (rc == SQLITE_DONE) {
+        return end(scan);
+    }
+    if (rc != SQLITE_ROW) {
+        return fail(scan, rc, err);
+    }
+    scan->state = SCAN_ROW;
+    scan->started = true;
+    scan->examined++;
+    row->rid = scan->rid = sqlite3_column_int64(scan->stmt->raw, 0);
+    row->key = NULL;
+    row->key_size = 0;
+    return ds__row_document(scan->txn, scan->stmt->raw, 1, &row->doc, err) ? DS_NEXT_ROW
+                                                                           : DS_NEXT_ERROR;
+}
+
+/* Whether the row the statement stands on is past the paused position's own key (unique indexes,
+ * whose statements cannot say "after (k, r)"). */
+static bool is_last_delivered(const ds__scan *scan, const uint8_t *key, size_t size) {
+    return scan->unique && scan->position.size > 0 &&
+           compare_bytes(key, size, scan->position.data, scan->position.size) == 0;
+}
+
+static ds_next next_in_index(ds__scan *scan, ds__scan_row *row, ds_error *err) {
+    for (;;) {
+        if (scan->state != SCAN_HELD) {
+            int rc = step(scan, err);
+            if (rc == SQLITE_DONE) {
+                return end(scan);
+            }
+            if (rc != SQLITE_ROW) {
+                return fail(scan, rc, err);
+            }
+            scan->examined++;
+        }
+        sqlite3_stmt *raw = scan->stmt->raw;
+        const uint8_t *key = sqlite3_column_blob(raw, 1);
+        size_t size = (size_t)sqlite3_column_bytes(raw, 1);
+        scan->state = SCAN_ROW;
+        if (!key) {
+            ds__corrupt(err, "an index key");
+            return DS_NEXT_ERROR;
+        }
+        if (is_last_delivered(scan, key, size)) {
+            continue;
+        }
+        ds_buf_reset(&scan->position);
+        switch (place_of(scan, key, size)) {
+        case PLACE_IN:
+            row->rid = scan->rid = sqlite3_column_int64(raw, 0);
+            row->key = key;
+            row->key_size = size;
+            row->doc = ds__missing();
+            scan->started = true;
+            return !scan->fetch || ds__row_document(scan->txn, raw, 2, &row->doc, err)
+                       ? DS_NEXT_ROW
+                       : DS_NEXT_ERROR;
+        case PLACE_BEFORE:
+            break;
+        case PLACE_AFTER:
+            if (++scan->interval >= scan->interval_count) {
+                return end(scan);
+            }
+            scan->state = place_of(scan, key, size) == PLACE_BEFORE ? SCAN_SEEK : SCAN_HELD;
+            break;
+        }
+    }
+}
+
+ds_next ds__scan_next(ds__scan *scan, ds__scan_row *row, ds_error *err) {
+    if (scan->state == SCAN_ENDED) {
+        return DS_NEXT_END;
+    }
+    if (!scan->txn) {
+        ds__error_set(err, DS_INTERNAL_ERROR, "a paused scan was read");
+        return DS_NEXT_ERROR;
+    }
+    return scan->index ? next_in_index(scan, row, err) : next_in_table(scan, row, err);
+}
+
+void ds__scan_pause(ds__scan *scan) {
+    if (!scan->txn) {
+        return;
+    }
+    if (scan->stmt) {
+        if (scan->index && scan->state == SCAN_ROW && scan->started) {
+            const uint8_t *key = sqlite3_column_blob(scan->stmt->raw, 1);
+            ds_buf_reset(&scan->position);
+            ds_buf_add(&scan->position, key, (size_t)sqlite3_column_bytes(scan->stmt->raw, 1));
+        }
+        ds__conn_give(scan->txn->conn, scan->stmt);
+        scan->stmt = NULL;
+    }
+    if (scan->state != SCAN_ENDED) {
+        scan->state = SCAN_SEEK;
+    }
+    unlink_scan(scan);
+}
+
+bool ds__scan_resume(ds__scan *scan, ds__txn *txn, ds_error *err) {
+    if (scan->txn == txn) {
+        return true;
+    }
+    ds__scan_pause(scan);
+    if (!ds_buf_ok(&scan->position, err)) {
+        return false;
+    }
+    const ds__coll *coll = ds__catalog_find_id(ds__txn_catalog(txn), scan->coll);
+    if (!coll && scan->state != SCAN_ENDED) {
+        return ds__error_set(err, DS_QUERY_PLAN_KILLED, "collection dropped");
+    }
+    bool found = !scan->index || scan->state == SCAN_ENDED;
+    for (size_t i = 0; !found && i < coll->index_count; i++) {
+        found = coll->indexes[i].id == scan->index;
+    }
+    if (!found) {
+        return ds__error_set(err, DS_QUERY_PLAN_KILLED, "index dropped");
+    }
+    link_scan(scan, txn);
+    return true;
+}
+
+uint64_t ds__scan_examined(const ds__scan *scan) {
+    return scan->examined;
+}
+
+uint64_t ds__scan_seeks(const ds__scan *scan) {
+    return scan->seeks;
+}
+
+void ds__scan_close(ds__scan *scan) {
+    if (scan) {
+        ds__scan_pause(scan);
+        ds_buf_clear(&scan->position);
+        ds__free(scan->intervals);
+        ds__free(scan->bounds);
+        ds__free(scan);
+    }
+}
+
+void ds__scan_detach_all(ds__txn *txn) {
+    while (txn->scans) {
+        ds__scan_pause(txn->scans);
+    }
+    for (size_t i = 0; i < DS_STORE_GETS; i++) {
+        ds__conn_give(txn->conn, txn->gets[i]);
+        txn->gets[i] = NULL;
+    }
+}
+
+ds__stmt *ds__txn_get_stmt(ds__txn *txn, ds__stmt_kind kind, int64_t id, bool unique, int64_t coll,
+                           ds_error *err) {
+    uint64_t name = ds__stmt_name(kind, id);
+    size_t at = DS_STORE_GETS;
+    for (size_t i = 0; i < DS_STORE_GETS; i++) {
+        if (txn->gets[i] && ds__stmt_is(txn->gets[i], name)) {
+            sqlite3_reset(txn->gets[i]->raw);
+            return txn->gets[i];
+        }
+        if (!txn->gets[i] && at == DS_STORE_GETS) {
+            at = i;
+        }
+    }
+    if (at == DS_STORE_GETS) {
+        at = txn->get_at++ % DS_STORE_GETS;
+        ds__conn_give(txn->conn, txn->gets[at]);
+    }
+    txn->gets[at] = ds__conn_take(txn->conn, kind, id, unique, coll, err);
+    return txn->gets[at];
+}
+
+bool ds__record_get(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_value *doc,
+                    ds_error *err) {
+    *doc = ds__missing();
+    ds__stmt *stmt = ds__txn_get_stmt(txn, DS_STMT_GET, coll->id, false, coll->id, err);
+    if (!stmt) {
+        return false;
+    }
+    sqlite3_bind_int64(stmt->raw, 1, rid);
+    int rc = sqlite3_step(stmt->raw);
+    if (rc == SQLITE_ROW) {
+        return ds__row_document(txn, stmt->raw, 0, doc, err);
+    }
+    return rc == SQLITE_DONE || ds__txn_fail(txn, rc, err);
+}
+
+bool ds__record_get_by_id(ds__txn *txn, const ds__coll *coll, ds_value id, int64_t *rid,
+                          ds_value *doc, ds_error *err) {
+    *doc = ds__missing();
+    const ds__index *index = ds__coll_id_index(coll);
+    ds__stmt *stmt = ds__txn_get_stmt(txn, DS_STMT_GET_BY_KEY, index->id, true, coll->id, err);
+    if (!stmt) {
+        return false;
+    }
+    ds_buf *key = &txn->keys[0].bytes;
+    ds_buf_reset(key);
+    ds__key_add(key, id, false, NULL);
+    if (!ds_buf_ok(key, err)) {
+        return false;
+    }
+    bind_key(stmt->raw, key->data, key->size);
+    int rc = sqlite3_step(stmt->raw);
+    if (rc == SQLITE_ROW) {
+        if (rid) {
+            *rid = sqlite3_column_int64(stmt->raw, 0);
+        }
+        return ds__row_document(txn, stmt->raw, 1, doc, err);
+    }
+    return rc == SQLITE_DONE || ds__txn_fail(txn, rc, err);
+}
+
+bool ds__scan_count(ds__txn *txn, const ds__index *index, const ds__interval *intervals,
+                    size_t count, int64_t *out, ds_error *err) {
+    *out = 0;
+    ds__coll none = {0};
+    ds__scan *scan = NULL;
+    if (!ds__scan_index(txn, &none, index, intervals, count, false, false, &scan, err)) {
+        return false;
+    }
+    ds__scan_row row;
+    ds_next next;
+    while ((next = ds__scan_next(scan, &row, err)) == DS_NEXT_ROW) {
+        (*out)++;
+    }
+    ds__scan_close(scan);
+    return next == DS_NEXT_END;
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Transactions and savepoints. Writers of one process queue on the store before they ask SQLite for
+ * the write lock, which other processes may hold. Counts of documents change in memory and are
+ * written once, at the commit. */
+#include "engine/store/internal.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* How long an upgrade waits for another writer: what follows is a conflict most times. */
+enum { UPGRADE_WAIT_MS = 5 };
+
+bool ds__txn_fail(ds__txn *txn, int rc, ds_error *err) {
+    if (sqlite3_get_autocommit(txn->conn->db)) {
+        txn->broken = true;
+    }
+    return ds__conn_error(txn->conn, rc, err);
+}
+
+/* Waits until no other transaction of this process writes. */
+static bool take_writer(ds__store *store, int64_t until_ms) {
+    struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+    int rc = 0;
+    pthread_mutex_lock(&store->lock);
+    while (store->writing && rc != ETIMEDOUT) {
+        rc = pthread_cond_timedwait(&store->idle_writer, &store->lock, &until);
+    }
+    bool taken = !store->writing;
+    store->writing = true;
+    pthread_mutex_unlock(&store->lock);
+    return taken;
+}
+
+static void give_writer(ds__store *store) {
+    pthread_mutex_lock(&store->lock);
+    store->writing = false;
+    pthread_cond_signal(&store->idle_writer);
+    pthread_mutex_unlock(&store->lock);
+}
+
+/* Runs a statement without parameters or rows. */
+static int run_plain(ds__conn *conn, ds__stmt_kind kind, ds_error *err) {
+    ds__stmt *stmt = ds__conn_take(conn, kind, 0, false, 0, err);
+    if (!stmt) {
+        return SQLITE_NOMEM;
+    }
+    int rc = sqlite3_step(stmt->raw);
+    ds__conn_give(conn, stmt);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+bool ds__txn_step_done(ds__txn *txn, ds__stmt *stmt, ds_error *err) {
+    int rc = sqlite3_step(stmt->raw);
+    bool ok = rc == SQLITE_DONE || ds__txn_fail(txn, rc, err);
+    ds__conn_give(txn->conn, stmt);
+    return ok;
+}
+
+static ds__txn *new_txn(ds__conn *conn) {
+    if (!conn->txn) {
+        conn->txn = ds__alloc(sizeof *conn->txn);
+    }
+    ds__txn *txn = conn->txn;
+    if (txn) {
+        txn->conn = conn;
+        txn->store = conn->store;
+        txn->write = txn->broken = txn->catalog_changed = false;
+        txn->delta_count = txn->savepoint_count = 0;
+        ds_buf_reset(&txn->details);
+    }
+    return txn;
+}
+
+void ds__txn_free(ds__txn *txn) {
+    if (txn) {
+        ds_arena_clear(&txn->filter_arena);
+        ds_arena_clear(&txn->scratch);
+        ds_buf_clear(&txn->details);
+        ds__index_keys_clear(&txn->keys[0]);
+        ds__index_keys_clear(&txn->keys[1]);
+        ds__free(txn->deltas);
+        ds__free(txn->savepoints);
+        ds__free(txn);
+    }
+}
+
+/* Ends it: the connection goes back to the pool. */
+static void finish(ds__txn *txn, bool committed) {
+    ds__store *store = txn->store;
+    ds__conn *conn = txn->conn;
+    bool damaged = !sqlite3_get_autocommit(conn->db);
+    while (txn->savepoint_count > 0) {
+        ds__free(txn->savepoints[--txn->savepoint_count].deltas);
+    }
+    ds__txn_filters_clear(txn);
+    ds__catalog_end(txn, committed);
+    if (txn->write) {
+        give_writer(store);
+    }
+    ds_arena_reset(&txn->scratch);
+    ds__store_give_conn(store, conn, damaged);
+}
+
+/* A wait that the command's own time limit ended is told as that. */
+static bool begin_error(ds__conn *conn, int64_t deadline_ms, int rc, ds_error *err) {
+    if (deadline_ms && conn->deadline_ms == deadline_ms && (rc & 0xff) == SQLITE_BUSY) {
+        return ds__error_set(err, DS_MAX_TIME_MS_EXPIRED, "operation exceeded time limit");
+    }
+    return ds__conn_error(conn, rc, err);
+}
+
+bool ds__txn_begin(ds__store *store, ds__txn_kind kind, int64_t deadline_ms, ds__txn **out,
+                   ds_error *err) {
+    *out = NULL;
+    if (!ds__store_check_fork(store, err)) {
+        return false;
+    }
+    if (kind == DS_TXN_WRITE && store->options.read_only) {
+        return ds__error_set(err, DS_ILLEGAL_OPERATION, "the store '%s' is read-only",
+                             ds__store_path(store));
+    }
+    ds__conn *conn = ds__store_take_conn(store, err);
+    if (!conn) {
+        return false;
+    }
+    ds__txn *txn = new_txn(conn);
+    if (!txn) {
+        ds__store_give_conn(store, conn, false);
+        return ds__error_oom(err);
+    }
+    conn->deadline_ms = ds__clock_mono_us() / 1000 + store->options.busy_timeout_ms;
+    if (deadline_ms && deadline_ms < conn->deadline_ms) {
+        conn->deadline_ms = deadline_ms;
+    }
+    int rc = SQLITE_BUSY;
+    if (kind == DS_TXN_READ) {
+        rc = run_plain(conn, DS_STMT_BEGIN_READ, err);
+    } else if (take_writer(store, conn->deadline_ms)) {
+        txn->write = true;
+        rc = run_plain(conn, DS_STMT_BEGIN_WRITE, err);
+    }
+    if (rc != SQLITE_OK) {
+        begin_error(conn, deadline_ms, rc, err);
+        finish(txn, false);
+        return false;
+    }
+    if (!ds__catalog_begin(txn, err)) {
+        ds__txn_abort(txn);
+        return false;
+    }
+    *out = txn;
+    return true;
+}
+
+bool ds__txn_upgrade(ds__txn *txn, ds_error *err) {
+    if (txn->write) {
+        return true;
+    }
+    ds__store *store = txn->store;
+    if (store->options.read_only) {
+        return ds__error_set(err, DS_ILLEGAL_OPERATION, "the store '%s' is read-only",
+                             ds__store_path(store));
+    }
+    int64_t until = ds__clock_mono_us() / 1000 + UPGRADE_WAIT_MS;
+    if (!take_writer(store, until)) {
+        return ds__conn_error(txn->conn, SQLITE_BUSY_SNAPSHOT, err);
+    }
+    /* Any write makes the transaction a writing one; this changes nothing. */
+    int rc;
+    do {
+        rc = sqlite3_exec(txn->conn->db, "UPDATE ds_meta SET v=v WHERE k=''", NULL, NULL, NULL);
+    } while ((rc & 0xff) == SQLITE_BUSY && rc != SQLITE_BUSY_SNAPSHOT &&
+             ds__clock_mono_us() / 1000 < until);
+    if (rc != SQLITE_OK) {
+        give_writer(store);
+        return ds__txn_fail(txn, (rc & 0xff) == SQLITE_BUSY ? SQLITE_BUSY_SNAPSHOT : rc, err);
+    }
+    txn->write = true;
+    return true;
+}
+
+static bool write_counts(ds__txn *txn, ds_error *err) {
+    for (size_t i = 0; i < txn->delta_count; i++) {
+        const ds__count_delta *delta = &txn->deltas[i];
+        if (delta->documents == 0 && delta->bytes == 0) {
+            continue;
+        }
+        ds__stmt *stmt = ds__conn_take(txn->conn, DS_STMT_ADD_COUNTS, 0, false, 0, err);
+        if (!stmt) {
+            return false;
+        }
+        sqlite3_bind_int64(stmt->raw, 1, delta->coll);
+        sqlite3_bind_int64(stmt->raw, 2, delta->documents);
+        sqlite3_bind_int64(stmt->raw, 3, delta->bytes);
+        if (!ds__txn_step_done(txn, stmt, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Forces the write-ahead log to the disk. */
+static bool sync_log(ds__conn *conn, ds_error *err) {
+    sqlite3_file *file = NULL;
+    int rc = sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+    if (rc == SQLITE_OK && file && file->pMethods) {
+        rc = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+    }
+    return rc == SQLITE_OK || ds__conn_error(conn, rc, err);
+}
+
+bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err) {
+    ds__conn *conn = txn->conn;
+    bool ok = true;
+    ds__scan_detach_all(txn);
+    if (txn->broken) {
+        ok = ds__error_set(err, DS_NO_SUCH_TRANSACTION, "the transaction was undone by an earlier "
+                                                        "failure of the storage");
+    } else if (txn->write) {
+        ok = write_counts(txn, err);
+    }
+    if (ok) {
+        int rc = run_plain(conn, DS_STMT_COMMIT, err);
+        ok = rc == SQLITE_OK || ds__txn_fail(txn, rc, err);
+    }
+    if (!ok && !sqlite3_get_autocommit(conn->db)) {
+        run_plain(conn, DS_STMT_ROLLBACK, &(ds_error){0});
+    }
+    if (ok && sync && txn->write && !txn->store->in_memory &&
+        !txn->store->options.full_durability) {
+        ok = sync_log(conn, err);
+    }
+    finish(txn, ok);
+    return ok;
+}
+
+void ds__txn_abort(ds__txn *txn) {
+    if (!txn) {
+        return;
+    }
+    ds__scan_detach_all(txn);
+    if (!sqlite3_get_autocommit(txn->conn->db)) {
+        run_plain(txn->conn, DS_STMT_ROLLBACK, &(ds_error){0});
+    }
+    finish(txn, false);
+}
+
+bool ds__txn_is_write(const ds__txn *txn) {
+    return txn->write;
+}
+
+bool ds__txn_is_broken(const ds__txn *txn) {
+    return txn->broken;
+}
+
+ds__store *ds__txn_store(const ds__txn *txn) {
+    return txn->store;
+}
+
+ds_value ds__txn_error_details(const ds__txn *txn) {
+    return txn->details.size > 4 ? ds__document(txn->details.data) : ds__missing();
+}
+
+static bool savepoint_sql(ds__txn *txn, const char *verb, int savepoint, ds_error *err) {
+    char sql[48];
+    snprintf(sql, sizeof sql, "%s s%d", verb, savepoint);
+    int rc = sqlite3_exec(txn->conn->db, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK || ds__txn_fail(txn, rc, err);
+}
+
+bool ds__txn_savepoint(ds__txn *txn, int *out, ds_error *err) {
+    *out = 0;
+    ds_assert(txn->write);
+    if (txn->savepoint_count == txn->savepoint_cap) {
+        size_t cap = txn->savepoint_cap ? txn->savepoint_cap * 2 : 4;
+        ds__savepoint *grown = ds__realloc(txn->savepoints, cap * sizeof *grown);
+        if (!grown) {
+            return ds__error_oom(err);
+        }
+        txn->savepoints = grown;
+        txn->savepoint_cap = cap;
+    }
+    ds__savepoint saved = {NULL, txn->delta_count};
+    if (saved.delta_count > 0) {
+        saved.deltas = ds__alloc(saved.delta_count * sizeof *saved.deltas);
+        if (!saved.deltas) {
+            return ds__error_oom(err);
+        }
+        memcpy(saved.deltas, txn->deltas, saved.delta_count * sizeof *saved.deltas);
+    }
+    int number = (int)txn->savepoint_count + 1;
+    if (!savepoint_sql(txn, "SAVEPOINT", number, err)) {
+        ds__free(saved.deltas);
+        return false;
+    }
+    txn->savepoints[txn->savepoint_count++] = saved;
+    *out = number;
+    return true;
+}
+
+bool ds__txn_release(ds__txn *txn, int savepoint, ds_error *err) {
+    if (!savepoint_sql(txn, "RELEASE", savepoint, err)) {
+        return false;
+    }
+    while (txn->savepoint_count >= (size_t)savepoint) {
+        ds__free(txn->savepoints[--txn->savepoint_count].deltas);
+    }
+    return true;
+}
+
+bool ds__txn_rollback(ds__txn *txn, int savepoint, ds_error *err) {
+    ds__scan_detach_all(txn);
+    if (!savepoint_sql(txn, "ROLLBACK TO", savepoint, err)) {
+        return false;
+    }
+    const ds__savepoint *saved = &txn->savepoints[savepoint - 1];
+    if (saved->delta_count > 0) {
+        memcpy(txn->deltas, saved->deltas, saved->delta_count * sizeof *saved->deltas);
+    }
+    txn->delta_count = saved->delta_count;
+    if (!ds__txn_release(txn, savepoint, err)) {
+        return false;
+    }
+    return !txn->catalog_changed || ds__catalog_reload(txn, err);
+}
+
+bool ds__txn_count(ds__txn *txn, int64_t coll, int64_t documents, int64_t bytes, ds_error *err) {
+    for (size_t i = 0; i < txn->delta_count; i++) {
+        if (txn->deltas[i].coll == coll) {
+            txn->deltas[i].documents += documents;
+            txn->deltas[i].bytes += bytes;
+            return true;
+        }
+    }
+    if (txn->delta_count == txn->delta_cap) {
+        size_t cap = txn->delta_cap ? txn->delta_cap * 2 : 8;
+        ds__count_delta *grown = ds__realloc(txn->deltas, cap * sizeof *grown);
+        if (!grown) {
+            return ds__error_oom(err);
+        }
+        txn->deltas = grown;
+        txn->delta_cap = cap;
+    }
+    txn->deltas[txn->delta_count++] = (ds__count_delta){coll, documents, bytes};
+    return true;
+}
+
+bool ds__txn_counts(ds__txn *txn, int64_t coll, int64_t *documents, int64_t *bytes,
+                    ds_error *err) {
+    *documents = *bytes = 0;
+    ds__stmt *stmt = ds__conn_take(txn->conn, DS_STMT_COUNTS, 0, false, 0, err);
+    if (!stmt) {
+        return false;
+    }
+    sqlite3_bind_int64(stmt->raw, 1, coll);
+    int rc = sqlite3_step(stmt->raw);
+    if (rc == SQLITE_ROW) {
+        *documents = sqlite3_column_int64(stmt->raw, 0);
+        *bytes = sqlite3_column_int64(stmt->raw, 1);
+    }
+    bool ok = rc == SQLITE_ROW || rc == SQLITE_DONE || ds__txn_fail(txn, rc, err);
+    ds__conn_give(txn->conn, stmt);
+    for (size_t i = 0; ok && i < txn->delta_count; i++) {
+        if (txn->deltas[i].coll == coll) {
+            *documents += txn->deltas[i].documents;
+            *bytes += txn->deltas[i].bytes;
+        }
+    }
+    return ok;
+}

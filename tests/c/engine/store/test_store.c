@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files: what is opened and refused, several handles and processes on one, forks, crashes, a full
+ * disk. */
+#include "util.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "engine/store/internal.h"
+
+static void write_file(const char *path, const char *text) {
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void run_sql(const char *path, const char *sql) {
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void documents_survive_closing(void **state) {
+    (void)state;
+    const char *path = temp_path();
+    ds__store *store = open_store(path);
+    ds__txn *txn = begin(store, DS_TXN_WRITE);
+    insert_ok(txn, "{\"_id\": 1}");
+    commit(txn);
+    ds__store_close(store);
+    store = open_store(path);
+    assert_int_equal(count(store), 1);
+    ds__store_close(store);
+}
+
+static void refuses_a_file_that_is_no_store(void **state) {
+    (void)state;
+    ds_error err = {0};
+    const char *path = temp_path();
+    write_file(path, "this is a letter to my aunt, and longer than a hundred bytes, so that it "
+                     "might be taken for a database by somebody careless\n");
+    assert_null(ds__store_open(path, NULL, &err));
+    assert_int_equal(err.code, DS_FILE_NOT_OPEN);
+    assert_non_null(strstr(err.message, "is not a docstore file"));
+    assert_int_equal(access(path, R_OK), 0);
+}
+
+static void refuses_another_sqlite_database(void **state) {
+    (void)state;
+    ds_error err = {0};
+    const char *path = temp_path();
+    run_sql(path, "CREATE TABLE t(a)");
+    assert_null(ds__store_open(path, NULL, &err));
+    assert_non_null(strstr(err.message, "is not a docstore file"));
+}
+
+static void refuses_a_newer_format_naming_both(void **state) {
+    (void)state;
+    ds_error err = {0};
+    const char *path = temp_path();
+    ds__store_close(open_store(path));
+    run_sql(path, "PRAGMA user_version=7");
+    assert_null(ds__store_open(path, NULL, &err));
+    assert_int_equal(err.code, DS_MUST_UPGRADE);
+    assert_non_null(strstr(err.message, "format 7"));
+    assert_non_null(strstr(err.message, "up to 1"));
+}
+
+static void a_missing_file_is_not_made_when_told_so(void **state) {
+    (void)state;
+    ds_error err = {0};
+    const char *path = temp_path();
+    assert_null(ds__store_open(path, &(ds__store_options){.no_create = true}, &err));
+    assert_int_equal(err.code, DS_FILE_NOT_OPEN);
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
+static void two_engines_share_a_file(void **state) {
+    (void)state;
+    const char *path = temp_path();
+    ds__store *a = open_store(path);
+    ds__store *b = open_store(path);
+    ds__txn *txn = begin(a, DS_TXN_WRITE);
+    insert_ok(txn, "{\"_id\": 1}");
+    commit(txn);
+    assert_int_equal(count(b), 1);
+    txn = begin(b, DS_TXN_WRITE);
+    insert_ok(txn, "{\"_id\": 2}");
+    ds_error err = {0};
+    ds__txn *other = NULL;
+    assert_false(ds__txn_begin(a, DS_TXN_WRITE, 0, &other, &err));
+    assert_int_equal(err.code, DS_LOCK_TIMEOUT);
+    commit(txn);
+    assert_int_equal(count(a), 2);
+    ds__store_close(a);
+    assert_int_equal(count(b), 2);
+    ds__store_close(b);
+}
+
+static void a_killed_writer_leaves_the_last_commit(void **state) {
+    (void)state;
+    const char *path = temp_path();
+    for (int round = 0; round < 3; round++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            ds__store *store = open_store(path);
+            ds__txn *txn = begin(store, DS_TXN_WRITE);
+            char json[64];
+            snprintf(json, sizeof json, "{\"_id\": %d}", round);
+            insert_ok(txn, json);
+            commit(txn);
+            txn = begin(store, DS_TXN_WRITE);
+            for (int i = 0; i < 500; i++) {
+                char big[300];
+                snprintf(big, sizeof big, "{\"_id\": \"%d-%d\", \"t\": \"%0200d\"}", round, i, 0);
+                insert_ok(txn, big);
+            }
+            kill(getpid(), SIGKILL);
+        }
+        int status;
+        waitpid(pid, &status, 0);
+        assert_true(WIFSIGNALED(status));
+        ds__store *store = open_store(path);
+        assert_int_equal(count(store), round + 1);
+        assert_int_equal(count_rows(store), round + 1);
+        ds__store_close(store);
+    }
+}
+
+static void a_full_disk_undoes_the_transaction(void **state) {
+    (void)state;
+    const char *path = temp_path();
+    ds__store *store = open_store(path);
+    ds__txn *txn = begin(store, DS_TXN_WRITE);
+    insert_ok(txn, "{\"_id\": 0}");
+    commit(txn);
+    assert_int_equal(sqlite3_exec(store->pool->db, "PRAGMA max_page_count=40", NULL, NULL, NULL),
+                     SQLITE_OK);
+    txn = begin(store, DS_TXN_WRITE);
+    ds_error err = {0};
+    bool ok = true;
+    for (int i = 1; ok && i < 10000; i++) {
+        char big[2100];
+        snprintf(big, sizeof big, "{\"_id\": %d, \"t\": \"%02000d\"}", i, 0);
+        ok = insert(txn, big, &err);
+    }
+    assert_false(ok);
+    assert_int_equal(err.code, DS_OUT_OF_DISK_SPACE);
+    ds__txn_abort(txn);
+    assert_int_equal(count(store), 1);
+    assert_int_equal(count_rows(store), 1);
+    ds__store_close(store);
+}
+
+static void a_forked_child_uses_the_store(void **state) {
+    (void)state;
+    const char *path = temp_path();
+    ds__store *store = open_store(path);
+    ds__txn *txn = begin(store, DS_TXN_WRITE);
+    insert_ok(txn, "{\"_id\": 1}");
+    commit(txn);
+    pid_t pid = fork();
+    if (pid == 0) {
+        txn = begin(store, DS_TXN_WRITE);
+        insert_ok(txn, "{\"_id\": 2}");
+        commit(txn);
+        usleep(200000);
+        txn = begin(store, DS_TXN_WRITE);
+        insert_ok(txn, "{\"_id\": 3}");
+        commit(txn);
+        ds__store_close(store);
+        _exit(0);
+    }
+    usleep(100000);
+    assert_int_equal(count(store), 2);
+    ds__store_close(store); /* must not take the log away under the child */
+    int status;
+    waitpid(pid, &status, 0);
+    assert_int_equal(WEXITSTATUS(status), 0);
+    store = open_store(path);
+    assert_int_equal(count(store), 3);
+    assert_int_equal(count_rows(store), 3);
+    ds__store_close(store);
+}
+
+static void a_child_forked_within_a_transaction_is_refused(void **state) {
+    (void)state;
+    ds__store *store = open_store(temp_path());
+    ds__txn *txn = begin(store, DS_TXN_READ);
+    pid_t pid = fork();
+    if (pid == 0) {
+        ds_error err = {0};
+        ds__txn *mine = NULL;
+        bool ok = ds__txn_begin(store, DS_TXN_READ, 0, &mine, &err);
+        _exit(!ok && err.code == DS_ILLEGAL_OPERATION ? 0 : 1);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    assert_int_equal(WEXITSTATUS(status), 0);
+    ds__txn_abort(txn);
+    ds__store_close(store);
+}
+
+static void memory_stores_are_private_and_leave_nothing(void **state) {
+    (void)state;
+    ds__store *a = open_store(":memory:");
+    ds__store *b = open_store(":memory:");
+    char dir[256];
+    snprintf(dir, sizeof dir, "%s", a->temp_dir);
+    ds__txn *txn = begin(a, DS_TXN_WRITE);
+    insert_ok(txn, "{\"_id\": 1}");
+    commit(txn);
+    assert_int_equal(count(a), 1);
+    assert_int_equal(count(b), -1);
+    ds__store_close(a);
+    ds__store_close(b);
+    assert_int_not_equal(access(dir, F_OK), 0);
+}
+
+static void damage_is_told_as_such(void **state) {
+    (void)state;
+    const char *path = temp_path();
+    ds__store *store = open_store(path);
+    ds__txn *txn = begin(store, DS_TXN_WRITE);
+    for (int i = 0; i < 2000; i++) {
+        char big[300];
+        snprintf(big, sizeof big, "{\"_id\": %d, \"t\": \"%0200d\"}", i, 0);
+        insert_ok(txn, big);
+    }
+    commit(txn);
+    ds__store_close(store);
+    int fd = open(path, O_WRONLY);
+    char junk[16384];
+    memset(junk, 0xa5, sizeof junk);
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    for (off_t at = 10 * 16384; at + 16384 <= st.st_size; at += 16384) {
+        assert_int_equal(pwrite(fd, junk, sizeof junk, at), sizeof junk);
+    }
+    close(fd);
+    ds_error err = {0};
+    store = open_store(path);
+    txn = begin(store, DS_TXN_READ);
+    ds__scan *scan;
+    ds__scan_row row;
+    ds_next next;
+    assert_true(ds__scan_table(txn, coll_of(txn), false, &scan, &err));
+    while ((next = ds__scan_next(scan, &row, &err)) == DS_NEXT_ROW) {
+    }
+    assert_int_equal(next, DS_NEXT_ERROR);
+    assert_int_equal(err.code, DS_DATA_CORRUPTION_DETECTED);
+    ds__scan_close(scan);
+    ds__txn_abort(txn);
+    ds__store_close(store);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(documents_survive_closing),
+        cmocka_unit_test(refuses_a_file_that_is_no_store),
+        cmocka_unit_test(refuses_another_sqlite_database),
+        cmocka_unit_test(refuses_a_newer_format_naming_both),
+        cmocka_unit_test(a_missing_file_is_not_made_when_told_so),
+        cmocka_unit_test(two_engines_share_a_file),
+        cmocka_unit_test(a_killed_writer_leaves_the_last_commit),
+        cmocka_unit_test(a_full_disk_undoes_the_transaction),
+        cmocka_unit_test(a_forked_child_uses_the_store),
+        cmocka_unit_test(a_child_forked_within_a_transaction_is_refused),
+        cmocka_unit_test(memory_stores_are_private_and_leave_nothing),
+        cmocka_unit_test(damage_is_told_as_such),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
