@@ -128,43 +128,84 @@ static bool fill_in(ds__filter_parser *p, ds__filter *f, ds_value list, ds_error
     return true;
 }
 
-static bool make_in(ds__filter_parser *p, const ds__filter_arg *arg, ds__filter **out,
-                    ds_error *err) {
-    if (arg->value.type != DS_ARRAY) {
-        return ds__error_set(err, DS_BAD_VALUE, "%s needs an array", arg->name);
-    }
-    size_t n = ds__doc_count(arg->value);
-    ds__filter *f = ds__filter_new(p, DS_FILTER_IN, arg->path, err);
-    if (f == NULL) {
-        return false;
-    }
+static bool same_path(const ds__path *a, const ds__path *b) {
+    return a->size == b->size && memcmp(a->text, b->text, a->size) == 0;
+}
+
+/* An IN node with room for n values and regexes; `*spare` is room for sorting. */
+static ds__filter *new_in(ds__filter_parser *p, const ds__path *path, size_t n, ds_value **spare,
+                          ds_error *err) {
     ds_arena *arena = p->env->arena;
+    ds__filter *f = ds__filter_new(p, DS_FILTER_IN, path, err);
     ds__filter_in *in = ds_arena_zalloc(arena, sizeof *in);
-    ds_value *spare = ds_arena_alloc(arena, (n + 1) * sizeof *spare);
-    f->values = ds_arena_alloc(arena, (n + 1) * sizeof *f->values);
-    if (in == NULL || spare == NULL || f->values == NULL) {
-        return ds__error_oom(err);
+    *spare = ds_arena_alloc(arena, (n + 1) * sizeof **spare);
+    if (f == NULL || in == NULL || *spare == NULL) {
+        ds__error_oom(err);
+        return NULL;
     }
+    f->values = ds_arena_alloc(arena, (n + 1) * sizeof *f->values);
     in->regexes = ds_arena_alloc(arena, (n + 1) * sizeof *in->regexes);
     in->compiled = ds_arena_zalloc(arena, (n + 1) * sizeof(ds__regex *));
-    if (in->regexes == NULL || in->compiled == NULL) {
-        return ds__error_oom(err);
+    if (f->values == NULL || in->regexes == NULL || in->compiled == NULL) {
+        ds__error_oom(err);
+        return NULL;
     }
     f->detail = in;
-    f->operand = arg->value;
-    if (!fill_in(p, f, arg->value, err)) {
-        return false;
-    }
-    sort_values(f->values, f->value_count, spare, f->collator);
+    return f;
+}
+
+/* Puts the values in order and drops repeated ones. */
+static void settle_in(ds__filter *f, ds_value *spare) {
     size_t kept = 0;
+    sort_values(f->values, f->value_count, spare, f->collator);
     for (size_t i = 0; i < f->value_count; i++) {
         if (kept == 0 || !ds__value_equal(f->values[kept - 1], f->values[i], f->collator)) {
             f->values[kept++] = f->values[i];
         }
     }
     f->value_count = kept;
+}
+
+static bool make_in(ds__filter_parser *p, const ds__filter_arg *arg, ds__filter **out,
+                    ds_error *err) {
+    ds_value *spare;
+    if (arg->value.type != DS_ARRAY) {
+        return ds__error_set(err, DS_BAD_VALUE, "%s needs an array", arg->name);
+    }
+    ds__filter *f = new_in(p, arg->path, ds__doc_count(arg->value), &spare, err);
+    if (f == NULL) {
+        return false;
+    }
+    f->operand = arg->value;
+    if (!fill_in(p, f, arg->value, err)) {
+        return false;
+    }
+    settle_in(f, spare);
     *out = f;
     return true;
+}
+
+ds__filter *ds__filter_or_to_in(ds__filter_parser *p, ds__filter *or) {
+    ds_value *spare;
+    ds_error ignored;
+    for (size_t i = 0; i < or->child_count; i++) {
+        const ds__filter *c = or->children[i];
+        if (c->op != DS_FILTER_EQ || c->operand.type == DS_REGEX ||
+            !same_path(&c->path, &or->children[0]->path)) {
+            return or;
+        }
+    }
+    ds__filter *f = new_in(p, &or->children[0]->path, or->child_count, &spare, &ignored);
+    if (f == NULL) {
+        return or;
+    }
+    ds__filter_in *in = f->detail;
+    for (size_t i = 0; i < or->child_count; i++) {
+        f->values[f->value_count++] = or->children[i]->operand;
+        in->has_null = in->has_null || or->children[i]->operand.type == DS_NULL;
+    }
+    settle_in(f, spare);
+    return f;
 }
 
 DS_FILTER_FIELD(ds__filter_parse_in) {

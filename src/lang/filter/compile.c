@@ -295,7 +295,10 @@ ds__filter *ds__filter_optimize(ds__filter_parser *p, ds__filter *f) {
     case DS_FILTER_OR:
         flatten(p, f);
         sort_children(p, f);
-        return f->child_count == 1 ? f->children[0] : f;
+        if (f->child_count == 1) {
+            return f->children[0];
+        }
+        return f->op == DS_FILTER_OR ? ds__filter_or_to_in(p, f) : f;
     case DS_FILTER_NOR:
         sort_children(p, f);
         if (f->child_count == 1) {

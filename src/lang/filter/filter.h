@@ -92,8 +92,8 @@ bool ds__filter_compile_array_filter(ds__env *env, ds_value spec, ds__filter **o
 void ds__filter_print(const ds__filter *filter, ds_buf *out);
 
 /* Equality conditions an upsert takes over: calls add for each path: value implied by the filter
- * ({a: 1}, {a: {$eq: 1}}, $and of such, $in/$all/$or of one), in the order of the paths' text. A
- * path may come twice, or beside its parent: what that means is the caller's to say. */
+ * ({a: 1}, {a: {$eq: 1}}, $and of such, $in/$all/$or of one), in the order of paths. A path may
+ * come twice, or with its parent: the caller refuses that. */
 bool ds__filter_equalities(const ds__filter *filter,
                            bool (*add)(void *ctx, const ds__path *path, ds_value v, ds_error *err),
                            void *ctx, ds_error *err);

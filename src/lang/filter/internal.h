@@ -123,6 +123,8 @@ bool ds__filter_make_compare(ds__filter_parser *p, ds__filter_op op, const ds__p
                              ds_value operand, ds__filter **out, ds_error *err);
 bool ds__filter_make_regex(ds__filter_parser *p, const ds__path *path, ds_value regex,
                            ds__filter **out, ds_error *err);
+/* {$or: [{a: 1}, {a: 2}]} is {a: {$in: [1, 2]}}: the node to use in place of `or`. */
+ds__filter *ds__filter_or_to_in(ds__filter_parser *p, ds__filter *or);
 /* $expr and its like only apply to whole documents and where the caller allows them. */
 bool ds__filter_check_top(const ds__filter_parser *p, const char *name, ds_error *err);
 

@@ -107,6 +107,7 @@ static void prints_as_explain_does(void **state) {
     prints(&b, "{'a': {'$exists': false}}", "{'a': {'$not': {'$exists': true}}}");
     prints(&b, "{'a': {'$elemMatch': {'b': 1}}}", "{'a': {'$elemMatch': {'b': {'$eq': 1}}}}");
     prints(&b, "{'$nor': [{'a': 1}]}", "{'a': {'$not': {'$eq': 1}}}");
+    prints(&b, "{'$or': [{'a': 2}, {'a': 1}]}", "{'a': {'$in': [1, 2]}}");
     prints(&b, "{'a': {'$in': [1]}}", "{'a': {'$eq': 1}}");
     bench_close(&b);
 }
