@@ -42,7 +42,7 @@ static bool parse_value(ds__project_compiler *c, const char *path, ds_value valu
     ds__iter_init(&it, value);
     while (ds__iter_next(&it)) {
         if (it.key[0] == '$') {
-            return ds__error_set(err, 40182, "cannot have a '$' field among others in %s",
+            return ds__error_set(err, 40181, "cannot have a '$' field among others in %s",
                                  ds__value_quote(value, text, sizeof text));
         }
         if (strchr(it.key, '.') != NULL) {
