@@ -58,7 +58,11 @@ static PyObject *reference_decode(ds__pstate *state, ds__field *field, ds_value 
     if (!key) {
         return NULL;
     }
-    PyObject *out = ds__document_hollow(state, type, key, scope->context);
+    /* A class with subclasses has to be looked up to know which one it is. */
+    PyObject *out = schema->class_name
+                        ? PyObject_CallMethod(type, "_resolve_reference", "OO", key,
+                                              scope->context ? scope->context : Py_None)
+                        : ds__document_hollow(state, type, key, scope->context);
     Py_DECREF(key);
     return out;
 }
@@ -117,7 +121,9 @@ static PyObject *classed_decode(ds__pstate *state, ds_value doc, ds_value cls,
     if (!name) {
         return NULL;
     }
-    PyObject *type = PyObject_CallMethod(state->document_type, "_class_or_none", "O", name);
+    PyObject *registry = PyImport_ImportModule("mongodb._registry");
+    PyObject *type = registry ? PyObject_CallMethod(registry, "get_or_none", "O", name) : NULL;
+    Py_XDECREF(registry);
     Py_DECREF(name);
     if (!type || type == Py_None) {
         Py_XDECREF(type);

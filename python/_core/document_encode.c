@@ -82,7 +82,7 @@ static bool map_encode(ds__pstate *state, ds_buf *buf, ds__field *item, const ch
 static bool reference_encode(ds__pstate *state, ds_buf *buf, ds__field *field, const char *key,
                              size_t key_size, ds__model *doc, bool *handled) {
     int at = doc->schema->primary;
-    *handled = at >= 0 && !(field->flags & DS_FIELD_DBREF) && !doc->schema->class_name;
+    *handled = at >= 0 && !(field->flags & DS_FIELD_DBREF);
     if (!*handled) {
         return true;
     }

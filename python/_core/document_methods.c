@@ -166,6 +166,40 @@ static PyObject *share(ds__model *doc, PyObject *other) {
     Py_RETURN_NONE;
 }
 
+/* Adds the fields of other bytes that these bytes lack: the rest of a partly loaded document. */
+static PyObject *merge(ds__model *doc, PyObject *data) {
+    ds_error err;
+    if (!PyBytes_Check(data) || !doc->data ||
+        !ds__bson_validate((const uint8_t *)PyBytes_AS_STRING(data),
+                           (size_t)PyBytes_GET_SIZE(data), DS_MAX_DEPTH, &err)) {
+        PyErr_SetString(PyExc_ValueError, "_merge() takes BSON for a loaded document");
+        return NULL;
+    }
+    ds_buf buf = {0};
+    ds__iter it;
+    ds_value mine = ds__document(doc->data), found;
+    size_t root = ds__doc_begin(&buf);
+    ds__write_elements(&buf, mine);
+    ds__iter_init(&it, ds__document((const uint8_t *)PyBytes_AS_STRING(data)));
+    while (ds__iter_next(&it)) {
+        if (!ds__doc_get(mine, it.key, it.key_size, &found)) {
+            ds_buf_add(&buf, it.element, it.element_size);
+        }
+    }
+    ds__doc_end(&buf, root);
+    PyObject *bytes = ds__py_buf_ok(&buf) ? PyBytes_FromStringAndSize((char *)buf.data,
+                                                                      (Py_ssize_t)buf.size)
+                                          : NULL;
+    ds_buf_clear(&buf);
+    if (!bytes) {
+        return NULL;
+    }
+    Py_XSETREF(doc->owner, bytes);
+    doc->data = (const uint8_t *)PyBytes_AS_STRING(bytes);
+    doc->indexed = false;
+    Py_RETURN_NONE;
+}
+
 static PyObject *suspects(ds__model *doc, PyObject *all) {
     ds__pstate *state = state_of(doc);
     return state ? ds__document_suspects(state, doc, PyObject_IsTrue(all) == 1) : NULL;
@@ -252,6 +286,7 @@ PyMethodDef ds__document_methods[] = {
     {"_load", (PyCFunction)(void (*)(void))load, METH_VARARGS | METH_KEYWORDS,
      "Take BSON as what the store has."},
     {"_share", (PyCFunction)share, METH_O, "Take the bytes of another document."},
+    {"_merge", (PyCFunction)merge, METH_O, "Add the stored fields that were not loaded."},
     {"_suspects", (PyCFunction)suspects, METH_O, "Return the positions check() has to judge."},
     {"_touched", (PyCFunction)touched, METH_NOARGS, "Return the names that may have changed."},
     {"_has_stored", (PyCFunction)has_stored, METH_O, "Tell whether the store has the field."},

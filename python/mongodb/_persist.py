@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How one document is saved, reloaded and fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bson import ObjectId
+from bson.raw_bson import RawBSONDocument
+
+from mongodb import _core, _registry
+from mongodb._indexes import declared_indexes
+from mongodb.errors import InvalidCollectionError, MongoError, OperationError, SaveConditionError
+from mongodb.signals import post_save, pre_save, pre_save_post_validation
+
+__all__ = ["cascade", "fill", "fill_rest", "load_reference", "prepare_collection", "reload", "save"]
+
+
+# Saving
+
+
+def save(doc: Any, *, force_insert: bool, validate: bool, clean: bool, write_concern: Any,
+         cascade: bool | None, cascade_kwargs: Any, seen: Any, save_condition: Any,
+         signal_kwargs: dict[str, Any]) -> Any:  # fmt: skip
+    """Insert or update; see Document.save."""
+    cls = type(doc)
+    if doc._hollow and not (save_condition or force_insert):
+        return doc  # nothing of it was read, so nothing can have changed
+    pre_save.send(cls, document=doc, **signal_kwargs)
+    created = doc._created or force_insert
+    _stamp(doc, created)
+    if validate:
+        doc._validate(clean, everything=created)
+    pre_save_post_validation.send(cls, document=doc, created=created, **signal_kwargs)
+    wanted = cls._meta.get("cascade") if cascade is None else cascade
+    if wanted or (cascade is None and cascade_kwargs):
+        options = {"force_insert": force_insert, "validate": validate, "clean": clean,
+                   "write_concern": write_concern, **dict(cascade_kwargs or {})}  # fmt: skip
+        _cascade(doc, seen or set(), options)
+    handle, collection = doc._home()
+    if created:
+        if save_condition is not None:
+            raise OperationError("save_condition is for documents that are in the store already")
+        _insert(doc, handle, collection, force_insert, write_concern)
+    else:
+        created = _update(doc, handle, collection, save_condition, write_concern)
+    post_save.send(cls, document=doc, created=created, **signal_kwargs)
+    return doc
+
+
+def _stamp(doc: Any, created: bool) -> None:
+    cls = type(doc)
+    for name in cls._auto_now:
+        setattr(doc, name, cls._fields[name].now())
+    if created:
+        for name in cls._auto_now_add:
+            if getattr(doc, name) is None:
+                setattr(doc, name, cls._fields[name].now())
+        for name in cls._generated:
+            if getattr(doc, name) is None:
+                setattr(doc, name, cls._fields[name].generate())
+
+
+def stamp(doc: Any) -> None:
+    """Set what a document about to be inserted gets by itself."""
+    _stamp(doc, True)
+    if doc.pk is None and type(doc)._fields[type(doc)._meta["id_field"]].auto_created:
+        doc.pk = ObjectId()
+
+
+def _insert(doc: Any, handle: Any, collection: str, force: bool, concern: Any) -> None:
+    given = doc.pk is not None
+    if not given and type(doc)._fields[type(doc)._meta["id_field"]].kind == "objectid":
+        doc.pk = ObjectId()
+    try:
+        data = doc._encode()
+        if given and not force:
+            handle.update(collection, {"q": {"_id": _stored_key(doc)}, "u": RawBSONDocument(data),
+                                       "upsert": True}, concern)  # fmt: skip
+        else:
+            handle.insert(collection, [RawBSONDocument(data)], concern)
+    except BaseException:
+        if not given:
+            doc.pk = None
+        raise
+    doc._load(data, keep=True, trusted=True)
+    doc._mask = None
+
+
+def _update(doc: Any, handle: Any, collection: str, condition: Any, concern: Any) -> bool:
+    """Send the changes. Return whether the document had to be inserted again."""
+    changes = doc._changes()
+    if changes is None and condition is None:
+        return False
+    query = own_filter(doc)
+    if condition is not None:
+        query = {"$and": [query, doc._qs().filter(**condition)._query]}
+    if changes is None:
+        found = handle.count(collection, query)
+    else:
+        update = {"q": query, "u": RawBSONDocument(changes)}
+        found = handle.update(collection, update, concern)["n"]
+    if not found and condition is not None:
+        raise SaveConditionError("the document in the store does not match save_condition")
+    if not found:
+        if doc._mask is not None:
+            raise type(doc).DoesNotExist(
+                f"{type(doc).__name__} {doc.pk!r} is no longer in the store, and only part of it "
+                "was loaded"
+            )
+        data = doc._encode()
+        handle.insert(collection, [RawBSONDocument(data)], concern)
+    else:
+        data = doc._encode()
+    doc._load(data, keep=True, trusted=True)
+    return not found
+
+
+def cascade(doc: Any, seen: set[Any], options: dict[str, Any]) -> None:
+    """Save referenced documents that were read and changed."""
+    _cascade(doc, seen, options)
+
+
+def _cascade(doc: Any, seen: set[Any], options: dict[str, Any]) -> None:
+    seen.add(id(doc))
+    for name in doc._fields:
+        for one in documents_in(getattr(doc, name)):
+            if not one._schema_embedded and id(one) not in seen and not one._hollow:
+                seen.add(id(one))
+                if one._created or one._changes() is not None:
+                    one.save(**{**options, "_refs": seen, "cascade": True})
+
+
+def documents_in(value: Any) -> Iterator[Any]:
+    """Yield the documents in a field's value."""
+    if _registry.is_document(value):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from documents_in(one)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from documents_in(one)
+
+
+def forget_stored(doc: Any) -> None:
+    """Make the next save an insert of the whole document."""
+    fresh = type(doc)._restore({**doc._snapshot(), "stored": None, "created": True})
+    for at, name in enumerate(type(doc)._fields):
+        if name != doc._meta["id_field"]:
+            doc._set(at, fresh._get(at))
+    doc._created = True
+
+
+def _stored_key(doc: Any) -> Any:
+    field = doc._fields[doc._meta["id_field"]]
+    return field.to_mongo(doc.pk)
+
+
+def own_filter(doc: Any) -> dict[str, Any]:
+    """Return the filter that finds the document."""
+    query = {"_id": _stored_key(doc)}
+    shard_key = doc._meta.get("shard_key") or ()
+    for name in shard_key:
+        field = doc._fields[name]
+        query[field.db_field] = field.to_mongo(getattr(doc, name))
+    return query
+
+
+def own_lookups(doc: Any) -> dict[str, Any]:
+    """Return the lookups that find the document."""
+    names = doc._meta.get("shard_key") or ()
+    return {"pk": doc.pk, **{name: getattr(doc, name) for name in names}}
+
+
+def stored_values(doc: Any) -> dict[str, Any]:
+    """Return the fields that have a value, as lookups."""
+    return {name: getattr(doc, name) for name in doc._fields if getattr(doc, name) is not None}
+
+
+# Reading
+
+
+def _find_one(cls: Any, doc: Any, key: Any) -> Any:
+    queryset = cls._queryset() if doc is None else doc._qs()
+    batch = next(queryset.filter(pk=key).limit(1)._batches(), None)
+    return batch[0] if batch is not None and len(batch) else None
+
+
+def reload(doc: Any, fields: list[str]) -> None:
+    """Take over what the store has; for all fields or for some."""
+    found = _find_one(type(doc), doc, doc.pk)
+    if found is None:
+        raise type(doc).DoesNotExist(f"{type(doc).__name__} {doc.pk!r} is not in the store")
+    if fields:
+        for name in fields:
+            at = doc._schema.index(name)
+            doc._put(at, found._get(at))
+        touched = {name: getattr(doc, name) for name in doc._touched() if name not in fields}
+        doc._load(found._stored(), keep=True, trusted=True)
+        for name, value in touched.items():
+            setattr(doc, name, value)
+    else:
+        doc._load(found._stored(), trusted=True)
+    doc._mask = None
+    doc._context = None
+
+
+def fill(doc: Any) -> None:
+    """Give a document of which only the key is known its fields."""
+    context = doc._context
+    found = load_reference(type(doc), doc.pk, context, doc)
+    if found is None:
+        raise type(doc).DoesNotExist(
+            f"{type(doc).__name__} {doc.pk!r} is referred to but not in {doc._get_collection_name()}"
+        )
+    if type(found) is type(doc):
+        doc._share(found)
+    else:
+        doc._load(found._stored(), keep=True, trusted=True)
+
+
+def fill_rest(doc: Any) -> None:
+    """Load the fields that a projection left out."""
+    found = _find_one(type(doc), doc, doc.pk)
+    if found is None:
+        raise type(doc).DoesNotExist(f"{type(doc).__name__} {doc.pk!r} is no longer in the store")
+    doc._merge(found._stored())
+    doc._mask = None
+
+
+def load_reference(cls: Any, key: Any, context: Any, doc: Any = None) -> Any:
+    """Return the document a reference points to; with a batch, those of all its documents."""
+    if context is None:
+        return _find_one(cls, doc, key)
+    refs = context.refs
+    place = (cls, key)
+    if place not in refs:
+        load_references(cls, [context], reference_paths(context.schema.owner, cls), [key])
+    return refs.get(place)
+
+
+def load_references(cls: Any, batches: list[Any], paths: list[str], also: list[Any] = ()) -> list[Any]:  # type: ignore[assignment]
+    """Fetch in one query what the batches refer to at these paths."""
+    field = cls._fields[cls._meta["id_field"]]
+    wanted: dict[Any, None] = dict.fromkeys(also)
+    for batch in batches:
+        for path in paths:
+            for raw in batch.collect(path):
+                try:
+                    wanted[field.to_python(raw)] = None
+                except TypeError:
+                    continue
+    keys = [key for key in wanted if any((cls, key) not in batch.refs for batch in batches)]
+    if not keys:
+        return []
+    found = list(cls._queryset().filter(pk__in=keys))
+    for batch in batches:
+        for key in keys:
+            batch.refs.setdefault((cls, key), None)
+        for one in found:
+            batch.refs[(cls, one.pk)] = one
+    return found
+
+
+def reference_paths(owner: Any, target: Any) -> list[str]:
+    """Return the stored paths at which documents of `owner` refer to `target`."""
+    found: list[str] = []
+    _walk(owner, target, "", found, (owner,))
+    return found
+
+
+def _walk(owner: Any, target: Any, prefix: str, found: list[str], seen: tuple[Any, ...]) -> None:
+    for field in owner._fields.values():
+        inner: Any = field
+        maps = False
+        while inner._item is not None:
+            maps = maps or inner.kind == "dict"
+            inner = inner._item
+        if maps:
+            continue
+        if inner.kind == "reference" and inner.document_type is target:
+            found.append(prefix + field.db_field)
+        elif inner.kind == "embedded" and inner.document_type not in seen:
+            below = inner.document_type
+            _walk(below, target, f"{prefix}{field.db_field}.", found, (*seen, below))
+
+
+# The collection
+
+
+def prepare_collection(cls: Any, handle: Any) -> None:
+    """Create a capped collection and the declared indexes, once per class and connection."""
+    meta, name = cls._meta, cls._get_collection_name()
+    if meta.get("max_size") or meta.get("max_documents"):
+        size = -(-(meta.get("max_size") or 10 * 2**20) // 256) * 256
+        options: dict[str, Any] = {"capped": True, "size": size}
+        if meta.get("max_documents"):
+            options["max"] = meta["max_documents"]
+        _create_capped(cls, handle, name, options)
+    if meta.get("auto_create_index", True):
+        specs = declared_indexes(cls)
+        if specs:
+            handle.create_indexes(name, specs)
+
+
+def _create_capped(cls: Any, handle: Any, name: str, options: dict[str, Any]) -> None:
+    existing = handle.collection_options(name)
+    if existing is None:
+        try:
+            handle.create(name, options)
+        except MongoError as error:
+            if error.code != 48:  # NamespaceExists: somebody was faster
+                raise
+            existing = handle.collection_options(name)
+    if existing is not None and any(existing.get(key) != options[key] for key in options):
+        raise InvalidCollectionError(
+            f"the collection {name} of {cls.__name__} exists with {existing or 'no options'}, the "
+            f"class declares {options}: drop it or change max_size and max_documents"
+        )

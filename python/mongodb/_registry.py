@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All Document classes by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mongodb._core import Document as CoreDocument
+from mongodb.errors import NotRegistered
+
+__all__ = ["class_tree", "get_document", "is_document", "register", "resolve"]
+
+_document_registry: dict[str, Any] = {}
+
+
+def register(cls: Any) -> None:
+    """Make the class known by its name; a later class of the same name replaces it."""
+    _document_registry[cls._class_name] = cls
+
+
+def get_document(name: str) -> Any:
+    """Return the class with that name; its own name or the one stored in `_cls`."""
+    found = _document_registry.get(name)
+    if found is None:
+        ends = [cls for key, cls in _document_registry.items() if key.rpartition(".")[2] == name]
+        found = ends[-1] if ends else None
+    if found is None:
+        raise NotRegistered(
+            f"no Document class named {name!r} is known: import the module that defines it before "
+            "it is needed"
+        )
+    return found
+
+
+def get_or_none(name: str) -> Any:
+    """Return the class with that name or None."""
+    try:
+        return get_document(name)
+    except NotRegistered:
+        return None
+
+
+def resolve(name: Any, owner: Any) -> Any:
+    """Return the class that a field names; 'self' is its owner."""
+    if not isinstance(name, str):
+        return name
+    return owner if name == "self" else get_document(name)
+
+
+def is_document(value: Any) -> bool:
+    """Tell whether the value is a document, embedded or not."""
+    return isinstance(value, CoreDocument)
+
+
+def is_document_class(cls: Any) -> bool:
+    """Tell whether it is a class of documents that have a collection."""
+    return isinstance(cls, type) and issubclass(cls, CoreDocument) and not cls._schema_embedded  # type: ignore[attr-defined]
+
+
+def is_embedded_class(cls: Any) -> bool:
+    """Tell whether it is a class of embedded documents."""
+    return isinstance(cls, type) and issubclass(cls, CoreDocument) and cls._schema_embedded  # type: ignore[attr-defined]
+
+
+def class_tree(cls: Any) -> Iterator[Any]:
+    """Yield the class and all classes below it."""
+    yield cls
+    for name in cls._subclasses:
+        found = _document_registry.get(name)
+        if found is not None and found is not cls:
+            yield found

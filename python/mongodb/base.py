@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What documents and embedded documents have in common."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import bson
+from bson import SON, json_util
+
+from mongodb import _core, _registry
+from mongodb._metaclass import DocumentMetaclass
+from mongodb.errors import (
+    NON_FIELD_ERRORS,
+    FieldDoesNotExist,
+    InvalidDocumentError,
+    ValidationError,
+)
+from mongodb.fields.base import BaseField
+from mongodb.signals import post_init, pre_init
+
+__all__ = ["BaseDocument"]
+
+_IGNORED = frozenset({"_cls", "_created", "_auto_dereference", "__auto_convert", "_BaseDocument__auto_convert"})
+
+
+class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
+    """Fields, validation and conversion; no collection."""
+
+    _is_base = True
+    _schema_embedded = True
+    _is_document = True
+    _dynamic = False
+    _fields: dict[str, BaseField]
+    _meta: dict[str, Any]
+    _class_name: str
+    _subclasses: tuple[str, ...]
+    STRICT = False
+    __objects = ()
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        if pre_init:
+            pre_init.send(type(self), document=self, values=values)
+        super().__init__(*args, **values)
+        if post_init:
+            post_init.send(type(self), document=self)
+
+    _plain_init = __init__
+
+    # Hooks that the C side calls
+
+    @classmethod
+    def _class_named(cls, name: str) -> Any:
+        if name == cls._class_name:
+            return cls
+        found = _registry.get_document(name)
+        return found if issubclass(found, _core.Document) else cls
+
+    def _after_load(self) -> None:
+        self.__init__()  # type: ignore[misc]
+
+    def _init_unknown(self, values: dict[str, Any]) -> None:
+        if "_created" in values:
+            self._created = bool(values["_created"])
+        if "pk" in values and not self._schema_embedded:
+            self.pk = values["pk"]
+        rest = {k: v for k, v in values.items() if k not in _IGNORED and k != "pk"}
+        if "_id" in rest and "_id" in self._reverse_db_field_map:
+            setattr(self, self._reverse_db_field_map["_id"], rest.pop("_id"))
+        if not rest:
+            return
+        if self._dynamic:
+            for name, value in rest.items():
+                setattr(self, name, value)
+        elif self._meta.get("strict", True):
+            names = ", ".join(sorted(rest))
+            raise FieldDoesNotExist(
+                f"{type(self).__name__} has no field {names}; it has {', '.join(self._fields)}"
+            )
+
+    def _translate_mask(self, mask: bytes) -> None:
+        origin = self._context.origin if self._context is not None else None
+        self._mask = origin.mask_for(type(self)) if origin is not None else None
+
+    # Fields by name
+
+    @property
+    def _data(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._fields} | (self._extra or {})
+
+    @property
+    def _changed_fields(self) -> list[str]:
+        return self._get_changed_fields()
+
+    def _get_changed_fields(self) -> list[str]:
+        if self._stored() is None:
+            return [field.db_field for n, field in self._fields.items() if getattr(self, n) is not None]
+        changes = self._changes()
+        if changes is None:
+            return []
+        decoded = bson.decode(changes)
+        return [*decoded.get("$set", {}), *decoded.get("$unset", {})]
+
+    def _delta(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        changes = self._changes() if self._stored() is not None else None
+        if self._stored() is None:
+            return dict(self.to_mongo()), {}
+        decoded = bson.decode(changes) if changes else {}
+        return decoded.get("$set", {}), decoded.get("$unset", {})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._fields, *self._dynamic_names()])
+
+    def __len__(self) -> int:
+        return len([*self])
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            return isinstance(name, str) and getattr(self, name) is not None
+        except AttributeError:
+            return False
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._fields or name in self._dynamic_names():
+            return getattr(self, name)
+        raise KeyError(name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if not self._dynamic and name not in self._fields:
+            raise KeyError(name)
+        setattr(self, name, value)
+
+    def _dynamic_names(self) -> list[str]:
+        if not self._dynamic:
+            return []
+        names = [n for n in self._unknown_names() if n not in ("_cls", "_id")]
+        for name, value in (self._extra or {}).items():
+            if value is None and name in names:
+                names.remove(name)
+            elif value is not None and name not in names:
+                names.append(name)
+        return names
+
+    @property
+    def _dynamic_fields(self) -> dict[str, Any]:
+        from mongodb.fields.nested import DynamicField
+
+        return {name: DynamicField()._member(name) for name in self._dynamic_names()}
+
+    # Validation
+
+    def clean(self) -> None:
+        """Check or fix the document as a whole; override it. Runs before validation."""
+
+    _plain_clean = clean
+
+    def validate(self, clean: bool = True) -> None:
+        """Raise a ValidationError that names every field that does not fit."""
+        self._validate(clean, everything=True)
+
+    _plain_validate = validate
+
+    def _validate(self, clean: bool, everything: bool) -> None:
+        errors: dict[str, Any] = {}
+        if clean and type(self).clean is not BaseDocument.clean:
+            try:
+                self.clean()
+            except ValidationError as error:
+                own = error.errors or {error.field_name or NON_FIELD_ERRORS: error}
+                errors.update(own)
+        fields = list(self._fields.values())
+        for at in self._suspects(everything):
+            field = fields[at]
+            error = self._field_error(field, self._get(at))
+            if error is not None:
+                errors[field.name] = error
+        if errors:
+            raise ValidationError(f"{type(self).__name__} is not valid", errors=errors)
+
+    def _field_error(self, field: BaseField, value: Any) -> Any:
+        empty = value is None or (field.kind in ("list", "dict") and not value)
+        if empty:
+            if field.required and not field._auto_gen and not (field.primary_key and field.auto_created):
+                what = "is required" if value is None else "is required and cannot be empty"
+                return ValidationError(what, field_name=field.name)
+            if value is None:
+                return None
+        try:
+            field._validate(value)
+        except ValidationError as error:
+            return error.errors or error
+        except (ValueError, AssertionError, AttributeError, TypeError) as error:
+            return ValidationError(str(error) or type(error).__name__, field_name=field.name)
+        return None
+
+    # Conversion
+
+    def to_mongo(self, use_db_field: bool = True, fields: Any = None) -> SON[str, Any]:
+        """Return the document as it is stored, as a SON."""
+        son: SON[str, Any] = bson.decode(self._encode(), _SON_OPTIONS)  # type: ignore[assignment]
+        if fields:
+            wanted = {self._db_field_map.get(f.split(".")[0].split("__")[0], f) for f in fields}
+            son = SON((k, v) for k, v in son.items() if k in wanted or k in ("_id", "_cls"))
+        if not use_db_field:
+            son = SON((self._reverse_db_field_map.get(k, k), v) for k, v in son.items())
+        return son
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by name; embedded documents as dicts, references as their keys."""
+        out = {name: _as_plain(getattr(self, name)) for name in self._fields}
+        out.update({name: _as_plain(getattr(self, name)) for name in self._dynamic_names()})
+        return out
+
+    def to_json(self, *args: Any, **kwargs: Any) -> str:
+        """Return extended JSON of the stored form; `from_json` reads it back."""
+        use_db_field = kwargs.pop("use_db_field", True)
+        kwargs.setdefault("json_options", json_util.LEGACY_JSON_OPTIONS)
+        return json_util.dumps(self.to_mongo(use_db_field), *args, **kwargs)
+
+    @classmethod
+    def from_json(cls, json_data: str, created: bool = False, **kwargs: Any) -> Any:
+        """Return the document that extended JSON describes; `created` says it is stored already."""
+        kwargs.setdefault("json_options", json_util.LEGACY_JSON_OPTIONS)
+        return cls._from_son(json_util.loads(json_data, **kwargs), created=created)
+
+    @classmethod
+    def _from_son(
+        cls, son: Mapping[str, Any], _auto_dereference: bool = True, created: bool = False
+    ) -> Any:
+        if not isinstance(son, Mapping):
+            raise ValueError(f"a document is made from a mapping, not from {type(son).__name__}")
+        if cls._schema is None:
+            raise InvalidDocumentError(f"{cls.__name__} is abstract: it has no documents")
+        document = _core.document(cls, bson.encode(son))
+        if created or not cls._schema_embedded:
+            document._created = not created and cls._schema_embedded
+        return document
+
+    # Copies
+
+    def __copy__(self) -> Any:
+        return self._restore(self._snapshot())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        clone = self._restore(self._snapshot())
+        memo[id(self)] = clone
+        for name, value in self.__dict__.items():
+            clone.__dict__[name] = copy.deepcopy(value, memo)
+        return clone
+
+    def _snapshot(self) -> dict[str, Any]:
+        stored = self._stored()
+        hollow = self._hollow
+        return {
+            "stored": stored,
+            "now": None if hollow else self._encode(),
+            "hollow": getattr(self, self._meta["id_field"]) if hollow else None,
+            "mask": self._mask,
+            "created": self._created,
+            "attributes": dict(self.__dict__),
+        }
+
+    @classmethod
+    def _restore(cls, state: dict[str, Any]) -> Any:
+        if state["now"] is None:
+            return _core.hollow(cls, state["hollow"])
+        document = _core.document(cls, state["now"])
+        if state["stored"] != state["now"]:
+            changed = _core.document(cls, state["now"])
+            if state["stored"] is None:
+                document = cls.__new__(cls)
+            else:
+                document._load(state["stored"])
+            fields = list(cls._fields.values())
+            for at, field in enumerate(fields):
+                if changed._has_stored(at) or (
+                    state["stored"] is not None and document._has_stored(at)
+                ):
+                    document._set(at, changed._get(at) if changed._has_stored(at) else None)
+        document._mask = state["mask"]
+        document._created = state["created"]
+        document.__dict__.update(state["attributes"])
+        return document
+
+    def __reduce__(self) -> Any:
+        return _unpickle, (type(self), self._snapshot())
+
+    def __repr__(self) -> str:
+        try:
+            text = str(self)
+        except (UnicodeEncodeError, UnicodeDecodeError):
+            text = "[bad text]"
+        return f"<{type(self).__name__}: {text}>"
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__} object"
+
+
+def _unpickle(cls: Any, state: dict[str, Any]) -> Any:
+    return cls._restore(state)
+
+
+def _as_plain(value: Any) -> Any:
+    if _registry.is_document(value):
+        return value.to_dict() if value._schema_embedded else value.pk
+    if isinstance(value, Mapping):
+        return {key: _as_plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_plain(one) for one in value]
+    return value
+
+
+_SON_OPTIONS: Any = bson.CodecOptions(document_class=SON)

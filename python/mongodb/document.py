@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Documents that have a collection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from bson import DBRef
+
+from mongodb import _core, _persist
+from mongodb._delete_rules import add_rule, apply_rules
+from mongodb._indexes import declared_indexes, index_name, parse_keys
+from mongodb._metaclass import TopLevelDocumentMetaclass
+from mongodb.base import BaseDocument
+from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle, get_db
+from mongodb.embedded import DynamicMixin
+from mongodb.errors import InvalidDocumentError, OperationError
+from mongodb.signals import post_delete, pre_delete
+
+__all__ = ["Document", "DynamicDocument"]
+
+
+class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
+    """A document of a collection; `objects` queries it, `save()` and `delete()` change it."""
+
+    _is_base = True
+    _schema_embedded = False
+    objects: Any
+    DoesNotExist: Any
+    MultipleObjectsReturned: Any
+    # Set on an instance by switch_db and switch_collection.
+    _db_alias: str | None = None
+    _collection_name: str | None = None
+
+    # Identity
+
+    @property
+    def pk(self) -> Any:
+        """The primary key."""
+        name = self._meta.get("id_field")
+        return getattr(self, name) if name else None
+
+    @pk.setter
+    def pk(self, value: Any) -> None:
+        setattr(self, self._meta["id_field"], value)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Document):
+            if not isinstance(other, type(self)) and not isinstance(self, type(other)):
+                return False
+            return self is other if self.pk is None else bool(self.pk == other.pk)
+        if isinstance(other, DBRef):
+            return self._get_collection_name() == other.collection and self.pk == other.id
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return object.__hash__(self) if self.pk is None else hash(self.pk)
+
+    # References
+
+    @classmethod
+    def _hollow_document(cls, key: Any, context: Any = None) -> Any:
+        return _core.hollow(cls, key, context)
+
+    @classmethod
+    def _resolve_reference(cls, key: Any, context: Any) -> Any:
+        found = _persist.load_reference(cls, key, context)
+        return _core.hollow(cls, key, context) if found is None else found
+
+    def _fetch(self) -> None:
+        _persist.fill(self)
+
+    def _fetch_field(self, at: int) -> None:
+        _persist.fill_rest(self)
+
+    def to_dbref(self) -> DBRef:
+        """Return a DBRef to this document; it must be saved."""
+        if self.pk is None:
+            raise OperationError("Only saved documents can have a valid dbref: call save() first")
+        return DBRef(self._get_collection_name(), self.pk)
+
+    # Where it lives
+
+    @classmethod
+    def _alias(cls) -> str:
+        return cls._meta.get("db_alias", DEFAULT_CONNECTION_NAME)  # type: ignore[no-any-return]
+
+    @classmethod
+    def _get_collection_name(cls) -> Any:
+        return cls._meta.get("collection")
+
+    @classmethod
+    def _get_db(cls) -> Any:
+        return get_db(cls._alias())
+
+    @classmethod
+    def _get_collection(cls) -> Any:
+        cls._ready()
+        return cls._get_db()[cls._get_collection_name()]
+
+    @classmethod
+    def _ready(cls) -> Any:
+        """Return the connection, with collection and indexes as declared."""
+        handle = get_connection_handle(cls._alias())
+        key = (cls, cls._get_collection_name())
+        if key not in handle.ready:
+            if cls._abstract:
+                raise InvalidDocumentError(f"{cls.__name__} is abstract: it has no collection")
+            _persist.prepare_collection(cls, handle)
+            handle.ready.add(key)
+        return handle
+
+    def _home(self) -> tuple[Any, str]:
+        if self._db_alias is None and self._collection_name is None:
+            return self._ready(), self._get_collection_name()
+        handle = get_connection_handle(self._db_alias or self._alias())
+        return handle, self._collection_name or self._get_collection_name()
+
+    def switch_db(self, db_alias: str, keep_created: bool = True) -> Any:
+        """Use another connection for this document from now on."""
+        self._db_alias = db_alias
+        return self._switched(keep_created)
+
+    def switch_collection(self, collection_name: str, keep_created: bool = True) -> Any:
+        """Use another collection for this document from now on."""
+        self._collection_name = collection_name
+        return self._switched(keep_created)
+
+    def _switched(self, keep_created: bool) -> Any:
+        if not keep_created or not self._created:
+            _persist.forget_stored(self)
+        return self
+
+    # Writing
+
+    def save(
+        self,
+        force_insert: bool = False,
+        validate: bool = True,
+        clean: bool = True,
+        write_concern: Mapping[str, Any] | None = None,
+        cascade: bool | None = None,
+        cascade_kwargs: Mapping[str, Any] | None = None,
+        _refs: Any = None,
+        save_condition: Mapping[str, Any] | None = None,
+        signal_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Insert the document, or send what changed since it was loaded. Return the document.
+
+        Raises ValidationError, NotUniqueError, OperationError; SaveConditionError when
+        `save_condition` (lookups) matches nothing.
+        """
+        if self._abstract:
+            raise InvalidDocumentError(f"{type(self).__name__} is abstract: it cannot be saved")
+        return _persist.save(
+            self,
+            force_insert=force_insert,
+            validate=validate,
+            clean=clean,
+            write_concern=write_concern,
+            cascade=cascade,
+            cascade_kwargs=cascade_kwargs,
+            seen=_refs,
+            save_condition=save_condition,
+            signal_kwargs=dict(signal_kwargs or {}),
+        )
+
+    def cascade_save(self, **kwargs: Any) -> None:
+        """Save the referenced documents that changed."""
+        _persist.cascade(self, kwargs.pop("_refs", None) or set(), kwargs)
+
+    def delete(self, signal_kwargs: Mapping[str, Any] | None = None, **write_concern: Any) -> None:
+        """Delete the document, after the rules of references to it."""
+        extra = dict(signal_kwargs or {})
+        pre_delete.send(type(self), document=self, **extra)
+        if self.pk is None:
+            raise OperationError("a document without a primary key is not in the store")
+        handle, collection = self._home()
+        apply_rules(type(self), [self.pk], {(type(self), self.pk)})
+        handle.delete(collection, _persist.own_filter(self), 1, write_concern.get("write_concern"))
+        post_delete.send(type(self), document=self, **extra)
+
+    def update(self, **kwargs: Any) -> Any:
+        """Change this document in the store only: `update(inc__visits=1)`; then `reload()`."""
+        if self.pk is None:
+            if kwargs.get("upsert"):
+                return self._qs().filter(**_persist.stored_values(self)).update_one(**kwargs)
+            raise OperationError("a document that was never saved cannot be updated: save() it")
+        return self._qs().filter(**_persist.own_lookups(self)).update_one(**kwargs)
+
+    def modify(self, query: Mapping[str, Any] | None = None, **update: Any) -> bool:
+        """Update in the store if `query` matches, and take over the result. Tell whether it did."""
+        if self.pk is None:
+            raise InvalidDocumentError("the document has no primary key: save() it first")
+        wanted = dict(query or {})
+        key = self._meta["id_field"]
+        given = [wanted.pop(name) for name in ("pk", "id", key) if name in wanted]
+        if any(value != self.pk for value in given):
+            raise InvalidDocumentError("query names the primary key of another document")
+        found = self._qs()(**wanted, pk=self.pk).modify(new=True, **update)
+        if found is None:
+            return False
+        self._load(found._stored(), trusted=True)
+        self._mask = None
+        return True
+
+    def reload(self, *fields: Any, **kwargs: Any) -> Any:
+        """Read the document, or some fields of it, from the store again."""
+        if self.pk is None:
+            raise self.DoesNotExist("the document was never saved")
+        _persist.reload(self, [name for name in fields if isinstance(name, str)])
+        return self
+
+    def select_related(self, max_depth: int = 1) -> Any:
+        """Fetch the referenced documents now."""
+        for name, field in self._fields.items():
+            inner: Any = field
+            while inner._item is not None:
+                inner = inner._item
+            if inner.kind == "reference":
+                for one in _persist.documents_in(getattr(self, name)):
+                    if one._hollow and _persist.load_reference(type(one), one.pk, None) is not None:
+                        one._fetch()
+        return self
+
+    def _qs(self) -> Any:
+        query = type(self)._queryset()
+        if self._db_alias is not None or self._collection_name is not None:
+            handle, collection = self._home()
+            query = query._located(handle.alias, collection)
+        return query
+
+    @classmethod
+    def _queryset(cls) -> Any:
+        from mongodb.queryset.queryset import QuerySet
+
+        return cls._meta.get("queryset_class", QuerySet)(cls)
+
+    # Collection and indexes
+
+    @classmethod
+    def drop_collection(cls) -> None:
+        """Drop the collection with all its documents and indexes."""
+        handle = get_connection_handle(cls._alias())
+        name = cls._get_collection_name()
+        if not name:
+            raise OperationError(f"{cls.__name__} is abstract: it has no collection")
+        handle.drop(name)
+        handle.ready = {key for key in handle.ready if key[1] != name}
+
+    @classmethod
+    def create_index(cls, keys: Any, background: bool = False, **kwargs: Any) -> str:
+        """Create one index; `keys` as in `meta["indexes"]`, options as createIndexes has them."""
+        pairs = parse_keys(cls, keys)
+        spec = {"key": dict(pairs), "name": index_name(pairs), **kwargs}
+        if background:
+            spec["background"] = True
+        cls._ready().create_indexes(cls._get_collection_name(), [spec])
+        return spec["name"]  # type: ignore[no-any-return]
+
+    @classmethod
+    def ensure_index(cls, key_or_list: Any, background: bool = False, **kwargs: Any) -> str:
+        """The older name of `create_index`."""
+        return cls.create_index(key_or_list, background=background, **kwargs)
+
+    @classmethod
+    def ensure_indexes(cls) -> None:
+        """Create the declared indexes now."""
+        specs = declared_indexes(cls)
+        if specs:
+            get_connection_handle(cls._alias()).create_indexes(cls._get_collection_name(), specs)
+
+    @classmethod
+    def list_indexes(cls) -> list[list[tuple[str, Any]]]:
+        """Return the keys of the declared indexes, the one on `_id` included."""
+        keys = [list(spec["key"].items()) for spec in declared_indexes(cls)]
+        return [*keys, [("_id", 1)]]
+
+    @classmethod
+    def compare_indexes(cls) -> dict[str, Any]:
+        """Return the keys of indexes that are declared but missing, and the other way round."""
+        handle = cls._ready()
+        existing = [list(i["key"].items()) for i in handle.list_indexes(cls._get_collection_name())]
+        required = cls.list_indexes()
+        return {
+            "missing": [keys for keys in required if keys not in existing],
+            "extra": [keys for keys in existing if keys not in required],
+        }
+
+    @classmethod
+    def register_delete_rule(cls, document_cls: Any, field_name: str, rule: int) -> None:
+        """Apply `rule` to `document_cls.field_name` when a document of this class is deleted."""
+        add_rule(document_cls, field_name, rule, cls)
+
+    # Asynchronous twins; the wait happens in C, without the GIL.
+
+    async def asave(self, *args: Any, **kwargs: Any) -> Any:
+        """`save()` in a thread."""
+        return await asyncio.to_thread(self.save, *args, **kwargs)
+
+    async def adelete(self, *args: Any, **kwargs: Any) -> None:
+        """`delete()` in a thread."""
+        await asyncio.to_thread(self.delete, *args, **kwargs)
+
+    async def areload(self, *args: Any, **kwargs: Any) -> Any:
+        """`reload()` in a thread."""
+        return await asyncio.to_thread(self.reload, *args, **kwargs)
+
+    async def aupdate(self, **kwargs: Any) -> Any:
+        """`update()` in a thread."""
+        return await asyncio.to_thread(lambda: self.update(**kwargs))
+
+
+class DynamicDocument(DynamicMixin, Document):
+    """A document that takes any field."""
+
+    _is_base = True
+    _schema_embedded = False
+    _dynamic = True

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fields of documents."""
+
+from mongodb.fields.base import BaseField
+from mongodb.fields.dates import ComplexDateTimeField, DateField, DateTimeField
+from mongodb.fields.lists import EmbeddedDocumentList
+from mongodb.fields.nested import (
+    DictField,
+    DynamicField,
+    EmbeddedDocumentField,
+    EmbeddedDocumentListField,
+    GenericEmbeddedDocumentField,
+    ListField,
+    MapField,
+    SortedListField,
+)
+from mongodb.fields.references import CASCADE, DENY, DO_NOTHING, NULLIFY, PULL, ReferenceField
+from mongodb.fields.scalar import (
+    BinaryField,
+    BooleanField,
+    Decimal128Field,
+    DecimalField,
+    EmailField,
+    EnumField,
+    FloatField,
+    IntField,
+    LongField,
+    ObjectIdField,
+    StringField,
+    URLField,
+    UUIDField,
+)
+from mongodb.fields.sequence import SequenceField
+from mongodb.fields.unsupported import (
+    CachedReferenceField,
+    FileField,
+    GenericLazyReferenceField,
+    GenericReferenceField,
+    GeoPointField,
+    ImageField,
+    LazyReferenceField,
+    LineStringField,
+    MultiLineStringField,
+    MultiPointField,
+    MultiPolygonField,
+    PointField,
+    PolygonField,
+)
+
+__all__ = [
+    "BaseField",
+    "BinaryField",
+    "BooleanField",
+    "CachedReferenceField",
+    "ComplexDateTimeField",
+    "DateField",
+    "DateTimeField",
+    "Decimal128Field",
+    "DecimalField",
+    "DictField",
+    "DynamicField",
+    "EmailField",
+    "EmbeddedDocumentField",
+    "EmbeddedDocumentList",
+    "EmbeddedDocumentListField",
+    "EnumField",
+    "FileField",
+    "FloatField",
+    "GenericEmbeddedDocumentField",
+    "GenericLazyReferenceField",
+    "GenericReferenceField",
+    "GeoPointField",
+    "ImageField",
+    "IntField",
+    "LazyReferenceField",
+    "LineStringField",
+    "ListField",
+    "LongField",
+    "MapField",
+    "MultiLineStringField",
+    "MultiPointField",
+    "MultiPolygonField",
+    "ObjectIdField",
+    "PointField",
+    "PolygonField",
+    "ReferenceField",
+    "SequenceField",
+    "SortedListField",
+    "StringField",
+    "URLField",
+    "UUIDField",
+]

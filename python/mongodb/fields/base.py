@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all fields share: options, conversion, validation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from mongodb.errors import NON_FIELD_ERRORS, ValidationError
+
+__all__ = ["BaseField", "UPDATE_OPERATORS"]
+
+UPDATE_OPERATORS = frozenset(
+    "set unset inc dec mul min max push push_all pull pull_all pop add_to_set rename "
+    "set_on_insert current_date".split()
+)
+
+# Flags of spec(); the numbers are those of schema.h.
+_REQUIRED, _NULL, _PY_DECODE, _PY_ENCODE, _PY_CHECK = 1, 2, 4, 8, 16
+_CALL_DEFAULT, _PRIMARY, _DBREF, _LIMITS, _WARM = 32, 64, 128, 256, 512
+_INF = float("inf")
+
+
+class BaseField:
+    """A field of a document.
+
+    A subclass may override `to_python`, `to_mongo`, `validate` and `prepare_query_value`; what it
+    does not override runs in C.
+    """
+
+    kind = "python"
+    name: str
+    db_field: str
+    owner_document: Any = None
+    creation_counter = 0
+    auto_creation_counter = -1
+    auto_created = False
+    _auto_gen = False
+    _item: BaseField | None = None
+    _dbref = False
+    default: Any = None
+
+    def __init__(
+        self,
+        db_field: str | None = None,
+        required: bool = False,
+        default: Any = None,
+        unique: bool = False,
+        unique_with: str | Iterable[str] | None = None,
+        primary_key: bool = False,
+        validation: Callable[[Any], Any] | None = None,
+        choices: Any = None,
+        null: bool = False,
+        sparse: bool = False,
+        help_text: str = "",
+        verbose_name: str | None = None,
+        auto_created: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(db_field, str) and ("." in db_field or "\0" in db_field or db_field[:1] == "$"):
+            raise ValueError(f"db_field {db_field!r} must not hold '.' or NUL nor start with '$'")
+        if db_field is not None and not isinstance(db_field, str):
+            raise TypeError("db_field is the name in the store, a string")
+        self.name = ""
+        self.db_field = db_field if not primary_key else "_id"  # type: ignore[assignment]
+        self._db_field_given = db_field
+        self.required = required or primary_key
+        self.default = default
+        self.unique = bool(unique or unique_with)
+        self.unique_with = unique_with
+        self.primary_key = primary_key
+        self.validation = validation
+        self.choices = list(choices) if _is_lazy(choices) else choices
+        self.null = null
+        self.sparse = sparse
+        self.help_text = help_text
+        self.verbose_name = verbose_name
+        self.auto_created = auto_created
+        clash = [key for key in kwargs if hasattr(type(self), key)]
+        if clash:
+            raise TypeError(
+                f"{type(self).__name__} has no option {', '.join(sorted(clash))}: "
+                "the name belongs to the field class"
+            )
+        self.__dict__.update(kwargs)
+        if auto_created:
+            self.creation_counter = BaseField.auto_creation_counter
+            BaseField.auto_creation_counter -= 1
+        else:
+            self.creation_counter = BaseField.creation_counter
+            BaseField.creation_counter += 1
+
+    # The C side
+
+    def spec(self) -> tuple[str, int, float, float, BaseField | None]:
+        """Return what `_core.Schema` compiles: kind, flags, limits, item."""
+        low, high = self._limits()
+        flags = 0
+        for on, bit in (
+            (self.required, _REQUIRED),
+            (self.null, _NULL),
+            (self._overrides("to_python"), _PY_DECODE),
+            (self._overrides("to_mongo"), _PY_ENCODE),
+            (self._checks_in_python(), _PY_CHECK),
+            (callable(self.default), _CALL_DEFAULT),
+            (self.primary_key, _PRIMARY),
+            (self._dbref, _DBREF),
+            (low != -_INF or high != _INF, _LIMITS),
+            (self._warm(), _WARM),
+        ):
+            if on:
+                flags |= bit
+        return self.kind, flags, low, high, self._item
+
+    def _overrides(self, method: str) -> bool:
+        native = next(cls for cls in type(self).__mro__ if "kind" in cls.__dict__)
+        return getattr(type(self), method) is not getattr(native, method)
+
+    def _checks_in_python(self) -> bool:
+        return bool(
+            self.choices
+            or self.validation
+            or self._overrides("validate")
+            or self._overrides("_validate")
+        )
+
+    def _limits(self) -> tuple[float, float]:
+        return -_INF, _INF
+
+    def _warm(self) -> bool:
+        return callable(self.default) and self.default not in (list, dict)
+
+    # Access, for field classes that override it; others are read through a slot in C.
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        return instance._get(instance._schema.index(self.name))
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        instance._set(instance._schema.index(self.name), value)
+
+    # Conversion
+
+    def to_python(self, value: Any) -> Any:
+        """Convert a stored or given value to the one documents show."""
+        return value
+
+    def to_mongo(self, value: Any) -> Any:
+        """Convert a document's value to the one that is stored."""
+        return self.to_python(value)
+
+    def prepare_query_value(self, op: str | None, value: Any) -> Any:
+        """Convert a value given to a filter or update; `op` is the operator or None."""
+        if value is None:
+            return None
+        self._check_choice_free(value)
+        return self.to_mongo(self.to_python(value))
+
+    def _check_choice_free(self, value: Any) -> None:
+        """Raise when a value can never match; the base class accepts everything."""
+
+    def lookup_member(self, member_name: str) -> BaseField | None:
+        """Return the field that a path's next part names below this one, or None."""
+        return None
+
+    def get_default(self) -> Any:
+        """Return a default value of a new document."""
+        return self.default() if callable(self.default) else self.default
+
+    # Validation
+
+    def error(
+        self, message: object = "", errors: Mapping[Any, Any] | None = None, field_name: str | None = None
+    ) -> None:
+        """Raise a ValidationError about this field."""
+        raise ValidationError(message, errors=errors, field_name=field_name or self.name)
+
+    def validate(self, value: Any, clean: bool = True) -> None:
+        """Raise a ValidationError unless the value fits."""
+
+    def _validate(self, value: Any, **kwargs: Any) -> None:
+        if self.choices:
+            self._validate_choices(value)
+        if self.validation is not None:
+            if not callable(self.validation):
+                raise ValueError(f"validation of {self.name} must be a callable")
+            try:
+                # A validator says no by raising or by returning False.
+                if self.validation(value) is False:
+                    self.error("was refused by its validation function")
+            except ValidationError as error:
+                raise ValidationError(
+                    error.message, errors=error.errors, field_name=self.name
+                ) from error
+        self.validate(value, **kwargs)
+
+    def _validate_choices(self, value: Any) -> None:
+        accepted = self.choice_values()
+        many = value if isinstance(value, (list, tuple)) and self.kind == "list" else [value]
+        for one in many:
+            if one not in accepted:
+                shown = ", ".join(repr(choice) for choice in accepted)
+                self.error(f"must be one of {shown}, not {one!r}")
+
+    def choice_values(self) -> list[Any]:
+        """Return the accepted values without their labels."""
+        if not self.choices:
+            return []
+        pairs = all(isinstance(c, (list, tuple)) and len(c) == 2 for c in self.choices)
+        return [choice[0] for choice in self.choices] if pairs else list(self.choices)
+
+    def choice_label(self, value: Any) -> Any:
+        """Return the label of an accepted value, or the value."""
+        for choice in self.choices or ():
+            if isinstance(choice, (list, tuple)) and len(choice) == 2 and choice[0] == value:
+                return choice[1]
+        return value
+
+    def set_auto_dereferencing(self, value: bool) -> None:
+        """Accepted for compatibility: references are values and need no flag."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.name}>"
+
+
+def _is_lazy(choices: Any) -> bool:
+    return choices is not None and not isinstance(choices, (list, tuple))
+
+
+class RegexMixin:
+    """A compiled regular expression from a string or a pattern."""
+
+    @staticmethod
+    def compile(regex: str | re.Pattern[str] | None) -> re.Pattern[str] | None:
+        return re.compile(regex) if isinstance(regex, str) else regex
+
+
+def non_field(message: str) -> dict[str, str]:
+    """Return `errors` for something that is about no field."""
+    return {NON_FIELD_ERRORS: message}

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fields that hold a moment or a day."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Any
+
+from bson.datetime_ms import DatetimeMS
+
+from mongodb.fields.base import BaseField
+from mongodb.fields.scalar import StringField
+
+try:  # accepts more spellings of dates when it is there
+    from dateutil import parser as _dateutil
+except ImportError:  # pragma: no cover
+    _dateutil = None  # type: ignore[assignment]
+
+__all__ = ["ComplexDateTimeField", "DateField", "DateTimeField"]
+
+
+def parse_datetime(text: str) -> datetime.datetime | None:
+    """Return the moment that a text names, or None."""
+    text = text.strip()
+    try:
+        return datetime.datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    if _dateutil is None or not re.search(r"\d", text):
+        return None
+    try:
+        return _dateutil.parse(text)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+class DateTimeField(BaseField):
+    """A moment, in milliseconds; naive values are UTC.
+
+    `auto_now` sets it at every save, `auto_now_add` at the first.
+    """
+
+    kind = "datetime"
+
+    def __init__(self, auto_now: bool = False, auto_now_add: bool = False, **kwargs: Any) -> None:
+        if auto_now and auto_now_add:
+            raise ValueError("auto_now and auto_now_add exclude each other")
+        self.auto_now = auto_now
+        self.auto_now_add = auto_now_add
+        super().__init__(**kwargs)
+
+    def now(self) -> Any:
+        """Return the present moment as the field stores it."""
+        now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+    def to_mongo(self, value: Any) -> Any:
+        if value is None or isinstance(value, (datetime.datetime, DatetimeMS)):
+            return value
+        if isinstance(value, datetime.date):
+            return datetime.datetime(value.year, value.month, value.day)
+        if callable(value):
+            return value()
+        return parse_datetime(value) if isinstance(value, str) else None
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return parse_datetime(value) or value
+        return value
+
+    def validate(self, value: Any, clean: bool = True) -> None:
+        if self.to_mongo(value) is None:
+            self.error(f"must be a date and time such as 2024-05-31T12:00:00, not {value!r}")
+
+    def prepare_query_value(self, op: str | None, value: Any) -> Any:
+        return None if value is None else self.to_mongo(value)
+
+
+class DateField(DateTimeField):
+    """A day; stored as its midnight in UTC."""
+
+    kind = "date"
+
+    def now(self) -> Any:
+        return datetime.datetime.now(datetime.timezone.utc).date()
+
+    def to_mongo(self, value: Any) -> Any:
+        value = super().to_mongo(value)
+        if isinstance(value, datetime.datetime):
+            return datetime.datetime(value.year, value.month, value.day)
+        return value
+
+    def to_python(self, value: Any) -> Any:
+        value = super().to_python(value)
+        return value.date() if isinstance(value, datetime.datetime) else value
+
+    def validate(self, value: Any, clean: bool = True) -> None:
+        if self.to_mongo(value) is None:
+            self.error(f"must be a date such as 2024-05-31, not {value!r}")
+
+
+class ComplexDateTimeField(StringField):
+    """A moment in microseconds, stored as text that sorts by time."""
+
+    kind = "python"
+
+    def __init__(self, separator: str = ",", **kwargs: Any) -> None:
+        self.separator = separator
+        self.format = separator.join(("%Y", "%m", "%d", "%H", "%M", "%S", "%f"))
+        super().__init__(**kwargs)
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str):
+            try:
+                return datetime.datetime(*(int(part) for part in value.split(self.separator)))
+            except (TypeError, ValueError):
+                return parse_datetime(value) or value
+        return value
+
+    def to_mongo(self, value: Any) -> Any:
+        value = self.to_python(value)
+        return value.strftime(self.format) if isinstance(value, datetime.datetime) else value
+
+    def validate(self, value: Any, clean: bool = True) -> None:
+        if not isinstance(self.to_python(value), datetime.datetime):
+            self.error(f"must be a date and time, not {value!r}")
+
+    def prepare_query_value(self, op: str | None, value: Any) -> Any:
+        return self.to_mongo(value)

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fields that point to documents of other collections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import DBRef, ObjectId
+
+from mongodb import _registry
+from mongodb.errors import InvalidDocumentError
+from mongodb.fields.base import BaseField
+
+__all__ = ["CASCADE", "DENY", "DO_NOTHING", "NULLIFY", "PULL", "ReferenceField"]
+
+DO_NOTHING, NULLIFY, CASCADE, DENY, PULL = 0, 1, 2, 3, 4
+
+
+class ReferenceField(BaseField):
+    """A reference, stored as the primary key (with `dbref=True`, as a DBRef).
+
+    Reading it gives the document. Its primary key is known without a query; the rest is fetched
+    when it is first read, for all documents of the batch in one query.
+    """
+
+    kind = "reference"
+
+    def __init__(
+        self,
+        document_type: Any,
+        dbref: bool = False,
+        reverse_delete_rule: int = DO_NOTHING,
+        **kwargs: Any,
+    ) -> None:
+        if not isinstance(document_type, str) and not _registry.is_document_class(document_type):
+            raise InvalidDocumentError(
+                f"ReferenceField takes a Document class or its name, not {document_type!r}"
+            )
+        self.dbref = self._dbref = dbref
+        self.document_type_obj = document_type
+        self.reverse_delete_rule = reverse_delete_rule
+        super().__init__(**kwargs)
+
+    @property
+    def document_type(self) -> Any:
+        if isinstance(self.document_type_obj, str):
+            self.document_type_obj = _registry.resolve(self.document_type_obj, self.owner_document)
+        return self.document_type_obj
+
+    def _key_field(self) -> BaseField:
+        cls = self.document_type
+        return cls._fields[cls._meta["id_field"]]  # type: ignore[no-any-return]
+
+    def to_python(self, value: Any) -> Any:
+        if value is None or _registry.is_document(value):
+            return value
+        cls = self.document_type
+        if isinstance(value, DBRef):
+            named = getattr(value, "_cls", None) or value._DBRef__kwargs.get("_cls")
+            if named:
+                cls = _registry.get_document(named)
+            value = value.id
+        return cls._hollow_document(self._key_field().to_python(value))
+
+    def to_mongo(self, value: Any) -> Any:
+        if value is None:
+            return None
+        cls = self.document_type
+        if isinstance(value, DBRef):
+            if self.dbref:
+                return value
+            value = value.id
+        if _registry.is_document(value):
+            if value.pk is None:
+                self.error(f"needs a saved document: call save() on the {type(value).__name__} first")
+            cls, value = type(value), value.pk
+        key = self._key_field().to_mongo(value)
+        if not self.dbref:
+            return key
+        extra = {"_cls": cls._class_name} if cls._meta.get("allow_inheritance") else {}
+        return DBRef(cls._get_collection_name(), key, **extra)
+
+    def validate(self, value: Any, clean: bool = True) -> None:
+        if _registry.is_document(value):
+            if not isinstance(value, self.document_type):
+                self.error(
+                    f"must be a {self.document_type.__name__}, not a {type(value).__name__}"
+                )
+            if value.pk is None:
+                self.error(f"needs a saved document: call save() on the {type(value).__name__} first")
+        elif not isinstance(value, (DBRef, ObjectId)):
+            key = self._key_field()
+            if isinstance(value, (dict, list)) or key.kind == "objectid":
+                self.error(f"must be a {self.document_type.__name__} document or its id, not {value!r}")
+            key._validate(value)
+
+    def lookup_member(self, member_name: str) -> BaseField | None:
+        return self.document_type._fields.get(member_name)  # type: ignore[no-any-return]
+
+    def prepare_query_value(self, op: str | None, value: Any) -> Any:
+        if value is None:
+            return None
+        return self.to_mongo(value)

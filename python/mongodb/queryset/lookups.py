@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lookups such as `age__gte=18` as filters. What a name means is worked out once per class."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import re
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from bson import Binary, Decimal128, Int64, ObjectId, Regex
+
+from mongodb import _registry
+from mongodb.errors import InvalidQueryError, LookUpError, NotSupportedError
+from mongodb.fields.base import BaseField
+from mongodb.fields.scalar import STRING_OPERATORS
+
+__all__ = ["Lookup", "build_filter", "db_path", "merge", "parse"]
+
+_COMPARISON = frozenset({"ne", "gt", "gte", "lt", "lte"})
+_MANY = frozenset({"in", "nin", "all"})
+_PLAIN = frozenset({"size", "exists", "mod", "type", "not", "elemMatch", "match", "eq"})
+_GEO = frozenset(
+    "within_distance within_spherical_distance within_box within_polygon near near_sphere "
+    "max_distance min_distance geo_within geo_within_box geo_within_polygon geo_within_center "
+    "geo_within_sphere geo_intersects".split()
+)
+OPERATORS = _COMPARISON | _MANY | _PLAIN | _GEO | STRING_OPERATORS
+_TYPES: dict[Any, Any] = {
+    int: ["int", "long"],
+    float: "double",
+    str: "string",
+    bool: "bool",
+    bytes: "binData",
+    dict: "object",
+    list: "array",
+    tuple: "array",
+    type(None): "null",
+    None: "null",
+    datetime.datetime: "date",
+    datetime.date: "date",
+    decimal.Decimal: "decimal",
+    Decimal128: "decimal",
+    ObjectId: "objectId",
+    Int64: "long",
+    Binary: "binData",
+    uuid.UUID: "binData",
+    re.Pattern: "regex",
+}
+
+
+class Lookup(NamedTuple):
+    """What a keyword means."""
+
+    path: str
+    field: BaseField | None
+    op: str | None
+    negated: bool
+
+
+def resolve(cls: Any, parts: list[str], positional: bool = False) -> tuple[str, BaseField | None]:
+    """Return the stored path and the field that the parts of a name lead to.
+
+    `positional` allows `S`, the element that the filter matched.
+    """
+    names: list[str] = []
+    field: BaseField | None = None
+    for at, part in enumerate(parts):
+        if names and (part.isdigit() or (positional and part == "S")):
+            names.append("$" if part == "S" else part)
+            field = field._item if field is not None and field.kind == "list" else field
+            continue
+        if not names:
+            part = cls._meta.get("id_field", part) if part == "pk" else part
+            field = _first(cls, part)
+        else:
+            if field is not None and _reference(field) is not None:
+                if part in ("pk", "id", "_id") and at == len(parts) - 1:
+                    continue
+                raise InvalidQueryError(
+                    f"{'__'.join(parts)}: a query cannot look into the documents that "
+                    f"{names[-1]!r} refers to; find their ids first and use {names[-1]}__in"
+                )
+            field = field.lookup_member(part) if field is not None else None
+        if field is None:
+            raise InvalidQueryError(
+                f"{cls.__name__} has no field {'__'.join(parts[: at + 1])!r}"
+                + ("" if at else f"; it has {', '.join(cls._fields)}")
+            )
+        names.append(field.db_field or part)
+    return ".".join(names), field
+
+
+def _first(cls: Any, part: str) -> BaseField | None:
+    field = cls._fields.get(part)
+    if field is None:
+        for below in _registry.class_tree(cls):
+            field = below._fields.get(part)
+            if field is not None:
+                return field  # type: ignore[no-any-return]
+        reverse = cls._reverse_db_field_map.get(part)
+        field = cls._fields.get(reverse) if reverse else None
+    if field is None and (cls._dynamic or part == "_cls"):
+        from mongodb.fields.nested import DynamicField
+
+        return DynamicField()._member(part)
+    return field  # type: ignore[no-any-return]
+
+
+def _reference(field: BaseField) -> BaseField | None:
+    inner: BaseField | None = field
+    while inner is not None and inner.kind == "list":
+        inner = inner._item
+    return inner if inner is not None and inner.kind == "reference" else None
+
+
+def db_path(cls: Any, name: str) -> str:
+    """Return the stored path of a field given as `a.b`, `a__b` or by stored names."""
+    parts = name.replace("__", ".").split(".")
+    try:
+        return resolve(cls, parts)[0]
+    except InvalidQueryError as error:
+        raise LookUpError(str(error)) from error
+
+
+def parse(cls: Any, name: str) -> Lookup:
+    """Return what a keyword of `filter()` means, from the class's cache if it is there."""
+    found: Lookup | None = cls._lookups.get(name)
+    if found is None:
+        found = _parse(cls, name)
+        if len(cls._lookups) < 4096:
+            cls._lookups[name] = found
+    return found
+
+
+def _parse(cls: Any, name: str) -> Lookup:
+    parts = name.split("__")
+    op: str | None = None
+    negated = False
+    if len(parts) > 1 and parts[-1] in OPERATORS and not _is_field(cls, parts):
+        op = parts.pop()
+    if len(parts) > 1 and parts[-1] == "":
+        parts.pop()  # a field named like an operator: type__
+    if len(parts) > 1 and parts[-1] == "not":
+        parts.pop()
+        negated = True
+    if op in _GEO:
+        raise NotSupportedError(
+            f"{name}: geographic queries are not supported yet", code=238, code_name="NotImplemented"
+        )
+    path, field = resolve(cls, parts)
+    return Lookup(path, field, op, negated)
+
+
+def _is_field(cls: Any, parts: list[str]) -> bool:
+    try:
+        _, field = resolve(cls, parts)
+    except InvalidQueryError:
+        return False
+    return field is not None and field.owner_document is not None
+
+
+def build_filter(cls: Any, lookups: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the filter for keywords; all of them must hold."""
+    out: dict[str, Any] = {}
+    for name, value in lookups.items():
+        if name == "__raw__":
+            if not isinstance(value, Mapping):
+                raise InvalidQueryError("__raw__ takes a filter document")
+            out = merge(out, dict(value))
+            continue
+        lookup = parse(cls, name)
+        condition = _condition(cls, lookup, name, value)
+        if lookup.path not in out:
+            out[lookup.path] = condition
+        else:
+            out = merge(out, {lookup.path: condition})
+    return out
+
+
+def merge(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Return a filter for both: one document where they touch different things."""
+    if not first or not second:
+        return first or second
+    common = first.keys() & second.keys()
+    if not common:
+        return {**first, **second}
+    out = dict(first)
+    late: dict[str, Any] = {}
+    for key, value in second.items():
+        mine = out.get(key)
+        if key not in common:
+            out[key] = value
+        elif key == "$and":
+            out[key] = [*mine, *value]
+        elif _operators(mine) and _operators(value) and not mine.keys() & value.keys():
+            out[key] = {**mine, **value}
+        else:
+            late[key] = value
+    if late:
+        rest = out.pop("$and", [])
+        out = {"$and": [*rest, out, late]} if out else {"$and": [*rest, late]}
+    return out
+
+
+def _operators(value: Any) -> bool:
+    # $regex and $options go together and stay apart from others
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(isinstance(key, str) and key[:1] == "$" for key in value)
+    )
+
+
+def _condition(cls: Any, lookup: Lookup, name: str, value: Any) -> Any:
+    op, field = lookup.op, lookup.field
+    try:
+        condition = _operator(field, op, value)
+    except (TypeError, ValueError) as error:
+        raise InvalidQueryError(f"{name}={value!r}: {error}") from error
+    if not lookup.negated:
+        return condition
+    if op in (None, "exact", "eq"):
+        return {"$ne": condition}
+    return {"$not": condition}
+
+
+def _operator(field: BaseField | None, op: str | None, value: Any) -> Any:
+    if op is None or op in ("exact", "eq"):
+        if isinstance(value, (re.Pattern, Regex)):
+            return _regex(value)
+        value = field.prepare_query_value(None, value) if field is not None else value
+        # A document without operators means itself; {"$gt": 1} is left to whoever writes it.
+        return value
+    if op in _COMPARISON:
+        return {f"${op}": field.prepare_query_value(op, value) if field is not None else value}
+    if op in _MANY:
+        return {f"${op}": [_one(field, op, item) for item in _items(op, value)]}
+    if op in STRING_OPERATORS:
+        return _regex(field.prepare_query_value(op, value) if field is not None else value)
+    return _SPECIAL[op](field, value)
+
+
+def _one(field: BaseField | None, op: str, value: Any) -> Any:
+    if isinstance(value, (re.Pattern, Regex)):
+        return _regex(value)
+    if field is not None and field.kind == "list" and field._item is not None:
+        whole = isinstance(value, (list, tuple)) and field._item.kind != "list"
+        if whole:
+            return [field._item.prepare_query_value(None, item) for item in value]
+        return field._item.prepare_query_value(None, value)
+    return field.prepare_query_value(None, value) if field is not None else value
+
+
+def _items(op: str, value: Any) -> Iterable[Any]:
+    if isinstance(value, (str, bytes, Mapping)) or _registry.is_document(value):
+        raise TypeError(f"{op} takes a list of values")
+    return list(value)
+
+
+def _regex(value: Any) -> Any:
+    if isinstance(value, re.Pattern):
+        return Regex(value.pattern, value.flags & ~re.UNICODE)
+    return value
+
+
+def _type(field: BaseField | None, value: Any) -> Any:
+    names: list[Any] = []
+    for one in value if isinstance(value, (list, tuple, set)) else [value]:
+        found = _TYPES.get(one, one) if not isinstance(one, list) else one
+        names += found if isinstance(found, list) else [found]
+    if any(isinstance(one, type) for one in names):
+        raise TypeError("type takes a Python type, MongoDB's name of a type, or its number")
+    return {"$type": names[0] if len(names) == 1 else names}
+
+
+def _not(field: BaseField | None, value: Any) -> Any:
+    if isinstance(value, (re.Pattern, Regex)):
+        return {"$not": _regex(value)}
+    if isinstance(value, Mapping) and _operators(dict(value)):
+        return {"$not": dict(value)}
+    return {"$ne": field.prepare_query_value(None, value) if field is not None else value}
+
+
+def _element(field: BaseField | None, value: Any) -> Any:
+    from mongodb.queryset.q import QNode
+
+    inner = field
+    while inner is not None and inner.kind == "list":
+        inner = inner._item
+    below = inner.document_type if inner is not None and inner.kind == "embedded" else None
+    if isinstance(value, QNode):
+        if below is None:
+            raise TypeError("elemMatch takes a Q only for lists of embedded documents")
+        return {"$elemMatch": value.to_query(below)}
+    if below is not None and _registry.is_document(value):
+        return {"$elemMatch": dict(value.to_mongo())}
+    if not isinstance(value, Mapping):
+        raise TypeError("elemMatch takes a dict of lookups or a Q")
+    if below is None or any(key[:1] == "$" for key in value):
+        return {"$elemMatch": dict(value)}
+    return {"$elemMatch": build_filter(below, {k.replace(".", "__"): v for k, v in value.items()})}
+
+
+def _size(field: BaseField | None, value: Any) -> Any:
+    return {"$size": int(value)}
+
+
+def _exists(field: BaseField | None, value: Any) -> Any:
+    return {"$exists": bool(value)}
+
+
+def _mod(field: BaseField | None, value: Any) -> Any:
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise TypeError("mod takes [divisor, remainder]")
+    return {"$mod": list(value)}
+
+
+_SPECIAL: dict[str, Callable[[BaseField | None, Any], Any]] = {
+    "size": _size,
+    "exists": _exists,
+    "mod": _mod,
+    "type": _type,
+    "not": _not,
+    "elemMatch": _element,
+    "match": _element,
+}

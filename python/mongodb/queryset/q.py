@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conditions that combine with `&`, `|` and `~`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mongodb.errors import InvalidQueryError
+from mongodb.queryset.lookups import build_filter, merge
+
+__all__ = ["Q", "QNode"]
+
+
+class QNode:
+    """A condition."""
+
+    AND, OR, NOT = 0, 1, 2
+
+    def to_query(self, document: Any) -> dict[str, Any]:
+        """Return the filter for documents of the class."""
+        raise NotImplementedError
+
+    @property
+    def empty(self) -> bool:
+        """Whether the condition always holds."""
+        return False
+
+    def _combine(self, other: Any, operation: int) -> Any:
+        if not isinstance(other, QNode):
+            raise TypeError(f"a Q combines with another Q, not with {other!r}")
+        if other.empty:
+            return self
+        if self.empty:
+            return other
+        return QCombination(operation, [self, other])
+
+    def __and__(self, other: Any) -> Any:
+        return self._combine(other, self.AND)
+
+    def __or__(self, other: Any) -> Any:
+        return self._combine(other, self.OR)
+
+    def __invert__(self) -> Any:
+        return QCombination(self.NOT, [self])
+
+    def __xor__(self, other: Any) -> Any:
+        raise TypeError("a Q has no ^: write (a & ~b) | (~a & b)")
+
+    def __bool__(self) -> bool:
+        return not self.empty
+
+
+class Q(QNode):
+    """Lookups as in `filter()`."""
+
+    def __init__(self, *args: Any, **query: Any) -> None:
+        if any(not isinstance(one, QNode) for one in args):
+            raise TypeError("Q takes lookups as keywords")
+        self.query = query
+        self._args = args
+
+    def to_query(self, document: Any) -> dict[str, Any]:
+        out = build_filter(document, self.query)
+        for one in self._args:
+            out = merge(out, one.to_query(document))
+        return out
+
+    @property
+    def empty(self) -> bool:
+        return not self.query and not self._args
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Q) and (self.query, self._args) == (other.query, other._args)
+
+    def __hash__(self) -> int:
+        return hash(tuple(sorted(self.query)))
+
+    def __repr__(self) -> str:
+        return f"Q(**{self.query!r})"
+
+
+class QCombination(QNode):
+    """Conditions joined by one operation."""
+
+    def __init__(self, operation: int, children: list[QNode]) -> None:
+        self.operation = operation
+        self.children: list[QNode] = []
+        for child in children:
+            same = isinstance(child, QCombination) and child.operation == operation
+            if same and operation != self.NOT:
+                self.children += child.children  # type: ignore[attr-defined]
+            else:
+                self.children.append(child)
+
+    @property
+    def empty(self) -> bool:
+        return self.operation != self.NOT and all(child.empty for child in self.children)
+
+    def to_query(self, document: Any) -> dict[str, Any]:
+        parts = [child.to_query(document) for child in self.children]
+        if self.operation == self.NOT:
+            return {"$nor": parts}
+        if self.operation == self.OR:
+            return {"$or": parts} if all(parts) else {}
+        out: dict[str, Any] = {}
+        for part in parts:
+            out = merge(out, part)
+        return out
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, QCombination)
+            and self.operation == other.operation
+            and self.children == other.children
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.operation, *self.children))
+
+    def __repr__(self) -> str:
+        if self.operation == self.NOT:
+            return f"(~{self.children[0]!r})"
+        return "(" + (" & ", " | ")[self.operation].join(map(repr, self.children)) + ")"
+
+
+def as_q(args: tuple[Any, ...], query: dict[str, Any]) -> QNode:
+    """Return one condition from what `filter()` was given."""
+    node: QNode = Q(**query)
+    for one in args:
+        if not isinstance(one, QNode):
+            raise InvalidQueryError(f"filter() takes lookups and Q objects, not {one!r}")
+        node = node & one
+    return node

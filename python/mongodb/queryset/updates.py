@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Update keywords such as `inc__age=1` as MongoDB updates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mongodb import _registry
+from mongodb.errors import InvalidQueryError
+from mongodb.fields.base import UPDATE_OPERATORS, BaseField
+from mongodb.queryset.lookups import OPERATORS, _operator, build_filter, resolve
+
+__all__ = ["build_update"]
+
+_NAMES = {
+    "set": "$set", "unset": "$unset", "inc": "$inc", "dec": "$inc", "mul": "$mul", "min": "$min",
+    "max": "$max", "push": "$push", "push_all": "$push", "pull": "$pull", "pull_all": "$pullAll",
+    "pop": "$pop", "add_to_set": "$addToSet", "rename": "$rename",
+    "set_on_insert": "$setOnInsert", "current_date": "$currentDate",
+}  # fmt: skip
+
+
+def build_update(cls: Any, update: Mapping[str, Any]) -> Any:
+    """Return the update document, or the pipeline that `__raw__` gives."""
+    out: dict[str, Any] = {}
+    for name, value in update.items():
+        if name == "__raw__":
+            if isinstance(value, list):
+                if len(update) > 1:
+                    raise InvalidQueryError("a pipeline in __raw__ stands alone")
+                return value
+            for op, changes in value.items():
+                out.setdefault(op, {}).update(changes)
+            continue
+        parts = name.split("__")
+        op = parts.pop(0) if len(parts) > 1 and _is_operator(cls, parts) else "set"
+        if parts and parts[-1] == "":
+            parts.pop()
+        try:
+            _add(cls, out, op, parts, value)
+        except (TypeError, ValueError) as error:
+            raise InvalidQueryError(f"{name}={value!r}: {error}") from error
+    if not out:
+        raise InvalidQueryError("an update needs at least one change, such as set__name='x'")
+    return out
+
+
+def _is_operator(cls: Any, parts: list[str]) -> bool:
+    return parts[0] in UPDATE_OPERATORS and not (
+        parts[0] in cls._fields and cls._fields[parts[0]].lookup_member(parts[1]) is not None
+    )
+
+
+def _add(cls: Any, out: dict[str, Any], op: str, parts: list[str], value: Any) -> None:
+    target = out.setdefault(_NAMES[op], {})
+    if op == "pull":
+        path, condition = _pull(cls, parts, value)
+        target[path] = condition
+        return
+    position = None
+    if op in ("push", "push_all") and parts[-1].isdigit() and len(parts) > 1:
+        position = int(parts.pop())
+    path, field = resolve(cls, parts, positional=True)
+    stored = _value(cls, op, field, value)
+    if op == "push_all" or position is not None:
+        many = stored if isinstance(stored, list) else [stored]
+        stored = {"$each": many}
+        if position is not None:
+            stored["$position"] = position
+    target[path] = stored
+
+
+def _item(field: BaseField | None) -> BaseField | None:
+    return field._item if field is not None and field.kind in ("list", "python") else None
+
+
+def _prepare(field: BaseField | None, op: str, value: Any) -> Any:
+    if field is None:
+        from mongodb.fields.nested import _plain
+
+        return _plain(value)
+    return field.prepare_query_value(op, value)
+
+
+def _value(cls: Any, op: str, field: BaseField | None, value: Any) -> Any:
+    if op == "unset":
+        return 1
+    if op == "dec":
+        return -_number(value)
+    if op in ("inc", "mul"):
+        return _prepare(field, op, value) if field is not None and field.kind == "decimal" else value
+    if op == "pop":
+        return int(value)
+    if op == "current_date":
+        return value if isinstance(value, Mapping) else True
+    if op == "rename":
+        return resolve(cls, value.split("__"))[0] if value in cls._fields else value
+    if op in ("set", "set_on_insert", "min", "max"):
+        if value is None:
+            return None
+        return _prepare(field, op, value)
+    item = _item(field)
+    many = isinstance(value, (list, tuple, set, frozenset))
+    if op == "push":
+        return [_prepare(item, op, one) for one in value] if many and item is None else (
+            _prepare(item, op, value) if not many else _pushed(item, value)
+        )
+    if op in ("push_all", "pull_all"):
+        if not many:
+            raise TypeError(f"{op} takes a list of values")
+        return [_prepare(item, op, one) for one in value]
+    if many:  # add_to_set
+        return {"$each": [_prepare(item, op, one) for one in value]}
+    return _prepare(item, op, value)
+
+
+def _pushed(item: BaseField | None, value: Any) -> Any:
+    return _prepare(item, "push", value) if item is not None and item.kind == "list" else [
+        _prepare(item, "push", one) for one in value
+    ]
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not hasattr(value, "__neg__"):
+        raise TypeError("dec takes a number")
+    return value
+
+
+def _pull(cls: Any, parts: list[str], value: Any) -> tuple[str, Any]:
+    """Split the name at the list; the rest is a filter on its items."""
+    for end in range(1, len(parts) + 1):
+        path, field = resolve(cls, parts[:end], positional=True)
+        if field is None or field.kind != "list":
+            continue
+        rest = parts[end:]
+        item = field._item
+        if not rest:
+            if item is not None and item.kind == "embedded" and isinstance(value, Mapping):
+                return path, build_filter(item.document_type, value)
+            return path, _prepare(item, "pull", value)
+        if len(rest) == 1 and rest[0] in OPERATORS:
+            return path, _operator(item, rest[0], value)
+        if item is not None and item.kind == "embedded":
+            return path, build_filter(item.document_type, {"__".join(rest): value})
+        return path, {".".join(rest): value}
+    path, field = resolve(cls, parts, positional=True)
+    return path, value if _registry.is_document(value) else _prepare(field, "pull", value)
