@@ -27,6 +27,8 @@ const ds__stage_def ds__stage_defs[] = {
     {.name = "$documents", .parse = ds__stage_parse_documents, .must_be_first = true},
     {.name = "$collStats", .parse = ds__stage_parse_coll_stats, .must_be_first = true},
     {.name = "$indexStats", .parse = ds__stage_parse_index_stats, .must_be_first = true},
+    {.name = "$out", .parse = ds__stage_parse_out, .must_be_last = true},
+    {.name = "$merge", .parse = ds__stage_parse_merge, .must_be_last = true},
     {.name = "$geoNear", .parse = ds__stage_parse_refused, .must_be_first = true},
     {.name = "$changeStream", .parse = ds__stage_parse_refused, .must_be_first = true},
     {.name = "$currentOp", .parse = ds__stage_parse_refused, .must_be_first = true},

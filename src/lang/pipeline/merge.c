@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* $merge: each result is inserted into a collection or meets the document with the same `on` fields
+ * there. */
+#include "base/clock.h"
+#include "lang/pipeline/stages.h"
+#include "lang/pipeline/write.h"
+
+typedef enum when_matched {
+    MATCHED_REPLACE,
+    MATCHED_KEEP,
+    MATCHED_MERGE,
+    MATCHED_FAIL,
+    MATCHED_PIPELINE
+} when_matched;
+typedef enum when_not { NOT_INSERT, NOT_DISCARD, NOT_FAIL } when_not;
+
+typedef struct merge {
+    ds__stage stage;
+    /* borrowed */
+    const char *db;
+    const char *coll;
+    ds__path *on;
+    size_t on_count;
+    ds_value update; /* whenMatched's pipeline */
+    ds_value let;    /* document of expressions, or missing */
+    ds__expr *let_expr;
+    /* owned while running */
+    ds__held_docs docs;
+    ds_buf command;
+    ds_buf reply;
+    ds_buf doc; /* the document with its _id */
+    /* plain */
+    when_matched matched;
+    when_not not_matched;
+    bool on_id; /* on is just _id, made when missing */
+    bool done;
+} merge;
+
+static bool run(merge *m, ds_error *err) {
+    return ds__stage_run(&m->stage, m->db, &m->command, &m->reply, err);
+}
+
+/* Writes {on fields: values}; a missing one is an error. */
+static bool write_query(merge *m, ds_value doc, ds_error *err) {
+    size_t q = ds__write_doc(&m->command, "q", 1, DS_DOCUMENT);
+    for (size_t i = 0; i < m->on_count; i++) {
+        ds_value v = ds__path_get(doc, &m->on[i]);
+        if (v.type == DS_ARRAY) {
+            return ds__error_set(err, 51185, "$merge write error: 'on' field '%s' is an array",
+                                 m->on[i].text);
+        }
+        if (ds__is_nullish(v)) {
+            return ds__error_set(err, 51132,
+                                 "$merge write error: 'on' field '%s' cannot be missing, null, "
+                                 "undefined or an array",
+                                 m->on[i].text);
+        }
+        if (v.type == DS_REGEX || v.type == DS_DOCUMENT) {
+            size_t eq = ds__write_doc(&m->command, m->on[i].text, m->on[i].size, DS_DOCUMENT);
+            ds__write_value(&m->command, "$eq", 3, v);
+            ds__doc_end(&m->command, eq);
+        } else {
+            ds__write_value(&m->command, m->on[i].text, m->on[i].size, v);
+        }
+    }
+    ds__doc_end(&m->command, q);
+    return true;
+}
+
+/* The update statement's `u`, and `c` for pipelines. */
+static bool write_update(merge *m, ds_value doc, ds_error *err) {
+    size_t u;
+    switch (m->matched) {
+    case MATCHED_REPLACE:
+        ds__write_value(&m->command, "u", 1, doc);
+        return true;
+    case MATCHED_KEEP:
+    case MATCHED_MERGE:
+    case MATCHED_FAIL:
+        u = ds__write_doc(&m->command, "u", 1, DS_DOCUMENT);
+        ds__write_value(&m->command, m->matched == MATCHED_KEEP ? "$setOnInsert" : "$set",
+                        m->matched == MATCHED_KEEP ? 12 : 4, doc);
+        ds__doc_end(&m->command, u);
+        return true;
+    case MATCHED_PIPELINE:
+        break;
+    }
+    ds__write_value(&m->command, "u", 1, m->update);
+    size_t c = ds__write_doc(&m->command, "c", 1, DS_DOCUMENT);
+    if (m->let_expr) {
+        ds_value lets = ds__missing();
+        ds_arena_mark mark = ds_arena_save(m->stage.eval->scratch);
+        bool ok = ds__stage_eval(&m->stage, m->let_expr, doc, &lets, err);
+        if (ok && lets.type == DS_DOCUMENT) {
+            ds__write_elements(&m->command, lets);
+        }
+        ds_arena_restore(m->stage.eval->scratch, mark);
+        if (!ok) {
+            return false;
+        }
+    } else {
+        ds__write_value(&m->command, "new", 3, doc);
+    }
+    ds__doc_end(&m->command, c);
+    return true;
+}
+
+/* Runs the update; *n is how many documents it met. */
+static bool update(merge *m, ds_value doc, bool upsert, int64_t *n, ds_error *err) {
+    ds_buf_reset(&m->command);
+    size_t root = ds__doc_begin(&m->command);
+    ds__write_str(&m->command, "update", m->coll);
+    size_t list = ds__write_doc(&m->command, "updates", 7, DS_ARRAY);
+    size_t one = ds__write_index_doc(&m->command, 0, DS_DOCUMENT);
+    if (!write_query(m, doc, err) || !write_update(m, doc, err)) {
+        return false;
+    }
+    ds__write_bool(&m->command, "upsert", upsert);
+    ds__doc_end(&m->command, one);
+    ds__doc_end(&m->command, list);
+    ds__doc_end(&m->command, root);
+    if (!run(m, err)) {
+        if (err->code == DS_IMMUTABLE_FIELD) {
+            ds__error_prefix(err, "$merge failed to update the matching document, did you attempt "
+                                  "to modify the _id or the shard key? :: caused by :: ");
+        }
+        return false;
+    }
+    ds_value count = ds__doc_field(ds__document(m->reply.data), "n");
+    *n = ds__is_number(count) ? ds__number_to_int64(count) : 0;
+    return true;
+}
+
+static bool insert(merge *m, ds_value doc, ds_error *err) {
+    ds_buf_reset(&m->command);
+    size_t root = ds__doc_begin(&m->command);
+    ds__write_str(&m->command, "insert", m->coll);
+    size_t list = ds__write_doc(&m->command, "documents", 9, DS_ARRAY);
+    ds__write_index(&m->command, 0, doc);
+    ds__doc_end(&m->command, list);
+    ds__doc_end(&m->command, root);
+    return run(m, err);
+}
+
+/* Gives the document an _id when it has none and _id is what is matched on. */
+static ds_value with_id(merge *m, ds_value doc) {
+    ds_value id;
+    if (ds__doc_get(doc, "_id", 3, &id) || !m->on_id) {
+        return doc;
+    }
+    id = (ds_value){.type = DS_OBJECT_ID};
+    ds__object_id_new(id.as.oid);
+    ds_buf_reset(&m->doc);
+    size_t root = ds__doc_begin(&m->doc);
+    ds__write_value(&m->doc, "_id", 3, id);
+    ds__write_elements(&m->doc, doc);
+    ds__doc_end(&m->doc, root);
+    return m->doc.failed ? doc : ds__document(m->doc.data);
+}
+
+static bool merge_one(merge *m, ds_value doc, ds_error *err) {
+    int64_t n = 0;
+    doc = with_id(m, doc);
+    if (m->matched == MATCHED_FAIL) {
+        ds_buf_reset(&m->command);
+        return write_query(m, doc, err) && insert(m, doc, err);
+    }
+    bool upsert = m->not_matched == NOT_INSERT &&
+                  (m->matched == MATCHED_REPLACE || m->matched == MATCHED_KEEP);
+    if (!update(m, doc, upsert, &n, err)) {
+        return false;
+    }
+    if (n > 0 || upsert || m->not_matched == NOT_DISCARD) {
+        return true;
+    }
+    if (m->not_matched == NOT_INSERT) {
+        return insert(m, doc, err);
+    }
+    return ds__error_set(err, DS_MERGE_STAGE_NO_MATCHING_DOCUMENT,
+                         "$merge could not find a matching document in the target collection for "
+                         "at least one document in the source collection");
+}
+
+static ds_next merge_next(ds__stage *stage, ds_value *out, ds_error *err) {
+    merge *m = (merge *)stage;
+    bool unique = false;
+    ds_value doc;
+    ds_next next;
+    if (m->done) {
+        return DS_NEXT_END;
+    }
+    m->done = true;
+    if (!m->on_id) {
+        if (!ds__stage_has_unique(stage, m->db, m->coll, m->on, m->on_count, &unique, err)) {
+            return DS_NEXT_ERROR;
+        }
+        if (!unique) {
+            ds__error_set(err, 51183, "Cannot find index to verify that join fields will be unique");
+            return DS_NEXT_ERROR;
+        }
+    }
+    if (!ds__held_docs_load(&m->docs, stage, err)) {
+        return DS_NEXT_ERROR;
+    }
+    ds_error first = {0}; /* the rest of the documents is still merged */
+    while ((next = ds__held_docs_next(&m->docs, &doc, err)) == DS_NEXT_ROW) {
+        if (!ds__stage_tick(stage, err)) {
+            return DS_NEXT_ERROR;
+        }
+        if (!merge_one(m, doc, err)) {
+            bool goes_on = m->matched == MATCHED_FAIL || m->not_matched == NOT_FAIL;
+            if (!goes_on) {
+                return DS_NEXT_ERROR;
+            }
+            first = first.code ? first : *err;
+        }
+    }
+    if (next == DS_NEXT_END && first.code) {
+        *err = first;
+        next = DS_NEXT_ERROR;
+    }
+    return next;
+}
+
+static bool merge_start(ds__stage *stage, ds_error *err) {
+    ((merge *)stage)->docs.spill.fd = -1;
+    return true;
+}
+
+static void merge_stop(ds__stage *stage) {
+    merge *m = (merge *)stage;
+    ds__held_docs_clear(&m->docs);
+    ds_buf_clear(&m->command);
+    ds_buf_clear(&m->reply);
+    ds_buf_clear(&m->doc);
+    m->done = false;
+}
+
+static void merge_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
+    add(ctx, NULL);
+}
+
+static const ds__stage_ops merge_ops = {
+    .name = "$merge",
+    .start = merge_start,
+    .next = merge_next,
+    .stop = merge_stop,
+    .dependencies = merge_dependencies,
+    .kind = DS_STAGE_WRITER,
+};
+
+static bool parse_into(ds__stage_parser *p, merge *m, ds_value into, ds_error *err) {
+    const ds__pipeline_host *host = p->env->pipeline_host;
+    ds_value db = ds__missing(), coll = into;
+    if (into.type == DS_DOCUMENT) {
+        coll = ds__missing();
+        ds__iter it;
+        for (ds__iter_init(&it, into); ds__iter_next(&it);) {
+            if (strcmp(it.key, "db") == 0) {
+                db = it.value;
+            } else if (strcmp(it.key, "coll") == 0) {
+                coll = it.value;
+            } else {
+                return ds__error_set(err, 40415, "BSON field 'into.%s' is an unknown field.",
+                                     it.key);
+            }
+        }
+        if (coll.type != DS_STRING || coll.size == 0) {
+            return ds__error_set(err, 5786801,
+                                 "$merge 'into' field must specify a 'coll' that is not empty, null "
+                                 "or undefined");
+        }
+    } else if (into.type != DS_STRING) {
+        return ds__error_set(err, 51178,
+                             "$merge 'into' field  must be either a string or an object, but "
+                             "found %s",
+                             ds__type_name(into.type));
+    }
+    if (coll.size == 0) {
+        return ds__error_set(err, 5786800, "$merge 'into' field cannot be an empty string");
+    }
+    m->coll = ds_arena_strndup(p->env->arena, ds__text(coll), coll.size);
+    m->db = db.type == DS_STRING ? ds_arena_strndup(p->env->arena, ds__text(db), db.size)
+                                 : (host ? host->db : "");
+    if (!m->coll || !m->db) {
+        return ds__error_oom(err);
+    }
+    return strchr(m->coll, '$') == NULL ||
+           ds__error_set(err, DS_INVALID_NAMESPACE, "Invalid collection name: %s", m->coll);
+}
+
+static bool add_on(merge *m, ds_value v, ds_error *err) {
+    ds__path *path = &m->on[m->on_count];
+    if (v.type != DS_STRING) {
+        return ds__error_set(err, 51134,
+                             "$merge 'on' array elements must be strings, but found %s",
+                             ds__type_name(v.type));
+    }
+    if (!ds__stage_field_path(m->stage.env->arena, ds__text(v), v.size, path, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < m->on_count; i++) {
+        if (strcmp(m->on[i].text, path->text) == 0) {
+            return ds__error_set(err, 31465, "Found a duplicate field '%s'", path->text);
+        }
+    }
+    m->on_count++;
+    return true;
+}
+
+static bool parse_on(merge *m, ds_value on, ds_error *err) {
+    size_t count = on.type == DS_ARRAY ? ds__doc_count(on) : 1;
+    m->on = ds_arena_zalloc(m->stage.env->arena, (count + 1) * sizeof *m->on);
+    if (!m->on) {
+        return ds__error_oom(err);
+    }
+    if (on.type == DS_MISSING) {
+        m->on_id = true;
+        return add_on(m, ds__cstring("_id"), err);
+    }
+    if (on.type != DS_STRING && on.type != DS_ARRAY) {
+        return ds__error_set(err, 51186,
+                             "$merge 'on' field  must be either a string or an array of strings, "
+                             "but found %s",
+                             ds__type_name(on.type));
+    }
+    if (count == 0) {
+        return ds__error_set(err, 51187,
+                             "If explicitly specifying $merge 'on', must include at least one "
+                             "field");
+    }
+    if (on.type == DS_STRING) {
+        if (!add_on(m, on, err)) {
+            return false;
+        }
+    } else {
+        ds__iter it;
+        for (ds__iter_init(&it, on); ds__iter_next(&it);) {
+            if (!add_on(m, it.value, err)) {
+                return false;
+            }
+        }
+    }
+    m->on_id = m->on_count == 1 && strcmp(m->on[0].text, "_id") == 0;
+    return true;
+}
+
+static bool parse_matched(ds__stage_parser *p, merge *m, ds_value v, ds_error *err) {
+    static const char *const names[] = {"replace", "keepExisting", "merge", "fail"};
+    if (v.type == DS_ARRAY) {
+        m->matched = MATCHED_PIPELINE;
+        m->update = v;
+        return true;
+    }
+    if (v.type == DS_MISSING) {
+        m->matched = MATCHED_MERGE;
+        return true;
+    }
+    if (v.type != DS_STRING) {
+        return ds__error_set(err, 51191,
+                             "$merge 'whenMatched' field  must be either a string or an array, but "
+                             "found %s",
+                             ds__type_name(v.type));
+    }
+    for (int i = 0; i < 4; i++) {
+        if (ds__is_string(v, names[i])) {
+            m->matched = (when_matched)i;
+            return true;
+        }
+    }
+    return ds__error_set(err, DS_BAD_VALUE,
+                         "Enumeration value '%.*s' for field 'whenMatched' is not a valid value.",
+                         (int)v.size, ds__text(v));
+}
+
+static bool parse_not_matched(merge *m, ds_value v, ds_error *err) {
+    static const char *const names[] = {"insert", "discard", "fail"};
+    if (v.type == DS_MISSING) {
+        return true;
+    }
+    for (int i = 0; v.type == DS_STRING && i < 3; i++) {
+        if (ds__is_string(v, names[i])) {
+            m->not_matched = (when_not)i;
+            return true;
+        }
+    }
+    if (v.type != DS_STRING) {
+        return ds__error_set(err, DS_TYPE_MISMATCH,
+                             "BSON field '$merge.whenNotMatched' is the wrong type '%s', expected "
+                             "type 'string'",
+                             ds__type_name(v.type));
+    }
+    return ds__error_set(
+        err, DS_BAD_VALUE,
+        "Enumeration value '%.*s' for field '$merge.whenNotMatched' is not a valid value.",
+        (int)v.size, ds__text(v));
+}
+
+static bool check_modes(const merge *m, ds_error *err) {
+    static const char *const matched[] = {"replace", "keepExisting", "merge", "fail", "pipeline"};
+    static const char *const others[] = {"insert", "discard", "fail"};
+    bool insert_only = m->matched == MATCHED_KEEP || m->matched == MATCHED_FAIL;
+    if (insert_only && m->not_matched != NOT_INSERT) {
+        return ds__error_set(err, 51181,
+                             "Combination of $merge modes 'whenMatched: %s' and 'whenNotMatched: "
+                             "%s' is not supported",
+                             matched[m->matched], others[m->not_matched]);
+    }
+    if (m->let.type != DS_MISSING && m->matched != MATCHED_PIPELINE) {
+        return ds__error_set(err, 51199, "Cannot use 'let' variables with 'whenMatched: %s' mode",
+                             matched[m->matched]);
+    }
+    return true;
+}
+
+/* Compiles the update pipeline once to find its errors, with its variables in scope. */
+static bool check_update(ds__stage_parser *p, merge *m, ds_error *err) {
+    const ds__var_scope *scope = p->scope;
+    ds__pipeline *ignored;
+    uint32_t slot;
+    ds__pipeline_options options = {.from_update = true};
+    if (m->let.type == DS_DOCUMENT) {
+        ds__iter it;
+        for (ds__iter_init(&it, m->let); ds__iter_next(&it);) {
+            scope = ds__scope_add(p->env, scope, it.key, it.key_size, &slot);
+            if (!scope) {
+                return ds__error_oom(err);
+            }
+        }
+        if (!ds__expr_compile(p->env, p->scope, m->let, &m->let_expr, err)) {
+            return false;
+        }
+    } else {
+        scope = ds__scope_add(p->env, scope, "new", 3, &slot);
+        if (!scope) {
+            return ds__error_oom(err);
+        }
+    }
+    options.scope = scope;
+    return ds__pipeline_compile(p->env, m->update, &options, &ignored, err);
+}
+
+bool ds__stage_parse_merge(ds__stage_parser *p, ds_value arg, ds_error *err) {
+    ds_value into = ds__missing(), on = ds__missing(), matched = ds__missing();
+    ds_value not_matched = ds__missing();
+    if (arg.type != DS_STRING && arg.type != DS_DOCUMENT) {
+        return ds__error_set(err, DS_TYPE_MISMATCH,
+                             "$merge requires a string or object argument, but found %s",
+                             ds__type_name(arg.type));
+    }
+    merge *m = ds__stage_add(p, sizeof *m, &merge_ops, err);
+    if (!m) {
+        return false;
+    }
+    m->let = ds__missing();
+    if (arg.type == DS_STRING) {
+        into = arg;
+    } else {
+        ds__iter it;
+        for (ds__iter_init(&it, arg); ds__iter_next(&it);) {
+            if (strcmp(it.key, "into") == 0) {
+                into = it.value;
+            } else if (strcmp(it.key, "on") == 0) {
+                on = it.value;
+            } else if (strcmp(it.key, "let") == 0) {
+                m->let = it.value;
+                if (m->let.type != DS_DOCUMENT) {
+                    return ds__error_set(
+                        err, DS_TYPE_MISMATCH,
+                        "BSON field '$merge.let' is the wrong type '%s', expected type 'object'",
+                        ds__type_name(m->let.type));
+                }
+            } else if (strcmp(it.key, "whenMatched") == 0) {
+                matched = it.value;
+            } else if (strcmp(it.key, "whenNotMatched") == 0) {
+                not_matched = it.value;
+            } else {
+                return ds__error_set(err, 40415, "BSON field '$merge.%s' is an unknown field.",
+                                     it.key);
+            }
+        }
+    }
+    if (into.type == DS_MISSING) {
+        return ds__error_set(err, 40414,
+                             "BSON field '$merge.into' is missing but a required field");
+    }
+    return parse_into(p, m, into, err) && parse_on(m, on, err) &&
+           parse_matched(p, m, matched, err) && parse_not_matched(m, not_matched, err) &&
+           check_modes(m, err) &&
+           (m->matched != MATCHED_PIPELINE || check_update(p, m, err));
+}
