@@ -28,8 +28,7 @@ def run(store_uri: str) -> Any:
     client = _core.Client(store_uri)
 
     def run_command(db: str, command: dict[str, Any]) -> dict[str, Any]:
-        reply = client.run(db, command)
-        return bson.decode(reply) if isinstance(reply, bytes) else dict(reply)
+        return bson.decode(client.run_raw(db, command, check=False))
 
     yield run_command
     client.close()
