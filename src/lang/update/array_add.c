@@ -225,9 +225,10 @@ static bool push_apply(const ds__update_node *leaf, ds__update_run *run, const d
     size_t count;
     if (old.type != DS_MISSING && old.type != DS_ARRAY) {
         char id[DS_MAX_QUOTED + 16];
+        char text[DS_UPDATE_PATH_TEXT];
         return ds__error_set(err, DS_BAD_VALUE,
-                             "The field '%.*s' must be an array but is of type %s in document {%s}",
-                             (int)at->name_size, at->name, ds__type_name(old.type),
+                             "The field '%s' must be an array but is of type %s in document {%s}",
+                             ds__update_path_text(at, text), ds__type_name(old.type),
                              ds__update_id_text(run, id, sizeof id));
     }
     if (old.type == DS_ARRAY && !sorted && !spec->has_slice && !spec->has_position) {

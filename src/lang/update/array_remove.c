@@ -50,6 +50,9 @@ static bool pull_apply(const ds__update_node *leaf, ds__update_run *run, const d
     }
     for (size_t i = 0; i < count; i++) {
         bool out = false;
+        if (i % DS_INTERRUPT_EVERY == 0 && !ds__env_check(run->eval->env, err)) {
+            return false;
+        }
         if (!leaf->detail) {
             out = in_list(leaf->arg, items[i], run->eval->env->collator);
         } else if (!ds__filter_match_value(leaf->detail, items[i], run->eval, &out, err)) {

@@ -298,10 +298,20 @@ static bool visit_object(const ds__update_node *node, ds__update_run *run,
     return true;
 }
 
+/* The last merge of children, for the elements that pass the same filters. */
+typedef struct merge_cache {
+    const ds__update_node *merged;
+    uint64_t picked;              /* children by bit, when there are at most 64 */
+    const ds__update_node **hits; /* scratch: room for all children */
+} merge_cache;
+
 /* The children whose filter an element passes, merged into one; NULL: none. */
 static bool pick_children(const ds__update_node *node, ds__update_run *run,
-                          const ds__update_frame *at, ds_value element,
+                          const ds__update_frame *at, ds_value element, merge_cache *cache,
                           const ds__update_node **out, ds_error *err) {
+    const ds__update_node **hits = cache->hits;
+    size_t count = 0;
+    uint64_t picked = 0;
     *out = NULL;
     for (size_t i = 0; i < node->count; i++) {
         const ds__update_node *child = node->children[i];
@@ -310,18 +320,25 @@ static bool pick_children(const ds__update_node *node, ds__update_run *run,
             !ds__filter_match_value(child->filter, element, run->eval, &matched, err)) {
             return false;
         }
-        if (!matched) {
-            continue;
+        if (matched) {
+            hits[count++] = child;
+            picked |= (uint64_t)1 << (i % 64);
         }
-        if (!*out) {
-            *out = child;
-            continue;
-        }
-        ds__update_node *merged;
-        if (!ds__update_merge(run->arena, *out, child, at, &merged, err)) {
+    }
+    if (count > 1 && node->count <= 64 && cache->merged && cache->picked == picked) {
+        *out = cache->merged;
+        return true;
+    }
+    for (size_t i = 0; i < count; i++) {
+        ds__update_node *merged = NULL;
+        if (i && !ds__update_merge(run->arena, *out, hits[i], at, &merged, err)) {
             return false;
         }
-        *out = merged;
+        *out = i ? merged : hits[0];
+    }
+    if (count > 1) {
+        cache->merged = *out;
+        cache->picked = picked;
     }
     return true;
 }
@@ -341,6 +358,10 @@ static bool visit_array(const ds__update_node *node, ds__update_run *run,
     }
     ds__change *changes = NULL;
     size_t n = 0, cap = 0;
+    merge_cache cache = {.hits = ds_arena_alloc(run->arena, (node->count + 1) * sizeof(void *))};
+    if (!cache.hits) {
+        return ds__error_oom(err);
+    }
     ds__iter it;
     ds__iter_init(&it, old);
     for (size_t i = 0; ds__iter_next(&it); i++) {
@@ -348,7 +369,10 @@ static bool visit_array(const ds__update_node *node, ds__update_run *run,
         char index[16];
         ds__update_frame frame = {.parent = at, .name = index, .in_array = true};
         frame.name_size = (uint32_t)ds__index_text(i, index);
-        if (!pick_children(node, run, &frame, it.value, &child, err)) {
+        if (i % DS_INTERRUPT_EVERY == 0 && !ds__env_check(run->eval->env, err)) {
+            return false;
+        }
+        if (!pick_children(node, run, &frame, it.value, &cache, &child, err)) {
             return false;
         }
         if (!child) {
