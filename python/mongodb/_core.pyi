@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The C core. Written by hand; tests/python/core/test_stub.py compares it with the module."""
+
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Literal, Self, TypeAlias
+
+__version__: str
+
+# a mapping, a RawBSONDocument, or the bytes of a BSON document
+_DocumentIn: TypeAlias = Mapping[str, Any] | bytes | bytearray | memoryview
+
+def encode(document: _DocumentIn, /) -> bytes: ...
+def decode(
+    data: bytes | bytearray | memoryview | RawBatch,
+    *,
+    tz_aware: bool = False,
+    plain_int: bool = False,
+    raw_dbref: bool = False,
+) -> dict[str, Any]: ...
+
+class Client:
+    """A store, embedded or remote. Threads may share it; so may a forked child."""
+
+    def __new__(cls, uri: str, options: _DocumentIn | None = None) -> Self: ...
+    @property
+    def kind(self) -> Literal["embedded", "remote"] | None: ...
+    @property
+    def default_db(self) -> str | None: ...
+    @property
+    def closed(self) -> bool: ...
+    def run(
+        self,
+        db: str,
+        command: _DocumentIn,
+        session: Session | None = None,
+        *,
+        check: bool = True,
+        tz_aware: bool = False,
+        plain_int: bool = False,
+        raw_dbref: bool = False,
+    ) -> dict[str, Any]:
+        """Run a command; with `check`, a reply with ok: 0 raises its exception."""
+
+    def run_raw(
+        self,
+        db: str,
+        command: _DocumentIn,
+        session: Session | None = None,
+        *,
+        check: bool = True,
+    ) -> bytes:
+        """Run a command and return the reply as BSON."""
+
+    def cursor(
+        self,
+        db: str,
+        command: _DocumentIn,
+        session: Session | None = None,
+        *,
+        batch_size: int = 0,
+        tz_aware: bool = False,
+        plain_int: bool = False,
+        raw_dbref: bool = False,
+    ) -> Cursor:
+        """Run a command that answers with a cursor; `batch_size` is that of later batches."""
+
+    def session(self, options: _DocumentIn | None = None) -> Session: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
+
+class Session:
+    """A session of a Client; one thread at a time."""
+
+    @property
+    def client(self) -> Client: ...
+    @property
+    def lsid(self) -> dict[str, Any]: ...
+    @property
+    def in_transaction(self) -> bool: ...
+    @property
+    def closed(self) -> bool: ...
+    def begin(self, options: _DocumentIn | None = None) -> None: ...
+    def commit(self) -> dict[str, Any]: ...
+    def abort(self) -> dict[str, Any]: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
+
+class Cursor(Iterator[dict[str, Any]]):
+    """Documents of a command's reply and of the getMore commands after it; one thread at a time."""
+
+    @property
+    def alive(self) -> bool: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> dict[str, Any]: ...
+    def next_batch(self) -> RawBatch | None: ...
+    def raw_batches(self) -> Iterator[RawBatch]: ...
+    def set_batch_size(self, size: int, /) -> None: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
+
+class RawBatch:
+    """One batch; its buffer is a BSON array of documents that were checked."""
+
+    def __len__(self) -> int: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+class Schema:
+    """A Document class's fields, compiled."""
+
+    def __new__(
+        cls,
+        owner: type[Document],
+        class_name: str | None,
+        fields: list[Any],
+        dynamic: bool = False,
+        embedded: bool = False,
+        strict: bool = True,
+        own_init: bool = False,
+        own_check: bool = False,
+    ) -> Self: ...
+    def describe(self) -> Any: ...
+    def index(self, name: str, /) -> int: ...
+
+class Document:
+    """The base of document classes: a slice of a reply whose fields are decoded when read."""
+
+    _created: bool
+    _raw_refs: bool
+    _extra: dict[str, Any] | None
+    _context: Any
+    _mask: bytes | None
+    @property
+    def _hollow(self) -> bool: ...
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def __getattr__(self, name: str) -> Any: ...
+
+class Slot:
+    """The descriptor of one field of one class."""
+
+    def __new__(cls, field: Any, schema: Schema, at: int, /) -> Self: ...
+    @property
+    def field(self) -> Any: ...
+    def __get__(self, instance: Any, owner: type[Any] | None = None, /) -> Any: ...
+    def __set__(self, instance: Any, value: Any, /) -> None: ...
+    def __delete__(self, instance: Any, /) -> None: ...
+
+class Batch:
+    """Documents that came in one reply."""
+
+    def __new__(
+        cls,
+        schema: Schema,
+        data: RawBatch | bytes,
+        mask: bytes | None = None,
+        origin: Any = None,
+        raw_refs: bool = False,
+        trusted: bool = False,
+    ) -> Self: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Any: ...
+    def documents(self) -> list[Any]: ...
+    def raw(self, index: int, /) -> bytes: ...
+    def collect(self, path: str, /) -> list[Any]: ...
+    def __getattr__(self, name: str) -> Any: ...
+
+class JSONPlan:
+    """A serializer's fields, compiled."""
+
+    def __new__(cls, entries: list[Any], /) -> Self: ...
+    @property
+    def needs_python(self) -> bool: ...
+    def dumps(
+        self, documents: list[Any], row: Any, field: Any, datetime_suffix: str | None, /
+    ) -> bytes: ...
+
+def insert_command(
+    collection: str, documents: list[Any], options: dict[str, Any], start: int, /
+) -> tuple[bytes, int]: ...
+def document(cls: type[Any], data: bytes, /) -> Any: ...
+def hollow(cls: type[Any], key: Any, context: Any = None, /) -> Any: ...
