@@ -3,9 +3,7 @@
 #ifndef DS_LANG_EXPR_DATE_H
 #define DS_LANG_EXPR_DATE_H
 
-#include "base/arena.h"
-#include "base/error.h"
-#include "bson/value.h"
+#include "lang/expr/internal.h"
 
 /* A moment taken apart. */
 typedef struct ds__date_fields {
@@ -54,6 +52,41 @@ int64_t ds__zone_to_utc(const ds__zone *zone, int64_t local_ms);
 
 /* "2020-01-02T03:04:05.678Z" in the arena. Error 18537 for years outside 0 to 9999. */
 bool ds__date_iso_text(ds_arena *arena, int64_t ms, ds_value *out, ds_error *err);
+
+/* What operators on dates share while they run. */
+
+/* A date, the seconds of a timestamp or of an ObjectId; false when the value is none of these. */
+bool ds__date_coerce(ds_value v, int64_t *out);
+/* As above, with error 16006. */
+bool ds__date_want(ds_value v, int64_t *out, ds_error *err);
+
+/* The zone an operator used last; one in each operator's detail. */
+typedef struct ds__zone_cache {
+    const char *name;
+    uint32_t size;
+    ds__zone zone;
+} ds__zone_cache;
+
+/* The zone argument `i` names: UTC when it is absent, `*is_null` when it is nullish. `code` is the
+ * error for what is no string. */
+bool ds__date_run_zone(const ds__expr *expr, uint32_t i, ds__eval *eval, ds__zone_cache *cache,
+                       int32_t code, const ds__zone **out, bool *is_null, ds_error *err);
+
+typedef enum ds__date_unit {
+    DS_UNIT_YEAR,
+    DS_UNIT_QUARTER,
+    DS_UNIT_MONTH,
+    DS_UNIT_WEEK,
+    DS_UNIT_DAY,
+    DS_UNIT_HOUR,
+    DS_UNIT_MINUTE,
+    DS_UNIT_SECOND,
+    DS_UNIT_MILLISECOND,
+    DS_UNIT_NONE
+} ds__date_unit;
+
+/* DS_UNIT_NONE when there is no such unit. */
+ds__date_unit ds__date_unit_find(ds_value name);
 
 /* Reads the many forms of date strings. `zone` (may be NULL) is for texts without one; a zone in
  * the text beside it is an error. Errors: ConversionFailure. */

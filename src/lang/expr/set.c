@@ -203,13 +203,21 @@ static bool parse_set_equals(ds__expr_parser *p, ds__expr *expr, ds_value arg, d
 static bool eval_set_equals(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds__expr_list first = {0};
     bool equal = true;
+    for (uint32_t i = 0; i < expr->arg_count; i++) {
+        if (expr->args[i]->is_constant && expr->args[i]->constant.type != DS_ARRAY) {
+            return ds__error_set(err, 5887502,
+                                 "All operands of $setEquals must be arrays. %u-th argument is of "
+                                 "type: %s",
+                                 i + 1, ds__type_name(expr->args[i]->constant.type));
+        }
+    }
     for (uint32_t i = 0; i < expr->arg_count && equal; i++) {
         ds_value v;
         if (!ds__expr_run(expr->args[i], eval, &v, err)) {
             return false;
         }
         if (v.type != DS_ARRAY) {
-            return ds__error_set(err, expr->args[i]->is_constant ? 5887502 : 17044,
+            return ds__error_set(err, 17044,
                                  "All operands of $setEquals must be arrays. %u-th argument is of "
                                  "type: %s",
                                  i + 1, ds__type_name(v.type));
