@@ -81,7 +81,8 @@ bool ds__filter_parse_operators(ds__filter_parser *p, const ds__path *path, ds_v
     while (ds__iter_next(&it)) {
         const ds__filter_field_op *op = ds__filter_find_field_op(it.key, it.key_size);
         if (op == NULL) {
-            return ds__error_set(err, DS_BAD_VALUE, "unknown operator: %.*s", DS_MAX_QUOTED, it.key);
+            return ds__error_set(err, DS_BAD_VALUE, "unknown operator: %.*s", DS_MAX_QUOTED,
+                                 it.key);
         }
         ds__filter_arg arg = {path, it.key, it.value, doc};
         ds__filter *f = NULL;
@@ -243,11 +244,26 @@ static void sort_nodes(ds__filter **v, size_t n, ds__filter **spare) {
     }
 }
 
+static bool is_sorted(const ds__filter *f) {
+    for (size_t i = 1; i < f->child_count; i++) {
+        if (compare_order(f->children[i - 1], f->children[i]) > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Without memory the order stays: it means the same. */
 static void sort_children(ds__filter_parser *p, ds__filter *f) {
-    ds__filter **spare = ds_arena_alloc(p->env->arena, (f->child_count / 2 + 1) * sizeof *spare);
-    if (spare != NULL) {
-        sort_nodes(f->children, f->child_count, spare);
+    if (is_sorted(f)) {
+        return;
+    }
+    size_t n = f->child_count;
+    ds__filter **written = ds_arena_copy(p->env->arena, f->children, n * sizeof *written);
+    ds__filter **spare = ds_arena_alloc(p->env->arena, (n / 2 + 1) * sizeof *spare);
+    if (written != NULL && spare != NULL) {
+        f->written = written;
+        sort_nodes(f->children, n, spare);
     }
 }
 

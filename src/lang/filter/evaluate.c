@@ -276,7 +276,8 @@ DS_FILTER_TOP(ds__filter_parse_sample_rate) {
     }
     double rate = ds__number_to_double(arg);
     if (!(rate >= 0 && rate <= 1)) {
-        return ds__error_set(err, DS_BAD_VALUE, "numeric argument to $sampleRate must be in [0, 1]");
+        return ds__error_set(err, DS_BAD_VALUE,
+                             "numeric argument to $sampleRate must be in [0, 1]");
     }
     ds__filter_op kind = rate == 0 ? DS_FILTER_FALSE : rate == 1 ? DS_FILTER_TRUE : op->op;
     ds__filter *f = ds__filter_new(p, kind, NULL, err);

@@ -47,6 +47,7 @@ struct ds__filter {
     size_t regex_count;         /* IN: regexes beside the values */
     ds__filter **children;
     size_t child_count;
+    ds__filter **written;       /* the children in the order written; NULL when it is the same */
     bool flag;                  /* EXISTS: wanted */
     const char *regex_prefix;   /* REGEX: the literal text a match must start with, or NULL */
     uint32_t regex_prefix_size;
@@ -77,6 +78,11 @@ typedef struct ds__match_info {
 /* Whether `doc` matches. `info` may be NULL. eval may lend scratch only for $expr. */
 bool ds__filter_match(const ds__filter *filter, ds_value doc, ds__eval *eval, bool *matched,
                       ds__match_info *info, ds_error *err);
+
+/* Where find()'s positional projection points: as ds__filter_match, but the last condition as
+ * written tells the position, while updates go by the last of the ordered tree. */
+bool ds__filter_position(const ds__filter *filter, ds_value doc, ds__eval *eval, bool *matched,
+                         ds__match_info *info, ds_error *err);
 
 /* Whether one value (an array element) matches: for $pull and array filters. The filter must have
  * been made by ds__filter_compile_value: {$gte: 5}, 5, /re/, or {a: 1} for documents. */

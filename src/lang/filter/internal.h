@@ -30,7 +30,7 @@ typedef struct ds__filter_list {
     size_t cap;
 } ds__filter_list;
 
-/* One operator applied to a path: {path: {name: value}}. `siblings` is the document it stands in. */
+/* One operator applied to a path: {path: {name: value}}. `siblings` is the document around. */
 typedef struct ds__filter_arg {
     const ds__path *path;
     const char *name;
@@ -171,13 +171,14 @@ typedef struct ds__match {
     ds__eval *eval; /* may be NULL */
     ds_error *err;
     bool failed;    /* err is set; the answer means nothing */
+    bool written;   /* conditions in the order written */
 } ds__match;
 
 /* Whether a document matches a node, and whether one value passes a node's test (no paths, no
  * traversal of arrays). */
 bool ds__filter_node(const ds__filter *f, ds_value doc, ds__match *m, ds__match_info *info);
 bool ds__filter_test(const ds__filter *f, ds_value v, ds__match *m, ds__match_info *info);
-/* Whether a value matches a node whose paths begin with the value itself ("e.x" of array filters). */
+/* Whether a value matches a node whose paths begin with the value itself ("e.x"). */
 bool ds__filter_value_node(const ds__filter *f, ds_value v, ds__match *m);
 
 /* Tests of the families. */

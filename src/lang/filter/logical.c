@@ -14,7 +14,8 @@ DS_FILTER_TOP(ds__filter_parse_logical) {
     ds__iter_init(&it, arg);
     while (ds__iter_next(&it)) {
         if (it.value.type != DS_DOCUMENT) {
-            return ds__error_set(err, DS_BAD_VALUE, "$or/$and/$nor entries need to be full objects");
+            return ds__error_set(err, DS_BAD_VALUE,
+                                 "$or/$and/$nor entries need to be full objects");
         }
         ds__filter *child = NULL;
         if (!ds__filter_parse_document(p, it.value, &child, err) ||

@@ -214,8 +214,9 @@ bool ds__filter_value_node(const ds__filter *f, ds_value v, ds__match *m) {
 
 static bool node_children(const ds__filter *f, ds_value doc, ds__match *m, ds__match_info *info) {
     bool any = f->op != DS_FILTER_AND;
+    ds__filter *const *children = m->written && f->written ? f->written : f->children;
     for (size_t i = 0; i < f->child_count && !m->failed; i++) {
-        if (ds__filter_node(f->children[i], doc, m, info) == any) {
+        if (ds__filter_node(children[i], doc, m, info) == any) {
             return any;
         }
     }
@@ -225,8 +226,9 @@ static bool node_children(const ds__filter *f, ds_value doc, ds__match *m, ds__m
 bool ds__filter_node(const ds__filter *f, ds_value doc, ds__match *m, ds__match_info *info) {
     switch (f->op) {
     case DS_FILTER_AND:
-    case DS_FILTER_OR:
         return node_children(f, doc, m, info);
+    case DS_FILTER_OR:
+        return node_children(f, doc, m, NULL); /* a choice tells no position */
     case DS_FILTER_NOR:
     case DS_FILTER_NOT:
         return !node_children(f, doc, m, NULL);
@@ -245,12 +247,23 @@ bool ds__filter_node(const ds__filter *f, ds_value doc, ds__match *m, ds__match_
     }
 }
 
-bool ds__filter_match(const ds__filter *filter, ds_value doc, ds__eval *eval, bool *matched,
-                      ds__match_info *info, ds_error *err) {
-    ds__match m = {.eval = eval, .err = err};
+static bool match(const ds__filter *filter, ds_value doc, ds__match *m, bool *matched,
+                  ds__match_info *info) {
     if (info != NULL) {
         *info = (ds__match_info){0};
     }
-    *matched = ds__filter_node(filter, doc, &m, info) && !m.failed;
-    return !m.failed;
+    *matched = ds__filter_node(filter, doc, m, info) && !m->failed;
+    return !m->failed;
+}
+
+bool ds__filter_match(const ds__filter *filter, ds_value doc, ds__eval *eval, bool *matched,
+                      ds__match_info *info, ds_error *err) {
+    ds__match m = {.eval = eval, .err = err};
+    return match(filter, doc, &m, matched, info);
+}
+
+bool ds__filter_position(const ds__filter *filter, ds_value doc, ds__eval *eval, bool *matched,
+                         ds__match_info *info, ds_error *err) {
+    ds__match m = {.eval = eval, .err = err, .written = true};
+    return match(filter, doc, &m, matched, info);
 }

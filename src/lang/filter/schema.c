@@ -60,8 +60,8 @@ static bool parse_logical(ds__filter_parser *p, ds__schema *s, const keyword *k,
         return wrong_type(k, "an array", v, err);
     }
     if (ds__doc_empty(v)) {
-        return ds__error_set(err, DS_BAD_VALUE, "$jsonSchema keyword '%s' must be a non-empty array",
-                             k->name);
+        return ds__error_set(err, DS_BAD_VALUE,
+                             "$jsonSchema keyword '%s' must be a non-empty array", k->name);
     }
     return parse_list(p, FIELD(s, k, ds__schema_list), k, v, err);
 }

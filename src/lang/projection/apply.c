@@ -28,15 +28,15 @@ static bool find_position(apply *a) {
         return true;
     }
     if (a->projection->filter != NULL &&
-        !ds__filter_match(a->projection->filter, a->root, a->eval, &matched, &info, a->err)) {
+        !ds__filter_position(a->projection->filter, a->root, a->eval, &matched, &info, a->err)) {
         a->failed = true;
         return false;
     }
     if (!matched || !info.has_position) {
         a->failed = true;
         return ds__error_set(a->err, 51246,
-                             "Executor error during find command :: caused by :: positional operator "
-                             "'.$' couldn't find a matching element in the array");
+                             "Executor error during find command :: caused by :: positional "
+                             "operator '.$' couldn't find a matching element in the array");
     }
     a->position = info.position;
     a->has_position = true;

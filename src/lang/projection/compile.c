@@ -23,9 +23,11 @@ static bool set_mode(ds__project_compiler *c, ds__project_mode mode, const char 
         return true;
     }
     return mode == DS_MODE_INCLUDE
-               ? ds__error_set(err, 31253, "Cannot do inclusion on field %.*s in exclusion projection",
+               ? ds__error_set(err, 31253,
+                               "Cannot do inclusion on field %.*s in exclusion projection",
                                DS_MAX_QUOTED, path)
-               : ds__error_set(err, 31254, "Cannot do exclusion on field %.*s in inclusion projection",
+               : ds__error_set(err, 31254,
+                               "Cannot do exclusion on field %.*s in inclusion projection",
                                DS_MAX_QUOTED, path);
 }
 
@@ -53,7 +55,8 @@ static bool parse_positional(ds__project_compiler *c, const char *path, ds_value
     ds__project_field *f;
     if (value.type == DS_DOCUMENT) {
         return ds__error_set(err, 31271,
-                             "positional projection cannot be used with an expression or sub object");
+                             "positional projection cannot be used with an expression or sub "
+                             "object");
     }
     if (!ds__is_number(value) && value.type != DS_BOOL) {
         return ds__error_set(err, 31308, "positional projection cannot be used with a literal");
@@ -89,8 +92,8 @@ static bool parse_flag(ds__project_compiler *c, const char *path, bool include, 
     }
     return set_mode(c, include ? DS_MODE_INCLUDE : DS_MODE_EXCLUDE, path, err) &&
            ds__project_check_path(path, strlen(path), err) &&
-           ds__project_add(c, path, strlen(path), include ? DS_RULE_INCLUDE : DS_RULE_EXCLUDE, false,
-                           &f, err);
+           ds__project_add(c, path, strlen(path),
+                           include ? DS_RULE_INCLUDE : DS_RULE_EXCLUDE, false, &f, err);
 }
 
 static int64_t slice_number(ds_value v) {
@@ -214,7 +217,8 @@ static bool parse_literal(ds__project_compiler *c, const char *path, ds_value va
                           ds_error *err) {
     if (c->projection->mode == DS_MODE_EXCLUDE) {
         char text[DS_MAX_QUOTED + 8];
-        return ds__error_set(err, 31310, "Cannot use an expression %.*s: %s in an exclusion projection",
+        return ds__error_set(err, 31310,
+                             "Cannot use an expression %.*s: %s in an exclusion projection",
                              DS_MAX_QUOTED, path, ds__value_quote(value, text, sizeof text));
     }
     return add_expression(c, path, value, err);

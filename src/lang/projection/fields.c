@@ -98,8 +98,8 @@ bool ds__project_parse_unset(ds__project_compiler *c, ds_value spec, ds_error *e
     while (ds__iter_next(&it)) {
         if (it.value.type != DS_STRING) {
             return ds__error_set(err, 31120,
-                                 "$unset specification must be a string or an array containing only "
-                                 "string values");
+                                 "$unset specification must be a string or an array containing "
+                                 "only string values");
         }
     }
     ds__iter_init(&it, spec);
