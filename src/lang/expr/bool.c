@@ -46,8 +46,16 @@ static bool eval_not(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_err
 }
 
 const ds__expr_op ds__expr_ops_bool[] = {
-    {.name = "$and", .eval = eval_and, .max_args = -1},
-    {.name = "$or", .eval = eval_or, .max_args = -1},
+    {.name = "$and",
+     .eval = eval_and,
+     .max_args = -1,
+     .is_commutative = true,
+     .decides_early = true},
+    {.name = "$or",
+     .eval = eval_or,
+     .max_args = -1,
+     .is_commutative = true,
+     .decides_early = true},
     {.name = "$not", .eval = eval_not, .min_args = 1, .max_args = 1},
     {.name = NULL},
 };

@@ -384,7 +384,7 @@ static bool evaluate_constant(ds__env *env, ds__expr *expr, ds_error *err) {
     return true;
 }
 
-/* Moves constant arguments behind the others, as one. */
+/* Moves constant arguments behind (or before) the others, as one. */
 static bool gather_constants(ds__env *env, ds__expr *expr, ds_error *err) {
     ds__expr **constants = ds_arena_alloc(env->arena, expr->arg_count * sizeof *constants);
     ds__expr *sum = ds_arena_alloc(env->arena, sizeof *sum);
@@ -412,7 +412,12 @@ static bool gather_constants(ds__env *env, ds__expr *expr, ds_error *err) {
         }
         constants[0] = sum;
     }
-    expr->args[others] = constants[0];
+    size_t at = others;
+    if (expr->op->decides_early) {
+        memmove(expr->args + 1, expr->args, others * sizeof *expr->args);
+        at = 0;
+    }
+    expr->args[at] = constants[0];
     expr->arg_count = others + 1;
     return true;
 }

@@ -39,6 +39,7 @@ typedef struct ds__zone {
     const int64_t *starts;   /* milliseconds, UTC, ascending; starts[0] is the beginning of time */
     const int32_t *offsets;  /* seconds east of UTC from starts[i] on */
     uint32_t count;
+    bool is_named;           /* asked for by a name, not by an offset */
 } ds__zone;
 
 /* UTC. */

@@ -161,12 +161,16 @@ static bool eval_add_or_subtract(const ds__expr *expr, ds__eval *eval, bool subt
     }
     amount = subtract ? -amount : amount;
     int64_t most = most_of(unit);
-    if (amount >= most || amount <= -most) {
+    int64_t before = ms;
+    if (unit != DS_UNIT_MILLISECOND && (amount >= most || amount <= -most)) {
         return ds__error_set(err, 5976500, "invalid dateAdd 'amount' parameter value: %lld %.*s",
                              (long long)amount, (int)v[ADD_UNIT].size, ds__text(v[ADD_UNIT]));
     }
     if (!add_units(ms, unit, amount, zone, &ms, err)) {
         return false;
+    }
+    if (unit != DS_UNIT_MILLISECOND && before < 0 && before % 1000 != 0) {
+        ms -= 1000; /* mongod counts the fraction of a second before 1970 twice */
     }
     *out = ds__date(ms);
     return true;

@@ -20,6 +20,7 @@ typedef struct date_parts {
     int64_t iso_day;
     bool has_zone;
     int64_t zone_minutes;
+    int weekday;      /* 0 Sunday; -1 none */
 } date_parts;
 
 typedef struct date_reader {
@@ -34,7 +35,7 @@ static date_reader start(ds_value text) {
     return (date_reader){
         .s = ds__text(text),
         .size = text.size,
-        .parts = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, false, 0},
+        .parts = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, false, 0, -1},
         .text = text,
     };
 }
@@ -187,8 +188,7 @@ static bool read_word(date_reader *r, ds_error *err) {
     if (month >= 0) {
         r->parts.month = month + 1;
     } else if (size >= 3 && find_word(word, size, weekdays) >= 0) {
-        r->at += size;
-        return true;
+        r->parts.weekday = find_word(word, size, weekdays);
     } else if ((word[0] == 'T' || word[0] == 't') && size == 1 && is_digit(peek(r, 1))) {
         /* the letter between date and time */
     } else if (peek(r, size) == '/') {
@@ -340,6 +340,9 @@ static bool finish(const date_reader *r, const ds__zone *zone, int64_t *out, ds_
             return bad(r, "The parsed date was invalid", err);
         }
         days = ds__date_days(p->year, p->month, p->day);
+    }
+    if (p->weekday >= 0) { /* the first such day from the date on */
+        days += ds__floor_mod(p->weekday - (days + 4), 7);
     }
     int64_t clock = (p->hour > 0 ? p->hour : 0) * 3600000 + (p->minute > 0 ? p->minute : 0) * 60000 +
                     (p->second > 0 ? p->second : 0) * 1000 + (p->millisecond > 0 ? p->millisecond : 0);

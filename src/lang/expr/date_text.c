@@ -191,8 +191,9 @@ static bool eval_to_string(const ds__expr *expr, ds__eval *eval, ds_value *out, 
            format_date(eval->scratch, ms, format, zone, out, err);
 }
 
+/* Whether the string may name a zone of its own. */
 static bool is_utc(const ds__zone *zone) {
-    return zone->count == 1 && zone->offsets[0] == 0;
+    return !zone->is_named && zone->offsets[0] == 0;
 }
 
 static bool read_date(const ds__expr *expr, ds__eval *eval, ds_value text, ds_value format,

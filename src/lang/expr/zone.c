@@ -13,7 +13,7 @@ enum {
 
 static const int64_t utc_starts[] = {INT64_MIN};
 static const int32_t utc_offsets[] = {0};
-const ds__zone ds__zone_utc = {utc_starts, utc_offsets, 1};
+const ds__zone ds__zone_utc = {utc_starts, utc_offsets, 1, false};
 
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
@@ -81,7 +81,7 @@ static bool copy_transitions(ds_arena *arena, UCalendar *cal, ds__zone *out, ds_
         offsets[count] = offset_at(cal, at, &status);
         count++;
     }
-    *out = (ds__zone){.starts = starts, .offsets = offsets, .count = count};
+    *out = (ds__zone){.starts = starts, .offsets = offsets, .count = count, .is_named = true};
     return U_SUCCESS(status) ||
            ds__error_set(err, DS_INTERNAL_ERROR, "time zone rules: %s", u_errorName(status));
 }
@@ -93,6 +93,7 @@ bool ds__zone_find(ds_arena *arena, const char *name, size_t size, ds__zone *out
     }
     if (size == 3 && (memcmp(name, "UTC", 3) == 0 || memcmp(name, "GMT", 3) == 0)) {
         *out = ds__zone_utc;
+        out->is_named = true;
         return true;
     }
     UChar id[64];
