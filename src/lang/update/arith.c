@@ -3,7 +3,9 @@
 #include "base/limits.h"
 #include "lang/update/internal.h"
 
-static bool is_inc(const ds__update_node *leaf) { return strcmp(leaf->op->name, "$inc") == 0; }
+static bool is_inc(const ds__update_node *leaf) {
+    return strcmp(leaf->op->name, "$inc") == 0;
+}
 
 static bool arith_parse(ds__update_parser *p, ds__update_node *leaf, ds_error *err) {
     char quoted[DS_MAX_QUOTED + 8];
@@ -130,7 +132,9 @@ static bool bit_parse(ds__update_parser *p, ds__update_node *leaf, ds_error *err
     return true;
 }
 
-static int64_t as_int64(ds_value v) { return v.type == DS_INT32 ? v.as.i32 : v.as.i64; }
+static int64_t as_int64(ds_value v) {
+    return v.type == DS_INT32 ? v.as.i32 : v.as.i64;
+}
 
 static bool bit_apply(const ds__update_node *leaf, ds__update_run *run, const ds__update_frame *at,
                       ds_value old, ds__change *change, ds_error *err) {

@@ -12,9 +12,9 @@ typedef struct add_spec {
     int64_t slice;
     bool has_position;
     bool has_slice;
-    bool sort_whole;    /* $sort: 1 or -1 */
-    bool descending;    /* of sort_whole */
-    ds__path *paths;    /* $sort: {a: 1, …} */
+    bool sort_whole; /* $sort: 1 or -1 */
+    bool descending; /* of sort_whole */
+    ds__path *paths; /* $sort: {a: 1, …} */
     bool *path_descending;
     size_t path_count;
 } add_spec;
@@ -62,7 +62,8 @@ static bool parse_sort(ds_arena *arena, add_spec *spec, ds_value v, ds_error *er
     if (ds__is_number(v)) {
         int64_t direction;
         if (!take_integer(v, &direction) || (direction != 1 && direction != -1)) {
-            return ds__error_set(err, DS_BAD_VALUE, "The $sort element value must be either 1 or -1");
+            return ds__error_set(err, DS_BAD_VALUE,
+                                 "The $sort element value must be either 1 or -1");
         }
         spec->sort_whole = true;
         spec->descending = direction < 0;
@@ -133,9 +134,10 @@ static bool push_parse(ds__update_parser *p, ds__update_node *leaf, ds_error *er
         return one_item(arena, spec, leaf->arg, err);
     }
     if (each.type != DS_ARRAY) {
-        return ds__error_set(err, DS_BAD_VALUE,
-                             "The argument to $each in $push must be an array but it was of type: %s",
-                             ds__type_name(each.type));
+        return ds__error_set(
+            err, DS_BAD_VALUE,
+            "The argument to $each in $push must be an array but it was of type: %s",
+            ds__type_name(each.type));
     }
     ds__iter_init(&it, leaf->arg);
     while (ds__iter_next(&it)) {
@@ -375,9 +377,6 @@ static bool add_to_set_apply(const ds__update_node *leaf, ds__update_run *run,
 }
 
 const ds__update_op ds__update_ops_array_add[] = {
-    {.name = "$addToSet",
-     .parse = add_to_set_parse,
-     .apply = add_to_set_apply,
-     .creates = true},
+    {.name = "$addToSet", .parse = add_to_set_parse, .apply = add_to_set_apply, .creates = true},
     {.name = "$push", .parse = push_parse, .apply = push_apply, .creates = true},
     {.name = NULL}};

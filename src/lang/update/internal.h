@@ -30,7 +30,7 @@ struct ds__update_node {
     ds__update_node_kind kind;
     const char *name; /* within its parent; the identifier under an ARRAY node ("" for `$[]`) */
     uint32_t name_size;
-    int64_t index;    /* the array position the name says, or -1 */
+    int64_t index; /* the array position the name says, or -1 */
     /* OBJECT and ARRAY */
     ds__update_node **children; /* in the order of application */
     size_t count;

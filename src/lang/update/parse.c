@@ -108,8 +108,9 @@ static bool parse_rename(ds__update_parser *p, const ds__update_op *op, const ds
     const ds__path *from = NULL, *to = NULL;
     char quoted[DS_MAX_QUOTED + 8];
     if (it->value.type != DS_STRING) {
-        return ds__error_set(err, DS_BAD_VALUE, "The 'to' field for $rename must be a string: %s: %s",
-                             it->key, ds__value_quote(it->value, quoted, sizeof quoted));
+        return ds__error_set(err, DS_BAD_VALUE,
+                             "The 'to' field for $rename must be a string: %s: %s", it->key,
+                             ds__value_quote(it->value, quoted, sizeof quoted));
     }
     size_t to_size = strnlen(ds__text(it->value), it->value.size);
     return parse_path(p, it->key, it->key_size, &from, err) && check_path(from, err) &&
@@ -141,8 +142,7 @@ static bool parse_operator(ds__update_parser *p, const ds__iter *op_it, ds_error
         const ds__path *path = NULL;
         bool ok = rename ? parse_rename(p, op, &it, err)
                          : parse_path(p, it.key, it.key_size, &path, err) &&
-                               check_path(path, err) &&
-                               add_leaf(p, op, path, it.value, NULL, err);
+                               check_path(path, err) && add_leaf(p, op, path, it.value, NULL, err);
         if (!ok) {
             return false;
         }
@@ -191,8 +191,8 @@ static bool parse_array_filters(ds__update_parser *p, ds_value list, ds_error *e
                              "expected type 'array'",
                              ds__type_name(list.type));
     }
-    p->update->array_filters = ds_arena_zalloc(
-        p->env->arena, (ds__doc_count(list) + 1) * sizeof *p->update->array_filters);
+    p->update->array_filters = ds_arena_zalloc(p->env->arena, (ds__doc_count(list) + 1) *
+                                                                  sizeof *p->update->array_filters);
     if (!p->update->array_filters) {
         return ds__error_oom(err);
     }
@@ -300,7 +300,9 @@ bool ds__update_compile(ds__env *env, const ds__update_spec *spec, ds__update **
     return true;
 }
 
-ds__update_kind ds__update_get_kind(const ds__update *update) { return update->kind; }
+ds__update_kind ds__update_get_kind(const ds__update *update) {
+    return update->kind;
+}
 
 void ds__update_paths(const ds__update *update, void (*add)(void *ctx, const ds__path *path),
                       void *ctx) {

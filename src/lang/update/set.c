@@ -65,8 +65,8 @@ static bool rename_parse(ds__update_parser *p, ds__update_node *leaf, ds_error *
             from->text, to->text);
     }
     if (dynamic_part(from)) {
-        return ds__error_set(err, DS_BAD_VALUE, "The source field for $rename may not be dynamic: %s",
-                             from->text);
+        return ds__error_set(err, DS_BAD_VALUE,
+                             "The source field for $rename may not be dynamic: %s", from->text);
     }
     if (dynamic_part(to)) {
         return ds__error_set(err, DS_BAD_VALUE,
@@ -78,10 +78,11 @@ static bool rename_parse(ds__update_parser *p, ds__update_node *leaf, ds_error *
 static bool array_on_path(const ds__update_run *run, const char *side, const char *path,
                           const char *name, size_t name_size, ds_error *err) {
     char id[DS_MAX_QUOTED + 16];
-    return ds__error_set(err, DS_BAD_VALUE,
-                         "The %s field cannot be an array element, '%s' in doc with %s has an array "
-                         "field called '%.*s'",
-                         side, path, ds__update_id_text(run, id, sizeof id), (int)name_size, name);
+    return ds__error_set(
+        err, DS_BAD_VALUE,
+        "The %s field cannot be an array element, '%s' in doc with %s has an array "
+        "field called '%.*s'",
+        side, path, ds__update_id_text(run, id, sizeof id), (int)name_size, name);
 }
 
 static bool source_blocked(const ds__path *from, uint32_t above, ds_value v, ds_error *err) {

@@ -96,7 +96,8 @@ static size_t child_place(const ds__update_node *node, const char *name, size_t 
     return low;
 }
 
-static bool insert_child(ds_arena *arena, ds__update_node *node, size_t at, ds__update_node *child) {
+static bool insert_child(ds_arena *arena, ds__update_node *node, size_t at,
+                         ds__update_node *child) {
     if (node->count == node->cap) {
         ds__update_node **grown =
             ds_arena_grow(arena, node->children, node->count, &node->cap, sizeof *grown);
@@ -164,7 +165,7 @@ static bool descend(ds__update_parser *p, ds__update_node *node, const ds__path 
     ds__update_node_kind want = DS_NODE_LEAF;
     if (!last) {
         want = ds__update_part_kind(&path->parts[i + 1]) == DS_PART_FILTER ? DS_NODE_ARRAY
-                                                                             : DS_NODE_OBJECT;
+                                                                           : DS_NODE_OBJECT;
     }
     bool found = false;
     size_t at = 0;
@@ -218,8 +219,8 @@ bool ds__update_merge(ds_arena *arena, const ds__update_node *a, const ds__updat
                       const ds__update_frame *at, ds__update_node **out, ds_error *err) {
     if (a->kind != b->kind || a->kind == DS_NODE_LEAF) {
         char text[DS_UPDATE_PATH_TEXT];
-        return ds__error_set(err, DS_CONFLICTING_UPDATE_OPERATORS, "Update created a conflict at '%s'",
-                             ds__update_path_text(at, text));
+        return ds__error_set(err, DS_CONFLICTING_UPDATE_OPERATORS,
+                             "Update created a conflict at '%s'", ds__update_path_text(at, text));
     }
     ds__update_node *n = ds__update_node_new(arena, a->kind, a->name, a->name_size);
     if (!n) {

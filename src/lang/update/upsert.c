@@ -26,9 +26,9 @@ static bool add_equality(void *ctx, const ds__path *path, ds_value v, ds_error *
         return true;
     }
     if (list->id_only && path->count > 1) {
-        return ds__error_set(err, DS_NOT_EXACT_VALUE_FIELD,
-                             "field at '_id' must be exactly specified, field at sub-path '%s'found",
-                             path->text);
+        return ds__error_set(
+            err, DS_NOT_EXACT_VALUE_FIELD,
+            "field at '_id' must be exactly specified, field at sub-path '%s'found", path->text);
     }
     if (path->size == 0) {
         return ds__error_set(err, DS_ILLEGAL_OPERATION, "Cannot call setValue on the root object");

@@ -37,7 +37,8 @@ bool ds__update_same(ds_value a, ds_value b) {
     case DS_CODE_W_SCOPE:
         break;
     }
-    return a.subtype == b.subtype && a.size == b.size && memcmp(a.as.bytes, b.as.bytes, a.size) == 0;
+    return a.subtype == b.subtype && a.size == b.size &&
+           memcmp(a.as.bytes, b.as.bytes, a.size) == 0;
 }
 
 ds_value *ds__update_items(ds_arena *arena, ds_value array, size_t more, size_t *count) {

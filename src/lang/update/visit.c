@@ -80,9 +80,10 @@ static bool no_position(ds_error *err) {
 
 static bool no_array_path(const ds__update_frame *at, ds_error *err) {
     char text[DS_UPDATE_PATH_TEXT];
-    return ds__error_set(err, DS_BAD_VALUE,
-                         "The path '%s' must exist in the document in order to apply array updates.",
-                         ds__update_path_text(at, text));
+    return ds__error_set(
+        err, DS_BAD_VALUE,
+        "The path '%s' must exist in the document in order to apply array updates.",
+        ds__update_path_text(at, text));
 }
 
 static bool refuse_leaf(const ds__update_node *leaf, ds__update_run *run,
@@ -100,9 +101,9 @@ static bool refuse_leaf(const ds__update_node *leaf, ds__update_run *run,
     }
     const char *value = ds__value_quote(old, quoted, sizeof quoted);
     if (leaf->op->creates) {
-        return ds__error_set(err, DS_PATH_NOT_VIABLE, "Cannot create field '%.*s' in element {%.*s: %s}",
-                             (int)blocked->name_size, blocked->name, (int)parent->name_size,
-                             parent->name, value);
+        return ds__error_set(
+            err, DS_PATH_NOT_VIABLE, "Cannot create field '%.*s' in element {%.*s: %s}",
+            (int)blocked->name_size, blocked->name, (int)parent->name_size, parent->name, value);
     }
     return ds__error_set(err, DS_PATH_NOT_VIABLE,
                          "Cannot use the part (%.*s) of (%s) to traverse the element ({%.*s: %s})",
@@ -143,8 +144,8 @@ static bool refuse(const ds__update_node *node, ds__update_run *run,
 }
 
 /* Finds the element a child names in `old`; its place goes to `change`. */
-static ds_value find_element(const char *name, size_t size,
-                             int64_t index, ds_value old, ds__change *change) {
+static ds_value find_element(const char *name, size_t size, int64_t index, ds_value old,
+                             ds__change *change) {
     ds__iter it;
     if (old.type != DS_DOCUMENT && (old.type != DS_ARRAY || index < 0)) {
         return ds__missing();
@@ -164,8 +165,8 @@ static ds_value find_element(const char *name, size_t size,
 
 static bool check_padding(ds_value array, int64_t index, ds_error *err) {
     if (index - (int64_t)ds__doc_count(array) > DS_UPDATE_MAX_PADDING) {
-        return ds__error_set(err, DS_CANNOT_BACKFILL_ARRAY,
-                             "can't backfill more than %d elements", DS_UPDATE_MAX_PADDING);
+        return ds__error_set(err, DS_CANNOT_BACKFILL_ARRAY, "can't backfill more than %d elements",
+                             DS_UPDATE_MAX_PADDING);
     }
     return true;
 }
@@ -201,8 +202,8 @@ static bool visit_child(const ds__update_node *child, const char *name, uint32_t
         .parent = at, .name = name, .name_size = size, .in_array = old.type == DS_ARRAY};
     *change = (ds__change){.name = name, .name_size = size, .index = index};
     ds_value found = find_element(name, size, index, old, change);
-    bool viable = old.type == DS_DOCUMENT || old.type == DS_MISSING ||
-                  (old.type == DS_ARRAY && index >= 0);
+    bool viable =
+        old.type == DS_DOCUMENT || old.type == DS_MISSING || (old.type == DS_ARRAY && index >= 0);
     if (!viable) {
         return refuse(child, run, &frame, &frame, old, err);
     }
@@ -351,10 +352,9 @@ static bool visit_array(const ds__update_node *node, ds__update_run *run,
     }
     if (old.type != DS_ARRAY) {
         char quoted[DS_MAX_QUOTED + 8];
-        return ds__error_set(err, DS_BAD_VALUE,
-                             "Cannot apply array updates to non-array element %.*s: %s",
-                             (int)at->name_size, at->name,
-                             ds__value_quote(old, quoted, sizeof quoted));
+        return ds__error_set(
+            err, DS_BAD_VALUE, "Cannot apply array updates to non-array element %.*s: %s",
+            (int)at->name_size, at->name, ds__value_quote(old, quoted, sizeof quoted));
     }
     ds__change *changes = NULL;
     size_t n = 0, cap = 0;

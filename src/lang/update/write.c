@@ -22,8 +22,8 @@ static bool check_depth(ds_value v, int depth, ds_error *err) {
     if (depth + ds__update_depth(v) <= DS_MAX_DEPTH) {
         return true;
     }
-    return ds__error_set(err, DS_OVERFLOW,
-                         "Document exceeds maximum nesting depth of %d", DS_MAX_DEPTH);
+    return ds__error_set(err, DS_OVERFLOW, "Document exceeds maximum nesting depth of %d",
+                         DS_MAX_DEPTH);
 }
 
 static bool write_change(ds_buf *out, const char *key, size_t key_size, const ds__change *change,
@@ -130,13 +130,16 @@ bool ds__update_write(ds_value root, const ds__change *change, ds_buf *out, ds_e
     return ok;
 }
 
-static bool is(const char *a, const char *b) { return a && strcmp(a, b) == 0; }
+static bool is(const char *a, const char *b) {
+    return a && strcmp(a, b) == 0;
+}
 
 bool ds__update_check_dollar(const char *name, uint8_t type, const char *before, const char *after,
                              ds_error *err) {
     if ((is(name, "$ref") || is(name, "$db")) && type != DS_STRING) {
-        return ds__error_set(err, DS_INVALID_DB_REF, "The DBRef %s field must be a String, not a %s",
-                             name, ds__type_name(type));
+        return ds__error_set(err, DS_INVALID_DB_REF,
+                             "The DBRef %s field must be a String, not a %s", name,
+                             ds__type_name(type));
     }
     if (is(name, "$ref")) {
         return is(after, "$id") ||
@@ -166,7 +169,8 @@ bool ds__update_check_names(ds_value doc, ds_error *err) {
     ds__iter_init(&it, doc);
     while (ds__iter_next(&it)) {
         const char *after = it.at < it.end ? (const char *)it.at + 1 : NULL;
-        if (it.key[0] == '$' && !ds__update_check_dollar(it.key, it.value.type, before, after, err)) {
+        if (it.key[0] == '$' &&
+            !ds__update_check_dollar(it.key, it.value.type, before, after, err)) {
             return false;
         }
         before = it.key;
@@ -200,8 +204,8 @@ bool ds__update_check_size(const ds_buf *out, ds_error *err) {
         return false;
     }
     if (out->size > DS_MAX_DOC_SIZE) {
-        return ds__error_set(err, 17419,
-                             "Resulting document after update is larger than %d", DS_MAX_DOC_SIZE);
+        return ds__error_set(err, 17419, "Resulting document after update is larger than %d",
+                             DS_MAX_DOC_SIZE);
     }
     return true;
 }

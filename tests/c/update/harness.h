@@ -44,8 +44,7 @@ static inline int harness_compile(harness *h, const char *filter, const char *up
         spec.array_filters = harness_json(h, array_filters);
         spec.array_filters.type = DS_ARRAY;
     }
-    assert_true(
-        ds__filter_compile(&h->env, harness_json(h, filter), NULL, &h->filter, &h->err));
+    assert_true(ds__filter_compile(&h->env, harness_json(h, filter), NULL, &h->filter, &h->err));
     spec.filter = h->filter;
     if (!ds__update_compile(&h->env, &spec, &h->update, &h->err)) {
         return h->err.code;
@@ -100,7 +99,8 @@ static inline void expect_update(const char *filter, const char *doc, const char
 }
 
 /* The update fails, compiling or applied, with the code and leaves nothing written. */
-static inline void expect_error(const char *doc, const char *update, int code, const char *message) {
+static inline void expect_error(const char *doc, const char *update, int code,
+                                const char *message) {
     harness h = {0};
     ds_buf out = {0};
     bool modified = true;

@@ -3,10 +3,11 @@
 #include "harness.h"
 
 static void test_equalities_come_first_in_path_order(void **state) {
-    expect_update("{\"_id\": 1, \"c.z\": 1, \"b\": {\"$in\": [2]}, \"c.a\": 3, \"d\": {\"$gt\": 1}}",
-                  NULL, "{\"$set\": {\"a\": 0}, \"$setOnInsert\": {\"e\": 1}}", NULL,
-                  "{ \"_id\" : 1, \"b\" : 2, \"c\" : { \"a\" : 3, \"z\" : 1 }, \"a\" : 0, "
-                  "\"e\" : 1 }");
+    expect_update(
+        "{\"_id\": 1, \"c.z\": 1, \"b\": {\"$in\": [2]}, \"c.a\": 3, \"d\": {\"$gt\": 1}}", NULL,
+        "{\"$set\": {\"a\": 0}, \"$setOnInsert\": {\"e\": 1}}", NULL,
+        "{ \"_id\" : 1, \"b\" : 2, \"c\" : { \"a\" : 3, \"z\" : 1 }, \"a\" : 0, "
+        "\"e\" : 1 }");
 }
 
 static void test_replacement_takes_only_id(void **state) {
