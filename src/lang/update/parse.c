@@ -138,8 +138,11 @@ static bool parse_operator(ds__update_parser *p, const ds__iter *op_it, ds_error
     }
     bool rename = strcmp(op->name, "$rename") == 0;
     ds__iter_init(&it, op_it->value);
-    while (ds__iter_next(&it)) {
+    for (size_t i = 0; ds__iter_next(&it); i++) {
         const ds__path *path = NULL;
+        if (i % DS_INTERRUPT_EVERY == 0 && !ds__env_check(p->env, err)) {
+            return false;
+        }
         bool ok = rename ? parse_rename(p, op, &it, err)
                          : parse_path(p, it.key, it.key_size, &path, err) &&
                                check_path(path, err) && add_leaf(p, op, path, it.value, NULL, err);

@@ -45,20 +45,46 @@ static bool add_equality(void *ctx, const ds__path *path, ds_value v, ds_error *
     return true;
 }
 
+/* The equality of just this path text among those in order, or NULL. */
+static const equality *find_equality(const equalities *list, const char *text, size_t size) {
+    size_t low = 0, high = list->count;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        const ds__path *p = list->items[mid].path;
+        size_t n = p->size < size ? p->size : size;
+        int c = memcmp(p->text, text, n);
+        c = c ? c : (p->size > size) - (p->size < size);
+        if (c == 0) {
+            return &list->items[mid];
+        }
+        if (c < 0) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return NULL;
+}
+
 static bool check_conflicts(const equalities *list, ds_error *err) {
     for (size_t i = 0; i < list->count; i++) {
-        for (size_t j = 0; j < i; j++) {
-            const ds__path *a = list->items[j].path, *b = list->items[i].path;
-            if (a->size == b->size && memcmp(a->text, b->text, a->size) == 0) {
-                return ds__error_set(err, DS_NOT_SINGLE_VALUE_FIELD,
-                                     "cannot infer query fields to set, path '%s' is matched twice",
-                                     a->text);
-            }
-            if (ds__path_is_prefix(a, b)) {
+        const ds__path *path = list->items[i].path;
+        const ds__path *before = i ? list->items[i - 1].path : NULL;
+        if (before && before->size == path->size &&
+            memcmp(before->text, path->text, path->size) == 0) {
+            return ds__error_set(err, DS_NOT_SINGLE_VALUE_FIELD,
+                                 "cannot infer query fields to set, path '%s' is matched twice",
+                                 path->text);
+        }
+        size_t size = 0;
+        for (uint32_t k = 0; k + 1 < path->count; k++) {
+            size += path->parts[k].size + (k ? 1 : 0);
+            const equality *parent = find_equality(list, path->text, size);
+            if (parent) {
                 return ds__error_set(
                     err, DS_NOT_SINGLE_VALUE_FIELD,
                     "cannot infer query fields to set, both paths '%s' and '%s' are matched",
-                    b->text, a->text);
+                    path->text, parent->path->text);
             }
         }
     }

@@ -2,6 +2,7 @@
 /* Visits the path tree on one document, in the order of application, and plans the changes. A path
  * that does not exist is created by operators that create, and skipped by the others. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/limits.h"
 #include "lang/update/internal.h"
@@ -143,24 +144,90 @@ static bool refuse(const ds__update_node *node, ds__update_run *run,
     return true;
 }
 
-/* Finds the element a child names in `old`; its place goes to `change`. */
-static ds_value find_element(const char *name, size_t size, int64_t index, ds_value old,
-                             ds__change *change) {
+/* Where an element stands. */
+typedef struct place {
+    const uint8_t *element; /* NULL: nowhere */
+    size_t size;
+    ds_value value;
+} place;
+
+/* Finds the element a name or position means in `old`. */
+static place find_element(const char *name, size_t size, int64_t index, ds_value old) {
     ds__iter it;
     if (old.type != DS_DOCUMENT && (old.type != DS_ARRAY || index < 0)) {
-        return ds__missing();
+        return (place){0};
     }
     ds__iter_init(&it, old);
     for (int64_t i = 0; ds__iter_next(&it); i++) {
         bool hit = old.type == DS_ARRAY ? i == index
                                         : it.key_size == size && memcmp(it.key, name, size) == 0;
         if (hit) {
-            change->element = it.element;
-            change->element_size = it.element_size;
-            return it.value;
+            return (place){it.element, it.element_size, it.value};
         }
     }
-    return ds__missing();
+    return (place){0};
+}
+
+/* A child to look for, in an order that can be searched. */
+typedef struct wanted {
+    const ds__update_node *child;
+    size_t at; /* among the children */
+} wanted;
+
+static int compare_keys(const char *a, size_t an, const char *b, size_t bn) {
+    int c = memcmp(a, b, an < bn ? an : bn);
+    return c ? c : (an > bn) - (an < bn);
+}
+
+static int by_name(const void *pa, const void *pb) {
+    const wanted *a = pa, *b = pb;
+    return compare_keys(a->child->name, a->child->name_size, b->child->name, b->child->name_size);
+}
+
+static const wanted *find_wanted(const wanted *list, size_t count, const char *key, size_t size) {
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        int c = compare_keys(list[mid].child->name, list[mid].child->name_size, key, size);
+        if (c == 0) {
+            return &list[mid];
+        }
+        if (c < 0) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return NULL;
+}
+
+enum { MANY_CHILDREN = 16 };
+
+/* With many children the document is read once, for all of them; NULL with few of them. */
+static bool find_all(const ds__update_node *node, ds__update_run *run, ds_value old, place **out,
+                     ds_error *err) {
+    *out = NULL;
+    if (node->count < MANY_CHILDREN || old.type != DS_DOCUMENT) {
+        return true;
+    }
+    wanted *list = ds_arena_alloc(run->arena, node->count * sizeof *list);
+    *out = ds_arena_zalloc(run->arena, node->count * sizeof **out);
+    if (!list || !*out) {
+        return ds__error_oom(err);
+    }
+    for (size_t i = 0; i < node->count; i++) {
+        list[i] = (wanted){node->children[i], i};
+    }
+    qsort(list, node->count, sizeof *list, by_name);
+    ds__iter it;
+    ds__iter_init(&it, old);
+    while (ds__iter_next(&it)) {
+        const wanted *w = find_wanted(list, node->count, it.key, it.key_size);
+        if (w && !(*out)[w->at].element) {
+            (*out)[w->at] = (place){it.element, it.element_size, it.value};
+        }
+    }
+    return true;
 }
 
 static bool check_padding(ds_value array, int64_t index, ds_error *err) {
@@ -197,17 +264,21 @@ static bool check_top(const ds__update_run *run, const ds__change *c, ds_error *
 
 static bool visit_child(const ds__update_node *child, const char *name, uint32_t size,
                         int64_t index, ds__update_run *run, const ds__update_frame *at,
-                        ds_value old, ds__change *change, ds_error *err) {
+                        ds_value old, const place *known, ds__change *change, ds_error *err) {
     ds__update_frame frame = {
         .parent = at, .name = name, .name_size = size, .in_array = old.type == DS_ARRAY};
-    *change = (ds__change){.name = name, .name_size = size, .index = index};
-    ds_value found = find_element(name, size, index, old, change);
+    place found = known ? *known : find_element(name, size, index, old);
+    *change = (ds__change){.name = name,
+                           .name_size = size,
+                           .index = index,
+                           .element = found.element,
+                           .element_size = found.size};
     bool viable =
         old.type == DS_DOCUMENT || old.type == DS_MISSING || (old.type == DS_ARRAY && index >= 0);
     if (!viable) {
         return refuse(child, run, &frame, &frame, old, err);
     }
-    if (!ds__update_visit(child, run, &frame, found, change, err)) {
+    if (!ds__update_visit(child, run, &frame, found.value, change, err)) {
         return false;
     }
     if (!at->name && !check_top(run, change, err)) {
@@ -219,23 +290,30 @@ static bool visit_child(const ds__update_node *child, const char *name, uint32_t
     return true;
 }
 
-/* Existing elements by place, then new ones as they came. */
-static void order_changes(ds__change *nest) {
-    size_t existing = 0;
-    for (size_t i = 0; i < nest->child_count; i++) {
-        ds__change c = nest->children[i];
-        if (!c.element) {
-            continue;
-        }
-        size_t to = existing;
-        while (to > 0 && nest->children[to - 1].element > c.element) {
-            to--;
-        }
-        memmove(nest->children + to + 1, nest->children + to, (i - to) * sizeof c);
-        nest->children[to] = c;
-        existing++;
+/* Existing elements by place, then new ones as they came (element_size keeps their order). */
+static int by_place(const void *pa, const void *pb) {
+    const ds__change *a = pa, *b = pb;
+    if (!a->element != !b->element) {
+        return a->element ? -1 : 1;
     }
-    nest->existing_count = existing;
+    if (a->element) {
+        return (a->element > b->element) - (a->element < b->element);
+    }
+    return (a->element_size > b->element_size) - (a->element_size < b->element_size);
+}
+
+static void order_changes(ds__change *nest) {
+    for (size_t i = 0; i < nest->child_count; i++) {
+        ds__change *c = &nest->children[i];
+        if (c->element) {
+            nest->existing_count++;
+        } else {
+            c->element_size = i;
+        }
+    }
+    if (nest->existing_count && nest->child_count > 1) {
+        qsort(nest->children, nest->child_count, sizeof *nest->children, by_place);
+    }
 }
 
 static void nest_changes(ds__change *change, ds_value old, ds__change *children, size_t count) {
@@ -262,8 +340,12 @@ static bool visit_object(const ds__update_node *node, ds__update_run *run,
         return no_position(err);
     }
     ds__change *changes = ds_arena_alloc(run->arena, (node->count + 1) * sizeof *changes);
+    place *places;
     if (!changes) {
         return ds__error_oom(err);
+    }
+    if (!find_all(node, run, old, &places, err)) {
+        return false;
     }
     size_t n = 0;
     for (size_t i = 0; i < node->count || pending; i++) {
@@ -280,7 +362,7 @@ static bool visit_object(const ds__update_node *node, ds__update_run *run,
             pending = NULL;
         } else if (pending && (!child || before(run->position, run->position_size, child))) {
             if (!visit_child(pending, run->position, run->position_size, run->position_index, run,
-                             at, old, &changes[n], err)) {
+                             at, old, NULL, &changes[n], err)) {
                 return false;
             }
             n += changes[n].kind != DS_CHANGE_KEEP;
@@ -289,7 +371,7 @@ static bool visit_object(const ds__update_node *node, ds__update_run *run,
         if (child) {
             const ds__update_node *named = node->children[i];
             if (!visit_child(child, named->name, named->name_size, named->index, run, at, old,
-                             &changes[n], err)) {
+                             places ? &places[i] : NULL, &changes[n], err)) {
                 return false;
             }
             n += changes[n].kind != DS_CHANGE_KEEP;

@@ -13,6 +13,24 @@ static void test_changes_stay_in_place(void **state) {
                   "\"n\" : 0 }");
 }
 
+static void test_many_fields_at_once(void **state) {
+    char doc[1024] = "{\"_id\": 1", update[1024] = "{\"$set\": {\"zz\": 1",
+         want[1024] = "{ \"_id\" : 1";
+    for (int i = 0; i < 40; i++) {
+        size_t d = strlen(doc), u = strlen(update), w = strlen(want);
+        snprintf(doc + d, sizeof doc - d, ", \"f%d\": %d", 39 - i, 39 - i);
+        if (i % 2) {
+            snprintf(update + u, sizeof update - u, ", \"f%d\": %d", i, i + 100);
+        }
+        snprintf(want + w, sizeof want - w, ", \"f%d\" : %d", 39 - i,
+                 39 - i + ((39 - i) % 2 ? 100 : 0));
+    }
+    strcat(doc, "}");
+    strcat(update, "}}");
+    strcat(want, ", \"zz\" : 1 }");
+    expect_update("{}", doc, update, NULL, want);
+}
+
 static void test_no_change_writes_nothing(void **state) {
     expect_update("{}", "{\"_id\": 1, \"a\": 1, \"l\": [1]}",
                   "{\"$set\": {\"a\": 1}, \"$addToSet\": {\"l\": 1}, \"$unset\": {\"q.r\": 1}}",
@@ -70,6 +88,7 @@ static void test_top_level_names_are_checked(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_changes_stay_in_place),
+        cmocka_unit_test(test_many_fields_at_once),
         cmocka_unit_test(test_no_change_writes_nothing),
         cmocka_unit_test(test_array_is_padded),
         cmocka_unit_test(test_depth_is_limited),
