@@ -79,9 +79,6 @@ const ds__command *ds__command_table(size_t *count);
  * aborted. Errors: NoSuchTransaction, TransactionTooOld, … */
 bool ds__session_enter(ds__op *op, ds_error *err);
 void ds__session_leave(ds__op *op, bool ok);
-/* The first field of an error's reply: errorLabels, when the code calls for some. The door calls it
- * before ds__session_leave. */
-void ds__session_labels(const ds__op *op, int32_t code, ds_buf *reply);
 
 ds__sessions *ds__sessions_new(ds_engine *engine);
 void ds__sessions_free(ds__sessions *sessions);

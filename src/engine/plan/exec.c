@@ -21,6 +21,7 @@ struct ds__exec {
     int64_t to_skip;
     int64_t left;           /* -1: no limit */
     ds__exec_stats stats;
+    uint64_t emitted;       /* documents the sorter gave */
     bool sorted;            /* the sorter is filled */
     bool dedup;
     bool done;
@@ -237,7 +238,16 @@ static ds_next ordered(ds__exec *x, ds__row *row, ds__match_info *match, ds_erro
         return DS_NEXT_ERROR;
     }
     row->rid = 0;
+    x->emitted++;
     return ds__sorter_next(x->sorter, &row->doc, err);
+}
+
+bool ds__exec_at_end(const ds__exec *x) {
+    const ds__plan *plan = x->plan;
+    uint64_t keep = plan->limit > 0 ? (uint64_t)plan->limit + (uint64_t)plan->skip : UINT64_MAX;
+    uint64_t have = x->stats.sorted < keep ? x->stats.sorted : keep;
+    return x->left == 0 || (x->sorted && x->emitted >= have) ||
+           (plan->sort == NULL && x->done);
 }
 
 ds_next ds__exec_next(ds__exec *x, ds__row *row, ds__match_info *match, ds_error *err) {

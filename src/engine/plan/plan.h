@@ -87,6 +87,8 @@ ds_next ds__exec_next(ds__exec *exec, ds__row *row, ds__match_info *match, ds_er
 /* Lets go of the transaction, and goes on in another. */
 void ds__exec_pause(ds__exec *exec);
 bool ds__exec_resume(ds__exec *exec, ds__txn *txn, ds_error *err);
+/* Whether it is known already that nothing more comes. */
+bool ds__exec_at_end(const ds__exec *exec);
 void ds__exec_stats_get(const ds__exec *exec, ds__exec_stats *out);
 void ds__exec_close(ds__exec *exec);
 

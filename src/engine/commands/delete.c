@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* delete: limit 0 removes all matches, limit 1 the first. */
+#include "base/mem.h"
+#include "bson/number.h"
+#include "engine/commands/handlers.h"
+#include "engine/commands/write.h"
+
+enum { D_DELETES, D_LET, D_ORDERED, D_COUNT };
+static const ds__arg delete_args[D_COUNT] = {
+    [D_DELETES] = {"deletes", DS_ARG_OBJECTS, DS_ARG_REQUIRED},
+    [D_LET] = {"let", DS_ARG_OBJECT, 0},
+    [D_ORDERED] = {"ordered", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+};
+
+enum { S_COLLATION, S_HINT, S_LIMIT, S_Q, S_COUNT };
+static const ds__arg statement_args[S_COUNT] = {
+    [S_COLLATION] = {"collation", DS_ARG_OBJECT, 0},
+    [S_HINT] = {"hint", DS_ARG_ANY, 0},
+    [S_LIMIT] = {"limit", DS_ARG_ANY, DS_ARG_REQUIRED},
+    [S_Q] = {"q", DS_ARG_OBJECT, DS_ARG_REQUIRED},
+};
+
+static bool parse_statement(ds_value spec, ds_value let, ds__statement_spec *out, ds_error *err) {
+    ds_value v[S_COUNT];
+    if (!ds__args_read("delete.deletes", false, spec, statement_args, S_COUNT, v, err) ||
+        !ds__check_hint(v[S_HINT], err)) {
+        return false;
+    }
+    int64_t limit = ds__arg_int64(v[S_LIMIT], 0);
+    if (limit != 0 && limit != 1) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "The limit field in delete objects must be 0 or 1. Got %lld",
+                             (long long)limit);
+    }
+    *out = (ds__statement_spec){
+        .filter = v[S_Q], .let = let, .hint = v[S_HINT], .multi = limit == 0};
+    return ds__check_collation(v[S_COLLATION], err);
+}
+
+/* Everything, without looking at anything. */
+static bool delete_everything(ds__write *w, ds_error *err) {
+    int64_t documents, bytes;
+    if (!ds__record_counts(w->op->txn, w->coll, &documents, &bytes, err) ||
+        !ds__record_truncate(w->op->txn, w->coll, err)) {
+        return false;
+    }
+    w->n += documents;
+    return true;
+}
+
+static bool run_statement(ds__write *w, const ds__statement_spec *spec, ds_error *err) {
+    ds__statement s;
+    ds__target *targets = NULL;
+    size_t count = 0;
+    if (spec->multi && ds__doc_empty(spec->filter) && spec->hint.type == DS_MISSING &&
+        w->coll != NULL && !w->coll->is_view) {
+        return delete_everything(w, err);
+    }
+    bool ok = ds__statement_compile(w, spec, &s, err) &&
+              ds__statement_targets(w, &s, spec->multi ? 0 : 1, &targets, &count, err);
+    for (size_t i = 0; ok && i < count; i++) {
+        bool found;
+        ok = ds__statement_delete(w, &s, targets[i].rid, &found, err);
+        w->n += ok && found;
+        if (ok && (i & 1023) == 1023) {
+            ok = ds__env_check(&w->op->env, err);
+        }
+    }
+    ds__free(targets);
+    ds__statement_clear(w, &s);
+    return ok;
+}
+
+static bool delete_all(ds__write *w, ds_value deletes, ds_value let, ds_error *err) {
+    ds__iter it;
+    bool ok = true;
+    bool stop = false;
+    ds__iter_init(&it, deletes);
+    for (; ok && !stop && ds__iter_next(&it); w->index++) {
+        ds__statement_spec spec;
+        ok = parse_statement(it.value, let, &spec, err);
+        if (ok && !run_statement(w, &spec, err)) {
+            ok = ds__write_failed(w, err, &stop);
+        }
+    }
+    return ok;
+}
+
+bool ds__cmd_delete(ds__op *op, ds_buf *reply, ds_error *err) {
+    ds_value v[D_COUNT];
+    ds__write w = {0};
+    bool done;
+    ds__iter it;
+    if (!ds__op_collection(op, &w.coll_name, &w.coll_size, err) ||
+        !ds__args_read("delete", true, op->command, delete_args, D_COUNT, v, err) ||
+        !ds__write_check_count(ds__doc_count(v[D_DELETES]), err)) {
+        return false;
+    }
+    ds__iter_init(&it, v[D_DELETES]);
+    while (ds__iter_next(&it)) {
+        ds__statement_spec spec;
+        if (!parse_statement(it.value, ds__missing(), &spec, err)) {
+            return false;
+        }
+    }
+    if (!ds__session_recall(op, reply, &done, err)) {
+        return false;
+    }
+    if (done) {
+        return true;
+    }
+    w.ordered = ds__arg_bool(v[D_ORDERED], true);
+    return ds__write_begin(&w, op, err) &&
+           ds__write_end(&w, delete_all(&w, v[D_DELETES], v[D_LET], err), false, reply, err);
+}

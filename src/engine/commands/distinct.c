@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* distinct: the different values a path has; arrays on the way and at its end are opened. */
+#include "base/limits.h"
+#include "base/map.h"
+#include "bson/key.h"
+#include "engine/commands/handlers.h"
+#include "engine/commands/pipeline.h"
+
+enum { D_COLLATION, D_HINT, D_KEY, D_QUERY, D_COUNT };
+static const ds__arg args[D_COUNT] = {
+    [D_COLLATION] = {"collation", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [D_HINT] = {"hint", DS_ARG_ANY, DS_ARG_NULL_IS_MISSING},
+    [D_KEY] = {"key", DS_ARG_STRING, DS_ARG_REQUIRED},
+    [D_QUERY] = {"query", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+};
+
+typedef struct collector {
+    ds_buf *reply;
+    ds_buf key;
+    ds_map seen;
+    size_t count;
+    size_t start;
+    const ds__path *path;
+    ds_error *err;
+} collector;
+
+static bool add_value(collector *c, ds_value v) {
+    ds_buf_reset(&c->key);
+    ds__key_add(&c->key, v, false, NULL);
+    if (c->key.failed) {
+        return ds_buf_ok(&c->key, c->err);
+    }
+    if (ds_map_get(&c->seen, c->key.data, c->key.size) != NULL) {
+        return true;
+    }
+    if (!ds_map_set(&c->seen, c->key.data, c->key.size, c, NULL)) {
+        return ds__error_oom(c->err);
+    }
+    ds__write_index(c->reply, c->count++, v);
+    return c->reply->size - c->start <= DS_MAX_DOC_SIZE ||
+           ds__error_set(c->err, 17217, "distinct too big, 16mb cap");
+}
+
+static bool walk(collector *c, ds_value at, uint32_t i) {
+    const ds__path_part *part = &c->path->parts[i];
+    ds__iter it;
+    ds_value v;
+    if (!ds__doc_get(at, part->name, part->size, &v)) {
+        return true;
+    }
+    bool last = i + 1 == c->path->count;
+    if (v.type == DS_ARRAY && (last || c->path->parts[i + 1].index < 0)) {
+        ds__iter_init(&it, v);
+        while (ds__iter_next(&it)) {
+            bool ok = last ? add_value(c, it.value)
+                           : it.value.type != DS_DOCUMENT || walk(c, it.value, i + 1);
+            if (!ok) {
+                return false;
+            }
+        }
+        return true;
+    }
+    if (last) {
+        return add_value(c, v);
+    }
+    return (v.type != DS_DOCUMENT && v.type != DS_ARRAY) || walk(c, v, i + 1);
+}
+
+static bool run(ds__op *op, const ds__coll *coll, const ds_value *v, collector *c, ds_error *err) {
+    ds__filter *filter = NULL;
+    ds__plan *plan;
+    ds__exec *x;
+    ds__eval eval;
+    ds_arena scratch = {0};
+    ds__row row;
+    ds_next n;
+    ds__query q = {.coll = coll, .hint = v[D_HINT]};
+    q.min = q.max = q.id = ds__missing();
+    if (v[D_QUERY].type == DS_DOCUMENT && !ds__doc_empty(v[D_QUERY]) &&
+        !ds__filter_compile(&op->env, v[D_QUERY], NULL, &filter, err)) {
+        return false;
+    }
+    q.filter = filter;
+    bool ok = ds__eval_init(&eval, &op->env, &op->arena, &scratch, err) &&
+              ds__plan_choose(op->txn, &op->env, &q, &plan, err) &&
+              ds__exec_open(op->txn, plan, &eval, &x, err);
+    if (ok) {
+        while ((n = ds__exec_next(x, &row, NULL, err)) == DS_NEXT_ROW) {
+            if (!walk(c, row.doc, 0)) {
+                n = DS_NEXT_ERROR;
+                break;
+            }
+        }
+        ds__exec_close(x);
+        ok = n == DS_NEXT_END;
+    }
+    ds_arena_clear(&scratch);
+    return ok;
+}
+
+bool ds__cmd_distinct(ds__op *op, ds_buf *reply, ds_error *err) {
+    ds_value v[D_COUNT];
+    const char *name;
+    size_t size;
+    const ds__coll *coll;
+    ds__path path;
+    if (!ds__op_collection(op, &name, &size, err) ||
+        !ds__args_read("distinct", true, op->command, args, D_COUNT, v, err) ||
+        !ds__check_collation(v[D_COLLATION], err) || !ds__check_hint(v[D_HINT], err)) {
+        return false;
+    }
+    if (v[D_KEY].size == 0) {
+        return ds__error_set(err, 40352, "FieldPath cannot be constructed with empty string");
+    }
+    if (!ds__path_parse(&op->arena, ds__text(v[D_KEY]), v[D_KEY].size, &path)) {
+        return ds__error_oom(err);
+    }
+    for (uint32_t i = 0; i < path.count; i++) {
+        if (path.parts[i].size == 0) {
+            return ds__error_set(err, i + 1 == path.count ? 40353 : 15998,
+                                 i + 1 == path.count
+                                     ? "FieldPath must not end with a '.'."
+                                     : "FieldPath field names may not be empty strings.");
+        }
+        if (path.parts[i].name[0] == '$') {
+            return ds__error_set(err, 16410,
+                                 "FieldPath field names may not start with '$'. Consider using "
+                                 "$getField or $setField.");
+        }
+    }
+    ds__op_find_coll(op, name, size, &coll);
+    if (coll != NULL && coll->is_view) {
+        return ds__view_distinct(op, coll, v[D_QUERY], path.text, reply, err);
+    }
+    collector c = {.reply = reply, .path = &path, .err = err};
+    size_t values = ds__write_doc(reply, "values", 6, DS_ARRAY);
+    c.start = reply->size;
+    bool ok = run(op, coll, v, &c, err);
+    ds__doc_end(reply, values);
+    ds_buf_clear(&c.key);
+    ds_map_clear(&c.seen);
+    return ok;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* find: arguments, plan, first batch. {_id: x} goes straight to the document. */
+#include "base/limits.h"
+#include "bson/number.h"
+#include "engine/commands/handlers.h"
+#include "engine/commands/pipeline.h"
+#include "engine/commands/query.h"
+
+enum {
+    F_ALLOW_DISK, F_PARTIAL, F_AWAIT, F_BATCH, F_COLLATION, F_FILTER, F_HINT, F_LEGACY, F_LET,
+    F_LIMIT, F_MAX, F_MIN, F_NO_TIMEOUT, F_NTORETURN, F_OPLOG, F_PROJECTION, F_RESUME, F_RESUME_AT,
+    F_RETURN_KEY, F_SHOW_RID, F_SINGLE, F_SKIP, F_SORT, F_TAILABLE, F_TERM, F_COUNT
+};
+
+static const ds__arg find_args[F_COUNT] = {
+    [F_ALLOW_DISK] = {"allowDiskUse", DS_ARG_STRICT_BOOL, 0},
+    [F_PARTIAL] = {"allowPartialResults", DS_ARG_STRICT_BOOL, DS_ARG_IGNORED},
+    [F_AWAIT] = {"awaitData", DS_ARG_STRICT_BOOL, 0},
+    [F_BATCH] = {"batchSize", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING | DS_ARG_NOT_NEGATIVE},
+    [F_COLLATION] = {"collation", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [F_FILTER] = {"filter", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [F_HINT] = {"hint", DS_ARG_ANY, DS_ARG_NULL_IS_MISSING},
+    [F_LEGACY] = {"_legacyRuntimeConstants", DS_ARG_REFUSED, 0},
+    [F_LET] = {"let", DS_ARG_OBJECT, 0},
+    [F_LIMIT] = {"limit", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING | DS_ARG_NOT_NEGATIVE},
+    [F_MAX] = {"max", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [F_MIN] = {"min", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [F_NO_TIMEOUT] = {"noCursorTimeout", DS_ARG_STRICT_BOOL, 0},
+    [F_NTORETURN] = {"ntoreturn", DS_ARG_REFUSED, 0},
+    [F_OPLOG] = {"oplogReplay", DS_ARG_STRICT_BOOL, DS_ARG_IGNORED},
+    [F_PROJECTION] = {"projection", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [F_RESUME] = {"_requestResumeToken", DS_ARG_REFUSED, 0},
+    [F_RESUME_AT] = {"_resumeAfter", DS_ARG_REFUSED, 0},
+    [F_RETURN_KEY] = {"returnKey", DS_ARG_STRICT_BOOL, 0},
+    [F_SHOW_RID] = {"showRecordId", DS_ARG_STRICT_BOOL, 0},
+    [F_SINGLE] = {"singleBatch", DS_ARG_STRICT_BOOL, DS_ARG_NULL_IS_MISSING},
+    [F_SKIP] = {"skip", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING | DS_ARG_NOT_NEGATIVE},
+    [F_SORT] = {"sort", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [F_TAILABLE] = {"tailable", DS_ARG_STRICT_BOOL, 0},
+    [F_TERM] = {"term", DS_ARG_REFUSED, 0},
+};
+
+bool ds__op_find_coll(ds__op *op, const char *name, size_t size, const ds__coll **out) {
+    *out = ds__catalog_find(ds__txn_catalog(op->txn), op->db, strlen(op->db), name, size);
+    return *out != NULL;
+}
+
+bool ds__query_is_id(ds_value filter, ds_value *id) {
+    ds__iter it;
+    *id = ds__missing();
+    if (filter.type != DS_DOCUMENT) {
+        return false;
+    }
+    ds__iter_init(&it, filter);
+    if (!ds__iter_next(&it) || strcmp(it.key, "_id") != 0) {
+        return false;
+    }
+    ds_value v = it.value;
+    if (ds__iter_next(&it)) {
+        return false;
+    }
+    switch (v.type) {
+    case DS_DOUBLE:
+    case DS_STRING:
+    case DS_BINARY:
+    case DS_OBJECT_ID:
+    case DS_BOOL:
+    case DS_DATE:
+    case DS_INT32:
+    case DS_INT64:
+    case DS_TIMESTAMP:
+    case DS_DECIMAL:
+        *id = v;
+        return true;
+    case DS_DOCUMENT:
+        ds__iter_init(&it, v);
+        if (!ds__iter_next(&it) || it.key[0] != '$') {
+            *id = v;
+            return true;
+        }
+        return false;
+    default:
+        return false;
+    }
+}
+
+bool ds__check_collation(ds_value collation, ds_error *err) {
+    ds_value locale;
+    if (collation.type != DS_DOCUMENT || ds__doc_empty(collation)) {
+        return true;
+    }
+    if (!ds__doc_get(collation, "locale", 6, &locale)) {
+        return ds__error_set(err, 40414,
+                             "BSON field 'collation.locale' is missing but a required field");
+    }
+    if (locale.type != DS_STRING) {
+        return ds__error_set(err, DS_TYPE_MISMATCH,
+                             "BSON field 'collation.locale' is the wrong type '%s', expected type "
+                             "'string'",
+                             ds__type_name(locale.type));
+    }
+    return ds__is_string(locale, "simple") ||
+           ds__error_set(err, DS_NOT_IMPLEMENTED,
+                         "collations other than {locale: \"simple\"} are not implemented");
+}
+
+bool ds__check_hint(ds_value hint, ds_error *err) {
+    return hint.type == DS_MISSING || hint.type == DS_STRING || hint.type == DS_DOCUMENT ||
+           ds__error_set(err, DS_FAILED_TO_PARSE, "Hint must be a string or an object");
+}
+
+bool ds__cursor_prepare(ds__cursor *c, const ds__let *let, ds_error *err) {
+    if (!ds__eval_init(&c->eval, &c->env, &c->arena, &c->scratch, err)) {
+        return false;
+    }
+    if (let != NULL && !ds__let_eval(let, &c->eval, err)) {
+        return false;
+    }
+    /* Slots are shared with the filter's eval, which keeps its own root and scratch. */
+    c->scan_eval = c->eval;
+    c->scan_eval.scratch = &c->scan_scratch;
+    c->scan_eval.slots = ds_arena_copy(&c->arena, c->eval.slots,
+                                       c->env.slot_count * sizeof *c->eval.slots);
+    return c->scan_eval.slots != NULL || ds__error_oom(err);
+}
+
+static bool natural_sort(ds_value sort) {
+    ds_value v;
+    return sort.type == DS_DOCUMENT && ds__doc_get(sort, "$natural", 8, &v);
+}
+
+static bool check_objects(const ds_value *v, ds_error *err) {
+    static const int objects[] = {F_FILTER, F_PROJECTION, F_SORT, F_MIN, F_MAX, F_COLLATION};
+    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
+        ds_value x = v[objects[i]];
+        if (x.type != DS_MISSING && x.type != DS_DOCUMENT) {
+            return ds__error_set(err, DS_TYPE_MISMATCH, "Expected field %sto be of type object",
+                                 find_args[objects[i]].name);
+        }
+    }
+    return true;
+}
+
+bool ds__find_parse(ds__op *op, ds_value command, ds__find_request *out, ds_error *err) {
+    ds_value v[F_COUNT];
+    *out = (ds__find_request){0};
+    if (!ds__op_collection(op, &out->coll, &out->coll_size, err) ||
+        !ds__args_read("FindCommandRequest", true, command, find_args, F_COUNT, v, err) ||
+        !check_objects(v, err) || !ds__check_collation(v[F_COLLATION], err) ||
+        !ds__check_hint(v[F_HINT], err)) {
+        return false;
+    }
+    out->filter = v[F_FILTER];
+    out->sort = v[F_SORT].type == DS_DOCUMENT && ds__doc_empty(v[F_SORT]) ? ds__missing()
+                                                                          : v[F_SORT];
+    out->projection = v[F_PROJECTION];
+    out->hint = v[F_HINT];
+    out->min = v[F_MIN].type == DS_DOCUMENT && ds__doc_empty(v[F_MIN]) ? ds__missing() : v[F_MIN];
+    out->max = v[F_MAX].type == DS_DOCUMENT && ds__doc_empty(v[F_MAX]) ? ds__missing() : v[F_MAX];
+    out->let = v[F_LET];
+    out->skip = ds__arg_int64(v[F_SKIP], 0);
+    out->limit = ds__arg_int64(v[F_LIMIT], 0);
+    out->batch_size = ds__arg_int64(v[F_BATCH], -1);
+    out->single_batch = ds__arg_bool(v[F_SINGLE], false);
+    out->no_timeout = ds__arg_bool(v[F_NO_TIMEOUT], false);
+    out->allow_disk = ds__arg_bool(v[F_ALLOW_DISK], true);
+    out->return_key = ds__arg_bool(v[F_RETURN_KEY], false);
+    out->show_record_id = ds__arg_bool(v[F_SHOW_RID], false);
+    bool tailable = ds__arg_bool(v[F_TAILABLE], false);
+    if (ds__arg_bool(v[F_AWAIT], false) && !tailable) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "Cannot set 'awaitData' without also setting 'tailable'");
+    }
+    if (tailable && out->single_batch) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "Cannot use tailable option with the 'singleBatch' option");
+    }
+    if (tailable) {
+        return ds__error_set(err, DS_NOT_IMPLEMENTED, "tailable cursors are not implemented");
+    }
+    if (out->return_key || out->show_record_id) {
+        return ds__error_set(err, DS_NOT_IMPLEMENTED, "%s is not implemented",
+                             out->return_key ? "returnKey" : "showRecordId");
+    }
+    if ((out->min.type == DS_DOCUMENT || out->max.type == DS_DOCUMENT) &&
+        out->hint.type == DS_MISSING) {
+        return ds__error_set(err, 51173, "When using min()/max() a hint of which index to use must "
+                                         "be provided");
+    }
+    if (natural_sort(out->sort)) {
+        if (out->hint.type != DS_MISSING) {
+            return ds__error_set(err, DS_BAD_VALUE,
+                                 "Sort by $natural cannot be combined with a hint");
+        }
+        out->hint = out->sort;
+        out->sort = ds__missing();
+    }
+    return true;
+}
+
+/* From the request in the cursor's own memory to a plan. */
+static bool compile(ds__op *op, ds__cursor *c, const ds__coll *coll, const ds__find_request *r,
+                    ds_error *err) {
+    ds__query q = {.coll = coll,
+                   .hint = r->hint,
+                   .min = r->min,
+                   .max = r->max,
+                   .skip = r->skip,
+                   .limit = r->limit,
+                   .allow_disk = r->allow_disk};
+    ds__let let;
+    ds__filter *filter = NULL;
+    ds__sort_pattern sort;
+    if (!ds__let_bind(&c->env, r->let, &let, err)) {
+        return false;
+    }
+    bool positional = r->projection.type == DS_DOCUMENT && !ds__doc_empty(r->projection);
+    bool by_id = ds__query_is_id(r->filter, &q.id) && !positional && r->hint.type == DS_MISSING;
+    if (!by_id) {
+        q.id = ds__missing();
+        if (r->filter.type == DS_DOCUMENT && !ds__doc_empty(r->filter) &&
+            !ds__filter_compile(&c->env, r->filter, NULL, &filter, err)) {
+            return false;
+        }
+        if (coll != NULL && ds__query_is_id(r->filter, &q.id) && r->hint.type != DS_MISSING) {
+            q.id = ds__missing();
+        }
+    }
+    q.filter = filter;
+    if (r->sort.type == DS_DOCUMENT) {
+        if (!ds__sort_compile(&c->env, r->sort, &sort, err)) {
+            return false;
+        }
+        q.sort = ds_arena_copy(&c->arena, &sort, sizeof sort);
+        if (q.sort == NULL) {
+            return ds__error_oom(err);
+        }
+    }
+    if (positional && !ds__projection_compile(&c->env, NULL, DS_PROJECT_FIND, r->projection,
+                                              filter, &c->projection, err)) {
+        return false;
+    }
+    return ds__cursor_prepare(c, &let, err) &&
+           ds__plan_choose(op->txn, &c->env, &q, &c->plan, err);
+}
+
+bool ds__find_plan(ds__op *op, ds__cursor *c, const ds__coll *coll, const ds__find_request *r,
+                   ds_error *err) {
+    c->ns = ds__namespace(&c->arena, op->db, r->coll);
+    c->single_batch = r->single_batch;
+    c->no_timeout = r->no_timeout;
+    return c->ns != NULL ? compile(op, c, coll, r, err) : ds__error_oom(err);
+}
+
+static bool run(ds__op *op, const ds__find_request *r, const ds__coll *coll, ds__cursor *c,
+                ds_buf *reply, bool *kept, ds_error *err) {
+    ds__batch batch;
+    int64_t id = 0;
+    int64_t size = r->batch_size >= 0 ? r->batch_size : DS_DEFAULT_FIRST_BATCH;
+    *kept = false;
+    if (!ds__find_plan(op, c, coll, r, err) ||
+        !ds__exec_open(op->txn, c->plan, &c->scan_eval, &c->exec, err)) {
+        return false;
+    }
+    ds__batch_begin(&batch, reply, true);
+    if (!ds__cursor_fill(c, &batch, size, err)) {
+        if (err->code == DS_NOT_IMPLEMENTED || err->code == DS_OK) {
+            return false;
+        }
+        return ds__error_prefix(err, "Executor error during find command :: caused by :: ");
+    }
+    const char *ns = c->ns;
+    if (!c->exhausted && !c->single_batch) {
+        if (!ds__cursors_keep(op, c, &id, err)) {
+            return false;
+        }
+        *kept = true;
+    }
+    ds__batch_end(&batch, id, ns);
+    return true;
+}
+
+bool ds__cmd_find(ds__op *op, ds_buf *reply, ds_error *err) {
+    ds__find_request r;
+    const ds__coll *coll;
+    bool kept = false;
+    ds__cursor *c = ds__cursor_new(op, err);
+    if (c == NULL) {
+        return false;
+    }
+    bool ok = ds__find_parse(op, c->command, &r, err);
+    if (ok) {
+        ds__op_find_coll(op, r.coll, r.coll_size, &coll);
+        ok = coll != NULL && coll->is_view ? ds__view_find(op, coll, &r, reply, err)
+                                           : run(op, &r, coll, c, reply, &kept, err);
+    }
+    if (!kept) {
+        ds__cursor_free(c);
+    }
+    return ok;
+}

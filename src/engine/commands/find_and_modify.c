@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* findAndModify: the first match in the order asked for, changed or removed, before or after. */
+#include "engine/commands/handlers.h"
+#include "engine/commands/write.h"
+
+enum {
+    A_ARRAY_FILTERS, A_BYPASS, A_COLLATION, A_FIELDS, A_HINT, A_LET, A_NEW, A_QUERY, A_REMOVE,
+    A_SORT, A_UPDATE, A_UPSERT, A_COUNT
+};
+static const ds__arg args[A_COUNT] = {
+    [A_ARRAY_FILTERS] = {"arrayFilters", DS_ARG_OBJECTS, 0},
+    [A_BYPASS] = {"bypassDocumentValidation", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+    [A_COLLATION] = {"collation", DS_ARG_OBJECT, 0},
+    [A_FIELDS] = {"fields", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [A_HINT] = {"hint", DS_ARG_ANY, 0},
+    [A_LET] = {"let", DS_ARG_OBJECT, 0},
+    [A_NEW] = {"new", DS_ARG_BOOL, 0},
+    [A_QUERY] = {"query", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [A_REMOVE] = {"remove", DS_ARG_BOOL, 0},
+    [A_SORT] = {"sort", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [A_UPDATE] = {"update", DS_ARG_ANY, 0},
+    [A_UPSERT] = {"upsert", DS_ARG_BOOL, 0},
+};
+
+/* What happened, for the reply. */
+typedef struct outcome {
+    ds_value value;      /* DS_MISSING: null */
+    ds_value upserted;   /* _id */
+    bool matched;
+    bool is_update;
+} outcome;
+
+static bool check_args(const ds_value *v, ds_error *err) {
+    bool remove = ds__arg_bool(v[A_REMOVE], false);
+    bool update = v[A_UPDATE].type != DS_MISSING;
+    if (!remove && !update) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "Either an update or remove=true must be specified");
+    }
+    if (remove && update) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "Cannot specify both an update and remove=true");
+    }
+    if (remove && ds__arg_bool(v[A_UPSERT], false)) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "Cannot specify both upsert=true and remove=true ");
+    }
+    if (remove && ds__arg_bool(v[A_NEW], false)) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "Cannot specify both new=true and remove=true; 'remove' always "
+                             "returns the deleted document");
+    }
+    if (remove && v[A_ARRAY_FILTERS].type != DS_MISSING) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "Cannot specify arrayFilters and remove=true");
+    }
+    if (update && v[A_UPDATE].type != DS_DOCUMENT && v[A_UPDATE].type != DS_ARRAY) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "Update argument must be either an object or an array");
+    }
+    if (v[A_UPDATE].type == DS_ARRAY && v[A_ARRAY_FILTERS].type != DS_MISSING) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "Cannot specify arrayFilters with a pipeline-style update");
+    }
+    return ds__check_hint(v[A_HINT], err) && ds__check_collation(v[A_COLLATION], err);
+}
+
+static bool run(ds__write *w, ds__statement *s, const ds_value *v, outcome *out, ds_error *err) {
+    int64_t rid = 0;
+    ds__match_info match = {0};
+    bool found = false;
+    bool modified = false;
+    ds_next n = ds__exec_first(w->op->txn, s->plan, &s->scan_eval, &rid, &match, err);
+    if (n == DS_NEXT_ERROR) {
+        return false;
+    }
+    if (n == DS_NEXT_ROW) {
+        bool ok = s->update ? ds__statement_update(w, s, rid, &match, &found, &modified, err)
+                            : ds__statement_delete(w, s, rid, &found, err);
+        if (!ok) {
+            return false;
+        }
+        out->matched = found;
+        out->value = ds__document(
+            modified && ds__arg_bool(v[A_NEW], false) ? s->changed.data : s->old.data);
+        return true;
+    }
+    if (s->update == NULL || !ds__arg_bool(v[A_UPSERT], false)) {
+        return true;
+    }
+    ds_value doc;
+    if (!ds__statement_upsert(w, s, &doc, err)) {
+        return false;
+    }
+    out->upserted = ds__doc_field(doc, "_id");
+    if (ds__arg_bool(v[A_NEW], false)) {
+        out->value = doc;
+    }
+    return true;
+}
+
+static bool write_value(ds__statement *s, ds__projection *projection, const outcome *o,
+                        ds_buf *reply, ds_error *err) {
+    if (o->value.type == DS_MISSING) {
+        ds__write_value(reply, "value", 5, ds__null());
+        return true;
+    }
+    if (projection == NULL) {
+        ds__write_value(reply, "value", 5, o->value);
+        return true;
+    }
+    ds_buf_add_byte(reply, DS_DOCUMENT);
+    ds_buf_add(reply, "value", 6);
+    ds_arena_reset(&s->scratch);
+    return ds__projection_apply(projection, o->value, &s->eval, reply, err);
+}
+
+static bool write_reply(ds__statement *s, ds__projection *projection, const outcome *o,
+                        ds_buf *reply, ds_error *err) {
+    bool upserted = o->upserted.type != DS_MISSING;
+    size_t last = ds__write_doc(reply, "lastErrorObject", 15, DS_DOCUMENT);
+    ds__write_int32(reply, "n", o->matched || upserted ? 1 : 0);
+    if (o->is_update) {
+        ds__write_bool(reply, "updatedExisting", o->matched);
+        ds__write_value(reply, "upserted", 8, o->upserted);
+    }
+    ds__doc_end(reply, last);
+    return write_value(s, projection, o, reply, err);
+}
+
+static bool modify(ds__write *w, const ds_value *v, ds_buf *reply, ds_error *err) {
+    static const uint8_t empty[5] = {5};
+    ds__statement s;
+    ds__projection *projection = NULL;
+    outcome o = {.is_update = v[A_UPDATE].type != DS_MISSING};
+    ds__statement_spec spec = {
+        .filter = v[A_QUERY].type == DS_MISSING ? ds__document(empty) : v[A_QUERY],
+        .update = v[A_UPDATE],
+        .array_filters = v[A_ARRAY_FILTERS],
+        .let = v[A_LET],
+        .sort = v[A_SORT],
+        .hint = v[A_HINT],
+        .upsert = ds__arg_bool(v[A_UPSERT], false)};
+    o.value = o.upserted = ds__missing();
+    bool ok = ds__statement_compile(w, &spec, &s, err);
+    if (ok && v[A_FIELDS].type == DS_DOCUMENT && !ds__doc_empty(v[A_FIELDS])) {
+        ok = ds__projection_compile(&s.env, NULL, DS_PROJECT_FIND, v[A_FIELDS], s.filter,
+                                    &projection, err);
+    }
+    if (ok && !run(w, &s, v, &o, err)) {
+        ok = ds__error_prefix(err, "Plan executor error during findAndModify :: caused by :: ");
+    }
+    ok = ok && write_reply(&s, projection, &o, reply, err);
+    ds__statement_clear(w, &s);
+    return ok;
+}
+
+bool ds__cmd_find_and_modify(ds__op *op, ds_buf *reply, ds_error *err) {
+    ds_value v[A_COUNT];
+    ds__write w = {0};
+    bool done;
+    size_t from = reply->size;
+    if (!ds__op_collection(op, &w.coll_name, &w.coll_size, err) ||
+        !ds__args_read("findAndModify", true, op->command, args, A_COUNT, v, err) ||
+        !check_args(v, err) || !ds__session_recall(op, reply, &done, err)) {
+        return false;
+    }
+    if (done) {
+        return true;
+    }
+    w.options.bypass_validation = ds__arg_bool(v[A_BYPASS], false);
+    if (!ds__write_begin(&w, op, err)) {
+        return false;
+    }
+    if (!ds__op_end(op, w.own, modify(&w, v, reply, err), err)) {
+        return false;
+    }
+    ds__session_remember(op, reply, from);
+    ds__write_concern_report(op, reply);
+    return true;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* insert: one transaction for the batch; documents that fail are reported, the others stay. */
+#include "engine/commands/handlers.h"
+#include "engine/commands/write.h"
+
+enum { I_BYPASS, I_DOCUMENTS, I_ORDERED, I_COUNT };
+static const ds__arg insert_args[I_COUNT] = {
+    [I_BYPASS] = {"bypassDocumentValidation", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+    [I_DOCUMENTS] = {"documents", DS_ARG_OBJECTS, DS_ARG_REQUIRED},
+    [I_ORDERED] = {"ordered", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+};
+
+static bool insert_all(ds__write *w, ds_value documents, ds_error *err) {
+    ds_buf fixed = {0};
+    ds__iter it;
+    bool ok = true;
+    bool stop = false;
+    ds__iter_init(&it, documents);
+    for (; ok && !stop && ds__iter_next(&it); w->index++) {
+        ds_value doc;
+        ds_buf_reset(&fixed);
+        if (ds__record_fix(it.value, &fixed, &doc, err) && ds__write_need_coll(w, err) &&
+            ds__record_insert(w->op->txn, w->coll, doc, &w->options, NULL, err)) {
+            w->n++;
+        } else {
+            ok = ds__write_failed(w, err, &stop);
+        }
+        if (ok && (w->index & 1023) == 1023) {
+            ok = ds__env_check(&w->op->env, err);
+        }
+    }
+    ds_buf_clear(&fixed);
+    return ok;
+}
+
+bool ds__cmd_insert(ds__op *op, ds_buf *reply, ds_error *err) {
+    ds_value v[I_COUNT];
+    ds__write w = {0};
+    bool done;
+    if (!ds__op_collection(op, &w.coll_name, &w.coll_size, err) ||
+        !ds__args_read("insert", true, op->command, insert_args, I_COUNT, v, err) ||
+        !ds__write_check_count(ds__doc_count(v[I_DOCUMENTS]), err) ||
+        !ds__session_recall(op, reply, &done, err)) {
+        return false;
+    }
+    if (done) {
+        return true;
+    }
+    w.ordered = ds__arg_bool(v[I_ORDERED], true);
+    w.options.bypass_validation = ds__arg_bool(v[I_BYPASS], false);
+    return ds__write_begin(&w, op, err) &&
+           ds__write_end(&w, insert_all(&w, v[I_DOCUMENTS], err), false, reply, err);
+}

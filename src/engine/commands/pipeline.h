@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pipelines in the engine: the host of stages that read or write collections, and views, which turn
+ * other reads into pipelines. */
+#ifndef DS_ENGINE_COMMANDS_PIPELINE_H
+#define DS_ENGINE_COMMANDS_PIPELINE_H
+
+#include "engine/commands/query.h"
+
+/* The host of one cursor's pipeline. */
+typedef struct ds__host {
+    ds__pipeline_host base;  /* first: the stages see only this */
+    ds__cursor *cursor;
+} ds__host;
+
+/* What an aggregation asks beside its stages. */
+typedef struct ds__aggregate_request {
+    const char *coll;        /* "" for {aggregate: 1} */
+    size_t coll_size;
+    ds_value pipeline;
+    ds_value hint;
+    ds_value let;
+    int64_t batch_size;      /* -1: the default */
+    bool allow_disk;
+    bool bypass_validation;
+} ds__aggregate_request;
+
+/* Compiles and starts the pipeline in the cursor: views resolved, head planned. op->txn must be
+ * there. `ns_coll` is the collection replies name. */
+bool ds__aggregate_start(ds__op *op, ds__cursor *cursor, const ds__aggregate_request *request,
+                         ds_error *err);
+/* Runs a started pipeline's first batch into the reply. *kept: the registry has the cursor. */
+bool ds__aggregate_reply(ds__op *op, ds__cursor *cursor, const ds__aggregate_request *request,
+                         ds_buf *reply, bool *kept, ds_error *err);
+
+/* A view's own stages down to a collection: [stages…] followed by `tail` (an array or DS_MISSING),
+ * as an array in the arena, and the collection they begin with (NULL: none). Errors:
+ * ViewDepthLimitExceeded. */
+bool ds__view_resolve(ds__op *op, ds_arena *arena, const ds__coll *view, ds_value tail,
+                      const char **base, ds_value *stages, ds_error *err);
+
+/* find, count and distinct on a view. */
+bool ds__view_find(ds__op *op, const ds__coll *view, const ds__find_request *request,
+                   ds_buf *reply, ds_error *err);
+bool ds__view_count(ds__op *op, const ds__coll *view, ds_value filter, int64_t skip, int64_t limit,
+                    int64_t *out, ds_error *err);
+bool ds__view_distinct(ds__op *op, const ds__coll *view, ds_value filter, const char *key,
+                       ds_buf *reply, ds_error *err);
+
+#endif

@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions by id. A session belongs to one command at a time: a second one waits. A transaction
+ * lives in its session between commands. */
+#include "engine/commands/session.h"
+
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "bson/number.h"
+#include "bson/writer.h"
+#include "engine/commands/cursor.h"
+
+enum {
+    SESSION_TIMEOUT_MS = 30 * 60 * 1000,
+    TRANSACTION_TIMEOUT_MS = 60 * 1000,
+    REAP_EVERY_MS = 10 * 1000
+};
+
+typedef enum txn_state { TXN_NONE, TXN_OPEN, TXN_COMMITTED, TXN_ABORTED } txn_state;
+
+struct ds__session {
+    /* owned */
+    ds__txn *txn;
+    ds_buf remembered;     /* elements of the reply of the last retryable write */
+    /* plain */
+    uint8_t id[DS_SESSION_ID_SIZE];
+    int64_t txn_number;    /* the highest seen; -1: none */
+    int64_t last_used_ms;
+    int64_t began_ms;
+    int64_t peer;          /* connection that opened the transaction; -1: none to watch */
+    int64_t remembered_number;
+    txn_state state;
+    bool busy;
+    bool doomed;
+    bool ended;            /* free it when no longer busy */
+};
+
+struct ds__sessions {
+    /* owned */
+    pthread_mutex_t lock;
+    pthread_cond_t freed;
+    ds_map by_id;
+    /* borrowed */
+    ds_engine *engine;
+    /* plain */
+    int64_t reaped_ms;
+};
+
+ds__sessions *ds__sessions_new(ds_engine *engine) {
+    ds__sessions *s = ds__alloc(sizeof *s);
+    if (s != NULL) {
+        s->engine = engine;
+        pthread_mutex_init(&s->lock, NULL);
+        pthread_cond_init(&s->freed, NULL);
+    }
+    return s;
+}
+
+static void session_free(ds__session *s) {
+    ds__txn_abort(s->txn);
+    ds_buf_clear(&s->remembered);
+    ds__free(s);
+}
+
+void ds__sessions_free(ds__sessions *sessions) {
+    const void *key;
+    size_t at = 0;
+    size_t size;
+    void *value;
+    if (sessions == NULL) {
+        return;
+    }
+    while (ds_map_each(&sessions->by_id, &at, &key, &size, &value)) {
+        session_free(value);
+    }
+    ds_map_clear(&sessions->by_id);
+    pthread_mutex_destroy(&sessions->lock);
+    pthread_cond_destroy(&sessions->freed);
+    ds__free(sessions);
+}
+
+/* What a command says of its session. */
+typedef struct session_fields {
+    ds_value lsid;
+    ds_value number;
+    ds_value autocommit;
+    ds_value start;
+} session_fields;
+
+static session_fields read_fields(ds_value command) {
+    session_fields f = {0};
+    ds__iter it;
+    ds__iter_init(&it, command);
+    while (ds__iter_next(&it)) {
+        switch (it.key[0]) {
+        case 'l':
+            if (strcmp(it.key, "lsid") == 0) {
+                f.lsid = it.value;
+            }
+            break;
+        case 't':
+            if (strcmp(it.key, "txnNumber") == 0) {
+                f.number = it.value;
+            }
+            break;
+        case 'a':
+            if (strcmp(it.key, "autocommit") == 0) {
+                f.autocommit = it.value;
+            }
+            break;
+        case 's':
+            if (strcmp(it.key, "startTransaction") == 0) {
+                f.start = it.value;
+            }
+            break;
+        default:
+            break;
+        }
+    }
+    return f;
+}
+
+static bool read_id(ds_value lsid, uint8_t id[DS_SESSION_ID_SIZE]) {
+    ds_value v;
+    if (lsid.type != DS_DOCUMENT || !ds__doc_get(lsid, "id", 2, &v) || v.type != DS_BINARY ||
+        v.subtype != 4 || v.size != DS_SESSION_ID_SIZE) {
+        return false;
+    }
+    memcpy(id, v.as.bytes, DS_SESSION_ID_SIZE);
+    return true;
+}
+
+bool ds__session_id(const ds__op *op, uint8_t id[DS_SESSION_ID_SIZE]) {
+    if (op->session != NULL) {
+        memcpy(id, op->session->id, DS_SESSION_ID_SIZE);
+        return true;
+    }
+    ds_value lsid;
+    return ds__doc_get(op->command, "lsid", 4, &lsid) && read_id(lsid, id);
+}
+
+/* Ends sessions nobody used for long, and transactions open for too long. Under the lock. */
+static void reap(ds__sessions *sessions, int64_t now) {
+    const void *key;
+    size_t at = 0;
+    size_t size;
+    void *value;
+    ds__session *idle[64];
+    size_t n = 0;
+    if (now - sessions->reaped_ms < REAP_EVERY_MS) {
+        return;
+    }
+    sessions->reaped_ms = now;
+    while (n < 64 && ds_map_each(&sessions->by_id, &at, &key, &size, &value)) {
+        ds__session *s = value;
+        if (s->busy) {
+            continue;
+        }
+        if (s->state == TXN_OPEN && now - s->began_ms > TRANSACTION_TIMEOUT_MS) {
+            ds__txn_abort(s->txn);
+            s->txn = NULL;
+            s->state = TXN_ABORTED;
+        }
+        if (now - s->last_used_ms > SESSION_TIMEOUT_MS) {
+            idle[n++] = s;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        ds_map_remove(&sessions->by_id, idle[i]->id, DS_SESSION_ID_SIZE);
+        session_free(idle[i]);
+    }
+}
+
+/* The session, made if new, taken by this command. */
+static bool check_out(ds__op *op, const uint8_t *id, ds__session **out, ds_error *err) {
+    ds__sessions *sessions = op->engine->sessions;
+    int64_t now = ds__clock_now_ms();
+    bool ok = true;
+    pthread_mutex_lock(&sessions->lock);
+    reap(sessions, now);
+    ds__session *s;
+    while ((s = ds_map_get(&sessions->by_id, id, DS_SESSION_ID_SIZE)) != NULL && s->busy) {
+        pthread_cond_wait(&sessions->freed, &sessions->lock);
+    }
+    if (s == NULL) {
+        s = ds__alloc(sizeof *s);
+        if (s != NULL) {
+            memcpy(s->id, id, DS_SESSION_ID_SIZE);
+            s->txn_number = -1;
+            s->remembered_number = -1;
+            s->peer = -1;
+            if (!ds_map_set(&sessions->by_id, id, DS_SESSION_ID_SIZE, s, NULL)) {
+                ds__free(s);
+                s = NULL;
+            }
+        }
+    }
+    if (s == NULL) {
+        ok = ds__error_oom(err);
+    } else {
+        s->busy = true;
+        s->last_used_ms = now;
+    }
+    pthread_mutex_unlock(&sessions->lock);
+    *out = s;
+    return ok;
+}
+
+static void check_in(ds__op *op, ds__session *s) {
+    ds__sessions *sessions = op->engine->sessions;
+    pthread_mutex_lock(&sessions->lock);
+    s->busy = false;
+    if (s->ended) {
+        ds_map_remove(&sessions->by_id, s->id, DS_SESSION_ID_SIZE);
+        session_free(s);
+    }
+    pthread_cond_broadcast(&sessions->freed);
+    pthread_mutex_unlock(&sessions->lock);
+}
+
+static void abort_open(ds__op *op, ds__session *s) {
+    if (s->state == TXN_OPEN) {
+        ds__cursors_end_transaction(op->engine->cursors, s->id, s->txn_number);
+        ds__txn_abort(s->txn);
+        s->txn = NULL;
+        s->state = TXN_ABORTED;
+    }
+}
+
+static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
+    if (number < s->txn_number) {
+        return ds__error_set(err, DS_TRANSACTION_TOO_OLD,
+                             "Cannot start transaction with { txnNumber: %lld } on session because "
+                             "a newer transaction with txnNumber { txnNumber: %lld } has already "
+                             "started",
+                             (long long)number, (long long)s->txn_number);
+    }
+    if (number == s->txn_number && s->state != TXN_NONE) {
+        return ds__error_set(err, 117,
+                             "Cannot start a transaction at given transaction number %lld: a "
+                             "transaction with the same number is in progress or ended",
+                             (long long)number);
+    }
+    abort_open(op, s);
+    s->txn_number = number;
+    s->doomed = false;
+    s->state = TXN_ABORTED;
+    if (!ds__txn_begin(op->engine->store, DS_TXN_READ, op->deadline_ms, &s->txn, err)) {
+        return false;
+    }
+    s->state = TXN_OPEN;
+    s->began_ms = s->last_used_ms;
+    s->peer = op->peer && op->peer->remember ? op->peer->connection_id : -1;
+    return true;
+}
+
+/* The transaction the command names must be the session's open one. */
+static bool proceed(ds__session *s, int64_t number, bool ending, ds_error *err) {
+    if (number < s->txn_number) {
+        return ds__error_set(err, DS_TRANSACTION_TOO_OLD,
+                             "Cannot continue transaction with { txnNumber: %lld }: a newer "
+                             "transaction with { txnNumber: %lld } has started",
+                             (long long)number, (long long)s->txn_number);
+    }
+    if (number > s->txn_number || s->state == TXN_NONE) {
+        return ds__error_set(err, DS_NO_SUCH_TRANSACTION,
+                             "Given transaction number %lld does not match any in-progress "
+                             "transactions. The active transaction number is %lld",
+                             (long long)number, (long long)s->txn_number);
+    }
+    if (s->state == TXN_COMMITTED && !ending) {
+        return ds__error_set(err, DS_TRANSACTION_COMMITTED, "Transaction %lld has been committed.",
+                             (long long)number);
+    }
+    if (s->state == TXN_ABORTED) {
+        return ds__error_set(err, DS_NO_SUCH_TRANSACTION,
+                             "Transaction with { txnNumber: %lld } has been aborted.",
+                             (long long)number);
+    }
+    return true;
+}
+
+static bool read_number(session_fields f, int64_t *number, ds_error *err) {
+    if (f.number.type != DS_INT64 && f.number.type != DS_INT32) {
+        return ds__error_set(err, DS_TYPE_MISMATCH,
+                             "BSON field 'OperationSessionInfo.txnNumber' is the wrong type '%s', "
+                             "expected type 'long'",
+                             ds__type_name(f.number.type));
+    }
+    *number = ds__number_to_int64(f.number);
+    return *number >= 0 ||
+           ds__error_set(err, DS_INVALID_OPTIONS, "Transaction number cannot be negative");
+}
+
+static bool check_fields(session_fields f, ds_error *err) {
+    if (f.number.type == DS_MISSING && f.autocommit.type == DS_MISSING &&
+        f.start.type == DS_MISSING) {
+        return true;
+    }
+    if (f.lsid.type == DS_MISSING && f.number.type != DS_MISSING) {
+        return ds__error_set(err, DS_INVALID_OPTIONS,
+                             "Transaction number requires a session ID to also be specified");
+    }
+    if (f.number.type == DS_MISSING) {
+        return ds__error_set(err, DS_INVALID_OPTIONS,
+                             "'%s' field requires a transaction number to also be specified",
+                             f.autocommit.type != DS_MISSING ? "autocommit" : "startTransaction");
+    }
+    if (f.autocommit.type != DS_MISSING && ds__value_truthy(f.autocommit)) {
+        return ds__error_set(err, DS_INVALID_OPTIONS,
+                             "Specifying autocommit=true is not allowed.");
+    }
+    if (f.start.type != DS_MISSING && f.autocommit.type == DS_MISSING) {
+        return ds__error_set(err, DS_INVALID_OPTIONS,
+                             "'startTransaction' field requires 'autocommit' field to also be "
+                             "specified");
+    }
+    if (f.start.type != DS_MISSING && !ds__value_truthy(f.start)) {
+        return ds__error_set(err, DS_INVALID_OPTIONS,
+                             "Specifying startTransaction=false is not allowed.");
+    }
+    return true;
+}
+
+static bool is_write(const char *name) {
+    return strcmp(name, "insert") == 0 || strcmp(name, "update") == 0 ||
+           strcmp(name, "delete") == 0 || strcmp(name, "findAndModify") == 0 ||
+           strcmp(name, "aggregate") == 0;
+}
+
+static bool enter_transaction(ds__op *op, session_fields f, int64_t number, ds_error *err) {
+    const char *name = op->row->name;
+    bool ending = strcmp(name, "commitTransaction") == 0 || strcmp(name, "abortTransaction") == 0;
+    ds__session *s = op->session;
+    if (!(op->row->flags & DS_CMD_IN_TXN)) {
+        return ds__error_set(err, DS_OPERATION_NOT_SUPPORTED_IN_TRANSACTION,
+                             strcmp(name, "count") == 0
+                                 ? "Cannot run '%s' in a multi-document transaction. Please see "
+                                   "http://dochub.mongodb.org/core/transaction-count for a "
+                                   "recommended alternative."
+                                 : "Cannot run '%s' in a multi-document transaction.",
+                             name);
+    }
+    op->multi_statement = true;
+    bool ok = f.start.type != DS_MISSING ? begin(op, s, number, err)
+                                         : proceed(s, number, ending, err);
+    if (ok) {
+        op->txn = s->txn;
+    }
+    return ok;
+}
+
+bool ds__session_enter(ds__op *op, ds_error *err) {
+    session_fields f = read_fields(op->command);
+    uint8_t id[DS_SESSION_ID_SIZE];
+    int64_t number = -1;
+    op->session = NULL;
+    op->multi_statement = false;
+    if (f.lsid.type == DS_MISSING && f.number.type == DS_MISSING &&
+        f.autocommit.type == DS_MISSING && f.start.type == DS_MISSING) {
+        return true;
+    }
+    if (f.lsid.type != DS_MISSING && !read_id(f.lsid, id)) {
+        return ds__error_set(err, DS_TYPE_MISMATCH,
+                             "BSON field 'OperationSessionInfo.lsid' must be a document with a "
+                             "UUID in 'id'");
+    }
+    if (!check_fields(f, err)) {
+        return false;
+    }
+    if (f.number.type == DS_MISSING) {
+        return true; /* nothing is kept for commands that only carry a session's id */
+    }
+    if (!read_number(f, &number, err)) {
+        return false;
+    }
+    if (f.autocommit.type == DS_MISSING && !is_write(op->row->name)) {
+        bool ending = strcmp(op->row->name, "commitTransaction") == 0 ||
+                      strcmp(op->row->name, "abortTransaction") == 0;
+        return ds__error_set(err, ending ? DS_INVALID_OPTIONS : 50768,
+                             "txnNumber may only be provided for multi-document transactions and "
+                             "retryable write commands. autocommit:false was not provided, and %s "
+                             "is not a retryable write command.",
+                             op->row->name);
+    }
+    ds__session *s = NULL;
+    if (!check_out(op, id, &s, err)) {
+        return false;
+    }
+    op->session = s;
+    bool ok = true;
+    if (f.autocommit.type != DS_MISSING) {
+        ok = enter_transaction(op, f, number, err);
+    } else if (number < s->txn_number) {
+        ok = ds__error_set(err, DS_TRANSACTION_TOO_OLD,
+                           "Retryable write with txnNumber %lld is prohibited on session because a "
+                           "newer retryable write with txnNumber %lld has already started on this "
+                           "session.",
+                           (long long)number, (long long)s->txn_number);
+    } else if (number > s->txn_number) {
+        abort_open(op, s);
+        s->txn_number = number;
+        s->state = TXN_NONE;
+    }
+    if (!ok) {
+        op->session = NULL;
+        op->txn = NULL;
+        check_in(op, s);
+    }
+    return ok;
+}
+
+void ds__session_leave(ds__op *op, bool ok) {
+    ds__session *s = op->session;
+    if (s == NULL) {
+        return;
+    }
+    if (op->multi_statement && op->txn != NULL && (!ok || s->doomed) && s->txn == op->txn) {
+        abort_open(op, s);
+    }
+    op->session = NULL;
+    op->txn = op->multi_statement ? NULL : op->txn;
+    check_in(op, s);
+}
+
+void ds__session_doom(ds__op *op) {
+    if (op->session != NULL && op->multi_statement) {
+        op->session->doomed = true;
+    }
+}
+
+bool ds__session_recall(ds__op *op, ds_buf *reply, bool *done, ds_error *err) {
+    ds__session *s = op->session;
+    (void)err;
+    *done = false;
+    if (s != NULL && !op->multi_statement && s->remembered_number == s->txn_number &&
+        s->remembered.size > 0) {
+        ds_buf_add(reply, s->remembered.data, s->remembered.size);
+        *done = true;
+    }
+    return true;
+}
+
+void ds__session_remember(ds__op *op, const ds_buf *reply, size_t from) {
+    ds__session *s = op->session;
+    if (s == NULL || op->multi_statement || reply->failed) {
+        return;
+    }
+    ds_buf_reset(&s->remembered);
+    ds_buf_add(&s->remembered, reply->data + from, reply->size - from);
+    s->remembered_number = s->remembered.failed ? -1 : s->txn_number;
+}
+
+bool ds__session_commit(ds__op *op, ds_error *err) {
+    ds__session *s = op->session;
+    if (s == NULL || !op->multi_statement) {
+        return ds__error_set(err, 125,
+                             "commitTransaction must be run within a transaction");
+    }
+    if (s->state == TXN_COMMITTED) {
+        return true;
+    }
+    ds__cursors_end_transaction(op->engine->cursors, s->id, s->txn_number);
+    ds__txn *txn = s->txn;
+    s->txn = NULL;
+    op->txn = NULL;
+    s->state = TXN_ABORTED;
+    if (!ds__txn_commit(txn, op->sync, err)) {
+        return false;
+    }
+    s->state = TXN_COMMITTED;
+    return true;
+}
+
+bool ds__session_abort(ds__op *op, ds_error *err) {
+    ds__session *s = op->session;
+    if (s == NULL || !op->multi_statement) {
+        return ds__error_set(err, 125, "abortTransaction must be run within a transaction");
+    }
+    if (s->state == TXN_COMMITTED) {
+        return ds__error_set(err, DS_TRANSACTION_COMMITTED, "Transaction %lld has been committed.",
+                             (long long)s->txn_number);
+    }
+    abort_open(op, s);
+    op->txn = NULL;
+    return true;
+}
+
+static void end_one(ds__sessions *sessions, ds__session *s) {
+    ds__cursors_end_session(sessions->engine->cursors, s->id);
+    if (s->busy) {
+        s->ended = true;
+        return;
+    }
+    ds_map_remove(&sessions->by_id, s->id, DS_SESSION_ID_SIZE);
+    session_free(s);
+}
+
+bool ds__sessions_end(ds_engine *engine, ds_value list, bool all, ds_error *err) {
+    ds__sessions *sessions = engine->sessions;
+    const void *key;
+    size_t size;
+    void *value;
+    (void)err;
+    pthread_mutex_lock(&sessions->lock);
+    if (all) {
+        bool any = true;
+        while (any) {
+            size_t at = 0;
+            any = false;
+            while (ds_map_each(&sessions->by_id, &at, &key, &size, &value)) {
+                if (!((ds__session *)value)->ended) {
+                    end_one(sessions, value);
+                    any = true;
+                    break;
+                }
+            }
+        }
+    } else {
+        ds__iter it;
+        ds__iter_init(&it, list);
+        while (ds__iter_next(&it)) {
+            uint8_t id[DS_SESSION_ID_SIZE];
+            if (!read_id(it.value, id)) {
+                continue;
+            }
+            ds__session *s = ds_map_get(&sessions->by_id, id, DS_SESSION_ID_SIZE);
+            if (s != NULL) {
+                end_one(sessions, s);
+            } else {
+                ds__cursors_end_session(engine->cursors, id);
+            }
+        }
+    }
+    pthread_mutex_unlock(&sessions->lock);
+    return true;
+}

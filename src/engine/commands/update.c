@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* update: each statement finds its documents first, then changes them one by one. */
+#include "base/mem.h"
+#include "engine/commands/handlers.h"
+#include "engine/commands/write.h"
+
+enum { U_BYPASS, U_LET, U_ORDERED, U_UPDATES, U_COUNT };
+static const ds__arg update_args[U_COUNT] = {
+    [U_BYPASS] = {"bypassDocumentValidation", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+    [U_LET] = {"let", DS_ARG_OBJECT, 0},
+    [U_ORDERED] = {"ordered", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+    [U_UPDATES] = {"updates", DS_ARG_OBJECTS, DS_ARG_REQUIRED},
+};
+
+enum {
+    S_ARRAY_FILTERS, S_C, S_COLLATION, S_HINT, S_MULTI, S_Q, S_U, S_UPSERT, S_UPSERT_SUPPLIED,
+    S_COUNT
+};
+static const ds__arg statement_args[S_COUNT] = {
+    [S_ARRAY_FILTERS] = {"arrayFilters", DS_ARG_OBJECTS, 0},
+    [S_C] = {"c", DS_ARG_OBJECT, 0},
+    [S_COLLATION] = {"collation", DS_ARG_OBJECT, 0},
+    [S_HINT] = {"hint", DS_ARG_ANY, 0},
+    [S_MULTI] = {"multi", DS_ARG_BOOL, 0},
+    [S_Q] = {"q", DS_ARG_OBJECT, DS_ARG_REQUIRED},
+    [S_U] = {"u", DS_ARG_ANY, DS_ARG_REQUIRED},
+    [S_UPSERT] = {"upsert", DS_ARG_BOOL, 0},
+    [S_UPSERT_SUPPLIED] = {"upsertSupplied", DS_ARG_BOOL, 0},
+};
+
+static bool parse_statement(ds_value spec, ds_value let, ds__statement_spec *out, ds_error *err) {
+    ds_value v[S_COUNT];
+    if (!ds__args_read("update.updates", false, spec, statement_args, S_COUNT, v, err) ||
+        !ds__check_hint(v[S_HINT], err)) {
+        return false;
+    }
+    if (v[S_U].type != DS_DOCUMENT && v[S_U].type != DS_ARRAY) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "Update argument must be either an object or an array");
+    }
+    *out = (ds__statement_spec){.filter = v[S_Q],
+                                .update = v[S_U],
+                                .array_filters = v[S_ARRAY_FILTERS],
+                                .constants = v[S_C],
+                                .let = let,
+                                .hint = v[S_HINT],
+                                .multi = ds__arg_bool(v[S_MULTI], false),
+                                .upsert = ds__arg_bool(v[S_UPSERT], false)};
+    return ds__check_collation(v[S_COLLATION], err);
+}
+
+static bool upsert(ds__write *w, ds__statement *s, ds_error *err) {
+    ds_value doc;
+    if (!ds__statement_upsert(w, s, &doc, err)) {
+        return false;
+    }
+    size_t item = ds__write_index_doc(&w->upserted, w->upserted_count++, DS_DOCUMENT);
+    ds__write_int32(&w->upserted, "index", w->index);
+    ds__write_value(&w->upserted, "_id", 3, ds__doc_field(doc, "_id"));
+    ds__doc_end(&w->upserted, item);
+    w->n++;
+    return true;
+}
+
+static bool run_statement(ds__write *w, const ds__statement_spec *spec, ds_error *err) {
+    ds__statement s;
+    ds__target *targets = NULL;
+    size_t count = 0;
+    bool ok = ds__statement_compile(w, spec, &s, err) &&
+              ds__statement_targets(w, &s, spec->multi ? 0 : 1, &targets, &count, err);
+    for (size_t i = 0; ok && i < count; i++) {
+        bool found, modified;
+        ok = ds__statement_update(w, &s, targets[i].rid, &targets[i].match, &found, &modified,
+                                  err);
+        w->n += ok && found;
+        w->modified += ok && modified;
+        if (ok && (i & 1023) == 1023) {
+            ok = ds__env_check(&w->op->env, err);
+        }
+    }
+    if (ok && count == 0 && spec->upsert) {
+        ok = upsert(w, &s, err);
+    }
+    ds__free(targets);
+    ds__statement_clear(w, &s);
+    return ok;
+}
+
+static bool update_all(ds__write *w, ds_value updates, ds_value let, ds_error *err) {
+    ds__iter it;
+    bool ok = true;
+    bool stop = false;
+    ds__iter_init(&it, updates);
+    for (; ok && !stop && ds__iter_next(&it); w->index++) {
+        ds__statement_spec spec;
+        ok = parse_statement(it.value, let, &spec, err);
+        if (ok && !run_statement(w, &spec, err)) {
+            ok = ds__write_failed(w, err, &stop);
+        }
+    }
+    return ok;
+}
+
+/* Every statement is read before the first one runs: a malformed one fails the command. */
+static bool check_statements(ds_value updates, ds_error *err) {
+    ds__iter it;
+    ds__iter_init(&it, updates);
+    while (ds__iter_next(&it)) {
+        ds__statement_spec spec;
+        if (!parse_statement(it.value, ds__missing(), &spec, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool ds__cmd_update(ds__op *op, ds_buf *reply, ds_error *err) {
+    ds_value v[U_COUNT];
+    ds__write w = {0};
+    bool done;
+    if (!ds__op_collection(op, &w.coll_name, &w.coll_size, err) ||
+        !ds__args_read("update", true, op->command, update_args, U_COUNT, v, err) ||
+        !ds__write_check_count(ds__doc_count(v[U_UPDATES]), err) ||
+        !check_statements(v[U_UPDATES], err) || !ds__session_recall(op, reply, &done, err)) {
+        return false;
+    }
+    if (done) {
+        return true;
+    }
+    w.ordered = ds__arg_bool(v[U_ORDERED], true);
+    w.options.bypass_validation = ds__arg_bool(v[U_BYPASS], false);
+    return ds__write_begin(&w, op, err) &&
+           ds__write_end(&w, update_all(&w, v[U_UPDATES], v[U_LET], err), true, reply, err);
+}
