@@ -27,6 +27,8 @@ struct ds__cursor {
     ds__plan *plan;
     ds__projection *projection;
     struct ds__host *host;   /* of pipelines */
+    ds_value head_filter;    /* of pipelines: what the plan took over, for explain */
+    ds_value head_sort;
     /* plain */
     ds__env env;
     ds__eval eval;

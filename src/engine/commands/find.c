@@ -214,17 +214,15 @@ static bool compile(ds__op *op, ds__cursor *c, const ds__coll *coll, const ds__f
     if (!ds__let_bind(&c->env, r->let, &let, err)) {
         return false;
     }
-    bool positional = r->projection.type == DS_DOCUMENT && !ds__doc_empty(r->projection);
-    bool by_id = ds__query_is_id(r->filter, &q.id) && !positional && r->hint.type == DS_MISSING;
-    if (!by_id) {
+    bool projected = r->projection.type == DS_DOCUMENT && !ds__doc_empty(r->projection);
+    if (r->hint.type != DS_MISSING || !ds__query_is_id(r->filter, &q.id)) {
         q.id = ds__missing();
-        if (r->filter.type == DS_DOCUMENT && !ds__doc_empty(r->filter) &&
-            !ds__filter_compile(&c->env, r->filter, NULL, &filter, err)) {
-            return false;
-        }
-        if (coll != NULL && ds__query_is_id(r->filter, &q.id) && r->hint.type != DS_MISSING) {
-            q.id = ds__missing();
-        }
+    }
+    /* A projection may point at where the filter matched. */
+    if (r->filter.type == DS_DOCUMENT && !ds__doc_empty(r->filter) &&
+        (q.id.type == DS_MISSING || projected) &&
+        !ds__filter_compile(&c->env, r->filter, NULL, &filter, err)) {
+        return false;
     }
     q.filter = filter;
     if (r->sort.type == DS_DOCUMENT) {
@@ -236,7 +234,7 @@ static bool compile(ds__op *op, ds__cursor *c, const ds__coll *coll, const ds__f
             return ds__error_oom(err);
         }
     }
-    if (positional && !ds__projection_compile(&c->env, NULL, DS_PROJECT_FIND, r->projection,
+    if (projected && !ds__projection_compile(&c->env, NULL, DS_PROJECT_FIND, r->projection,
                                               filter, &c->projection, err)) {
         return false;
     }

@@ -12,10 +12,17 @@ typedef struct ds__host {
     ds__cursor *cursor;
 } ds__host;
 
+/* Makes the host of a cursor's pipeline and puts it into its env. */
+bool ds__host_init(ds__cursor *cursor, const char *db, const char *coll, ds_error *err);
+/* A query's documents as a source; its plan too, when `plan` is not NULL. */
+bool ds__source_open(ds__cursor *cursor, ds__env *env, const ds__query *query, ds__plan **plan,
+                     ds__source **out, ds_error *err);
+
 /* What an aggregation asks beside its stages. */
 typedef struct ds__aggregate_request {
     const char *coll;        /* "" for {aggregate: 1} */
     size_t coll_size;
+    ds_value command;        /* as the client wrote it */
     ds_value pipeline;
     ds_value hint;
     ds_value let;
@@ -23,6 +30,13 @@ typedef struct ds__aggregate_request {
     bool allow_disk;
     bool bypass_validation;
 } ds__aggregate_request;
+
+/* Arguments of aggregate; `explain`: the explain command wraps it. */
+bool ds__aggregate_parse(ds__op *op, ds_value command, bool explain, ds__aggregate_request *out,
+                         bool *wants_explain, ds_error *err);
+/* {aggregate, explain: true}, or explain around it: the reply's fields. */
+bool ds__explain_aggregate(ds__op *op, ds__cursor *cursor, const ds__aggregate_request *request,
+                           const char *verbosity, ds_buf *reply, ds_error *err);
 
 /* Compiles and starts the pipeline in the cursor: views resolved, head planned. op->txn must be
  * there. `ns_coll` is the collection replies name. */

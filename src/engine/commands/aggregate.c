@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* aggregate: the pipeline's head becomes a plan, the rest pulls from it. */
+#include "base/limits.h"
+#include "engine/commands/handlers.h"
+#include "engine/commands/pipeline.h"
+
+enum {
+    A_ALLOW_DISK, A_BYPASS, A_COLLATION, A_CURSOR, A_EXPLAIN, A_HINT, A_LET, A_LEGACY, A_PIPELINE,
+    A_COUNT
+};
+static const ds__arg args[A_COUNT] = {
+    [A_ALLOW_DISK] = {"allowDiskUse", DS_ARG_STRICT_BOOL, DS_ARG_NULL_IS_MISSING},
+    [A_BYPASS] = {"bypassDocumentValidation", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+    [A_COLLATION] = {"collation", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [A_CURSOR] = {"cursor", DS_ARG_ANY, 0},
+    [A_EXPLAIN] = {"explain", DS_ARG_STRICT_BOOL, 0},
+    [A_HINT] = {"hint", DS_ARG_ANY, DS_ARG_NULL_IS_MISSING},
+    [A_LET] = {"let", DS_ARG_OBJECT, 0},
+    [A_LEGACY] = {"runtimeConstants", DS_ARG_REFUSED, 0},
+    [A_PIPELINE] = {"pipeline", DS_ARG_ANY, DS_ARG_REQUIRED},
+};
+
+static const ds__arg cursor_args[1] = {
+    {"batchSize", DS_ARG_NUMBER, DS_ARG_NOT_NEGATIVE | DS_ARG_NULL_IS_MISSING}};
+
+static bool parse_target(ds__op *op, ds__aggregate_request *r, ds_error *err) {
+    int64_t one;
+    if (ds__is_number(op->target)) {
+        if (!ds__value_exact_int64(op->target, &one) || one != 1) {
+            return ds__error_set(err, DS_FAILED_TO_PARSE,
+                                 "Invalid command format: the 'aggregate' field must specify a "
+                                 "collection name or 1");
+        }
+        r->coll = "";
+        r->coll_size = 0;
+        return true;
+    }
+    if (op->target.type != DS_STRING) {
+        return ds__error_set(err, DS_TYPE_MISMATCH,
+                             "collection name has invalid type %s", ds__type_name(op->target.type));
+    }
+    return ds__op_collection(op, &r->coll, &r->coll_size, err);
+}
+
+bool ds__aggregate_parse(ds__op *op, ds_value command, bool explain, ds__aggregate_request *r,
+                         bool *wants_explain, ds_error *err) {
+    ds_value v[A_COUNT];
+    *r = (ds__aggregate_request){.batch_size = -1};
+    if (!parse_target(op, r, err) ||
+        !ds__args_read("aggregate", true, command, args, A_COUNT, v, err)) {
+        return false;
+    }
+    *wants_explain = explain || ds__arg_bool(v[A_EXPLAIN], false);
+    if (v[A_PIPELINE].type != DS_ARRAY) {
+        return ds__error_set(err, DS_TYPE_MISMATCH, "'pipeline' option must be specified as an "
+                                                    "array");
+    }
+    if (v[A_CURSOR].type == DS_MISSING && !*wants_explain) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "The 'cursor' option is required, except for aggregate with the "
+                             "explain argument");
+    }
+    if (v[A_CURSOR].type != DS_MISSING) {
+        ds_value size;
+        if (v[A_CURSOR].type != DS_DOCUMENT) {
+            return ds__error_set(err, DS_TYPE_MISMATCH,
+                                 "cursor field must be missing or an object");
+        }
+        if (!ds__args_read("cursor", false, v[A_CURSOR], cursor_args, 1, &size, err)) {
+            return false;
+        }
+        r->batch_size = ds__arg_int64(size, -1);
+    }
+    r->command = command;
+    r->pipeline = v[A_PIPELINE];
+    r->hint = v[A_HINT];
+    r->let = v[A_LET];
+    r->allow_disk = ds__arg_bool(v[A_ALLOW_DISK], true);
+    r->bypass_validation = ds__arg_bool(v[A_BYPASS], false);
+    return ds__check_hint(r->hint, err) && ds__check_collation(v[A_COLLATION], err);
+}
+
+/* The first stage's name, for messages. */
+static const char *first_stage(ds_value pipeline) {
+    ds__iter it, stage;
+    ds__iter_init(&it, pipeline);
+    if (ds__iter_next(&it) && it.value.type == DS_DOCUMENT) {
+        ds__iter_init(&stage, it.value);
+        if (ds__iter_next(&stage)) {
+            return stage.key;
+        }
+    }
+    return "";
+}
+
+static bool start_on_collection(ds__cursor *c, const ds__aggregate_request *r,
+                                const ds__coll *coll, const ds__pipeline_head *head,
+                                ds_error *err) {
+    ds__query q = {.coll = coll,
+                   .filter = head->filter,
+                   .hint = r->hint,
+                   .skip = head->skip,
+                   .limit = head->limit,
+                   .allow_disk = r->allow_disk};
+    ds__sort_pattern sort;
+    ds__source *source;
+    q.min = q.max = q.id = ds__missing();
+    c->head_filter = head->filter_spec;
+    c->head_sort = head->sort;
+    if (ds__query_is_id(head->filter_spec, &q.id)) {
+        q.filter = head->filter;
+    }
+    if (head->sort.type == DS_DOCUMENT) {
+        if (!ds__sort_compile(&c->env, head->sort, &sort, err)) {
+            return false;
+        }
+        q.sort = ds_arena_copy(&c->arena, &sort, sizeof sort);
+        if (q.sort == NULL) {
+            return ds__error_oom(err);
+        }
+    }
+    return ds__source_open(c, &c->env, &q, &c->plan, &source, err) &&
+           ds__pipeline_start(c->pipeline, source, &c->eval, err);
+}
+
+bool ds__aggregate_start(ds__op *op, ds__cursor *c, const ds__aggregate_request *r,
+                         ds_error *err) {
+    ds__let let;
+    const ds__coll *coll = NULL;
+    const char *base = r->coll;
+    ds_value stages = r->pipeline;
+    ds__pipeline_head head;
+    ds__pipeline_options options = {.allow_disk_use = r->allow_disk};
+    if (r->coll_size > 0) {
+        ds__op_find_coll(op, r->coll, r->coll_size, &coll);
+    }
+    c->ns = r->coll_size > 0 ? ds__namespace(&c->arena, op->db, r->coll)
+                             : ds__namespace(&c->arena, op->db, "$cmd.aggregate");
+    if (c->ns == NULL) {
+        return ds__error_oom(err);
+    }
+    if (coll != NULL && coll->is_view) {
+        if (!ds__view_resolve(op, &c->arena, coll, r->pipeline, &base, &stages, err)) {
+            return false;
+        }
+        ds__op_find_coll(op, base, strlen(base), &coll);
+    }
+    if (!ds__host_init(c, op->db, base, err) || !ds__let_bind(&c->env, r->let, &let, err) ||
+        !ds__pipeline_compile(&c->env, stages, &options, &c->pipeline, err)) {
+        return false;
+    }
+    bool own = ds__pipeline_has_own_source(c->pipeline);
+    if (r->coll_size == 0 && !own) {
+        return ds__error_set(err, DS_INVALID_NAMESPACE,
+                             "{aggregate: 1} is not valid for '%s'; a collection is required.",
+                             first_stage(r->pipeline));
+    }
+    if (own) {
+        return ds__cursor_prepare(c, &let, err) &&
+               ds__pipeline_start(c->pipeline, NULL, &c->eval, err);
+    }
+    return ds__pipeline_take_head(c->pipeline, &c->env, true, &head, err) &&
+           ds__cursor_prepare(c, &let, err) && start_on_collection(c, r, coll, &head, err);
+}
+
+bool ds__aggregate_reply(ds__op *op, ds__cursor *c, const ds__aggregate_request *r, ds_buf *reply,
+                         bool *kept, ds_error *err) {
+    ds__batch batch;
+    int64_t id = 0;
+    const char *ns = c->ns;
+    *kept = false;
+    bool writes = ds__pipeline_writes(c->pipeline);
+    ds__batch_begin(&batch, reply, true);
+    if (!ds__cursor_fill(c, &batch,
+                         writes              ? -1
+                         : r->batch_size >= 0 ? r->batch_size
+                                              : DS_DEFAULT_FIRST_BATCH,
+                         err)) {
+        return false;
+    }
+    if (!c->exhausted) {
+        if (!ds__cursors_keep(op, c, &id, err)) {
+            return false;
+        }
+        *kept = true;
+    }
+    ds__batch_end(&batch, id, ns);
+    return true;
+}
+
+/* Whether the last stage is $out or $merge: the transaction must write then. */
+static bool last_stage_writes(ds_value pipeline) {
+    ds__iter it, stage;
+    bool writes = false;
+    if (pipeline.type != DS_ARRAY) {
+        return false;
+    }
+    ds__iter_init(&it, pipeline);
+    while (ds__iter_next(&it)) {
+        writes = false;
+        if (it.value.type == DS_DOCUMENT) {
+            ds__iter_init(&stage, it.value);
+            writes = ds__iter_next(&stage) &&
+                     (strcmp(stage.key, "$out") == 0 || strcmp(stage.key, "$merge") == 0);
+        }
+    }
+    return writes;
+}
+
+bool ds__cmd_aggregate(ds__op *op, ds_buf *reply, ds_error *err) {
+    ds__aggregate_request r;
+    bool kept = false;
+    bool own;
+    bool explain;
+    ds__cursor *c = ds__cursor_new(op, err);
+    if (c == NULL) {
+        return false;
+    }
+    if (!ds__aggregate_parse(op, c->command, false, &r, &explain, err)) {
+        ds__cursor_free(c);
+        return false;
+    }
+    bool writes = last_stage_writes(r.pipeline);
+    if (writes && op->multi_statement) {
+        ds__cursor_free(c);
+        return ds__error_set(err, DS_OPERATION_NOT_SUPPORTED_IN_TRANSACTION,
+                             "$out and $merge cannot be used in a transaction");
+    }
+    bool ok = ds__op_begin(op, writes && !explain ? DS_TXN_WRITE : DS_TXN_READ, &own, err);
+    if (ok) {
+        ok = explain ? ds__explain_aggregate(op, c, &r, "queryPlanner", reply, err)
+                     : ds__aggregate_start(op, c, &r, err) &&
+                           ds__aggregate_reply(op, c, &r, reply, &kept, err);
+    }
+    if (!kept) {
+        ds__cursor_free(c);
+    }
+    if (ok && writes) {
+        ok = ds_buf_ok(reply, err);
+    }
+    return op->txn != NULL ? ds__op_end(op, own, ok, err) : ok;
+}

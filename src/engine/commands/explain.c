@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* explain: the plan a command would run, and for other verbosities what running it looked at.
+ * Writes are planned but never carried out. */
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "bson/number.h"
+#include "engine/commands/handlers.h"
+#include "engine/commands/pipeline.h"
+
+/* What is explained: a query under a few words about what is done with it. */
+typedef struct explained {
+    ds__find_request find;
+    const char *on_top;      /* "UPDATE", "DELETE", "COUNT" or NULL */
+    const ds__coll *coll;
+} explained;
+
+static void write_parsed_query(ds__cursor *c, ds_value filter, ds_buf *reply) {
+    ds__filter *parsed = NULL;
+    ds_error ignored;
+    ds_buf text = {0};
+    static const uint8_t empty[5] = {5};
+    ds__env env = c->env;
+    if (filter.type == DS_DOCUMENT && !ds__doc_empty(filter) &&
+        ds__filter_compile(&env, filter, NULL, &parsed, &ignored)) {
+        ds__filter_print(parsed, &text);
+    }
+    ds__write_value(reply, "parsedQuery", 11,
+                    ds__document(text.size > 4 && !text.failed ? text.data : empty));
+    ds_buf_clear(&text);
+}
+
+/* PROJECTION_SIMPLE for plain inclusions and exclusions of top-level fields. */
+static const char *projection_stage(const ds__cursor *c, ds_value spec) {
+    ds__iter it;
+    if (c->projection == NULL) {
+        return NULL;
+    }
+    ds__iter_init(&it, spec);
+    while (ds__iter_next(&it)) {
+        if (memchr(it.key, '.', it.key_size) != NULL ||
+            (!ds__is_number(it.value) && it.value.type != DS_BOOL)) {
+            return "PROJECTION_DEFAULT";
+        }
+    }
+    return "PROJECTION_SIMPLE";
+}
+
+static void write_plan(const ds__cursor *c, const explained *x, const ds__exec_stats *stats,
+                       ds_buf *reply) {
+    const char *projection = projection_stage(c, x->find.projection);
+    if (x->on_top != NULL) {
+        ds__write_str(reply, "stage", x->on_top);
+        size_t input = ds__write_doc(reply, "inputStage", 10, DS_DOCUMENT);
+        ds__plan_print(c->plan, projection, x->find.projection, x->find.sort, stats, reply);
+        ds__doc_end(reply, input);
+        return;
+    }
+    ds__plan_print(c->plan, projection, x->find.projection, x->find.sort, stats, reply);
+}
+
+static void write_query_planner(ds__cursor *c, const explained *x, ds_buf *reply) {
+    size_t planner = ds__write_doc(reply, "queryPlanner", 12, DS_DOCUMENT);
+    ds__write_str(reply, "namespace", c->ns);
+    ds__write_bool(reply, "indexFilterSet", false);
+    write_parsed_query(c, x->find.filter, reply);
+    ds__write_bool(reply, "maxIndexedOrSolutionsReached", false);
+    ds__write_bool(reply, "maxIndexedAndSolutionsReached", false);
+    ds__write_bool(reply, "maxScansToExplodeReached", false);
+    size_t winning = ds__write_doc(reply, "winningPlan", 11, DS_DOCUMENT);
+    write_plan(c, x, NULL, reply);
+    ds__doc_end(reply, winning);
+    ds__doc_end(reply, ds__write_doc(reply, "rejectedPlans", 13, DS_ARRAY));
+    ds__doc_end(reply, planner);
+}
+
+static bool write_execution(ds__op *op, ds__cursor *c, const explained *x, bool all,
+                            ds_buf *reply, ds_error *err) {
+    ds__exec_stats stats = {0};
+    ds__exec *exec;
+    ds__row row;
+    ds_next n;
+    int64_t began = ds__clock_mono_us();
+    if (!ds__exec_open(op->txn, c->plan, &c->scan_eval, &exec, err)) {
+        return false;
+    }
+    while ((n = ds__exec_next(exec, &row, NULL, err)) == DS_NEXT_ROW) {
+    }
+    ds__exec_stats_get(exec, &stats);
+    ds__exec_close(exec);
+    if (n != DS_NEXT_END) {
+        return false;
+    }
+    bool writes = x->on_top != NULL;
+    size_t doc = ds__write_doc(reply, "executionStats", 14, DS_DOCUMENT);
+    ds__write_bool(reply, "executionSuccess", true);
+    ds__write_int32(reply, "nReturned", writes ? 0 : (int32_t)stats.returned);
+    ds__write_int32(reply, "executionTimeMillis",
+                    (int32_t)((ds__clock_mono_us() - began) / 1000));
+    ds__write_int32(reply, "totalKeysExamined", (int32_t)stats.keys_examined);
+    ds__write_int32(reply, "totalDocsExamined", (int32_t)stats.docs_examined);
+    size_t stages = ds__write_doc(reply, "executionStages", 15, DS_DOCUMENT);
+    write_plan(c, x, &stats, reply);
+    ds__doc_end(reply, stages);
+    if (all) {
+        ds__doc_end(reply, ds__write_doc(reply, "allPlansExecution", 17, DS_ARRAY));
+    }
+    ds__doc_end(reply, doc);
+    return true;
+}
+
+static void write_tail(ds__op *op, ds_value command, ds_buf *reply) {
+    char host[256] = "localhost";
+    size_t doc = ds__write_doc(reply, "command", 7, DS_DOCUMENT);
+    ds__write_elements(reply, command);
+    if (ds__doc_field(command, "$db").type == DS_MISSING) {
+        ds__write_str(reply, "$db", op->db);
+    }
+    ds__doc_end(reply, doc);
+    gethostname(host, sizeof host - 1);
+    doc = ds__write_doc(reply, "serverInfo", 10, DS_DOCUMENT);
+    ds__write_str(reply, "host", host);
+    ds__write_int32(reply, "port", 27017);
+    ds__write_str(reply, "version", "6.0.5");
+    ds__write_str(reply, "gitVersion", "docstore-" DS_VERSION);
+    ds__doc_end(reply, doc);
+}
+
+static bool explain_query(ds__op *op, ds__cursor *c, const explained *x, const char *verbosity,
+                          ds_value command, ds_buf *reply, ds_error *err) {
+    if (!ds__find_plan(op, c, x->coll, &x->find, err)) {
+        return false;
+    }
+    ds__write_str(reply, "explainVersion", "1");
+    write_query_planner(c, x, reply);
+    if (strcmp(verbosity, "queryPlanner") != 0 &&
+        !write_execution(op, c, x, strcmp(verbosity, "allPlansExecution") == 0, reply, err)) {
+        return false;
+    }
+    write_tail(op, command, reply);
+    return true;
+}
+
+/* A query made of the parts another command names by its own words. */
+static bool query_of(ds__op *op, ds_value command, explained *x, ds_error *err) {
+    static const struct {
+        const char *name;
+        const char *list;    /* the array whose first element is the statement */
+        const char *filter;
+        const char *on_top;
+    } shapes[] = {
+        {"count", NULL, "query", "COUNT"},
+        {"distinct", NULL, "query", NULL},
+        {"findAndModify", NULL, "query", "UPDATE"},
+        {"findandmodify", NULL, "query", "UPDATE"},
+        {"update", "updates", "q", "UPDATE"},
+        {"delete", "deletes", "q", "DELETE"},
+    };
+    ds__iter it;
+    ds__iter_init(&it, command);
+    ds__iter_next(&it);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        if (strcmp(shapes[i].name, it.key) != 0) {
+            continue;
+        }
+        ds_value from = command;
+        if (shapes[i].list != NULL) {
+            ds_value list = ds__doc_field(command, shapes[i].list);
+            from = list.type == DS_ARRAY ? ds__array_at(list, 0) : ds__missing();
+            if (from.type != DS_DOCUMENT) {
+                return ds__error_set(err, 40414,
+                                     "BSON field '%s.%s' is missing but a required field",
+                                     it.key, shapes[i].list);
+            }
+        }
+        x->on_top = shapes[i].on_top;
+        if (ds__value_truthy(ds__doc_field(command, "remove"))) {
+            x->on_top = "DELETE";
+        }
+        x->find.filter = ds__doc_field(from, shapes[i].filter);
+        x->find.hint = ds__doc_field(from, "hint");
+        x->find.sort = ds__doc_field(from, "sort");
+        x->find.skip = ds__arg_int64(ds__doc_field(from, "skip"), 0);
+        int64_t limit = ds__arg_int64(ds__doc_field(from, "limit"), 0);
+        x->find.limit = limit < 0 ? -limit : limit;
+        return ds__op_collection(op, &x->find.coll, &x->find.coll_size, err);
+    }
+    return ds__error_set(err, DS_COMMAND_NOT_FOUND, "Explain failed due to unknown command: %s",
+                         it.key);
+}
+
+bool ds__explain_aggregate(ds__op *op, ds__cursor *c, const ds__aggregate_request *r,
+                           const char *verbosity, ds_buf *reply, ds_error *err) {
+    explained x = {0};
+    ds_buf stages = {0};
+    (void)verbosity;
+    if (!ds__aggregate_start(op, c, r, err)) {
+        return false;
+    }
+    x.find.projection = x.find.filter = x.find.sort = ds__missing();
+    if (c->head_filter.type == DS_DOCUMENT) {
+        x.find.filter = c->head_filter;
+    }
+    x.find.sort = c->head_sort;
+    ds__write_str(reply, "explainVersion", "1");
+    if (ds__pipeline_is_empty(c->pipeline) && c->plan != NULL) {
+        write_query_planner(c, &x, reply);
+        if (strcmp(verbosity, "queryPlanner") != 0) {
+            ds__eval eval = c->eval;
+            c->scan_eval = eval;
+            c->scan_eval.scratch = &c->scan_scratch;
+            if (!write_execution(op, c, &x, false, reply, err)) {
+                return false;
+            }
+        }
+        write_tail(op, r->command, reply);
+        return true;
+    }
+    size_t list = ds__write_doc(reply, "stages", 6, DS_ARRAY);
+    size_t n = 0;
+    if (c->plan != NULL) {
+        size_t first = ds__write_index_doc(reply, n++, DS_DOCUMENT);
+        size_t cursor = ds__write_doc(reply, "$cursor", 7, DS_DOCUMENT);
+        write_query_planner(c, &x, reply);
+        ds__doc_end(reply, cursor);
+        ds__doc_end(reply, first);
+    }
+    ds__pipeline_print(c->pipeline, &stages);
+    if (ds_buf_ok(&stages, err) && stages.size > 4) {
+        ds__iter it;
+        ds__iter_init(&it, ds__array(stages.data));
+        while (ds__iter_next(&it)) {
+            ds__write_index(reply, n++, it.value);
+        }
+    }
+    ds_buf_clear(&stages);
+    ds__doc_end(reply, list);
+    write_tail(op, r->command, reply);
+    return true;
+}
+
+static bool valid_verbosity(ds_value v, const char **out, ds_error *err) {
+    static const char *const names[] = {"queryPlanner", "executionStats", "allPlansExecution"};
+    *out = "allPlansExecution";
+    if (v.type == DS_MISSING) {
+        return true;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        if (ds__is_string(v, names[i])) {
+            *out = names[i];
+            return true;
+        }
+    }
+    return ds__error_set(err, DS_BAD_VALUE,
+                         "Enumeration value '%.*s' for field 'explain.verbosity' is not a valid "
+                         "value.",
+                         v.type == DS_STRING ? (int)(v.size < 100 ? v.size : 100) : 0,
+                         v.type == DS_STRING ? ds__text(v) : "");
+}
+
+static bool explain_inner(ds__op *op, ds__cursor *c, ds_value command, const char *verbosity,
+                          ds_buf *reply, ds_error *err) {
+    ds__iter it;
+    explained x = {0};
+    ds__iter_init(&it, command);
+    if (!ds__iter_next(&it)) {
+        return ds__error_set(err, DS_BAD_VALUE, "Explain failed due to an empty command");
+    }
+    op->target = it.value;
+    if (strcmp(it.key, "aggregate") == 0) {
+        ds__aggregate_request r;
+        bool explain;
+        return ds__aggregate_parse(op, command, true, &r, &explain, err) &&
+               ds__explain_aggregate(op, c, &r, verbosity, reply, err);
+    }
+    x.find.projection = x.find.sort = x.find.min = x.find.max = x.find.let = ds__missing();
+    x.find.allow_disk = true;
+    bool ok = strcmp(it.key, "find") == 0 ? ds__find_parse(op, command, &x.find, err)
+                                          : query_of(op, command, &x, err);
+    if (!ok) {
+        return false;
+    }
+    ds__op_find_coll(op, x.find.coll, x.find.coll_size, &x.coll);
+    if (x.coll != NULL && x.coll->is_view) {
+        return ds__error_set(err, DS_NOT_IMPLEMENTED, "explain of %s on a view is not implemented",
+                             it.key);
+    }
+    return explain_query(op, c, &x, verbosity, command, reply, err);
+}
+
+bool ds__cmd_explain(ds__op *op, ds_buf *reply, ds_error *err) {
+    const char *verbosity;
+    if (op->target.type != DS_DOCUMENT) {
+        return ds__error_set(err, DS_TYPE_MISMATCH,
+                             "BSON field 'explain.explain' is the wrong type '%s', expected type "
+                             "'object'",
+                             ds__type_name(op->target.type));
+    }
+    if (!valid_verbosity(ds__doc_field(op->command, "verbosity"), &verbosity, err)) {
+        return false;
+    }
+    ds__cursor *c = ds__cursor_new(op, err);
+    if (c == NULL) {
+        return false;
+    }
+    bool ok = explain_inner(op, c, ds__doc_field(c->command, "explain"), verbosity, reply, err);
+    ds__cursor_free(c);
+    return ok;
+}
