@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PCRE2 behind a small face. The library allocates through a general context backed by an arena and
- * frees nothing; the compiler for machine code is not used, because its memory would need freeing. */
+ * frees nothing; the compiler for machine code is not used, because its memory would need freeing.
+ */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "lang/regex.h"
 
@@ -65,7 +66,8 @@ bool ds__regex_compile(ds_arena *arena, const char *pattern, size_t pattern_size
     }
     int number = 0;
     PCRE2_SIZE offset = 0;
-    regex->code = pcre2_compile((PCRE2_SPTR)pattern, pattern_size, flags, &number, &offset, compile);
+    regex->code =
+        pcre2_compile((PCRE2_SPTR)pattern, pattern_size, flags, &number, &offset, compile);
     if (regex->code == NULL) {
         PCRE2_UCHAR text[128] = {0};
         pcre2_get_error_message(number, text, sizeof text);
@@ -100,10 +102,9 @@ bool ds__regex_compile_value(ds_arena *arena, ds_value regex, ds__regex **out, d
     return ds__regex_compile(arena, pattern, pattern_size, options, options_size, out, err);
 }
 
-ds__regex_result ds__regex_search(ds__regex *regex, const char *subject, size_t size,
-                                  size_t from) {
-    int rc = pcre2_match(regex->code, (PCRE2_SPTR)subject, size, from, 0, regex->match,
-                         regex->context);
+ds__regex_result ds__regex_search(ds__regex *regex, const char *subject, size_t size, size_t from) {
+    int rc =
+        pcre2_match(regex->code, (PCRE2_SPTR)subject, size, from, 0, regex->match, regex->context);
     if (rc >= 0) {
         return DS_REGEX_MATCH;
     }

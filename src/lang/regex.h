@@ -11,15 +11,15 @@
 typedef struct ds__regex ds__regex;
 
 enum {
-    DS_REGEX_INVALID = 51091,  /* the pattern does not compile */
-    DS_REGEX_BAD_FLAG = 51108  /* an option other than i, m, s, x, u */
+    DS_REGEX_INVALID = 51091, /* the pattern does not compile */
+    DS_REGEX_BAD_FLAG = 51108 /* an option other than i, m, s, x, u */
 };
 
 /* What a search found. */
 typedef enum ds__regex_result {
     DS_REGEX_NO_MATCH = 0,
     DS_REGEX_MATCH = 1,
-    DS_REGEX_FAILED = -1  /* a limit was reached, or the subject is not UTF-8 */
+    DS_REGEX_FAILED = -1 /* a limit was reached, or the subject is not UTF-8 */
 } ds__regex_result;
 
 /* Compiles `pattern` (UTF-8, may hold NULs) with option letters `options`. The regex lives in the

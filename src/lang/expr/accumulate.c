@@ -54,8 +54,7 @@ static bool eval_avg(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_err
     return true;
 }
 
-static bool extreme(const ds__expr *expr, ds__eval *eval, int sign, ds_value *out,
-                    ds_error *err) {
+static bool extreme(const ds__expr *expr, ds__eval *eval, int sign, ds_value *out, ds_error *err) {
     ds__expr_list list;
     if (!operands(expr, eval, &list, err)) {
         return false;
@@ -64,8 +63,7 @@ static bool extreme(const ds__expr *expr, ds__eval *eval, int sign, ds_value *ou
     for (size_t i = 0; i < list.count; i++) {
         ds_value v = list.items[i];
         if (!ds__is_nullish(v) &&
-            (out->type == DS_NULL ||
-             sign * ds__value_compare(v, *out, eval->env->collator) > 0)) {
+            (out->type == DS_NULL || sign * ds__value_compare(v, *out, eval->env->collator) > 0)) {
             *out = v;
         }
     }
@@ -111,8 +109,7 @@ static bool eval_std_dev_pop(const ds__expr *expr, ds__eval *eval, ds_value *out
     return deviation(expr, eval, 0, out, err);
 }
 
-static bool eval_std_dev_samp(const ds__expr *expr, ds__eval *eval, ds_value *out,
-                              ds_error *err) {
+static bool eval_std_dev_samp(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     return deviation(expr, eval, 1, out, err);
 }
 

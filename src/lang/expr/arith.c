@@ -16,8 +16,7 @@ static bool either(ds_value a, ds_value b, uint8_t type) {
     return a.type == type || b.type == type;
 }
 
-static bool run_two(const ds__expr *expr, ds__eval *eval, ds_value *a, ds_value *b,
-                    ds_error *err) {
+static bool run_two(const ds__expr *expr, ds__eval *eval, ds_value *a, ds_value *b, ds_error *err) {
     return ds__expr_run(expr->args[0], eval, a, err) && ds__expr_run(expr->args[1], eval, b, err);
 }
 
@@ -136,7 +135,8 @@ static bool eval_divide(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_
         *out = ds__null();
         return true;
     }
-    return ds__error_set(err, DS_TYPE_MISMATCH, "$divide only supports numeric types, not %s and %s",
+    return ds__error_set(err, DS_TYPE_MISMATCH,
+                         "$divide only supports numeric types, not %s and %s",
                          ds__type_name(a.type), ds__type_name(b.type));
 }
 
@@ -184,8 +184,8 @@ static bool eval_mod(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_err
 }
 
 /* Evaluates the only argument: `*done` when the result is null. */
-static bool run_number(const ds__expr *expr, ds__eval *eval, ds_value *v, ds_value *out,
-                       bool *done, ds_error *err) {
+static bool run_number(const ds__expr *expr, ds__eval *eval, ds_value *v, ds_value *out, bool *done,
+                       ds_error *err) {
     *done = false;
     if (!ds__expr_run(expr->args[0], eval, v, err)) {
         return false;

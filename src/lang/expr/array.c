@@ -18,8 +18,7 @@ static ds_value element_at(ds_value array, int64_t i) {
     return i < 0 ? ds__missing() : ds__array_at(array, (size_t)i);
 }
 
-static bool eval_array_elem_at(const ds__expr *expr, ds__eval *eval, ds_value *out,
-                               ds_error *err) {
+static bool eval_array_elem_at(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds_value array;
     ds_value at;
     if (!ds__expr_run(expr->args[0], eval, &array, err) ||
@@ -31,7 +30,8 @@ static bool eval_array_elem_at(const ds__expr *expr, ds__eval *eval, ds_value *o
         return true;
     }
     if (array.type != DS_ARRAY) {
-        return ds__error_set(err, 28689, "$arrayElemAt's first argument must be an array, but is %s",
+        return ds__error_set(err, 28689,
+                             "$arrayElemAt's first argument must be an array, but is %s",
                              ds__type_name(array.type));
     }
     if (!ds__is_number(at)) {
@@ -76,8 +76,7 @@ static bool eval_last(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_er
     return end_of_array(expr, eval, -1, out, err);
 }
 
-static bool eval_concat_arrays(const ds__expr *expr, ds__eval *eval, ds_value *out,
-                               ds_error *err) {
+static bool eval_concat_arrays(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds__expr_list list = {0};
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         ds_value v;
@@ -162,11 +161,11 @@ static bool eval_index_of_array(const ds__expr *expr, ds__eval *eval, ds_value *
 }
 
 /* $range's complaints differ only in the argument's name. */
-static bool range_bound(ds_value v, const char *which, int32_t code, int32_t *out,
-                        ds_error *err) {
+static bool range_bound(ds_value v, const char *which, int32_t code, int32_t *out, ds_error *err) {
     if (!ds__is_number(v)) {
-        return ds__error_set(err, code, "$range requires a numeric %s value, found value of type: %s",
-                             which, ds__type_name(v.type));
+        return ds__error_set(err, code,
+                             "$range requires a numeric %s value, found value of type: %s", which,
+                             ds__type_name(v.type));
     }
     if (!ds__expr_exact_int32(v, out)) {
         char quoted[128];
@@ -209,8 +208,7 @@ static bool eval_range(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_e
     return ds__expr_make_array(eval->scratch, list.items, list.count, out, err);
 }
 
-static bool eval_reverse_array(const ds__expr *expr, ds__eval *eval, ds_value *out,
-                               ds_error *err) {
+static bool eval_reverse_array(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds_value v;
     if (!ds__expr_run(expr->args[0], eval, &v, err)) {
         return false;
@@ -281,7 +279,8 @@ static bool eval_slice(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_e
         return true;
     }
     if (array.type != DS_ARRAY) {
-        return ds__error_set(err, 28724, "First argument to $slice must be an array, but is of type: %s",
+        return ds__error_set(err, 28724,
+                             "First argument to $slice must be an array, but is of type: %s",
                              ds__type_name(array.type));
     }
     int32_t from;
@@ -306,7 +305,8 @@ static bool eval_slice(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_e
             return false;
         }
         if (limit <= 0) {
-            return ds__error_set(err, 28729, "Third argument to $slice must be positive: %d", limit);
+            return ds__error_set(err, 28729, "Third argument to $slice must be positive: %d",
+                                 limit);
         }
         begin = from >= 0 ? from : count + from;
         begin = begin < 0 ? 0 : begin;

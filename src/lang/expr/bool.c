@@ -2,8 +2,7 @@
 /* $and, $or, $not. */
 #include "lang/expr/internal.h"
 
-static bool any_is(const ds__expr *expr, ds__eval *eval, bool wanted, bool *found,
-                   ds_error *err) {
+static bool any_is(const ds__expr *expr, ds__eval *eval, bool wanted, bool *found, ds_error *err) {
     *found = false;
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         ds_value v;
@@ -51,11 +50,7 @@ const ds__expr_op ds__expr_ops_bool[] = {
      .max_args = -1,
      .is_commutative = true,
      .decides_early = true},
-    {.name = "$or",
-     .eval = eval_or,
-     .max_args = -1,
-     .is_commutative = true,
-     .decides_early = true},
+    {.name = "$or", .eval = eval_or, .max_args = -1, .is_commutative = true, .decides_early = true},
     {.name = "$not", .eval = eval_not, .min_args = 1, .max_args = 1},
     {.name = NULL},
 };

@@ -2,10 +2,7 @@
 /* $firstN, $lastN, $minN, $maxN over an array. */
 #include "lang/expr/internal.h"
 
-enum {
-    ARG_N,
-    ARG_INPUT
-};
+enum { ARG_N, ARG_INPUT };
 
 static bool parse_n(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error *err) {
     if (arg.type != DS_DOCUMENT) {
@@ -86,8 +83,7 @@ static bool eval_last_n(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_
            ds__expr_make_array(eval->scratch, list.items + (list.count - n), n, out, err);
 }
 
-static bool extremes(const ds__expr *expr, ds__eval *eval, int sign, ds_value *out,
-                     ds_error *err) {
+static bool extremes(const ds__expr *expr, ds__eval *eval, int sign, ds_value *out, ds_error *err) {
     ds__expr_list list;
     size_t n;
     if (!run_n(expr, eval, &list, &n, err)) {
@@ -109,8 +105,7 @@ static bool extremes(const ds__expr *expr, ds__eval *eval, int sign, ds_value *o
         list.items[n - 1 - i] = list.items[i];
         list.items[i] = other;
     }
-    if (sign < 0 &&
-        !ds__expr_sort(eval->scratch, list.items, n, sign, eval->env->collator, err)) {
+    if (sign < 0 && !ds__expr_sort(eval->scratch, list.items, n, sign, eval->env->collator, err)) {
         return false;
     }
     return ds__expr_make_array(eval->scratch, list.items, n, out, err);

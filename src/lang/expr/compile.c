@@ -92,8 +92,7 @@ bool ds__expr_bind(ds__expr_parser *p, const char *name, size_t size, uint32_t *
     return true;
 }
 
-static bool find_variable(const ds__expr_parser *p, const char *name, size_t size,
-                          uint32_t *slot) {
+static bool find_variable(const ds__expr_parser *p, const char *name, size_t size, uint32_t *slot) {
     for (const ds__var_scope *s = p->scope; s != NULL; s = s->parent) {
         if (s->name_size == size && memcmp(s->name, name, size) == 0) {
             *slot = s->slot;
@@ -134,8 +133,8 @@ static bool system_variable(ds__expr *expr, const char *name, size_t size, ds_er
         const char *name;
         int slot;
     } known[] = {
-        {"ROOT", DS_VAR_ROOT},       {"CURRENT", DS_VAR_ROOT},
-        {"NOW", DS_VAR_NOW},         {"CLUSTER_TIME", DS_VAR_CLUSTER_TIME},
+        {"ROOT", DS_VAR_ROOT}, {"CURRENT", DS_VAR_ROOT},
+        {"NOW", DS_VAR_NOW},   {"CLUSTER_TIME", DS_VAR_CLUSTER_TIME},
         {"REMOVE", -1},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
@@ -214,9 +213,8 @@ static bool parse_object(ds__expr_parser *p, ds__expr *expr, ds_value spec, ds_e
         }
         for (size_t k = 0; k < i; k++) {
             if (names[k].size == it.key_size && memcmp(names[k].name, it.key, it.key_size) == 0) {
-                return ds__error_set(err, 16406,
-                                     "duplicate field name specified in object literal: %s",
-                                     it.key);
+                return ds__error_set(
+                    err, 16406, "duplicate field name specified in object literal: %s", it.key);
             }
         }
         names[i].name = ds_arena_strndup(p->env->arena, it.key, it.key_size);

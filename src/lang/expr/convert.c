@@ -8,19 +8,14 @@
 
 #include "lang/expr/date.h"
 
-enum {
-    ARG_INPUT,
-    ARG_TO,
-    ARG_ON_ERROR,
-    ARG_ON_NULL
-};
+enum { ARG_INPUT, ARG_TO, ARG_ON_ERROR, ARG_ON_NULL };
 
 #define NO_ON_ERROR "in $convert with no onError value"
 
 static bool unsupported(ds_value v, uint8_t to, ds_error *err) {
     return ds__error_set(err, DS_CONVERSION_FAILURE,
-                         "Unsupported conversion from %s to %s " NO_ON_ERROR,
-                         ds__type_name(v.type), ds__type_name(to));
+                         "Unsupported conversion from %s to %s " NO_ON_ERROR, ds__type_name(v.type),
+                         ds__type_name(to));
 }
 
 static bool overflow(ds_value v, ds_error *err) {
@@ -111,7 +106,8 @@ static bool to_whole(ds_value v, uint8_t to, int64_t low, int64_t high, int64_t 
                     *out <= high) ||
                    overflow(v, err);
         }
-        if (!(trunc(v.as.f64) >= (double)low && v.as.f64 < 0x1p63) || trunc(v.as.f64) > (double)high) {
+        if (!(trunc(v.as.f64) >= (double)low && v.as.f64 < 0x1p63) ||
+            trunc(v.as.f64) > (double)high) {
             return overflow(v, err);
         }
         *out = (int64_t)v.as.f64;
@@ -445,8 +441,8 @@ static bool parse_short(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_err
         const char *name;
         const char *type;
     } forms[] = {
-        {"$toDouble", "double"}, {"$toString", "string"}, {"$toObjectId", "objectId"},
-        {"$toBool", "bool"},     {"$toDate", "date"},     {"$toInt", "int"},
+        {"$toDouble", "double"}, {"$toString", "string"},   {"$toObjectId", "objectId"},
+        {"$toBool", "bool"},     {"$toDate", "date"},       {"$toInt", "int"},
         {"$toLong", "long"},     {"$toDecimal", "decimal"},
     };
     if (!ds__expr_reserve_args(p, expr, 4, err)) {

@@ -8,19 +8,17 @@
 /* A moment taken apart. */
 typedef struct ds__date_fields {
     int64_t year;
-    int month;        /* 1 to 12 */
-    int day;          /* 1 to 31 */
+    int month; /* 1 to 12 */
+    int day;   /* 1 to 31 */
     int hour;
     int minute;
     int second;
     int millisecond;
-    int day_of_week;  /* 0 Sunday to 6 */
-    int day_of_year;  /* 1 to 366 */
+    int day_of_week; /* 0 Sunday to 6 */
+    int day_of_year; /* 1 to 366 */
 } ds__date_fields;
 
-enum {
-    DS_MS_DAY = 86400000
-};
+enum { DS_MS_DAY = 86400000 };
 
 /* Floor division and its remainder, for negative times. */
 int64_t ds__floor_div(int64_t a, int64_t b);
@@ -36,10 +34,10 @@ int64_t ds__date_iso_days(int64_t year, int64_t week, int64_t day);
 
 /* A time zone: a table of offsets, copied into an arena once. */
 typedef struct ds__zone {
-    const int64_t *starts;   /* milliseconds, UTC, ascending; starts[0] is the beginning of time */
-    const int32_t *offsets;  /* seconds east of UTC from starts[i] on */
+    const int64_t *starts;  /* milliseconds, UTC, ascending; starts[0] is the beginning of time */
+    const int32_t *offsets; /* seconds east of UTC from starts[i] on */
     uint32_t count;
-    bool is_named;           /* asked for by a name, not by an offset */
+    bool is_named; /* asked for by a name, not by an offset */
 } ds__zone;
 
 /* UTC. */

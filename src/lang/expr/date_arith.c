@@ -3,9 +3,7 @@
  * the time zone, smaller ones the clock. */
 #include "lang/expr/date.h"
 
-enum {
-    DURATION_OVERFLOW = 159
-};
+enum { DURATION_OVERFLOW = 159 };
 
 static const int64_t unit_ms[] = {
     [DS_UNIT_WEEK] = (int64_t)7 * DS_MS_DAY,
@@ -49,12 +47,7 @@ static int day_of_week(ds_value name) {
 
 /* Adding. */
 
-enum {
-    ADD_START,
-    ADD_UNIT,
-    ADD_AMOUNT,
-    ADD_TIMEZONE
-};
+enum { ADD_START, ADD_UNIT, ADD_AMOUNT, ADD_TIMEZONE };
 
 static bool parse_add(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error *err) {
     static const char *const names[] = {"startDate", "unit", "amount", "timezone", NULL};
@@ -117,8 +110,8 @@ static bool add_units(int64_t ms, ds__date_unit unit, int64_t amount, const ds__
     return true;
 }
 
-static bool eval_add_or_subtract(const ds__expr *expr, ds__eval *eval, bool subtract,
-                                 ds_value *out, ds_error *err) {
+static bool eval_add_or_subtract(const ds__expr *expr, ds__eval *eval, bool subtract, ds_value *out,
+                                 ds_error *err) {
     const char *self = expr->op->name;
     ds_value v[3];
     *out = ds__null();
@@ -217,17 +210,11 @@ static bool want_week_start(const ds__expr *expr, ds_value v, int *out, ds_error
 
 /* Differences. */
 
-enum {
-    DIFF_START,
-    DIFF_END,
-    DIFF_UNIT,
-    DIFF_TIMEZONE,
-    DIFF_WEEK
-};
+enum { DIFF_START, DIFF_END, DIFF_UNIT, DIFF_TIMEZONE, DIFF_WEEK };
 
 static bool parse_diff(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error *err) {
-    static const char *const names[] = {"startDate", "endDate", "unit", "timezone", "startOfWeek",
-                                        NULL};
+    static const char *const names[] = {"startDate", "endDate",     "unit",
+                                        "timezone",  "startOfWeek", NULL};
     if (arg.type != DS_DOCUMENT) {
         return ds__error_set(err, 5166301, "$dateDiff only supports an object as its argument");
     }
@@ -328,13 +315,7 @@ static bool eval_diff(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_er
 
 /* Truncation: bins are counted from 2000-01-01. */
 
-enum {
-    TRUNC_DATE,
-    TRUNC_UNIT,
-    TRUNC_BIN,
-    TRUNC_TIMEZONE,
-    TRUNC_WEEK
-};
+enum { TRUNC_DATE, TRUNC_UNIT, TRUNC_BIN, TRUNC_TIMEZONE, TRUNC_WEEK };
 
 static bool parse_trunc(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error *err) {
     static const char *const names[] = {"date", "unit", "binSize", "timezone", "startOfWeek", NULL};

@@ -17,10 +17,9 @@ enum {
     DURATION_OVERFLOW = 159
 };
 
-static const char *const names[] = {"year",        "month",       "day",
-                                    "hour",        "minute",      "second",
-                                    "millisecond", "isoWeekYear", "isoWeek",
-                                    "isoDayOfWeek", "timezone",   NULL};
+static const char *const names[] = {"year",    "month",        "day",         "hour",
+                                    "minute",  "second",       "millisecond", "isoWeekYear",
+                                    "isoWeek", "isoDayOfWeek", "timezone",    NULL};
 
 static bool parse_from_parts(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error *err) {
     if (arg.type != DS_DOCUMENT) {
@@ -35,8 +34,8 @@ static bool parse_from_parts(ds__expr_parser *p, ds__expr *expr, ds_value arg, d
     }
     ds__expr **args = expr->args;
     if (args[YEAR] == NULL && args[ISO_WEEK_YEAR] == NULL) {
-        return ds__error_set(err, 40516,
-                             "$dateFromParts requires either 'year' or 'isoWeekYear' to be present");
+        return ds__error_set(
+            err, 40516, "$dateFromParts requires either 'year' or 'isoWeekYear' to be present");
     }
     if (args[YEAR] != NULL && (args[ISO_WEEK_YEAR] || args[ISO_WEEK] || args[ISO_DAY_OF_WEEK])) {
         return ds__error_set(err, 40489,
@@ -100,8 +99,8 @@ static bool eval_from_parts(const ds__expr *expr, ds__eval *eval, ds_value *out,
     }
     for (int k = 0; k < TIMEZONE; k++) {
         /* the clock first, as mongod does */
-        static const int order[] = {HOUR, MINUTE, SECOND, MILLISECOND, YEAR, MONTH, DAY,
-                                    ISO_WEEK_YEAR, ISO_WEEK, ISO_DAY_OF_WEEK};
+        static const int order[] = {HOUR,  MINUTE, SECOND,        MILLISECOND, YEAR,
+                                    MONTH, DAY,    ISO_WEEK_YEAR, ISO_WEEK,    ISO_DAY_OF_WEEK};
         int i = order[k];
         if (!run_part(expr, eval, i, defaults[i], &v[i], &is_null, err)) {
             return false;

@@ -20,7 +20,7 @@ typedef struct date_parts {
     int64_t iso_day;
     bool has_zone;
     int64_t zone_minutes;
-    int weekday;      /* 0 Sunday; -1 none */
+    int weekday; /* 0 Sunday; -1 none */
 } date_parts;
 
 typedef struct date_reader {
@@ -101,9 +101,9 @@ static int find_word(const char *s, size_t size, const char *const *words) {
     return -1;
 }
 
-static const char *const months[] = {"January",   "February", "March",    "April",
-                                     "May",       "June",     "July",     "August",
-                                     "September", "October",  "November", "December", NULL};
+static const char *const months[] = {"January",  "February", "March",  "April",     "May",
+                                     "June",     "July",     "August", "September", "October",
+                                     "November", "December", NULL};
 static const char *const weekdays[] = {"Sunday",   "Monday", "Tuesday",  "Wednesday",
                                        "Thursday", "Friday", "Saturday", NULL};
 
@@ -344,8 +344,9 @@ static bool finish(const date_reader *r, const ds__zone *zone, int64_t *out, ds_
     if (p->weekday >= 0) { /* the first such day from the date on */
         days += ds__floor_mod(p->weekday - (days + 4), 7);
     }
-    int64_t clock = (p->hour > 0 ? p->hour : 0) * 3600000 + (p->minute > 0 ? p->minute : 0) * 60000 +
-                    (p->second > 0 ? p->second : 0) * 1000 + (p->millisecond > 0 ? p->millisecond : 0);
+    int64_t clock =
+        (p->hour > 0 ? p->hour : 0) * 3600000 + (p->minute > 0 ? p->minute : 0) * 60000 +
+        (p->second > 0 ? p->second : 0) * 1000 + (p->millisecond > 0 ? p->millisecond : 0);
     int64_t local = days * DS_MS_DAY + clock;
     if (p->has_zone && zone != NULL) {
         return ds__error_set(err, DS_CONVERSION_FAILURE,
@@ -449,7 +450,8 @@ static bool read_field(date_reader *r, char letter, ds_error *err) {
         return true;
     }
     default:
-        return ds__error_set(err, 18536, "Invalid format character '%%%c' in format string", letter);
+        return ds__error_set(err, 18536, "Invalid format character '%%%c' in format string",
+                             letter);
     }
     if (letter == 'L') {
         int64_t scale = 100;

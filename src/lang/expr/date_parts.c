@@ -2,11 +2,7 @@
 /* Parts of dates: $year, $hour, $isoWeek and their kin, and $dateToParts. */
 #include "lang/expr/date.h"
 
-enum {
-    ARG_DATE,
-    ARG_TIMEZONE,
-    ARG_ISO8601
-};
+enum { ARG_DATE, ARG_TIMEZONE, ARG_ISO8601 };
 
 static bool parse_part(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error *err) {
     const char *self = expr->op->name;

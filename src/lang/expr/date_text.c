@@ -70,8 +70,8 @@ static bool year_in_range(int64_t year, ds_error *err) {
 }
 
 /* One letter into `to`, which has room for 24 more bytes. */
-static bool put_letter(char *to, size_t *at, char letter, const ds__date_fields *f,
-                       int32_t offset, ds_error *err) {
+static bool put_letter(char *to, size_t *at, char letter, const ds__date_fields *f, int32_t offset,
+                       ds_error *err) {
     int64_t iso_year;
     int iso_week;
     int iso_day;
@@ -187,8 +187,7 @@ static bool eval_to_string(const ds__expr *expr, ds__eval *eval, ds_value *out, 
     if (format.type == DS_MISSING) {
         format = ds__cstring("%Y-%m-%dT%H:%M:%S.%LZ");
     }
-    return ds__date_want(date, &ms, err) &&
-           format_date(eval->scratch, ms, format, zone, out, err);
+    return ds__date_want(date, &ms, err) && format_date(eval->scratch, ms, format, zone, out, err);
 }
 
 /* Whether the string may name a zone of its own. */
@@ -208,8 +207,7 @@ static bool read_date(const ds__expr *expr, ds__eval *eval, ds_value text, ds_va
     return ok;
 }
 
-static bool eval_from_string(const ds__expr *expr, ds__eval *eval, ds_value *out,
-                             ds_error *err) {
+static bool eval_from_string(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds_value text;
     ds_value format;
     const ds__zone *zone;
@@ -242,9 +240,8 @@ static bool eval_from_string(const ds__expr *expr, ds__eval *eval, ds_value *out
     return ds__expr_run(expr->args[ARG_ON_ERROR], eval, out, err);
 }
 
-static bool parse_text(ds__expr_parser *p, ds__expr *expr, ds_value arg,
-                       const char *const *names, int32_t unknown, int32_t missing,
-                       ds_error *err) {
+static bool parse_text(ds__expr_parser *p, ds__expr *expr, ds_value arg, const char *const *names,
+                       int32_t unknown, int32_t missing, ds_error *err) {
     expr->detail = ds_arena_zalloc(p->env->arena, sizeof(ds__zone_cache));
     if (expr->detail == NULL) {
         return ds__error_oom(err);
@@ -268,8 +265,8 @@ static bool parse_to_string(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds
 }
 
 static bool parse_from_string(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error *err) {
-    static const char *const names[] = {"dateString", "format", "timezone", "onNull", "onError",
-                                        NULL};
+    static const char *const names[] = {"dateString", "format",  "timezone",
+                                        "onNull",     "onError", NULL};
     if (arg.type != DS_DOCUMENT) {
         return ds__error_set(err, 40540,
                              "$dateFromString only supports an object as an argument, found: %s",

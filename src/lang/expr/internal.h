@@ -32,22 +32,22 @@ struct ds__expr_op {
     ds__expr_parse_fn parse; /* NULL: positional arguments, min_args to max_args of them */
     ds__expr_eval_fn eval;
     int16_t min_args;
-    int16_t max_args;        /* -1: any number */
-    bool is_volatile;        /* never folded: $rand, and what binds variables */
-    bool is_commutative;     /* constant arguments are folded into one that comes last */
-    bool decides_early;      /* … or first: one false ends $and, one true $or */
+    int16_t max_args;    /* -1: any number */
+    bool is_volatile;    /* never folded: $rand, and what binds variables */
+    bool is_commutative; /* constant arguments are folded into one that comes last */
+    bool decides_early;  /* … or first: one false ends $and, one true $or */
 };
 
 struct ds__expr {
     ds__expr_eval_fn eval;
-    const ds__expr_op *op;   /* NULL for constants, paths, objects, arrays */
-    ds__expr **args;         /* positional, or by the operator's own named positions; NULL = absent */
+    const ds__expr_op *op; /* NULL for constants, paths, objects, arrays */
+    ds__expr **args;       /* positional, or by the operator's own named positions; NULL = absent */
     uint32_t arg_count;
-    uint32_t slot;           /* variable paths: the slot; $let/$map/…: the slot bound */
-    ds_value constant;       /* when is_constant */
+    uint32_t slot;     /* variable paths: the slot; $let/$map/…: the slot bound */
+    ds_value constant; /* when is_constant */
     bool is_constant;
-    ds__path path;           /* field paths: after the variable */
-    void *detail;            /* the operator's own compiled state, in the arena */
+    ds__path path; /* field paths: after the variable */
+    void *detail;  /* the operator's own compiled state, in the arena */
 };
 
 /* Compiles an operand. */
@@ -141,25 +141,25 @@ extern const ds__expr_op ds__expr_ops_arith[];
 extern const ds__expr_op ds__expr_ops_array[];
 extern const ds__expr_op ds__expr_ops_bool[];
 extern const ds__expr_op ds__expr_ops_compare[];
-extern const ds__expr_op ds__expr_ops_collect[];   /* $firstN $lastN $maxN $minN */
+extern const ds__expr_op ds__expr_ops_collect[]; /* $firstN $lastN $maxN $minN */
 extern const ds__expr_op ds__expr_ops_control[];
 extern const ds__expr_op ds__expr_ops_convert[];
 extern const ds__expr_op ds__expr_ops_date_arith[];
 extern const ds__expr_op ds__expr_ops_date_build[]; /* $dateFromParts $dateToParts */
 extern const ds__expr_op ds__expr_ops_date_parts[];
 extern const ds__expr_op ds__expr_ops_date_text[];
-extern const ds__expr_op ds__expr_ops_iterate[];   /* $map $filter $reduce $zip */
+extern const ds__expr_op ds__expr_ops_iterate[]; /* $map $filter $reduce $zip */
 extern const ds__expr_op ds__expr_ops_object[];
 extern const ds__expr_op ds__expr_ops_regex[];
-extern const ds__expr_op ds__expr_ops_misc[];      /* $rand $meta $binarySize … */
+extern const ds__expr_op ds__expr_ops_misc[]; /* $rand $meta $binarySize … */
 extern const ds__expr_op ds__expr_ops_round[];
 extern const ds__expr_op ds__expr_ops_set[];
-extern const ds__expr_op ds__expr_ops_sort[];      /* $sortArray */
+extern const ds__expr_op ds__expr_ops_sort[]; /* $sortArray */
 extern const ds__expr_op ds__expr_ops_string[];
 extern const ds__expr_op ds__expr_ops_trig[];
-extern const ds__expr_op ds__expr_ops_trim[];      /* $trim …, $replaceOne, $replaceAll */
+extern const ds__expr_op ds__expr_ops_trim[]; /* $trim …, $replaceOne, $replaceAll */
 extern const ds__expr_op ds__expr_ops_type[];
-extern const ds__expr_op ds__expr_ops_variable[];  /* $let, $literal */
+extern const ds__expr_op ds__expr_ops_variable[];   /* $let, $literal */
 extern const ds__expr_op ds__expr_ops_accumulate[]; /* $sum $avg $min $max … as expressions */
 
 /* Looks an operator up by name. NULL: none. */

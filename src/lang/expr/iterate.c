@@ -105,8 +105,8 @@ static bool eval_filter(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_
 
 /* $map's and $filter's argument: codes follow one another in both. */
 typedef struct iterate_shape {
-    const char *body;    /* "in" or "cond" */
-    const char *third;   /* "limit" or NULL */
+    const char *body;  /* "in" or "cond" */
+    const char *third; /* "limit" or NULL */
     int32_t not_object;
     int32_t unknown;
     int32_t no_input;
@@ -318,8 +318,8 @@ static bool read_zip(ds_value arg, ds_value *inputs, ds_value *defaults, zip_det
         const char *type = ds__type_name(it.value.type);
         if (strcmp(it.key, "inputs") == 0) {
             if (it.value.type != DS_ARRAY) {
-                return ds__error_set(err, 34461,
-                                     "inputs must be an array of expressions, found %s", type);
+                return ds__error_set(err, 34461, "inputs must be an array of expressions, found %s",
+                                     type);
             }
             *inputs = it.value;
         } else if (strcmp(it.key, "defaults") == 0) {
@@ -370,8 +370,8 @@ static bool parse_zip(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error
         return false;
     }
     for (uint32_t i = 0; i < expr->arg_count; i++) {
-        ds_value spec = i < zip->inputs ? ds__array_at(inputs, i)
-                                        : ds__array_at(defaults, i - zip->inputs);
+        ds_value spec =
+            i < zip->inputs ? ds__array_at(inputs, i) : ds__array_at(defaults, i - zip->inputs);
         if (!ds__expr_parse(p, spec, &expr->args[i], err)) {
             return false;
         }

@@ -32,7 +32,8 @@ static bool eval_binary_size(const ds__expr *expr, ds__eval *eval, ds_value *out
         return true;
     }
     if (v.type != DS_STRING && v.type != DS_BINARY) {
-        return ds__error_set(err, 51276, "$binarySize requires a string or BinData argument, found: %s",
+        return ds__error_set(err, 51276,
+                             "$binarySize requires a string or BinData argument, found: %s",
                              ds__type_name(v.type));
     }
     *out = ds__int32((int32_t)v.size);
@@ -78,16 +79,15 @@ static bool eval_ts_second(const ds__expr *expr, ds__eval *eval, ds_value *out, 
     return timestamp_part(expr, eval, 5687301, 32, out, err);
 }
 
-static bool eval_ts_increment(const ds__expr *expr, ds__eval *eval, ds_value *out,
-                              ds_error *err) {
+static bool eval_ts_increment(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     return timestamp_part(expr, eval, 5687302, 0, out, err);
 }
 
 /* Metadata of text and geo searches is not kept: what needs it is refused, the rest is missing. */
 static bool parse_meta(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error *err) {
     static const char *const optional[] = {
-        "indexKey", "recordId", "sortKey", "searchScore", "searchHighlights", "searchScoreDetails",
-        "randVal",
+        "indexKey",         "recordId",           "sortKey", "searchScore",
+        "searchHighlights", "searchScoreDetails", "randVal",
     };
     static const char *const needed[] = {"textScore", "geoNearDistance", "geoNearPoint"};
     static const char *const names[] = {"text score", "$geoNear distance", "$geoNear point"};
@@ -102,8 +102,8 @@ static bool parse_meta(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_erro
     }
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
         if (ds__is_string(arg, needed[i])) {
-            return ds__error_set(err, 40218,
-                                 "query requires %s metadata, but it is not available", names[i]);
+            return ds__error_set(err, 40218, "query requires %s metadata, but it is not available",
+                                 names[i]);
         }
     }
     return ds__error_set(err, 17308, "Unsupported argument to $meta: %.*s", (int)arg.size,

@@ -64,8 +64,7 @@ static bool merge_one(ds_arena *scratch, field_list *list, ds_value v, ds_error 
     return true;
 }
 
-static bool eval_merge_objects(const ds__expr *expr, ds__eval *eval, ds_value *out,
-                               ds_error *err) {
+static bool eval_merge_objects(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     field_list list = {0};
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         ds_value v;
@@ -215,11 +214,7 @@ static bool eval_array_to_object(const ds__expr *expr, ds__eval *eval, ds_value 
 
 /* $getField, $setField, $unsetField: the name is a constant, in expr->detail. */
 
-enum {
-    FIELD_NAME,
-    FIELD_INPUT,
-    FIELD_VALUE
-};
+enum { FIELD_NAME, FIELD_INPUT, FIELD_VALUE };
 
 /* What mongod says of a bad name: for a path, for what is no constant, for a wrong type. */
 typedef struct name_codes {

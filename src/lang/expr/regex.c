@@ -4,11 +4,7 @@
 
 #include "lang/regex.h"
 
-enum {
-    ARG_INPUT,
-    ARG_REGEX,
-    ARG_OPTIONS
-};
+enum { ARG_INPUT, ARG_REGEX, ARG_OPTIONS };
 
 /* The compiled constant pattern, found at the first evaluation. */
 typedef struct regex_cache {
@@ -50,8 +46,8 @@ static bool parse_regex(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_err
     return true;
 }
 
-static bool compile_pattern(const ds__expr *expr, ds_arena *arena, ds_value regex,
-                            ds_value options, regex_cache *out, ds_error *err) {
+static bool compile_pattern(const ds__expr *expr, ds_arena *arena, ds_value regex, ds_value options,
+                            regex_cache *out, ds_error *err) {
     const char *self = expr->op->name;
     *out = (regex_cache){.ready = true, .is_null = ds__is_nullish(regex)};
     if (!ds__is_nullish(regex) && regex.type != DS_STRING && regex.type != DS_REGEX) {
@@ -139,7 +135,8 @@ static bool search(const ds__expr *expr, ds__regex *regex, ds_value input, size_
                    bool *matched, ds_error *err) {
     ds__regex_result result = ds__regex_search(regex, ds__text(input), input.size, from);
     if (result == DS_REGEX_FAILED) {
-        return ds__error_set(err, 51156, "Error occurred while executing the regular expression in %s",
+        return ds__error_set(err, 51156,
+                             "Error occurred while executing the regular expression in %s",
                              expr->op->name);
     }
     *matched = result == DS_REGEX_MATCH;
@@ -155,8 +152,8 @@ static int32_t count_points(const char *s, size_t size) {
 }
 
 /* The document of the last match: {match, idx, captures}. */
-static bool match_document(ds__eval *eval, const ds__regex *regex, ds_value input,
-                           int32_t position, ds_value *out, ds_error *err) {
+static bool match_document(ds__eval *eval, const ds__regex *regex, ds_value input, int32_t position,
+                           ds_value *out, ds_error *err) {
     const char *text = ds__text(input);
     ds__expr_list captures = {0};
     size_t begin;

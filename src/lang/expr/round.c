@@ -4,10 +4,7 @@
 
 #include <stdlib.h>
 
-enum {
-    MIN_PLACES = -20,
-    MAX_PLACES = 100
-};
+enum { MIN_PLACES = -20, MAX_PLACES = 100 };
 
 /* A decimal zero whose last digit stands at 10^-places. */
 static ds_decimal zero_at(int64_t places) {
@@ -60,9 +57,9 @@ static bool read_places(ds_value v, const char *name, int64_t *places, ds_error 
                              name);
     }
     if (*places < MIN_PLACES || *places > MAX_PLACES) {
-        return ds__error_set(err, 51083,
-                             "cannot apply %s with precision value %lld value must be in [-20, 100]",
-                             name, (long long)*places);
+        return ds__error_set(
+            err, 51083, "cannot apply %s with precision value %lld value must be in [-20, 100]",
+            name, (long long)*places);
     }
     return true;
 }

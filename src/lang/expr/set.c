@@ -169,8 +169,7 @@ static bool is_subset(const ds__expr_list *a, const ds__expr_list *b,
     return true;
 }
 
-static bool eval_set_is_subset(const ds__expr *expr, ds__eval *eval, ds_value *out,
-                               ds_error *err) {
+static bool eval_set_is_subset(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds_value a;
     ds_value b;
     ds__expr_list left = {0};
@@ -181,8 +180,7 @@ static bool eval_set_is_subset(const ds__expr *expr, ds__eval *eval, ds_value *o
         !ds__expr_run(expr->args[1], eval, &b, err) ||
         (prepared && b.type != DS_ARRAY && !run_pair(expr, eval, 17311, 17311, &b, &b, err)) ||
         !run_pair(expr, eval, prepared ? 17310 : 17046, prepared ? 17311 : 17042, &a, &b, err) ||
-        !make_set(eval, a, &left, err) ||
-        !make_set(eval, b, &right, err)) {
+        !make_set(eval, a, &left, err) || !make_set(eval, b, &right, err)) {
         return false;
     }
     *out = ds__bool(is_subset(&left, &right, eval->env->collator));
@@ -226,8 +224,8 @@ static bool eval_set_equals(const ds__expr *expr, ds__eval *eval, ds_value *out,
         if (!make_set(eval, v, i == 0 ? &first : &set, err)) {
             return false;
         }
-        equal = i == 0 ||
-                (first.count == set.count && is_subset(&first, &set, eval->env->collator));
+        equal =
+            i == 0 || (first.count == set.count && is_subset(&first, &set, eval->env->collator));
     }
     *out = ds__bool(equal);
     return true;
@@ -240,8 +238,8 @@ static bool elements_true(const ds__expr *expr, ds__eval *eval, int32_t code, bo
         return false;
     }
     if (v.type != DS_ARRAY) {
-        return ds__error_set(err, code, "%s's argument must be an array, but is %s",
-                             expr->op->name, ds__type_name(v.type));
+        return ds__error_set(err, code, "%s's argument must be an array, but is %s", expr->op->name,
+                             ds__type_name(v.type));
     }
     *out = ds__bool(!any);
     ds__iter it;

@@ -11,7 +11,7 @@ typedef struct sort_field {
 
 typedef struct sort_pattern {
     sort_field *fields;
-    size_t count;      /* 0: whole elements, in the order of `sign` */
+    size_t count; /* 0: whole elements, in the order of `sign` */
     int sign;
     const ds__collator *collator;
 } sort_pattern;
@@ -169,7 +169,8 @@ static bool parse_sort_by(ds__expr_parser *p, ds_value spec, sort_pattern *out, 
 
 static bool parse_sort_array(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error *err) {
     if (arg.type != DS_DOCUMENT) {
-        return ds__error_set(err, 2942500, "$sortArray requires an object as an argument, found: %s",
+        return ds__error_set(err, 2942500,
+                             "$sortArray requires an object as an argument, found: %s",
                              ds__type_name(arg.type));
     }
     sort_pattern *pattern = ds_arena_zalloc(p->env->arena, sizeof *pattern);

@@ -32,8 +32,8 @@ static size_t find(const char *s, size_t from, size_t end, ds_value needle) {
     if (from > end || needle.size > end - from) {
         return SIZE_MAX;
     }
-    const char *hit = needle.size == 0 ? s + from
-                                       : memmem(s + from, end - from, needle.as.bytes, needle.size);
+    const char *hit =
+        needle.size == 0 ? s + from : memmem(s + from, end - from, needle.as.bytes, needle.size);
     return hit == NULL ? SIZE_MAX : (size_t)(hit - s);
 }
 
@@ -77,8 +77,7 @@ static bool run_string(const ds__expr *expr, ds__eval *eval, uint32_t i, ds_valu
            ds__expr_coerce_string(eval->scratch, v, out, err);
 }
 
-static bool eval_substr_bytes(const ds__expr *expr, ds__eval *eval, ds_value *out,
-                              ds_error *err) {
+static bool eval_substr_bytes(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds_value s;
     ds_value lower;
     ds_value length;
@@ -87,9 +86,9 @@ static bool eval_substr_bytes(const ds__expr *expr, ds__eval *eval, ds_value *ou
         return false;
     }
     if (!ds__is_number(lower)) {
-        return ds__error_set(err, 16034,
-                             "$substrBytes:  starting index must be a numeric type (is BSON type %s)",
-                             ds__type_name(lower.type));
+        return ds__error_set(
+            err, 16034, "$substrBytes:  starting index must be a numeric type (is BSON type %s)",
+            ds__type_name(lower.type));
     }
     if (!ds__is_number(length)) {
         return ds__error_set(err, 16035,
@@ -186,7 +185,8 @@ static bool run_search(const ds__expr *expr, ds__eval *eval, int32_t code, ds_va
         return false;
     }
     if (needle->type != DS_STRING) {
-        return ds__error_set(err, code + 1, "%s requires a string as the second argument, found: %s",
+        return ds__error_set(err, code + 1,
+                             "%s requires a string as the second argument, found: %s",
                              expr->op->name, ds__type_name(needle->type));
     }
     return true;
@@ -212,8 +212,7 @@ static bool eval_index_of_bytes(const ds__expr *expr, ds__eval *eval, ds_value *
     return true;
 }
 
-static bool eval_index_of_cp(const ds__expr *expr, ds__eval *eval, ds_value *out,
-                             ds_error *err) {
+static bool eval_index_of_cp(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds_value s;
     ds_value needle;
     bool done;
@@ -338,8 +337,7 @@ static bool run_length(const ds__expr *expr, ds__eval *eval, int32_t code, ds_va
     return true;
 }
 
-static bool eval_str_len_bytes(const ds__expr *expr, ds__eval *eval, ds_value *out,
-                               ds_error *err) {
+static bool eval_str_len_bytes(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds_value s;
     if (!run_length(expr, eval, 34473, &s, err)) {
         return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums of numbers as aggregation makes them: doubles with the rounding error carried along, decimals
- * apart, the narrowest type that holds the result. Used by $add, $sum, $avg and the accumulators. */
+/* Sums of numbers as aggregation makes them: doubles with the rounding error carried along,
+ * decimals apart, the narrowest type that holds the result. Used by $add, $sum, $avg and the
+ * accumulators. */
 #ifndef DS_LANG_EXPR_SUM_H
 #define DS_LANG_EXPR_SUM_H
 
@@ -9,12 +10,12 @@
 
 /* Zero-initialise to start. */
 typedef struct ds__sum {
-    double high;       /* high + low is the sum of what is not decimal */
+    double high; /* high + low is the sum of what is not decimal */
     double low;
-    double plain;      /* the plain sum: infinities and NaN come out of it */
+    double plain; /* the plain sum: infinities and NaN come out of it */
     ds_decimal decimal;
-    int64_t count;     /* numbers added */
-    uint8_t type;      /* widest so far; 0 stands for int32 */
+    int64_t count; /* numbers added */
+    uint8_t type;  /* widest so far; 0 stands for int32 */
     bool has_decimal;
 } ds__sum;
 

@@ -10,8 +10,7 @@ static const ds__expr_op *const families[] = {
     ds__expr_ops_convert,    ds__expr_ops_date_parts, ds__expr_ops_date_text,
     ds__expr_ops_date_arith, ds__expr_ops_date_build, ds__expr_ops_set,
     ds__expr_ops_regex,      ds__expr_ops_round,      ds__expr_ops_trig,
-    ds__expr_ops_misc,       ds__expr_ops_sort,
-    ds__expr_ops_trim,
+    ds__expr_ops_misc,       ds__expr_ops_sort,       ds__expr_ops_trim,
 };
 
 const ds__expr_op *ds__expr_find_op(const char *name, size_t size) {

@@ -14,12 +14,18 @@ typedef struct trig_function {
 } trig_function;
 
 static const trig_function functions[] = {
-    {"sin", sin, 0, 0, "(-inf,inf)"},   {"cos", cos, 0, 0, "(-inf,inf)"},
-    {"tan", tan, 0, 0, "(-inf,inf)"},   {"asin", asin, -1, 1, "[-1,1]"},
-    {"acos", acos, -1, 1, "[-1,1]"},    {"atanh", atanh, -1, 1, "[-1,1]"},
-    {"acosh", acosh, 1, INFINITY, "[1,inf]"}, {"atan", atan, 0, 0, NULL},
-    {"sinh", sinh, 0, 0, NULL},         {"cosh", cosh, 0, 0, NULL},
-    {"tanh", tanh, 0, 0, NULL},         {"asinh", asinh, 0, 0, NULL},
+    {"sin", sin, 0, 0, "(-inf,inf)"},
+    {"cos", cos, 0, 0, "(-inf,inf)"},
+    {"tan", tan, 0, 0, "(-inf,inf)"},
+    {"asin", asin, -1, 1, "[-1,1]"},
+    {"acos", acos, -1, 1, "[-1,1]"},
+    {"atanh", atanh, -1, 1, "[-1,1]"},
+    {"acosh", acosh, 1, INFINITY, "[1,inf]"},
+    {"atan", atan, 0, 0, NULL},
+    {"sinh", sinh, 0, 0, NULL},
+    {"cosh", cosh, 0, 0, NULL},
+    {"tanh", tanh, 0, 0, NULL},
+    {"asinh", asinh, 0, 0, NULL},
 };
 
 static bool in_range(const trig_function *f, ds_value v) {
@@ -133,7 +139,8 @@ static bool eval_radians_to_degrees(const ds__expr *expr, ds__eval *eval, ds_val
     return scale_angle(expr, eval, 180 / M_PI, "57.29577951308232087679815481410517", out, err);
 }
 
-#define TRIG(text) {.name = text, .parse = parse_trig, .eval = eval_trig, .min_args = 1, .max_args = 1}
+#define TRIG(text)                                                                                 \
+    { .name = text, .parse = parse_trig, .eval = eval_trig, .min_args = 1, .max_args = 1 }
 
 const ds__expr_op ds__expr_ops_trig[] = {
     TRIG("$sin"),

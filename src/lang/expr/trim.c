@@ -2,10 +2,7 @@
 /* $trim and its sides, $replaceOne and $replaceAll: strings by named arguments. */
 #include "lang/expr/internal.h"
 
-enum {
-    ARG_INPUT,
-    ARG_CHARS
-};
+enum { ARG_INPUT, ARG_CHARS };
 
 /* Bytes of the UTF-8 character that starts with c. */
 static size_t char_size(unsigned char c) {
@@ -108,8 +105,8 @@ static bool eval_rtrim(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_e
 static bool parse_trim(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error *err) {
     const char *self = expr->op->name;
     if (arg.type != DS_DOCUMENT) {
-        return ds__error_set(err, 50696, "%s only supports an object as an argument, found %s", self,
-                             ds__type_name(arg.type));
+        return ds__error_set(err, 50696, "%s only supports an object as an argument, found %s",
+                             self, ds__type_name(arg.type));
     }
     if (!ds__expr_reserve_args(p, expr, 2, err)) {
         return false;
@@ -160,8 +157,8 @@ static bool run_replace(const ds__expr *expr, ds__eval *eval, bool all, ds_value
     size_t size = v[0].size;
     size_t hits = 0;
     for (size_t at = 0; at <= size && (all || hits == 0); hits++) {
-        const char *hit = v[1].size == 0 ? text + at
-                                         : memmem(text + at, size - at, v[1].as.bytes, v[1].size);
+        const char *hit =
+            v[1].size == 0 ? text + at : memmem(text + at, size - at, v[1].as.bytes, v[1].size);
         if (hit == NULL) {
             break;
         }
@@ -174,8 +171,8 @@ static bool run_replace(const ds__expr *expr, ds__eval *eval, bool all, ds_value
     size_t at = 0;
     size_t to = 0;
     for (size_t i = 0; i < hits; i++) {
-        const char *hit = v[1].size == 0 ? text + at
-                                         : memmem(text + at, size - at, v[1].as.bytes, v[1].size);
+        const char *hit =
+            v[1].size == 0 ? text + at : memmem(text + at, size - at, v[1].as.bytes, v[1].size);
         size_t before = (size_t)(hit - text) - at;
         memcpy(made + to, text + at, before);
         to += before;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* $let and $literal. A variable is a slot of the evaluation; inner scopes get slots of their own, so
- * nothing is ever restored. */
+/* $let and $literal. A variable is a slot of the evaluation; inner scopes get slots of their own,
+ * so nothing is ever restored. */
 #include "lang/expr/internal.h"
 
 static bool eval_let(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {

@@ -7,7 +7,7 @@
 #include <unicode/ustring.h>
 
 enum {
-    LAST_YEAR = 2066,      /* rules are constant in the 28 years before */
+    LAST_YEAR = 2066, /* rules are constant in the 28 years before */
     MAX_TRANSITIONS = 2000
 };
 
@@ -39,7 +39,8 @@ static bool parse_offset(const char *s, size_t size, int32_t *out) {
     if (at != size || (count != 2 && count != 4)) {
         return false;
     }
-    int32_t seconds = ((d[0] - '0') * 10 + d[1] - '0') * 3600 + ((d[2] - '0') * 10 + d[3] - '0') * 60;
+    int32_t seconds =
+        ((d[0] - '0') * 10 + d[1] - '0') * 3600 + ((d[2] - '0') * 10 + d[3] - '0') * 60;
     *out = s[0] == '-' ? -seconds : seconds;
     return true;
 }
@@ -56,7 +57,8 @@ static bool fixed_zone(ds_arena *arena, int32_t offset, ds__zone *out, ds_error 
 
 static int32_t offset_at(UCalendar *cal, double ms, UErrorCode *status) {
     ucal_setMillis(cal, ms, status);
-    return (ucal_get(cal, UCAL_ZONE_OFFSET, status) + ucal_get(cal, UCAL_DST_OFFSET, status)) / 1000;
+    return (ucal_get(cal, UCAL_ZONE_OFFSET, status) + ucal_get(cal, UCAL_DST_OFFSET, status)) /
+           1000;
 }
 
 static bool copy_transitions(ds_arena *arena, UCalendar *cal, ds__zone *out, ds_error *err) {
