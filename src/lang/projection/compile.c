@@ -90,10 +90,11 @@ static bool parse_flag(ds__project_compiler *c, const char *path, bool include, 
         c->id_excluded = true;
         return ds__project_add(c, path, 3, DS_RULE_EXCLUDE, false, &f, err);
     }
-    return set_mode(c, include ? DS_MODE_INCLUDE : DS_MODE_EXCLUDE, path, err) &&
-           ds__project_check_path(path, strlen(path), err) &&
+    /* a collision is reported before a clash of modes */
+    return ds__project_check_path(path, strlen(path), err) &&
            ds__project_add(c, path, strlen(path),
-                           include ? DS_RULE_INCLUDE : DS_RULE_EXCLUDE, false, &f, err);
+                           include ? DS_RULE_INCLUDE : DS_RULE_EXCLUDE, false, &f, err) &&
+           set_mode(c, include ? DS_MODE_INCLUDE : DS_MODE_EXCLUDE, path, err);
 }
 
 static int64_t slice_number(ds_value v) {
@@ -217,6 +218,10 @@ static bool parse_literal(ds__project_compiler *c, const char *path, ds_value va
                           ds_error *err) {
     if (c->projection->mode == DS_MODE_EXCLUDE) {
         char text[DS_MAX_QUOTED + 8];
+        ds__project_field *f;
+        if (!ds__project_add(c, path, strlen(path), DS_RULE_COMPUTE, false, &f, err)) {
+            return false; /* a collision is reported first */
+        }
         return ds__error_set(err, 31310,
                              "Cannot use an expression %.*s: %s in an exclusion projection",
                              DS_MAX_QUOTED, path, ds__value_quote(value, text, sizeof text));
@@ -236,8 +241,10 @@ static bool parse_operator(ds__project_compiler *c, const char *path, ds_value s
         return parse_elem_match(c, path, spec, op->value, err);
     } else if (strcmp(op->key, "$meta") == 0 && ds__expr_find_op("$meta", 5) == NULL) {
         return parse_meta(op->value, err);
-    } else if (strcmp(op->key, "$elemMatch") != 0 &&
-               ds__expr_find_op(op->key, op->key_size) == NULL) {
+    } else if (strcmp(op->key, "$elemMatch") == 0) {
+        return ds__error_set(err, DS_INVALID_PIPELINE_OPERATOR,
+                             "Cannot use $elemMatch in this context");
+    } else if (ds__expr_find_op(op->key, op->key_size) == NULL) {
         return ds__error_set(err, 31325, "Unknown expression %.*s", DS_MAX_QUOTED, op->key);
     }
     if (c->projection->mode == DS_MODE_EXCLUDE) {

@@ -78,7 +78,7 @@ static bool unset_path(ds__project_compiler *c, ds_value path, ds_error *err) {
     ds__project_field *f;
     return (ds__project_check_path(ds__text(path), path.size, err) &&
             ds__project_add(c, ds__text(path), path.size, DS_RULE_EXCLUDE, false, &f, err)) ||
-           ds__error_prefix(err, "Invalid $unset");
+           ds__error_prefix(err, "Invalid $unset :: caused by :: ");
 }
 
 bool ds__project_parse_unset(ds__project_compiler *c, ds_value spec, ds_error *err) {

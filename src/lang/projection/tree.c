@@ -145,7 +145,7 @@ static bool compile_kind(ds__project_compiler *c, ds_value spec, ds_error *err) 
                                  "have at least one field");
         }
         return (ds__project_parse_spec(c, spec, err) && finish(c, err)) ||
-               ds__error_prefix(err, "Invalid $project");
+               ds__error_prefix(err, "Invalid $project :: caused by :: ");
     case DS_PROJECT_ADD_FIELDS:
         c->projection->mode = DS_MODE_EXCLUDE;
         if (spec.type != DS_DOCUMENT) {
@@ -154,7 +154,7 @@ static bool compile_kind(ds__project_compiler *c, ds_value spec, ds_error *err) 
                                  ds__type_name(spec.type));
         }
         return ds__project_parse_add_fields(c, spec, err) ||
-               ds__error_prefix(err, "Invalid $addFields");
+               ds__error_prefix(err, "Invalid $addFields :: caused by :: ");
     case DS_PROJECT_UNSET:
         c->projection->mode = DS_MODE_EXCLUDE;
         return ds__project_parse_unset(c, spec, err);
