@@ -395,6 +395,37 @@ static PyObject *insert_command(PyObject *module, PyObject *args) {
     return out;
 }
 
+/* inserted(documents, start, command): the documents now have the bytes that were sent. */
+static PyObject *inserted(PyObject *module, PyObject *args) {
+    PyObject *docs, *command;
+    Py_ssize_t at;
+    ds_value list;
+    ds__iter it;
+    ds__pstate *state = ds__pstate_of_module(module);
+    if (!PyArg_ParseTuple(args, "O!nS", &PyList_Type, &docs, &at, &command)) {
+        return NULL;
+    }
+    ds_value root = ds__document((const uint8_t *)PyBytes_AS_STRING(command));
+    if (root.size != (size_t)PyBytes_GET_SIZE(command) ||
+        !ds__doc_get(root, "documents", 9, &list)) {
+        PyErr_SetString(PyExc_ValueError, "not a command of insert_command()");
+        return NULL;
+    }
+    ds__iter_init(&it, list);
+    for (; ds__iter_next(&it) && at < PyList_GET_SIZE(docs); at++) {
+        ds__model *doc = (ds__model *)PyList_GET_ITEM(docs, at);
+        if (ds__is_document(state, (PyObject *)doc)) {
+            settle_values(doc);
+            Py_XSETREF(doc->owner, Py_NewRef(command));
+            Py_CLEAR(doc->mask);
+            doc->data = it.value.as.bytes;
+            doc->indexed = false;
+            doc->state = (uint8_t)(doc->state & ~(DS_DOC_NEW | DS_DOC_HOLLOW));
+        }
+    }
+    Py_RETURN_NONE;
+}
+
 /* document(class, bytes) -> a document of the class, or of the subclass that _cls names. */
 static PyObject *document_of(PyObject *module, PyObject *args) {
     ds__pstate *state = ds__pstate_of_module(module);
@@ -426,6 +457,7 @@ static PyObject *hollow(PyObject *module, PyObject *args) {
 PyMethodDef ds__document_functions[] = {
     {"insert_command", insert_command, METH_VARARGS,
      "insert_command(collection, documents, options, start) -> (command, end)"},
+    {"inserted", inserted, METH_VARARGS, "inserted(documents, start, command)"},
     {"document", document_of, METH_VARARGS, "document(cls, data) -> Document"},
     {"hollow", hollow, METH_VARARGS, "hollow(cls, key, context=None) -> Document"},
     {NULL},

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One open connection: commands out, replies in, errors raised."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mongodb import _core
+from mongodb.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    MongoError,
+    OperationError,
+    from_reply,
+)
+
+__all__ = ["Handle", "current_transaction"]
+
+# The transactions open in this context, by connection.
+_transactions: contextvars.ContextVar[Mapping[Any, Any]] = contextvars.ContextVar(
+    "mongodb_transactions", default={}
+)
+
+
+def current_transaction(handle: Any) -> Any:
+    """Return the transaction that is open on the connection here, or None."""
+    return _transactions.get().get(handle)
+
+
+class Handle:
+    """A connection to one database. Unknown attributes are those of PyMongo's client."""
+
+    def __init__(
+        self, alias: str, uri: str, name: str, options: Mapping[str, Any], pymongo: Mapping[str, Any]
+    ) -> None:
+        self.alias = alias
+        self.uri = uri
+        self.name = name
+        self.ready: set[Any] = set()
+        self._options = options
+        self._pymongo_options = pymongo
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self._server: Any = None
+        self._pymongo: Any = None
+        self._inherited: list[Any] = []
+        self._closed = False
+
+    # Opening and closing
+
+    @property
+    def client(self) -> Any:
+        """The `_core.Client`; a forked process opens its own."""
+        if self._client is None:
+            with self._lock:
+                if self._closed:
+                    raise ConnectionFailure(f"the connection {self.alias!r} is closed")
+                if self._client is None:
+                    try:
+                        self._client = _core.Client(self.uri, dict(self._options) or None)
+                    except MongoError as error:
+                        raise ConnectionFailure(
+                            str(error), code=error.code, code_name=error.code_name
+                        ) from error
+        return self._client
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the store is in this process."""
+        return self.uri.startswith("docstore:")
+
+    def ping(self) -> None:
+        """Contact the store; ConnectionFailure when it does not answer or refuses the login."""
+        try:
+            self.client.run("admin", {"ping": 1})
+            if "@" in self.uri:
+                self.client.run(self.name, {"ping": 1})
+        except ConnectionFailure:
+            self.close()
+            raise
+        except MongoError as error:
+            self.close()
+            raise ConnectionFailure(
+                str(error), code=error.code, code_name=error.code_name, details=error.details
+            ) from error
+
+    def forget(self) -> None:
+        """Drop what belongs to the parent of a forked process, without closing it."""
+        self._lock = threading.Lock()
+        self._inherited.append((self._client, self._server, self._pymongo))
+        self._client = self._server = self._pymongo = None
+
+    def close(self) -> None:
+        """Close the store's client, and PyMongo's if there is one."""
+        with self._lock:
+            client, self._client = self._client, None
+            pymongo, self._pymongo = self._pymongo, None
+            server, self._server = self._server, None
+            self._closed = True
+        for one in (pymongo, server, client):
+            if one is not None:
+                one.close()
+
+    def pymongo(self) -> Any:
+        """Return a MongoClient on the same data."""
+        if self._pymongo is None:
+            from pymongo import MongoClient
+
+            client = self.client
+            with self._lock:
+                if self._pymongo is None:
+                    if self.embedded:
+                        self._server = _core.Server(client)
+                        self._pymongo = MongoClient(
+                            f"{self._server.uri.rstrip('/')}/{self.name}", **self._python_options()
+                        )
+                    else:
+                        self._pymongo = MongoClient(self._uri_with_db(), **self._python_options())
+        return self._pymongo
+
+    def _uri_with_db(self) -> str:
+        head, _, options = self.uri.partition("?")
+        scheme, rest = head.split("://", 1)
+        hosts, _, path = rest.partition("/")
+        if path:
+            return self.uri
+        source = options
+        # The database that a login is looked up in stays what the URI said.
+        if "@" in hosts and "authsource" not in options.lower():
+            given = any(key.lower() == "authsource" for key in self._pymongo_options)
+            source = options if given else "&".join(filter(None, (options, "authSource=admin")))
+        return f"{scheme}://{hosts}/{self.name}" + (f"?{source}" if source else "")
+
+    def _python_options(self) -> dict[str, Any]:
+        options = dict(self._pymongo_options)
+        if self.embedded:
+            embedded_only = ("durability", "busytimeoutms", "readonly", "create")
+            options = {k: v for k, v in options.items() if k.lower() not in embedded_only}
+        return options
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.pymongo(), name)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.pymongo()[name]
+
+    def __repr__(self) -> str:
+        return f"<connection {self.alias!r} to {self.name!r}>"
+
+    # Commands
+
+    def session(self) -> Any:
+        """Return the session of the transaction that is open here, or None."""
+        transaction = _transactions.get().get(self)
+        return None if transaction is None else transaction.session
+
+    def run(self, command: Any) -> dict[str, Any]:
+        """Run a command on the database and return the reply."""
+        return self.client.run(self.name, command, self.session())  # type: ignore[no-any-return]
+
+    def cursor(self, command: Any, batch_size: int = 0) -> Any:
+        """Run a command that answers with a cursor."""
+        return self.client.cursor(self.name, command, self.session(), batch_size=batch_size)
+
+    def batches(self, command: Any, batch_size: int = 0) -> Iterator[Any]:
+        """Yield the replies' arrays of documents, as buffers."""
+        cursor = self.cursor(command, batch_size)
+        try:
+            yield from cursor.raw_batches()
+        finally:
+            cursor.close()
+
+    # Writes
+
+    def _write(self, command: Any, concern: Any) -> dict[str, Any]:
+        if isinstance(command, dict) and concern and self.session() is None:
+            command["writeConcern"] = dict(concern)
+        reply = self.run(command)
+        errors = reply.get("writeErrors")
+        if errors:
+            raise _write_error(reply, errors)
+        if reply.get("writeConcernError"):
+            error = reply["writeConcernError"]
+            raise OperationError(
+                error.get("errmsg", "the write concern failed"),
+                code=error.get("code"),
+                code_name=error.get("codeName"),
+                details=reply,
+            )
+        return reply
+
+    def insert(self, collection: str, documents: list[Any], concern: Any = None) -> dict[str, Any]:
+        """Insert documents."""
+        return self._write({"insert": collection, "documents": documents}, concern)
+
+    def insert_raw(self, command: bytes) -> dict[str, Any]:
+        """Run an insert command that is BSON already."""
+        return self._write(command, None)
+
+    def update(self, collection: str, update: dict[str, Any], concern: Any = None) -> dict[str, Any]:
+        """Run one update statement."""
+        return self._write({"update": collection, "updates": [update]}, concern)
+
+    def delete(self, collection: str, query: Any, limit: int, concern: Any = None,
+               **options: Any) -> int:  # fmt: skip
+        """Delete and return how many."""
+        statement = {"q": query, "limit": limit, **options}
+        return self._write({"delete": collection, "deletes": [statement]}, concern)["n"]  # type: ignore[no-any-return]
+
+    def count(self, collection: str, query: Any, **options: Any) -> int:
+        """Return how many documents match."""
+        if self.session() is None and (self.embedded or not query):
+            command = {"count": collection, "query": query, **options}
+            return int(self.run(command)["n"])
+        pipeline: list[dict[str, Any]] = [{"$match": query}]
+        pipeline += [{f"${key}": options.pop(key)} for key in ("skip", "limit") if key in options]
+        pipeline.append({"$group": {"_id": None, "n": {"$sum": 1}}})
+        command = {"aggregate": collection, "pipeline": pipeline, "cursor": {}, **options}
+        found = self.run(command)["cursor"]["firstBatch"]
+        return int(found[0]["n"]) if found else 0
+
+    # Collections and indexes
+
+    def create_indexes(self, collection: str, specs: list[dict[str, Any]]) -> None:
+        """Create indexes; those that exist as given are left alone."""
+        command = {"createIndexes": collection, "indexes": specs}
+        if self.session() is not None and not self.embedded:
+            self.client.run(self.name, command)  # a transaction cannot, on filled collections
+        else:
+            self.run(command)
+
+    def list_indexes(self, collection: str) -> list[dict[str, Any]]:
+        """Return the indexes of a collection; none when it does not exist."""
+        try:
+            return list(self.cursor({"listIndexes": collection}))
+        except MongoError as error:
+            if error.code == 26:  # NamespaceNotFound
+                return []
+            raise
+
+    def collection_options(self, collection: str) -> dict[str, Any] | None:
+        """Return how a collection was created, or None when there is none."""
+        command = {"listCollections": 1, "filter": {"name": collection}}
+        found = list(self.client.cursor(self.name, command))
+        return found[0].get("options", {}) if found else None
+
+    def create(self, collection: str, options: Mapping[str, Any]) -> None:
+        """Create a collection."""
+        self.run({"create": collection, **options})
+
+    def drop(self, collection: str) -> None:
+        """Drop a collection if it exists."""
+        reply = self.client.run(self.name, {"drop": collection}, self.session(), check=False)
+        if not reply.get("ok") and reply.get("code") != 26:
+            raise from_reply(reply)
+
+
+def _write_error(reply: dict[str, Any], errors: list[dict[str, Any]]) -> MongoError:
+    first = errors[0]
+    details = {**reply, **first} if len(errors) == 1 else reply
+    error = from_reply({**first, "codeName": first.get("codeName")})
+    error.details = details
+    if len(errors) > 1 and type(error) is OperationError:
+        return BulkWriteError(str(error), code=error.code, details=reply)
+    return error

@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connections by alias, each to one database of one store."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pathlib
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote_plus, unquote
+
+from mongodb._handle import Handle
+from mongodb.errors import ConnectionFailure, NotSupportedError
+
+__all__ = [
+    "DEFAULT_CONNECTION_NAME",
+    "DEFAULT_DATABASE_NAME",
+    "ConnectionFailure",
+    "connect",
+    "disconnect",
+    "disconnect_all",
+    "get_connection",
+    "get_connection_handle",
+    "get_db",
+    "register_connection",
+]
+
+DEFAULT_CONNECTION_NAME = "default"
+DEFAULT_DATABASE_NAME = "test"
+DEFAULT_HOST = "localhost"
+DEFAULT_PORT = 27017
+logger = logging.getLogger("mongodb")
+
+_lock = threading.RLock()
+_connection_settings: dict[str, dict[str, Any]] = {}
+_connections: dict[str, Handle] = {}
+_dbs: dict[str, Any] = {}
+
+_SCHEME = re.compile(r"^[a-z][a-z+]*://")
+_RENAMED = {
+    "authentication_source": "authSource",
+    "authentication_mechanism": "authMechanism",
+    "authmechanismproperties": "authMechanismProperties",
+    "uuidrepresentation": "uuidRepresentation",
+    "read_preference": "readPreference",
+    "j": "journal",
+}
+# What PyMongo's client understands and the store's client does not.
+_PYMONGO_ONLY = frozenset(
+    "uuidrepresentation document_class type_registry connect event_listeners datetime_conversion "
+    "unicode_decode_error_handler server_api tz_aware tzinfo".split()
+)
+
+
+def _settings(
+    db: str | None,
+    name: str | None,
+    host: Any,
+    port: int | None,
+    username: str | None,
+    password: str | None,
+    kwargs: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return {"uri", "db", "options"} for the arguments of connect()."""
+    db = name or db
+    if isinstance(host, (list, tuple)):
+        host = ",".join(host)
+    if host is not None and not isinstance(host, str):
+        raise TypeError("host is a host name, a URI or a list of host names")
+    uri = next((one for one in (host, db) if isinstance(one, str) and _SCHEME.match(one)), None)
+    if uri is not None and db == uri:
+        db = None
+    _refuse(uri, kwargs)
+    options = {_RENAMED.get(key.lower(), key): v for key, v in kwargs.items() if v is not None}
+    if "readPreference" in options:
+        options["readPreference"] = _read_preference(options["readPreference"])
+    if uri is None and host is None and port is None:
+        uri = os.environ.get("MONGODB_URI")
+        if uri is None:
+            return _embedded(db, options)
+        known = _database_in(uri)
+        db = db or known
+    if uri is None:
+        uri = _server_uri(host, port, username, password, options)
+    elif username is not None and uri.startswith("mongodb") and "@" not in uri:
+        scheme, rest = uri.split("://", 1)
+        uri = f"{scheme}://{_login(username, password)}{rest}"
+    if uri.startswith("docstore:"):
+        return {"uri": uri, "db": db or _stem(uri), "options": options}
+    return {"uri": uri, "db": db or _database_in(uri) or DEFAULT_DATABASE_NAME, "options": options}
+
+
+def _refuse(uri: str | None, kwargs: Mapping[str, Any]) -> None:
+    mock = kwargs.get("mongo_client_class") is not None or kwargs.get("is_mock")
+    if mock or (uri or "").startswith("mongomock:"):
+        raise NotSupportedError(
+            "other clients cannot stand in for the store; for tests use "
+            'connect(host="docstore://:memory:")'
+        )
+    if uri is not None and uri.split("://")[0] not in ("mongodb", "mongodb+srv", "docstore"):
+        raise ConnectionFailure(
+            f"{uri.split('://')[0]}:// is no store: use mongodb://, mongodb+srv:// or docstore://"
+        )
+    if kwargs.get("tz_aware") or kwargs.get("tzinfo"):
+        raise NotSupportedError("tz_aware is not supported: datetimes are read as naive UTC")
+
+
+def _read_preference(value: Any) -> str:
+    name = value if isinstance(value, str) else getattr(value, "mongos_mode", str(value))
+    known = ("primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest")
+    by_key = {one.lower(): one for one in known}
+    found = by_key.get(name.replace("_", "").lower())
+    if found is None:
+        raise ValueError(f"read_preference is one of {', '.join(known)}, not {value!r}")
+    return found
+
+
+def _login(username: str, password: str | None) -> str:
+    secret = "" if password is None else f":{quote_plus(password)}"
+    return f"{quote_plus(username)}{secret}@"
+
+
+def _server_uri(host: str | None, port: int | None, username: str | None, password: str | None,
+                options: dict[str, Any]) -> str:  # fmt: skip
+    hosts = []
+    for one in (host or DEFAULT_HOST).split(","):
+        bare = one.startswith("/") or ":" in one.rpartition("]")[2]
+        hosts.append(quote_plus(one) if one.startswith("/") else one if bare else
+                     f"{one}:{port or DEFAULT_PORT}")  # fmt: skip
+    login = _login(username, password) if username else ""
+    return f"mongodb://{login}{','.join(hosts)}/"
+
+
+def _database_in(uri: str) -> str | None:
+    path = uri.split("://", 1)[1].split("?", 1)[0].partition("/")[2]
+    return unquote(path) or None
+
+
+def _stem(uri: str) -> str:
+    path = uri.split("://", 1)[1].split("?", 1)[0]
+    return DEFAULT_DATABASE_NAME if path == ":memory:" else pathlib.PurePath(unquote(path)).stem
+
+
+def _embedded(db: str | None, options: dict[str, Any]) -> dict[str, Any]:
+    name = db or DEFAULT_DATABASE_NAME
+    if not re.fullmatch(r"[^/\\. \"$*<>:|?\0]+", name):
+        raise ConnectionFailure(f"{name!r} cannot be the name of a database")
+    path = _project() / f"{name}.docstore"
+    return {"uri": f"docstore://{quote_path(path)}", "db": name, "options": options, "found": path}
+
+
+def quote_path(path: pathlib.Path) -> str:
+    """Return an absolute path as part of a URI."""
+    return str(path.absolute()).replace("%", "%25").replace("?", "%3F")
+
+
+def _project() -> pathlib.Path:
+    """Return Django's BASE_DIR when Django is in use, else the working directory."""
+    import sys
+
+    conf = sys.modules.get("django.conf")
+    if conf is not None and conf.settings.configured:
+        base = getattr(conf.settings, "BASE_DIR", None)
+        if base is not None:
+            return pathlib.Path(base)
+    return pathlib.Path.cwd()
+
+
+def register_connection(
+    alias: str,
+    db: str | None = None,
+    name: str | None = None,
+    host: Any = None,
+    port: int | None = None,
+    username: str | None = None,
+    password: str | None = None,
+    **kwargs: Any,
+) -> None:
+    """Note how to connect; the store is opened when it is first used."""
+    with _lock:
+        _connection_settings[alias] = _settings(db, name, host, port, username, password, kwargs)
+
+
+def connect(
+    db: str | None = None,
+    alias: str = DEFAULT_CONNECTION_NAME,
+    name: str | None = None,
+    host: Any = None,
+    port: int | None = None,
+    username: str | None = None,
+    password: str | None = None,
+    **kwargs: Any,
+) -> Handle:
+    """Connect `alias` to a database and return the connection, which acts as a MongoClient.
+
+    `db` or `host` may be a URI (`mongodb://`, `mongodb+srv://`, `docstore://`). With neither a host
+    nor a port the environment's MONGODB_URI is used, or else the embedded store in
+    `<project>/<db>.docstore`. Options are those of PyMongo's MongoClient.
+
+    Raises ConnectionFailure when the server cannot be reached within `serverSelectionTimeoutMS`
+    (5 seconds if it is not given), or when the alias is connected with other settings.
+    """
+    settings = _settings(db, name, host, port, username, password, kwargs)
+    with _lock:
+        given = any(v is not None for v in (db, name, host, port)) or bool(kwargs)
+        known = _connection_settings.get(alias)
+        if alias in _connections:
+            if given and known != settings:
+                raise ConnectionFailure(
+                    f"the alias {alias!r} is connected with other settings; "
+                    f"call disconnect({'' if alias == 'default' else repr(alias)}) first"
+                )
+            return _connections[alias]
+        if known is None or given:
+            _connection_settings[alias] = settings
+        try:
+            return _open(alias)
+        except BaseException:
+            if known is None:
+                _connection_settings.pop(alias, None)
+            else:
+                _connection_settings[alias] = known
+            raise
+
+
+def _open(alias: str) -> Handle:
+    settings = _connection_settings[alias]
+    options = dict(settings["options"])
+    uri = settings["uri"]
+    if uri.startswith("mongodb") and "serverselectiontimeoutms" not in uri.lower():
+        if not any(key.lower() == "serverselectiontimeoutms" for key in options):
+            options["serverSelectionTimeoutMS"] = 5000
+    own = {key: v for key, v in options.items() if key.lower() not in _PYMONGO_ONLY}
+    handle = Handle(alias, uri, settings["db"], own, options)
+    if uri.startswith("mongodb"):
+        handle.ping()
+    elif "found" in settings:
+        logger.info("using the embedded store %s", settings["found"])
+    handle.client  # opens it  # noqa: B018
+    _connections[alias] = handle
+    return handle
+
+
+def get_connection_handle(alias: str = DEFAULT_CONNECTION_NAME) -> Handle:
+    """Return the open connection of an alias, opening it if it was only registered."""
+    found = _connections.get(alias)
+    if found is not None:
+        return found
+    with _lock:
+        if alias in _connections:
+            return _connections[alias]
+        if alias in _connection_settings:
+            return _open(alias)
+    call = "connect()" if alias == DEFAULT_CONNECTION_NAME else f"connect(..., alias={alias!r})"
+    raise ConnectionFailure(f"no connection has the alias {alias!r}: call {call} first")
+
+
+def get_connection(alias: str = DEFAULT_CONNECTION_NAME, reconnect: bool = False) -> Any:
+    """Return a PyMongo MongoClient on the same data."""
+    if reconnect:
+        settings = _connection_settings.get(alias)
+        disconnect(alias)
+        if settings is not None:
+            _connection_settings[alias] = settings
+    return get_connection_handle(alias).pymongo()
+
+
+def get_db(alias: str = DEFAULT_CONNECTION_NAME, reconnect: bool = False) -> Any:
+    """Return a PyMongo Database on the same data."""
+    client = get_connection(alias, reconnect)
+    return client[get_connection_handle(alias).name]
+
+
+def disconnect(alias: str = DEFAULT_CONNECTION_NAME) -> None:
+    """Close the connection and forget its settings."""
+    with _lock:
+        handle = _connections.pop(alias, None)
+        _connection_settings.pop(alias, None)
+        _dbs.pop(alias, None)
+    if handle is not None:
+        handle.close()
+
+
+def disconnect_all() -> None:
+    """Close all connections."""
+    for alias in [*_connections, *_connection_settings]:
+        disconnect(alias)
+
+
+def _handles() -> Iterator[Handle]:
+    yield from _connections.values()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()
+    for handle in _handles():
+        handle.forget()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Querysets: computing over documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mongodb.errors import InvalidQueryError
+from mongodb.queryset.expressions import Aggregate
+from mongodb.queryset.lookups import db_path
+
+__all__ = ["AggregationMixin", "Results"]
+
+
+class Results:
+    """The documents a pipeline gives, as dicts; read once."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        if self._cursor is None:
+            raise StopIteration
+        return next(self._cursor)  # type: ignore[no-any-return]
+
+    next = __next__
+
+    def close(self) -> None:
+        """Close the cursor."""
+        if self._cursor is not None:
+            self._cursor.close()
+
+    def __enter__(self) -> Results:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+
+class AggregationMixin:
+    """aggregate and the shortcuts that use it."""
+
+    _document: Any
+    _collection_name: str
+
+    def aggregate(self: Any, *pipeline: Any, **named: Any) -> Any:
+        """Run a pipeline on the matches, or compute expressions over them.
+
+        `aggregate(Sum("age"))` and `aggregate(total=Sum("age"))` return a dict; a list of stages,
+        or stages as arguments, return an iterable of dicts.
+        """
+        if pipeline and isinstance(pipeline[0], (list, tuple)) and len(pipeline) == 1:
+            stages = list(pipeline[0])
+        else:
+            stages = list(pipeline)
+        expressions = {one.default_name: one for one in stages if isinstance(one, Aggregate)}
+        options: dict[str, Any] = {}
+        for name, value in named.items():
+            if isinstance(value, Aggregate):
+                expressions[name] = value
+            else:
+                options[name] = value
+        if expressions:
+            if any(not isinstance(one, Aggregate) for one in stages):
+                raise InvalidQueryError("aggregate() takes expressions or stages, not both")
+            return self._compute(expressions)
+        if not all(isinstance(stage, Mapping) for stage in stages):
+            raise InvalidQueryError("a pipeline is a list of stages such as {'$match': {...}}")
+        return self._pipeline(stages, options)
+
+    def _stages(self: Any) -> list[dict[str, Any]]:
+        """Return the stages that stand for the queryset."""
+        out: list[dict[str, Any]] = []
+        query = self._query
+        if query:
+            out.append({"$match": query})
+        order = self._ordering()
+        if order:
+            out.append({"$sort": dict(order)})
+        if self._skip:
+            out.append({"$skip": self._skip})
+        if self._limit is not None:
+            out.append({"$limit": self._limit})
+        return out
+
+    def _pipeline(self: Any, stages: list[Any], options: Mapping[str, Any]) -> Results:
+        if self._none:
+            return Results(None)
+        first = stages[0] if stages else {}
+        before = self._stages()
+        # Some stages must come first; a $match goes after them.
+        head = [first] if first.keys() & {"$geoNear", "$collStats", "$indexStats", "$search"} else []
+        command: dict[str, Any] = {
+            "aggregate": self._collection_name,
+            "pipeline": [*head, *before, *stages[len(head) :]],
+            "cursor": {"batchSize": self._batch_size} if self._batch_size else {},
+        }
+        for name in ("collation", "hint", "comment", "maxTimeMS", "allowDiskUse", "readConcern"):
+            if name in self._options:
+                command[name] = self._options[name]
+        if "batchSize" in options:
+            command["cursor"] = {"batchSize": options["batchSize"]}
+        command.update({k: v for k, v in options.items() if k not in ("batchSize", "cursor")})
+        return Results(self._handle().cursor(command))
+
+    def _compute(self: Any, expressions: Mapping[str, Aggregate]) -> dict[str, Any]:
+        names = {f"v{at}": name for at, name in enumerate(expressions)}
+        group: dict[str, Any] = {"_id": None}
+        for key, name in names.items():
+            group[key] = expressions[name].accumulator(self._document)
+        bounded = self._skip or self._limit is not None
+        source = self if bounded else self.clear_order()
+        found = next(source._pipeline([{"$group": group}], {}), None)
+        if found is None:
+            return {name: expressions[name].empty for name in names.values()}
+        return {name: found[key] for key, name in names.items()}
+
+    def sum(self: Any, field: str) -> Any:
+        """Return the sum of a field; 0 for nothing. Lists are summed through."""
+        return self._over(field, "$sum") or 0
+
+    def average(self: Any, field: str) -> Any:
+        """Return the mean of a field; 0.0 for nothing. Lists are averaged through."""
+        return self._over(field, "$avg") or 0.0
+
+    def _over(self: Any, field: str, operator: str) -> Any:
+        path = db_path(self._document, field)
+        stages: list[dict[str, Any]] = []
+        kind = self._document._fields.get(field.split("__")[0].split(".")[0])
+        if kind is not None and kind.kind == "list":
+            stages.append({"$unwind": f"${path.split('.')[0]}"})
+        stages.append({"$group": {"_id": None, "value": {operator: f"${path}"}}})
+        found = next(self.clear_order()._pipeline(stages, {}), None)
+        return None if found is None else found["value"]
+
+    def item_frequencies(
+        self: Any, field: str, normalize: bool = False, map_reduce: bool = True
+    ) -> dict[Any, Any]:
+        """Return how often each value of a field occurs; of each item, for lists."""
+        path = db_path(self._document, field)
+        stages: list[dict[str, Any]] = [
+            {"$project": {"value": f"${path}"}},
+            {"$unwind": {"path": "$value", "preserveNullAndEmptyArrays": True}},
+            {"$group": {"_id": "$value", "n": {"$sum": 1}}},
+        ]
+        found = {one["_id"]: one["n"] for one in self.clear_order()._pipeline(stages, {})}
+        if normalize:
+            total = sum(found.values())
+            return {key: n / total for key, n in found.items()}
+        return {key: float(n) for key, n in found.items()}
+
+

@@ -1,0 +1,433 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a queryset asks for: conditions, order, fields, options. Each change makes a clone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mongodb import _core
+from mongodb.connection import get_connection_handle
+from mongodb.errors import InvalidQueryError, LookUpError, NotSupportedError
+from mongodb.queryset.lookups import db_path, merge
+from mongodb.queryset.q import Q, QNode, as_q
+
+__all__ = ["BaseQuerySet", "Origin"]
+
+
+class Origin:
+    """Where a batch came from: what its documents need to know of the query."""
+
+    __slots__ = ("exclude", "include")
+
+    def __init__(self, include: tuple[str, ...], exclude: tuple[str, ...]) -> None:
+        self.include = include
+        self.exclude = exclude
+
+    def mask_for(self, cls: Any) -> bytes | None:
+        """Return one byte per field of the class: loaded or not; None for all."""
+        if not self.include and not self.exclude:
+            return None
+        if self.include:
+            tops = {path.split(".")[0] for path in self.include} | {"_id"}
+            return bytes(field.db_field in tops for field in cls._fields.values())
+        return bytes(field.db_field not in self.exclude for field in cls._fields.values())
+
+
+class BaseQuerySet:
+    """The building half of a queryset."""
+
+    def __init__(self, document: Any, collection: Any = None) -> None:
+        self._document = document
+        self._alias: str = document._alias()
+        self._collection_name: str = document._get_collection_name()
+        self._class_query = True
+        self._q: QNode = Q()
+        self._raw: dict[str, Any] | None = None
+        self._order: list[tuple[str, Any]] | None = None
+        self._limit: int | None = None
+        self._skip = 0
+        self._none = False
+        self._include: tuple[str, ...] = ()
+        self._exclude: tuple[str, ...] = ()
+        self._special: dict[str, Any] = {}
+        self._options: dict[str, Any] = {}
+        self._batch_size = 0
+        self._shape: str | None = None  # "scalar", "dicts" or "values"
+        self._scalar: tuple[str, ...] = ()
+        self._related: tuple[str, ...] = ()
+        self._raw_refs = False
+        self._cached = True
+        self._reset()
+
+    def _reset(self) -> None:
+        self._loaded: list[Any] = []
+        self._source: Iterator[Any] | None = None
+        self._done = False
+        self._position = 0
+
+    # Cloning
+
+    def clone(self) -> Any:
+        """Return a copy that has not been evaluated."""
+        copy = type(self).__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy._reset()
+        return copy
+
+    def _with(self, **changes: Any) -> Any:
+        copy = self.clone()
+        copy.__dict__.update(changes)
+        return copy
+
+    def all(self) -> Any:
+        """Return a copy."""
+        return self.clone()
+
+    def __copy__(self) -> Any:
+        return self.clone()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.clone()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        state.update(_loaded=list(self._loaded) if self._done else [], _source=None)
+        return state
+
+    # Conditions
+
+    def filter(self, *q_objs: QNode, **query: Any) -> Any:
+        """Keep documents for which all lookups hold."""
+        return self._with(_q=self._q & as_q(q_objs, query))
+
+    def __call__(self, *q_objs: QNode, **query: Any) -> Any:
+        return self.filter(*q_objs, **query)
+
+    def exclude(self, *fields: Any, **query: Any) -> Any:
+        """Leave out documents for which all lookups hold; names leave out fields."""
+        conditions = tuple(one for one in fields if isinstance(one, QNode))
+        names = [one for one in fields if not isinstance(one, QNode)]
+        clone = self.clone()
+        if conditions or query:
+            clone._q = clone._q & ~as_q(conditions, query)
+        return clone._exclude_fields(names) if names else clone
+
+    def raw(self, raw_query: Mapping[str, Any]) -> Any:
+        """Keep documents that match a filter in MongoDB's own words."""
+        if not isinstance(raw_query, Mapping):
+            raise InvalidQueryError("raw() takes a filter document; aggregate() takes a pipeline")
+        return self._with(_raw=merge(self._raw or {}, dict(raw_query)))
+
+    def none(self) -> Any:
+        """Return a queryset without documents."""
+        return self._with(_none=True)
+
+    def search_text(self, text: str, language: str | None = None, text_score: bool = True) -> Any:
+        """Keep documents whose text index matches."""
+        search: dict[str, Any] = {"$search": text}
+        if language is not None:
+            search["$language"] = language
+        return self._with(_special={**self._special, "$text": search})
+
+    def where(self, where_clause: str) -> Any:
+        """Keep documents for which a JavaScript expression is true; not every store has that."""
+        return self._with(_special={**self._special, "$where": where_clause})
+
+    @property
+    def _query(self) -> dict[str, Any]:
+        """The filter as it is sent."""
+        query = self._q.to_query(self._document)
+        if self._raw:
+            query = merge(query, self._raw)
+        if self._special:
+            query = merge(query, self._special)
+        classes = self._class_filter()
+        return merge(classes, query) if classes else query
+
+    @property
+    def _query_obj(self) -> QNode:
+        return self._q
+
+    def _class_filter(self) -> dict[str, Any]:
+        document = self._document
+        if not self._class_query or not document._meta.get("allow_inheritance"):
+            return {}
+        names = document._subclasses
+        if len(names) > 1:
+            return {"_cls": {"$in": list(names)}}
+        return {"_cls": names[0]} if names[0] != document.__name__ or document._superclasses else {}
+
+    def no_sub_classes(self) -> Any:
+        """Leave out documents of subclasses."""
+        return self.filter(__raw__={"_cls": self._document._class_name})
+
+    def clear_cls_query(self) -> Any:
+        """Do not filter by class."""
+        return self._with(_class_query=False)
+
+    # Order and range
+
+    def order_by(self, *keys: str, __raw__: Any = None) -> Any:
+        """Sort by fields; `-name` is descending. Without keys the default order is dropped."""
+        if __raw__ is not None:
+            return self._with(_order=list(dict(__raw__).items()))
+        return self._with(_order=self._order_keys(keys))
+
+    def _order_keys(self, keys: Any) -> list[tuple[str, Any]]:
+        order: list[tuple[str, Any]] = []
+        for key in keys:
+            if not key:
+                continue
+            if key == "$text_score":
+                order.append(("_text_score", {"$meta": "textScore"}))
+                continue
+            direction = -1 if key[0] == "-" else 1
+            name = key[1:] if key[0] in "+-" else key
+            try:
+                order.append((db_path(self._document, name), direction))
+            except LookUpError as error:
+                raise InvalidQueryError(f"order_by({key!r}): {error}") from error
+        return order
+
+    def _ordering(self) -> list[tuple[str, Any]]:
+        if self._order is not None:
+            return self._order
+        return self._order_keys(self._document._meta.get("ordering") or ())
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the documents come in a defined order."""
+        return bool(self._ordering())
+
+    def limit(self, n: int | None) -> Any:
+        """Take at most n documents; 0 or None takes all."""
+        if n is not None and n < 0:
+            raise InvalidQueryError("limit() takes a number that is not negative")
+        return self._with(_limit=n or None)
+
+    def skip(self, n: int | None) -> Any:
+        """Leave out the first n documents."""
+        if n is not None and n < 0:
+            raise InvalidQueryError("skip() takes a number that is not negative")
+        return self._with(_skip=n or 0)
+
+    def _slice(self, part: slice) -> Any:
+        if part.step not in (None, 1) or (part.start or 0) < 0 or (part.stop or 0) < 0:
+            raise InvalidQueryError("a slice of a queryset has no step and no negative ends")
+        start = part.start or 0
+        end = self._limit if part.stop is None else part.stop
+        if part.stop is not None and self._limit is not None:
+            end = min(part.stop, self._limit)
+        if end is not None and end <= start:
+            return self.none()
+        return self._with(_skip=self._skip + start, _limit=None if end is None else end - start)
+
+    # Fields
+
+    def only(self, *fields: str) -> Any:
+        """Load only these fields, and the primary key. Others are fetched when they are read."""
+        paths = tuple(self._field_path(name) for name in fields)
+        kept = tuple(path for path in self._include if path not in paths)
+        return self._with(_include=kept + paths, _exclude=())
+
+    def _exclude_fields(self, fields: Any) -> Any:
+        paths = tuple(self._field_path(name) for name in fields)
+        if self._include:
+            return self._with(_include=tuple(p for p in self._include if p not in paths) or ("_id",))
+        return self._with(_exclude=tuple(dict.fromkeys((*self._exclude, *paths))))
+
+    def all_fields(self) -> Any:
+        """Load all fields again."""
+        return self._with(_include=(), _exclude=(), _options=_without(self._options, "projection"))
+
+    def fields(self, _only_called: bool = False, **kwargs: Any) -> Any:
+        """Choose fields: `name=1`, `name=0`, `slice__comments=5`, `elemMatch__tags={...}`."""
+        clone = self.clone()
+        extra = dict(clone._options.get("projection", {}))
+        for key, value in kwargs.items():
+            op, _, name = key.partition("__")
+            if op in ("slice", "elemMatch") and name:
+                extra[self._field_path(name)] = {f"${op}": value}
+            elif value:
+                clone = clone.only(key)
+            else:
+                clone = clone._exclude_fields([key])
+        if extra:
+            clone._options = {**clone._options, "projection": extra}
+        return clone
+
+    def _field_path(self, name: str) -> str:
+        try:
+            return db_path(self._document, name)
+        except LookUpError as error:
+            raise LookUpError(f"{self._document.__name__} has no field {name!r}") from error
+
+    @property
+    def _loaded_fields(self) -> Any:
+        return Origin(self._include, self._exclude)
+
+    def _projection(self) -> dict[str, Any]:
+        extra = dict(self._options.get("projection", {}))
+        if self._include:
+            paths = _without_children(self._include)
+            out: dict[str, Any] = dict.fromkeys(paths, 1)
+            if self._document._meta.get("allow_inheritance"):
+                out["_cls"] = 1
+            return {**out, **extra}
+        hidden = ("_id", "_cls")  # a document without them could not be saved
+        out = {p: 0 for p in _without_children(self._exclude) if p not in hidden}
+        return {**out, **extra}
+
+    # Options
+
+    def using(self, alias: str) -> Any:
+        """Use another connection."""
+        return self._with(_alias=alias)
+
+    def _located(self, alias: str, collection: str) -> Any:
+        return self._with(_alias=alias, _collection_name=collection)
+
+    def _option(self, name: str, value: Any) -> Any:
+        options = _without(self._options, name)
+        if value is not None:
+            options[name] = value
+        return self._with(_options=options)
+
+    def hint(self, index: Any = None) -> Any:
+        """Use this index: its name or its keys."""
+        if isinstance(index, (list, tuple)):
+            index = dict(
+                (db_path(self._document, key.lstrip("+-")), -1 if key[:1] == "-" else 1)
+                if isinstance(key, str)
+                else (db_path(self._document, key[0]), key[1])
+                for key in index
+            )
+        return self._option("hint", index)
+
+    def collation(self, collation: Any = None) -> Any:
+        """Compare strings by these rules."""
+        document = getattr(collation, "document", collation)
+        return self._option("collation", dict(document) if document is not None else None)
+
+    def comment(self, text: str) -> Any:
+        """Send a comment that the server's logs show."""
+        return self._option("comment", text)
+
+    def max_time_ms(self, ms: int | None) -> Any:
+        """Fail after so many milliseconds."""
+        return self._option("maxTimeMS", ms)
+
+    def allow_disk_use(self, enabled: bool = True) -> Any:
+        """Let the server sort on disk."""
+        return self._option("allowDiskUse", True if enabled else None)
+
+    def timeout(self, enabled: bool) -> Any:
+        """With False, the server keeps an idle cursor."""
+        return self._option("noCursorTimeout", None if enabled else True)
+
+    def read_concern(self, read_concern: Any) -> Any:
+        """Read with this read concern: a dict such as {"level": "majority"}."""
+        document = getattr(read_concern, "document", read_concern)
+        return self._option("readConcern", dict(document) if document else None)
+
+    def read_preference(self, read_preference: Any) -> Any:
+        """Read from the primary; others are chosen for a whole connection, in connect()."""
+        from mongodb.connection import _read_preference
+
+        if _read_preference(read_preference) != "primary":
+            raise NotSupportedError(
+                "a read preference is an option of connect(): "
+                "connect(..., alias='reports', read_preference='secondary'), then using('reports')"
+            )
+        return self.clone()
+
+    def batch_size(self, size: int) -> Any:
+        """Ask the store for so many documents at a time."""
+        return self._with(_batch_size=size)
+
+    def no_cache(self) -> Any:
+        """Do not keep the documents that were iterated."""
+        return self._with(_cached=False)
+
+    def cache(self) -> Any:
+        """Keep the documents that were iterated."""
+        return self._with(_cached=True)
+
+    def no_dereference(self) -> Any:
+        """Read references as ids."""
+        return self._with(_raw_refs=True)
+
+    def select_related(self, *fields: Any, max_depth: int = 1) -> Any:
+        """Fetch what these reference fields point to with the documents, in one query each.
+
+        Without names (or with MongoEngine's number) all references are fetched.
+        """
+        names = [one for one in fields if isinstance(one, str)]
+        if not names:
+            names = [name for name, field in self._document._fields.items() if _points(field)]
+        for name in names:
+            self._field_path(name.split("__")[0])
+        return self._with(_related=tuple(dict.fromkeys((*self._related, *names))))
+
+    # The command
+
+    def _handle(self) -> Any:
+        """Return the connection, the collection being ready."""
+        document = self._document
+        if self._alias == document._alias() and self._collection_name == document._get_collection_name():
+            return document._ready()
+        return get_connection_handle(self._alias)
+
+    def as_command(self) -> dict[str, Any]:
+        """Return the find command that evaluating the queryset sends."""
+        command: dict[str, Any] = {"find": self._collection_name, "filter": self._query}
+        order = self._ordering()
+        if order:
+            command["sort"] = dict(order)
+        projection = self._projection()
+        if projection:
+            command["projection"] = projection
+        if self._skip:
+            command["skip"] = self._skip
+        if self._limit is not None:
+            command["limit"] = self._limit
+        if self._batch_size:
+            command["batchSize"] = self._batch_size
+        command.update(_without(self._options, "projection"))
+        return command
+
+    def explain(self, verbosity: str = "queryPlanner") -> dict[str, Any]:
+        """Return how the store would answer."""
+        command = _without(self.as_command(), "batchSize")
+        return self._handle().run({"explain": command, "verbosity": verbosity})  # type: ignore[no-any-return]
+
+    def _batches(self) -> Iterator[Any]:
+        """Yield `_core.Batch` objects."""
+        if self._none:
+            return
+        handle = self._handle()
+        origin = Origin(self._include, self._exclude)
+        mask = origin.mask_for(self._document)
+        schema = self._document._schema
+        for data in handle.batches(self.as_command(), self._batch_size):
+            yield _core.Batch(
+                schema, data, mask=mask, origin=origin, raw_refs=self._raw_refs, trusted=True
+            )
+
+
+def _points(field: Any) -> bool:
+    while field._item is not None:
+        field = field._item
+    return field.kind == "reference"
+
+
+def _without(mapping: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {key: value for key, value in mapping.items() if key not in names}
+
+
+def _without_children(paths: tuple[str, ...]) -> list[str]:
+    """Return the paths that are not below another one: MongoDB refuses both."""
+    return [p for p in paths if not any(p.startswith(f"{other}.") for other in paths)]
+
+

@@ -1,0 +1,384 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Querysets: reading documents. Writing is in writing.py, aggregation in aggregation.py."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from bson import json_util
+
+from mongodb import _persist
+from mongodb.errors import InvalidQueryError, NotSupportedError
+from mongodb.queryset.aggregation import AggregationMixin
+from mongodb.queryset.base import BaseQuerySet
+from mongodb.queryset.q import QNode
+from mongodb.queryset.writing import WritingMixin
+
+__all__ = ["QuerySet", "QuerySetNoCache"]
+
+
+class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
+    """The documents of a class that match. Nothing is sent before the queryset is evaluated."""
+
+    # Evaluation
+
+    def _more(self) -> bool:
+        """Load the next batch; False at the end."""
+        if self._done:
+            return False
+        if self._source is None:
+            self._source = self._results()
+        chunk = next(self._source, None)
+        if chunk is None:
+            self._done = True
+            self._source = None
+            return False
+        self._loaded.extend(chunk)
+        return True
+
+    def _results(self) -> Iterator[list[Any]]:
+        if self._shape == "dicts":
+            yield from self._dicts()
+            return
+        batches: Any = self._batches()
+        if self._related:
+            batches = list(batches)
+            for name in self._related:
+                _fetch_related(self._document, batches, name)
+        for batch in batches:
+            documents = batch.documents()
+            yield documents if self._shape is None else [self._shaped(one) for one in documents]
+
+    def _dicts(self) -> Iterator[list[Any]]:
+        if self._none:
+            return
+        cursor = self._handle().cursor(self.as_command(), self._batch_size)
+        with cursor:
+            while True:
+                chunk = [one for _, one in zip(range(1000), cursor, strict=False)]
+                if not chunk:
+                    return
+                yield chunk
+
+    def _shaped(self, document: Any) -> Any:
+        values = [_reach(document, name) for name in self._scalar]
+        if self._shape == "values":
+            return dict(zip(self._scalar, values, strict=True))
+        return values[0] if len(values) == 1 else tuple(values)
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self._cached:
+            return (one for chunk in self._results() for one in chunk)
+        return iter(self._loaded) if self._done else self._iterate()
+
+    def _iterate(self) -> Iterator[Any]:
+        at = 0
+        while True:
+            chunk = self._loaded[at:]
+            at += len(chunk)
+            yield from chunk
+            if at == len(self._loaded) and not self._more():
+                return
+
+    def __next__(self) -> Any:
+        while self._position >= len(self._loaded):
+            if not self._more():
+                raise StopIteration
+        self._position += 1
+        return self._loaded[self._position - 1]
+
+    next = __next__
+
+    def rewind(self) -> None:
+        """Start again."""
+        self._reset()
+
+    def _all(self) -> list[Any]:
+        if not self._cached:
+            return list(self)
+        while self._more():
+            pass
+        return self._loaded
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __bool__(self) -> bool:
+        return bool(self._loaded) or (self._more() and bool(self._loaded))
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._all()
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):
+            return self._slice(key)
+        if key < 0:
+            if not self._done:
+                raise InvalidQueryError("a queryset has no negative positions; use last()")
+            return self._loaded[key]
+        if self._done or key < len(self._loaded):
+            return self._loaded[key]
+        found = list(self._slice(slice(key, key + 1)))
+        if not found:
+            raise IndexError(f"the queryset has no document at {key}")
+        return found[0]
+
+    def __repr__(self) -> str:
+        shown = list(self._loaded[:21] if self._done else self._slice(slice(0, 21)))
+        text = repr(shown[:20])
+        return text[:-1] + ", '...(remaining elements truncated)...']" if len(shown) > 20 else text
+
+    def iterator(self) -> Iterator[Any]:
+        """Iterate without keeping the documents."""
+        return iter(self.no_cache())
+
+    # One document
+
+    def get(self, *q_objs: QNode, **query: Any) -> Any:
+        """Return the only match; DoesNotExist or MultipleObjectsReturned otherwise."""
+        wanted = self.filter(*q_objs, **query)
+        wanted._order = []
+        wanted._limit = 2 if wanted._limit is None else min(2, wanted._limit)
+        found = [one for chunk in wanted._results() for one in chunk]
+        document = self._document
+        if not found:
+            raise document.DoesNotExist(f"no {document.__name__} matches the query")
+        if len(found) > 1:
+            raise document.MultipleObjectsReturned(
+                f"more than one {document.__name__} matches the query"
+            )
+        return found[0]
+
+    def first(self) -> Any:
+        """Return the first document or None."""
+        if self._loaded:
+            return self._loaded[0]
+        return next(iter(self._slice(slice(0, 1)).no_cache()), None)
+
+    def last(self) -> Any:
+        """Return the last document or None; without an order, the greatest primary key."""
+        if self._done or self._limit is not None or self._skip:
+            found = self._all()
+            return found[-1] if found else None
+        order = self._ordering() or [("_id", 1)]
+        turned = [(path, -way if isinstance(way, int) else way) for path, way in order]
+        return self._with(_order=turned).first()
+
+    def with_id(self, object_id: Any) -> Any:
+        """Return the document with this primary key or None."""
+        return self.filter(pk=object_id).first()
+
+    def in_bulk(self, object_ids: Any) -> dict[Any, Any]:
+        """Return a dict of primary keys and documents."""
+        field = self._document._fields[self._document._meta["id_field"]]
+        keys = [field.to_python(getattr(one, "pk", one)) for one in object_ids]
+        wanted = self.clear_order().filter(pk__in=keys)
+        if self._shape == "scalar":
+            return {d.pk: self._shaped(d) for d in wanted._with(_shape=None, _include=())}
+        if self._shape == "dicts":
+            return {one["_id"]: one for one in wanted}
+        return {one.pk: one for one in wanted}
+
+    def clear_order(self) -> Any:
+        """Drop the order, the class's own too."""
+        return self._with(_order=[])
+
+    # Counting
+
+    def count(self, with_limit_and_skip: bool = False) -> int:
+        """Return how many documents match; limit and skip count only if asked for, or sliced."""
+        if self._none:
+            return 0
+        options: dict[str, Any] = {
+            key: value
+            for key, value in self._options.items()
+            if key in ("hint", "collation", "maxTimeMS", "comment", "readConcern")
+        }
+        if with_limit_and_skip:
+            if self._skip:
+                options["skip"] = self._skip
+            if self._limit is not None:
+                options["limit"] = self._limit
+        return self._handle().count(self._collection_name, self._query, **options)  # type: ignore[no-any-return]
+
+    def exists(self) -> bool:
+        """Tell whether any document matches."""
+        if self._loaded:
+            return True
+        wanted = self._slice(slice(0, 1))._with(_order=[], _related=(), _shape=None)
+        return any(len(batch) for batch in wanted._with(_include=("_id",), _exclude=())._batches())
+
+    # Other shapes
+
+    def scalar(self, *fields: str) -> Any:
+        """Return values instead of documents: of one field, or tuples of several."""
+        if not fields:
+            return self._with(_shape=None, _scalar=(), _include=())
+        return self.only(*fields)._with(_shape="scalar", _scalar=fields)
+
+    def values_list(self, *fields: str, flat: bool = False) -> Any:
+        """The other name of `scalar`."""
+        return self.scalar(*fields)
+
+    def values(self, *fields: str) -> Any:
+        """Return dicts by field names instead of documents."""
+        names = fields or tuple(self._document._fields)
+        return self.only(*names)._with(_shape="values", _scalar=names)
+
+    def as_pymongo(self) -> Any:
+        """Return dicts as PyMongo does, by stored names."""
+        return self._with(_shape="dicts")
+
+    def distinct(self, field: str) -> list[Any]:
+        """Return the different values of a field."""
+        path = self._field_path(field)
+        command = {"distinct": self._collection_name, "key": path, "query": self._query}
+        command.update({k: v for k, v in self._options.items() if k in ("collation", "maxTimeMS")})
+        values = [] if self._none else self._handle().run(command)["values"]
+        if self._shape == "dicts" or self._raw_refs:
+            return values  # type: ignore[no-any-return]
+        from mongodb.queryset.lookups import resolve
+
+        found = resolve(self._document, field.replace("__", ".").split("."))[1]
+        while found is not None and found.kind == "list":
+            found = found._item
+        return values if found is None else [found.to_python(one) for one in values]
+
+    def to_json(self, *args: Any, **kwargs: Any) -> str:
+        """Return extended JSON of the stored documents."""
+        kwargs.setdefault("json_options", json_util.LEGACY_JSON_OPTIONS)
+        return json_util.dumps(list(self.as_pymongo()), *args, **kwargs)
+
+    def from_json(self, json_data: str) -> list[Any]:
+        """Return documents that extended JSON describes; they are not saved."""
+        loaded = json_util.loads(json_data, json_options=json_util.LEGACY_JSON_OPTIONS)
+        return [self._document._from_son(one) for one in loaded]
+
+    # Not in this version
+
+    def map_reduce(self, *args: Any, **kwargs: Any) -> Any:
+        """Not supported: MongoDB deprecates map-reduce."""
+        raise NotSupportedError("map_reduce() is not supported: use aggregate()")
+
+    def exec_js(self, *args: Any, **kwargs: Any) -> Any:
+        """Not supported: MongoDB removed the command."""
+        raise NotSupportedError("exec_js() is not supported: MongoDB removed the command in 4.2")
+
+    # Asynchronous twins; the wait happens in C, without the GIL.
+
+    async def aget(self, *q_objs: QNode, **query: Any) -> Any:
+        """`get()` in a thread."""
+        return await asyncio.to_thread(lambda: self.get(*q_objs, **query))
+
+    async def afirst(self) -> Any:
+        """`first()` in a thread."""
+        return await asyncio.to_thread(self.first)
+
+    async def alast(self) -> Any:
+        """`last()` in a thread."""
+        return await asyncio.to_thread(self.last)
+
+    async def acount(self, with_limit_and_skip: bool = False) -> int:
+        """`count()` in a thread."""
+        return await asyncio.to_thread(self.count, with_limit_and_skip)
+
+    async def aexists(self) -> bool:
+        """`exists()` in a thread."""
+        return await asyncio.to_thread(self.exists)
+
+    async def acreate(self, **kwargs: Any) -> Any:
+        """`create()` in a thread."""
+        return await asyncio.to_thread(lambda: self.create(**kwargs))
+
+    async def aupdate(self, **kwargs: Any) -> Any:
+        """`update()` in a thread."""
+        return await asyncio.to_thread(lambda: self.update(**kwargs))
+
+    async def adelete(self) -> Any:
+        """`delete()` in a thread."""
+        return await asyncio.to_thread(self.delete)
+
+    async def aget_or_create(self, **kwargs: Any) -> Any:
+        """`get_or_create()` in a thread."""
+        return await asyncio.to_thread(lambda: self.get_or_create(**kwargs))
+
+    async def aupdate_or_create(self, **kwargs: Any) -> Any:
+        """`update_or_create()` in a thread."""
+        return await asyncio.to_thread(lambda: self.update_or_create(**kwargs))
+
+    async def aaggregate(self, *args: Any, **kwargs: Any) -> Any:
+        """`aggregate()` in a thread; a pipeline's results as a list."""
+
+        def run() -> Any:
+            found = self.aggregate(*args, **kwargs)
+            return found if isinstance(found, dict) else list(found)
+
+        return await asyncio.to_thread(run)
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        at = 0
+        while True:
+            for one in self._loaded[at:]:
+                at += 1
+                yield one
+            if not await asyncio.to_thread(self._more):
+                return
+
+
+class QuerySetNoCache(QuerySet):
+    """A queryset that does not keep what it read."""
+
+    def __init__(self, document: Any, collection: Any = None) -> None:
+        super().__init__(document, collection)
+        self._cached = False
+
+
+def _reach(document: Any, name: str) -> Any:
+    value = document
+    for part in name.replace("__", ".").split("."):
+        if value is None:
+            return None
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list):
+            value = value[int(part)] if part.isdigit() else [_reach(one, part) for one in value]
+        else:
+            value = getattr(value, part)
+    return value
+
+
+def _fetch_related(document: Any, batches: list[Any], name: str) -> None:
+    """Fetch what a reference field points to; `author__company` goes on from there."""
+    head, _, rest = name.partition("__")
+    field = document._fields.get(head)
+    inner = field
+    while inner is not None and inner._item is not None:
+        inner = inner._item
+    if inner is None or inner.kind not in ("reference", "embedded"):
+        raise InvalidQueryError(f"select_related: {document.__name__}.{head} is no reference")
+    target = inner.document_type
+    if inner.kind == "embedded":
+        for path in _persist.reference_paths(document, _target(target, rest)):
+            _persist.load_references(_target(target, rest), batches, [path])
+        return
+    found = _persist.load_references(target, batches, [field.db_field])
+    if rest and found:
+        below: list[Any] = []
+        for one in found:
+            if one._context is not None and not any(one._context is seen for seen in below):
+                below.append(one._context)
+        _fetch_related(target, below, rest)
+
+
+def _target(cls: Any, rest: str) -> Any:
+    head, _, more = rest.partition("__")
+    inner = cls._fields.get(head)
+    while inner is not None and inner._item is not None:
+        inner = inner._item
+    if inner is None or inner.kind not in ("reference", "embedded"):
+        raise InvalidQueryError(f"select_related: {cls.__name__}.{head} is no reference")
+    return inner.document_type if inner.kind == "reference" else _target(inner.document_type, more)
+
+
