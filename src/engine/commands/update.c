@@ -4,6 +4,8 @@
 #include "engine/commands/handlers.h"
 #include "engine/commands/write.h"
 
+enum { UNKNOWN_STAGE = 40324 };
+
 enum { U_BYPASS, U_LET, U_ORDERED, U_UPDATES, U_COUNT };
 static const ds__arg update_args[U_COUNT] = {
     [U_BYPASS] = {"bypassDocumentValidation", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
@@ -22,11 +24,23 @@ static const ds__arg statement_args[S_COUNT] = {
     [S_COLLATION] = {"collation", DS_ARG_OBJECT, 0},
     [S_HINT] = {"hint", DS_ARG_ANY, 0},
     [S_MULTI] = {"multi", DS_ARG_BOOL, 0},
-    [S_Q] = {"q", DS_ARG_OBJECT, DS_ARG_REQUIRED},
+    [S_Q] = {"q", DS_ARG_OBJECT, DS_ARG_REQUIRED | DS_ARG_NULL_IS_MISSING},
     [S_U] = {"u", DS_ARG_ANY, DS_ARG_REQUIRED},
     [S_UPSERT] = {"upsert", DS_ARG_BOOL, 0},
     [S_UPSERT_SUPPLIED] = {"upsertSupplied", DS_ARG_BOOL, 0},
 };
+
+static bool check_pipeline(ds_value stages, ds_error *err) {
+    ds__iter it;
+    ds__iter_init(&it, stages);
+    while (ds__iter_next(&it)) {
+        if (it.value.type != DS_DOCUMENT) {
+            return ds__error_set(err, DS_TYPE_MISMATCH,
+                                 "Each element of the 'pipeline' array must be an object");
+        }
+    }
+    return true;
+}
 
 static bool parse_statement(ds_value spec, ds_value let, ds__statement_spec *out, ds_error *err) {
     ds_value v[S_COUNT];
@@ -37,6 +51,9 @@ static bool parse_statement(ds_value spec, ds_value let, ds__statement_spec *out
     if (v[S_U].type != DS_DOCUMENT && v[S_U].type != DS_ARRAY) {
         return ds__error_set(err, DS_FAILED_TO_PARSE,
                              "Update argument must be either an object or an array");
+    }
+    if (v[S_U].type == DS_ARRAY && !check_pipeline(v[S_U], err)) {
+        return false;
     }
     *out = (ds__statement_spec){.filter = v[S_Q],
                                 .update = v[S_U],
@@ -66,20 +83,26 @@ static bool run_statement(ds__write *w, const ds__statement_spec *spec, ds_error
     ds__statement s;
     ds__target *targets = NULL;
     size_t count = 0;
+    int64_t n = 0, changed = 0;
     bool ok = ds__statement_compile(w, spec, &s, err) &&
               ds__statement_targets(w, &s, spec->multi ? 0 : 1, &targets, &count, err);
     for (size_t i = 0; ok && i < count; i++) {
         bool found, modified;
         ok = ds__statement_update(w, &s, targets[i].rid, &targets[i].match, &found, &modified,
                                   err);
-        w->n += ok && found;
-        w->modified += ok && modified;
+        n += ok && found;
+        changed += ok && modified;
         if (ok && (i & 1023) == 1023) {
             ok = ds__env_check(&w->op->env, err);
         }
     }
     if (ok && count == 0 && spec->upsert) {
         ok = upsert(w, &s, err);
+    }
+    /* What a failed statement did stays done, but is not counted. */
+    if (ok) {
+        w->n += n;
+        w->modified += changed;
     }
     ds__free(targets);
     ds__statement_clear(w, &s);
@@ -95,7 +118,8 @@ static bool update_all(ds__write *w, ds_value updates, ds_value let, ds_error *e
         ds__statement_spec spec;
         ok = parse_statement(it.value, let, &spec, err);
         if (ok && !run_statement(w, &spec, err)) {
-            ok = ds__write_failed(w, err, &stop);
+            /* a stage nobody knows fails the command, as in aggregate */
+            ok = err->code != UNKNOWN_STAGE && ds__write_failed(w, err, &stop);
         }
     }
     return ok;
