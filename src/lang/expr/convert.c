@@ -3,6 +3,7 @@
  * catches; other errors pass through. */
 #include "lang/expr/internal.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -106,8 +107,7 @@ static bool to_whole(ds_value v, uint8_t to, int64_t low, int64_t high, int64_t 
                     *out <= high) ||
                    overflow(v, err);
         }
-        if (!(trunc(v.as.f64) >= (double)low && v.as.f64 < 0x1p63) ||
-            trunc(v.as.f64) > (double)high) {
+        if (!(v.as.f64 >= (double)low && v.as.f64 <= (double)high && v.as.f64 < 0x1p63)) {
             return overflow(v, err);
         }
         *out = (int64_t)v.as.f64;
@@ -132,6 +132,7 @@ static bool text_to_double(ds_arena *scratch, ds_value v, double *out, ds_error 
         return bad_number(v, "Leading whitespace", err);
     }
     char *end;
+    errno = 0;
     *out = strtod(s, &end);
     if (end == s) {
         return bad_number(v, "Did not consume any digits", err);
@@ -139,11 +140,7 @@ static bool text_to_double(ds_arena *scratch, ds_value v, double *out, ds_error 
     if (end != s + v.size) {
         return bad_number(v, "Did not consume whole string.", err);
     }
-    bool names_infinity = strpbrk(s, "iI") != NULL;
-    if (isinf(*out) && !names_infinity) {
-        return bad_number(v, "Out of range", err);
-    }
-    if (*out == 0 && strpbrk(s, "123456789") != NULL && strspn(s, "+-0.") != strcspn(s, "eE")) {
+    if (errno == ERANGE) {
         return bad_number(v, "Out of range", err);
     }
     return true;
@@ -182,6 +179,20 @@ static bool to_double(ds_arena *scratch, ds_value v, ds_value *out, ds_error *er
     return true;
 }
 
+/* Whether a number in text has a digit other than 0 before its exponent. */
+static bool has_digit(ds_value v) {
+    for (uint32_t i = 0; i < v.size; i++) {
+        uint8_t c = v.as.bytes[i];
+        if (c == 'e' || c == 'E') {
+            return false;
+        }
+        if (c >= '1' && c <= '9') {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool to_decimal(ds_value v, ds_value *out, ds_error *err) {
     switch (v.type) {
     case DS_STRING: {
@@ -195,9 +206,11 @@ static bool to_decimal(ds_value v, ds_value *out, ds_error *err) {
         if (!ds__dec_from_text(ds__text(v), v.size, &d, NULL)) {
             return bad_number(v, "Failed to parse string to decimal", err);
         }
-        if (ds__dec_is_infinite(d) && memchr(v.as.bytes, 'e', v.size) != NULL &&
-            memchr(v.as.bytes, '1', v.size) != NULL) {
+        if (ds__dec_is_infinite(d) && has_digit(v)) {
             return bad_number(v, "Conversion from string to decimal would overflow", err);
+        }
+        if (ds__dec_is_zero(d) && has_digit(v)) {
+            return bad_number(v, "Conversion from string to decimal would underflow", err);
         }
         *out = ds__decimal(d);
         return true;
@@ -357,7 +370,7 @@ static bool convert(ds_arena *scratch, ds_value v, uint8_t to, ds_value *out, ds
     }
 }
 
-/* The type `to` names; DS_MISSING when it is nullish. */
+/* The type `to` names. */
 static bool target_type(ds_value to, uint8_t *out, ds_error *err) {
     *out = DS_MISSING;
     if (ds__is_nullish(to)) {
@@ -402,7 +415,7 @@ static bool eval_convert(const ds__expr *expr, ds__eval *eval, ds_value *out, ds
         return expr->args[ARG_ON_NULL] == NULL ||
                ds__expr_run(expr->args[ARG_ON_NULL], eval, out, err);
     }
-    if (type == DS_MISSING) {
+    if (ds__is_nullish(to)) {
         *out = ds__null();
         return true;
     }

@@ -79,7 +79,7 @@ static size_t digits_ahead(const date_reader *r) {
 }
 
 static void skip_spaces(date_reader *r) {
-    while (peek(r, 0) == ' ' || peek(r, 0) == '\t' || peek(r, 0) == ',') {
+    while (peek(r, 0) != '\0' && strchr(" \t\n,", peek(r, 0)) != NULL) {
         r->at++;
     }
 }
@@ -121,7 +121,7 @@ static bool read_clock_rest(date_reader *r, ds_error *err) {
         if (read_number(r, 2, &p->second) == 0) {
             return bad(r, "Unexpected character", err);
         }
-        if ((peek(r, 0) == '.' || peek(r, 0) == ',') && is_digit(peek(r, 1))) {
+        if (peek(r, 0) == '.' || peek(r, 0) == ',') {
             int64_t scale = 100;
             r->at++;
             while (is_digit(peek(r, 0))) {
@@ -204,16 +204,25 @@ static bool read_word(date_reader *r, ds_error *err) {
         return bad(r, "The timezone could not be found in the database", err);
     }
     r->at += size;
-    return true;
+    if (month >= 0 && peek(r, 0) == '-') {
+        r->at++;
+    }
+    bool more = r->parts.has_zone && (peek(r, 0) == '+' || peek(r, 0) == '-');
+    return !more || read_offset(r, err);
 }
 
-/* Eight digits are a date, six after a date a time. */
+/* Eight digits are a date, six after a date a time; fourteen are both. */
 static bool read_packed(date_reader *r, size_t count, ds_error *err) {
     date_parts *p = &r->parts;
-    if (count == 8 && p->year < 0) {
+    if ((count == 8 || count == 14) && p->year < 0) {
         read_number(r, 4, &p->year);
         read_number(r, 2, &p->month);
         read_number(r, 2, &p->day);
+        if (count == 14) {
+            read_number(r, 2, &p->hour);
+            read_number(r, 2, &p->minute);
+            read_number(r, 2, &p->second);
+        }
         return true;
     }
     if ((count == 6 || count == 4) && p->year >= 0 && p->hour < 0) {
@@ -228,6 +237,30 @@ static bool read_packed(date_reader *r, size_t count, ds_error *err) {
     return bad(r, "Unexpected character", err);
 }
 
+/* Two digits stand for 1970 to 2069. */
+static bool read_year(date_reader *r, ds_error *err) {
+    size_t count = read_number(r, 4, &r->parts.year);
+    if (count != 2 && count != 4) {
+        return bad(r, "Unexpected character", err);
+    }
+    if (count == 2) {
+        r->parts.year += r->parts.year < 70 ? 2000 : 1900;
+    }
+    return true;
+}
+
+/* "d.m.y" or "d-m-y" after d. */
+static bool read_european(date_reader *r, int64_t day, ds_error *err) {
+    char separator = peek(r, 0);
+    r->parts.day = day;
+    r->at++;
+    if (read_number(r, 2, &r->parts.month) == 0 || peek(r, 0) != separator) {
+        return bad(r, "Unexpected character", err);
+    }
+    r->at++;
+    return read_year(r, err);
+}
+
 /* "m/d/y" after m. */
 static bool read_american(date_reader *r, int64_t month, ds_error *err) {
     r->parts.month = month;
@@ -236,7 +269,7 @@ static bool read_american(date_reader *r, int64_t month, ds_error *err) {
         return bad(r, "Unexpected character", err);
     }
     r->at++;
-    return read_number(r, 4, &r->parts.year) == 4 || bad(r, "Unexpected character", err);
+    return read_year(r, err);
 }
 
 static bool read_year_first(date_reader *r, int64_t year, ds_error *err) {
@@ -257,7 +290,17 @@ static bool read_year_first(date_reader *r, int64_t year, ds_error *err) {
         }
         return true;
     }
-    if (read_number(r, 2, &p->month) == 0 || p->month > 12) {
+    size_t word = word_size(r);
+    if (word >= 3) {
+        p->month = find_word(r->s + r->at, word, months) + 1;
+        r->at += word;
+    } else if (read_number(r, 2, &p->month) == 0) {
+        return bad(r, "Unexpected character", err);
+    }
+    if (p->month < 1 && word > 0) {
+        return bad(r, "Unexpected character", err);
+    }
+    if (p->month > 12) {
         return bad(r, "Unexpected character", err);
     }
     p->day = 1;
@@ -266,6 +309,32 @@ static bool read_year_first(date_reader *r, int64_t year, ds_error *err) {
         read_number(r, 2, &p->day);
     }
     return true;
+}
+
+/* "am" or "pm" after an hour of twelve. */
+static bool read_half_of_day(date_reader *r) {
+    date_parts *p = &r->parts;
+    size_t spaces = peek(r, 0) == ' ';
+    char c = (char)(peek(r, spaces) | 0x20);
+    if ((c != 'a' && c != 'p') || (peek(r, spaces + 1) | 0x20) != 'm' || p->hour < 1 ||
+        p->hour > 12) {
+        return false;
+    }
+    p->hour = p->hour % 12 + (c == 'p' ? 12 : 0);
+    r->at += spaces + 2;
+    return true;
+}
+
+/* "T03", "3pm": an hour without minutes. */
+static bool read_hour_alone(date_reader *r, int64_t hour) {
+    size_t digits = hour > 9 ? 2 : 1;
+    bool after_letter = r->at > digits && (r->s[r->at - 3] == 'T' || r->s[r->at - 3] == 't');
+    r->parts.hour = hour;
+    if (read_half_of_day(r) || after_letter) {
+        return true;
+    }
+    r->parts.hour = -1;
+    return false;
 }
 
 static bool read_digits(date_reader *r, ds_error *err) {
@@ -282,13 +351,26 @@ static bool read_digits(date_reader *r, ds_error *err) {
     }
     if (count <= 2 && next == ':' && p->hour < 0) {
         p->hour = v;
-        return read_clock_rest(r, err);
+        if (!read_clock_rest(r, err)) {
+            return false;
+        }
+        read_half_of_day(r);
+        return true;
     }
     if (count <= 2 && next == '/' && p->year < 0) {
         return read_american(r, v, err);
     }
+    if (count <= 2 && (next == '.' || next == '-') && p->year < 0 && is_digit(peek(r, 1))) {
+        bool year_first = v > 31 && next == '-';
+        return year_first ? read_year_first(r, v + (v < 70 ? 2000 : 1900), err)
+                          : read_european(r, v, err);
+    }
+    if (count <= 2 && p->year >= 0 && p->hour < 0 && read_hour_alone(r, v)) {
+        return true;
+    }
     if (count == 4 && p->month >= 0 && p->year < 0) {
         p->year = v;
+        p->day = p->day < 0 ? 1 : p->day;
         return true;
     }
     if (count <= 2 && p->day < 0 && p->year < 0) {
@@ -361,12 +443,28 @@ static bool finish(const date_reader *r, const ds__zone *zone, int64_t *out, ds_
     return true;
 }
 
+/* "@86400": seconds since 1970. */
+static bool parse_seconds(date_reader *r, int64_t *out, ds_error *err) {
+    int64_t seconds;
+    r->at++;
+    int64_t sign = peek(r, 0) == '-' ? -1 : 1;
+    r->at += sign < 0;
+    if (read_number(r, 15, &seconds) == 0 || r->at != r->size) {
+        return bad(r, "Unexpected character", err);
+    }
+    *out = sign * seconds * 1000;
+    return true;
+}
+
 bool ds__date_parse(ds_arena *arena, ds_value text, const ds__zone *zone, int64_t *out,
                     ds_error *err) {
     date_reader r = start(text);
     skip_spaces(&r);
     if (r.at == r.size) {
         return bad(&r, "Empty string", err);
+    }
+    if (peek(&r, 0) == '@') {
+        return parse_seconds(&r, out, err);
     }
     while (r.at < r.size) {
         char c = peek(&r, 0);
@@ -375,7 +473,7 @@ bool ds__date_parse(ds_arena *arena, ds_value text, const ds__zone *zone, int64_
             ok = read_digits(&r, err);
         } else if (is_alpha(c)) {
             ok = read_word(&r, err);
-        } else if ((c == '+' || c == '-') && r.parts.hour >= 0 && !r.parts.has_zone) {
+        } else if ((c == '+' || c == '-') && r.parts.year >= 0 && !r.parts.has_zone) {
             ok = read_offset(&r, err);
         } else {
             ok = bad(&r, "Unexpected character", err);

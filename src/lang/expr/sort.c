@@ -16,16 +16,9 @@ typedef struct sort_pattern {
     const ds__collator *collator;
 } sort_pattern;
 
-/* The key of an element: null when it is no document or has no such field; an array on the way is
- * the key itself. */
+/* The key of an element: null when there is no such field; arrays on the way are not entered. */
 static ds_value key_of(ds_value v, const ds__path *path) {
-    if (v.type != DS_DOCUMENT) {
-        return ds__null();
-    }
     for (uint32_t i = 0; i < path->count; i++) {
-        if (v.type == DS_ARRAY) {
-            return v;
-        }
         if (v.type != DS_DOCUMENT) {
             return ds__null();
         }

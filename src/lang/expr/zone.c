@@ -170,6 +170,14 @@ int64_t ds__zone_to_utc(const ds__zone *zone, int64_t local_ms) {
     uint32_t period = period_of(zone, local - now);
     int64_t then = (int64_t)zone->offsets[period] * 1000;
     int64_t start = zone->starts[period];
+    if (then == now && now <= 0) {
+        /* a clock turned back west of UTC: the hour shown twice is the later one */
+        uint32_t later = period_of(zone, local - now + 7200000);
+        int64_t offset = (int64_t)zone->offsets[later] * 1000;
+        if (offset < now && local - offset >= zone->starts[later]) {
+            then = offset;
+        }
+    }
     bool in_transition =
         start != INT64_MIN && local - then >= start + (now - then) && local - then < start;
     return local_ms - (now != then && !in_transition ? then : now);
