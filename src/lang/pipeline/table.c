@@ -21,6 +21,7 @@ const ds__stage_def ds__stage_defs[] = {
     {.name = "$sample", .parse = ds__stage_parse_sample},
     {.name = "$lookup", .parse = ds__stage_parse_lookup},
     {.name = "$graphLookup", .parse = ds__stage_parse_graph_lookup},
+    {.name = "$setWindowFields", .parse = ds__stage_parse_window},
     {.name = "$facet", .parse = ds__stage_parse_facet, .not_in_facet = true},
     {.name = "$unionWith", .parse = ds__stage_parse_union_with},
     {.name = "$bucket", .parse = ds__stage_parse_bucket},
