@@ -120,15 +120,37 @@ static bool make_id_index(ds__txn *txn, int64_t coll, ds_value id_spec, ds_error
     return ok;
 }
 
+/* Collections named system.* belong to the server: only some may be made. */
+static bool check_system(const char *db, const char *name, ds_error *err) {
+    static const char *const allowed[] = {"profile", "js", "users", "roles", "version"};
+    if (strncmp(name, "system.", 7) != 0) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
+        if (strcmp(name + 7, allowed[i]) == 0) {
+            return true;
+        }
+    }
+    return ds__error_set(err, DS_INVALID_NAMESPACE, "Invalid system namespace: %s.%s", db, name);
+}
+
 bool ds__catalog_create(ds__txn *txn, const char *db, const char *name, ds_value options,
                         const ds__coll **out, ds_error *err) {
     static const uint8_t empty[5] = {5, 0, 0, 0, 0};
     uint8_t uuid[16];
     int64_t id = 0;
     *out = NULL;
-    if (ds__catalog_find(txn->catalog, db, strlen(db), name, strlen(name))) {
+    const ds__coll *there = ds__catalog_find(txn->catalog, db, strlen(db), name, strlen(name));
+    if (there && there->is_view) {
+        return ds__error_set(err, DS_NAMESPACE_EXISTS, "A view already exists. NS: %s.%s", db,
+                             name);
+    }
+    if (there) {
         return ds__error_set(err, DS_NAMESPACE_EXISTS, "Collection %s.%s already exists.", db,
                              name);
+    }
+    if (!check_system(db, name, err)) {
+        return false;
     }
     if (options.type != DS_DOCUMENT) {
         options = ds__document(empty);

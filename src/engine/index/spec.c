@@ -27,6 +27,10 @@ static bool check_plugin(ds_value v, ds_error *err) {
                                  later[i]);
         }
     }
+    if (v.size == 0) {
+        return ds__error_set(err, DS_CANNOT_CREATE_INDEX,
+                             "Values in the index key pattern cannot be empty strings");
+    }
     return ds__error_set(err, DS_CANNOT_CREATE_INDEX, "Unknown index plugin '%.*s'",
                          (int)(v.size < DS_MAX_QUOTED ? v.size : DS_MAX_QUOTED), ds__text(v));
 }
@@ -92,7 +96,7 @@ static bool check_key(ds_value key, size_t *count, bool *hashed, ds_error *err) 
         (*count)++;
     }
     if (*count == 0) {
-        return ds__error_set(err, DS_CANNOT_CREATE_INDEX, "Index keys cannot be an empty object.");
+        return ds__error_set(err, DS_CANNOT_CREATE_INDEX, "Index keys cannot be empty.");
     }
     return *count <= DS_MAX_INDEX_FIELDS || ds__error_set(err, 13103, "too many compound keys");
 }
@@ -269,7 +273,7 @@ static bool check_expire(const spec_fields *f, size_t parts, ds_error *err) {
         return true;
     }
     if (!ds__is_number(f->expire)) {
-        return ds__error_set(err, DS_TYPE_MISMATCH,
+        return ds__error_set(err, DS_CANNOT_CREATE_INDEX,
                              "TTL index 'expireAfterSeconds' option must be numeric, but received "
                              "a type of '%s'",
                              ds__type_name(f->expire.type));
@@ -289,27 +293,34 @@ static bool check_expire(const spec_fields *f, size_t parts, ds_error *err) {
     return true;
 }
 
-static bool is_id_key(ds_value key) {
+/* 1 for {_id: 1}, -1 for {_id: other}, 0 for other keys. */
+static int id_key(ds_value key) {
     ds__iter it;
     ds__iter_init(&it, key);
-    return ds__iter_next(&it) && it.key_size == 3 && memcmp(it.key, "_id", 3) == 0 &&
-           ds__is_number(it.value) && ds__number_to_double(it.value) == 1 && !ds__iter_next(&it);
+    if (!ds__iter_next(&it) || it.key_size != 3 || memcmp(it.key, "_id", 3) != 0 ||
+        it.value.type == DS_STRING) {
+        return 0;
+    }
+    ds_value direction = it.value;
+    if (ds__iter_next(&it)) {
+        return 0;
+    }
+    return ds__number_to_double(direction) == 1 ? 1 : -1;
 }
 
-static bool check_id_index(const spec_fields *f, ds_error *err) {
-    const char *bad = ds__value_truthy(f->unique) || f->unique.type != DS_MISSING ? "unique"
-                      : f->sparse.type != DS_MISSING                              ? "sparse"
-                      : f->expire.type != DS_MISSING ? "expireAfterSeconds"
-                                                     : NULL;
-    if (f->partial.type != DS_MISSING) {
-        return ds__error_set(err, DS_CANNOT_CREATE_INDEX, "_id index cannot be a partial index");
-    }
-    if (ds__value_truthy(f->hidden)) {
-        return ds__error_set(err, DS_BAD_VALUE, "can't hide _id index");
-    }
-    return !bad || ds__error_set(err, DS_INVALID_INDEX_SPECIFICATION_OPTION,
+static bool check_id_index(ds_value spec, ds_error *err) {
+    ds__iter it;
+    ds__iter_init(&it, spec);
+    while (ds__iter_next(&it)) {
+        if (strcmp(it.key, "key") != 0 && strcmp(it.key, "name") != 0 &&
+            strcmp(it.key, "v") != 0 && strcmp(it.key, "ns") != 0 &&
+            strcmp(it.key, "collation") != 0) {
+            return ds__error_set(err, DS_INVALID_INDEX_SPECIFICATION_OPTION,
                                  "The field '%s' is not valid for an _id index specification.",
-                                 bad);
+                                 it.key);
+        }
+    }
+    return true;
 }
 
 /* {v, key, name, …the rest as it stands}. */
@@ -328,7 +339,7 @@ static void write_spec(ds_value spec, const spec_fields *f, bool id, ds_buf *out
         }
         if (flag && (!strcmp(it.key, "unique") || !strcmp(it.key, "sparse") ||
                      !strcmp(it.key, "hidden") || !strcmp(it.key, "background"))) {
-            if (ds__value_truthy(it.value) || strcmp(it.key, "hidden") != 0) {
+            if (ds__value_truthy(it.value) || strcmp(it.key, "sparse") == 0) {
                 ds__write_bool(out, it.key, ds__value_truthy(it.value));
             }
             continue;
@@ -338,39 +349,54 @@ static void write_spec(ds_value spec, const spec_fields *f, bool id, ds_buf *out
     ds__doc_end(out, root);
 }
 
-bool ds__index_normalise(ds__env *env, ds_value spec, ds_buf *out, ds_error *err) {
-    spec_fields f;
+static bool check_spec(ds__env *env, ds_value spec, spec_fields *f, bool *id, ds_error *err) {
     size_t parts;
     bool hashed;
-    if (!read_fields(spec, &f, err) || !check_types(&f, err) ||
-        !check_key(f.key, &parts, &hashed, err) || !check_expire(&f, parts, err)) {
+    char quoted[DS_MAX_QUOTED + 8];
+    if (!read_fields(spec, f, err) || !check_types(f, err) ||
+        !check_key(f->key, &parts, &hashed, err) || !check_expire(f, parts, err)) {
         return false;
     }
-    bool id = is_id_key(f.key);
-    if (id && !check_id_index(&f, err)) {
+    int kind = id_key(f->key);
+    *id = kind == 1;
+    if (kind < 0) {
+        return ds__error_set(err, DS_BAD_VALUE,
+                             "The field 'key' for an _id index must be {_id: 1}, but got %s",
+                             quote(f->key, quoted, sizeof quoted));
+    }
+    if (*id && !check_id_index(spec, err)) {
         return false;
     }
-    if (!id && ds__is_string(f.name, "_id_")) {
-        char quoted[DS_MAX_QUOTED + 8];
+    if (!*id && ds__is_string(f->name, "_id_")) {
         return ds__error_set(err, DS_BAD_VALUE,
                              "The index name '_id_' is reserved for the _id index, which must have "
                              "key pattern {_id: 1}, found key: %s",
-                             quote(f.key, quoted, sizeof quoted));
+                             quote(f->key, quoted, sizeof quoted));
     }
-    if (hashed && ds__value_truthy(f.unique)) {
+    if (hashed && ds__value_truthy(f->unique)) {
         return ds__error_set(err, 16764, "Currently hashed indexes cannot guarantee uniqueness. "
                                          "Use a regular index.");
     }
-    if (f.partial.type == DS_DOCUMENT) {
+    if (f->partial.type == DS_DOCUMENT) {
         ds__filter *filter = NULL;
-        if (ds__value_truthy(f.sparse)) {
+        ds__filter_options options = {.no_expr = true};
+        if (ds__value_truthy(f->sparse)) {
             return ds__error_set(err, DS_CANNOT_CREATE_INDEX,
                                  "cannot mix \"partialFilterExpression\" and \"sparse\" options");
         }
-        if (!ds__filter_compile(env, f.partial, NULL, &filter, err) ||
-            !check_partial(filter, 0, err)) {
-            return false;
-        }
+        return ds__filter_compile(env, f->partial, &options, &filter, err) &&
+               check_partial(filter, 0, err);
+    }
+    return true;
+}
+
+bool ds__index_normalise(ds__env *env, ds_value spec, ds_buf *out, ds_error *err) {
+    spec_fields f;
+    bool id = false;
+    if (!check_spec(env, spec, &f, &id, err)) {
+        char quoted[DS_MAX_QUOTED + 8];
+        return ds__error_prefix(err, "Error in specification %s :: caused by :: ",
+                                quote(spec, quoted, sizeof quoted));
     }
     write_spec(spec, &f, id, out);
     return ds_buf_ok(out, err);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands on collections and indexes share. */
+#ifndef DS_ENGINE_COMMANDS_DDL_H
+#define DS_ENGINE_COMMANDS_DDL_H
+
+#include "engine/catalog/change.h"
+#include "engine/commands/reply.h"
+#include "engine/commands/request.h"
+
+/* The collection or view the command names; NULL when it does not exist. Errors: its name. */
+bool ds__ddl_find(ds__op *op, const ds__coll **out, const char **name, ds_error *err);
+
+/* CommandNotSupportedOnView. */
+bool ds__ddl_refuse_view(const ds__coll *coll, ds_error *err);
+
+/* A whole number the way mongod's appendNumber writes it: int, double or long by size. */
+void ds__ddl_write_number(ds_buf *out, const char *name, int64_t v);
+
+/* Checks the options create and collMod share: validator (must compile), validationLevel,
+ * validationAction; DS_MISSING passes. */
+bool ds__ddl_check_validation(ds__op *op, const char *coll, ds_value validator, ds_value level,
+                              ds_value action, ds_error *err);
+
+/* Checks a view's definition: the pipeline compiles and does not write, no cycle. */
+bool ds__ddl_check_view(ds__op *op, const char *name, ds_value view_on, ds_value pipeline,
+                        ds_error *err);
+
+/* Only the simple collation is there yet. */
+bool ds__ddl_check_collation(ds_value collation, ds_error *err);
+
+#endif

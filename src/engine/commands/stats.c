@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* collStats, dbStats and validate. Sizes are those of SQLite's pages. */
+#include <sys/statvfs.h>
+
+#include "bson/number.h"
+#include "engine/commands/ddl.h"
+#include "engine/store/check.h"
+#include "engine/store/records.h"
+
+/* Sums over a collection or a database. */
+typedef struct totals {
+    int64_t documents;
+    int64_t bytes;
+    int64_t storage;
+    int64_t indexes;
+    int64_t index_bytes;
+} totals;
+
+static bool add_coll(ds__op *op, const ds__coll *coll, totals *t, ds_error *err) {
+    int64_t documents;
+    int64_t bytes;
+    int64_t size;
+    if (!ds__record_counts(op->txn, coll, &documents, &bytes, err) ||
+        !ds__store_table_size(op->txn, 'c', coll->id, &size, err)) {
+        return false;
+    }
+    t->documents += documents;
+    t->bytes += bytes;
+    t->storage += size;
+    for (size_t i = 0; i < coll->index_count; i++) {
+        if (!ds__store_table_size(op->txn, 'i', coll->indexes[i].id, &size, err)) {
+            return false;
+        }
+        t->indexes++;
+        t->index_bytes += size;
+    }
+    return true;
+}
+
+static bool read_scale(ds_value v, int64_t *scale, ds_error *err) {
+    *scale = v.type == DS_MISSING ? 1 : ds__number_to_int64(v);
+    return *scale > 0 || ds__error_set(err, DS_BAD_VALUE, "Scale factor must be greater than zero");
+}
+
+static bool write_indexes(ds__op *op, const ds__coll *coll, int64_t scale, ds_buf *reply,
+                          ds_error *err) {
+    size_t details = ds__write_doc(reply, "indexDetails", 12, DS_DOCUMENT);
+    for (size_t i = 0; coll && i < coll->index_count; i++) {
+        const char *name = coll->indexes[i].name;
+        ds__doc_end(reply, ds__write_doc(reply, name, strlen(name), DS_DOCUMENT));
+    }
+    ds__doc_end(reply, details);
+    size_t sizes = ds__write_doc(reply, "indexSizes", 10, DS_DOCUMENT);
+    for (size_t i = 0; coll && i < coll->index_count; i++) {
+        int64_t size;
+        if (!ds__store_table_size(op->txn, 'i', coll->indexes[i].id, &size, err)) {
+            return false;
+        }
+        ds__ddl_write_number(reply, coll->indexes[i].name, size / scale);
+    }
+    ds__doc_end(reply, sizes);
+    return true;
+}
+
+bool ds__cmd_coll_stats(ds__op *op, ds_buf *reply, ds_error *err) {
+    static const ds__arg args[] = {{"scale", DS_ARG_NUMBER, 0}};
+    ds_value v;
+    const ds__coll *coll;
+    const char *name;
+    int64_t scale;
+    totals t = {0};
+    if (!ds__args_read("collStats", true, op->command, args, 1, &v, err) ||
+        !read_scale(v, &scale, err) || !ds__ddl_find(op, &coll, &name, err) ||
+        !ds__ddl_refuse_view(coll, err) || (coll && !add_coll(op, coll, &t, err))) {
+        return false;
+    }
+    ds__write_str(reply, "ns", ds__namespace(&op->arena, op->db, name));
+    ds__ddl_write_number(reply, "size", t.bytes / scale);
+    ds__ddl_write_number(reply, "count", t.documents);
+    if (t.documents > 0) {
+        ds__ddl_write_number(reply, "avgObjSize", t.bytes / t.documents);
+    }
+    ds__write_int32(reply, "numOrphanDocs", 0);
+    ds__ddl_write_number(reply, "storageSize", t.storage / scale);
+    if (coll) {
+        ds__write_int32(reply, "freeStorageSize", 0);
+        ds__write_bool(reply, "capped", coll->capped);
+        if (coll->capped) {
+            ds__ddl_write_number(reply, "max", coll->capped_max);
+            ds__ddl_write_number(reply, "maxSize", coll->capped_size / scale);
+        }
+    }
+    ds__write_int32(reply, "nindexes", (int32_t)t.indexes);
+    if (!write_indexes(op, coll, scale, reply, err)) {
+        return false;
+    }
+    ds__ddl_write_number(reply, "totalIndexSize", t.index_bytes / scale);
+    ds__ddl_write_number(reply, "totalSize", (t.storage + t.index_bytes) / scale);
+    ds__ddl_write_number(reply, "scaleFactor", scale);
+    return true;
+}
+
+bool ds__cmd_db_stats(ds__op *op, ds_buf *reply, ds_error *err) {
+    static const ds__arg args[] = {{"scale", DS_ARG_NUMBER, 0}, {"freeStorage", DS_ARG_NUMBER, 0}};
+    ds_value v[2];
+    int64_t scale;
+    totals t = {0};
+    int32_t collections = 0;
+    int32_t views = 0;
+    size_t at = 0;
+    const ds__coll *coll;
+    if (!ds__args_read("dbStats", true, op->command, args, 2, v, err) ||
+        !read_scale(v[0], &scale, err)) {
+        return false;
+    }
+    while ((coll = ds__catalog_each(ds__txn_catalog(op->txn), &at))) {
+        if (strcmp(coll->db, op->db) != 0) {
+            continue;
+        }
+        views += coll->is_view;
+        collections += !coll->is_view;
+        if (!coll->is_view && !add_coll(op, coll, &t, err)) {
+            return false;
+        }
+    }
+    struct statvfs fs = {0};
+    statvfs(ds__store_path(op->engine->store), &fs);
+    double unit = (double)fs.f_frsize / (double)scale;
+    ds__write_str(reply, "db", op->db);
+    ds__write_int32(reply, "collections", collections);
+    ds__write_int32(reply, "views", views);
+    ds__ddl_write_number(reply, "objects", t.documents);
+    ds__write_double(reply, "avgObjSize",
+                     t.documents ? (double)t.bytes / (double)t.documents : 0);
+    ds__write_double(reply, "dataSize", (double)t.bytes / (double)scale);
+    ds__write_double(reply, "storageSize", (double)t.storage / (double)scale);
+    ds__ddl_write_number(reply, "indexes", t.indexes);
+    ds__write_double(reply, "indexSize", (double)t.index_bytes / (double)scale);
+    ds__write_double(reply, "totalSize", (double)(t.storage + t.index_bytes) / (double)scale);
+    ds__write_double(reply, "scaleFactor", (double)scale);
+    ds__write_double(reply, "fsUsedSize", (double)(fs.f_blocks - fs.f_bfree) * unit);
+    ds__write_double(reply, "fsTotalSize", (double)fs.f_blocks * unit);
+    return true;
+}
+
+static void write_strings(ds_buf *reply, const char *name, const ds__check *check) {
+    size_t array = ds__write_doc(reply, name, strlen(name), DS_ARRAY);
+    ds__iter it;
+    if (check && check->errors.size > 4) {
+        ds__iter_init(&it, ds__array(check->errors.data));
+        for (size_t i = 0; ds__iter_next(&it); i++) {
+            ds__write_index(reply, i, it.value);
+        }
+    }
+    ds__doc_end(reply, array);
+}
+
+bool ds__cmd_validate(ds__op *op, ds_buf *reply, ds_error *err) {
+    static const ds__arg args[] = {
+        {"full", DS_ARG_BOOL, 0},
+        {"repair", DS_ARG_REFUSED, 0},
+        {"metadata", DS_ARG_BOOL, 0},
+        {"checkBSONConformance", DS_ARG_BOOL, 0},
+        {"background", DS_ARG_REFUSED, 0},
+    };
+    ds_value v[5];
+    const ds__coll *coll;
+    const char *name;
+    ds__check check = {0};
+    if (!ds__args_read("validate", true, op->command, args, 5, v, err) ||
+        !ds__ddl_find(op, &coll, &name, err)) {
+        return false;
+    }
+    if (!coll) {
+        return ds__error_set(err, DS_NAMESPACE_NOT_FOUND,
+                             "Collection '%s.%s' does not exist to validate.", op->db, name);
+    }
+    if (coll->is_view) {
+        return ds__error_set(err, DS_COMMAND_NOT_SUPPORTED_ON_VIEW, "Cannot validate a view");
+    }
+    if (!ds__check_collection(op->txn, coll, &op->env, &check, err)) {
+        ds__check_clear(&check);
+        return false;
+    }
+    ds__write_str(reply, "ns", coll->ns);
+    ds__ddl_write_number(reply, "nInvalidDocuments", check.invalid);
+    ds__ddl_write_number(reply, "nNonCompliantDocuments", check.non_compliant);
+    ds__ddl_write_number(reply, "nrecords", check.records);
+    ds__write_int32(reply, "nIndexes", (int32_t)coll->index_count);
+    size_t keys = ds__write_doc(reply, "keysPerIndex", 12, DS_DOCUMENT);
+    for (size_t i = 0; i < coll->index_count; i++) {
+        ds__ddl_write_number(reply, coll->indexes[i].name, check.keys[i]);
+    }
+    ds__doc_end(reply, keys);
+    size_t details = ds__write_doc(reply, "indexDetails", 12, DS_DOCUMENT);
+    for (size_t i = 0; i < coll->index_count; i++) {
+        const char *index = coll->indexes[i].name;
+        size_t sub = ds__write_doc(reply, index, strlen(index), DS_DOCUMENT);
+        ds__write_bool(reply, "valid", check.index_valid[i]);
+        ds__doc_end(reply, sub);
+    }
+    ds__doc_end(reply, details);
+    ds__write_bool(reply, "valid", check.error_count == 0);
+    ds__write_bool(reply, "repaired", false);
+    write_strings(reply, "warnings", NULL);
+    write_strings(reply, "errors", &check);
+    write_strings(reply, "extraIndexEntries", NULL);
+    write_strings(reply, "missingIndexEntries", NULL);
+    write_strings(reply, "corruptRecords", NULL);
+    ds__check_clear(&check);
+    return true;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every document must be well-formed and have exactly its keys in every index; the count of entries
+ * then tells of entries too many. */
+#include "engine/store/check.h"
+
+#include "bson/validate.h"
+#include "bson/writer.h"
+#include "engine/index/build.h"
+#include "engine/store/internal.h"
+#include "engine/store/records.h"
+
+enum { MAX_ERRORS = 50 };
+
+typedef struct checker {
+    ds__txn *txn;
+    const ds__coll *coll;
+    ds__check *check;
+    ds_buf list;       /* elements of the array of errors */
+    ds__index_keys keys;
+    int64_t expected[DS_MAX_INDEXES];
+} checker;
+
+DS_PRINTF(2, 3)
+static void note(checker *c, const char *fmt, ...) {
+    char text[300];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (c->check->error_count < MAX_ERRORS) {
+        ds__write_index(&c->list, c->check->error_count, ds__cstring(text));
+    }
+    c->check->error_count++;
+}
+
+/* Whether the index has this key for this document. */
+static bool has_entry(checker *c, const ds__index *index, const uint8_t *key, size_t size,
+                      int64_t rid, bool *has, ds_error *err) {
+    ds__interval in = {key, key, size, size, true, true};
+    ds__scan *scan = NULL;
+    ds__scan_row row;
+    ds_next next = DS_NEXT_ERROR;
+    *has = false;
+    if (ds__scan_index(c->txn, c->coll, index, &in, 1, false, false, &scan, err)) {
+        while (!*has && (next = ds__scan_next(scan, &row, err)) == DS_NEXT_ROW) {
+            *has = row.rid == rid;
+        }
+    }
+    ds__scan_close(scan);
+    return next != DS_NEXT_ERROR;
+}
+
+static bool check_keys(checker *c, const ds__scan_row *row, ds_error *err) {
+    for (size_t i = 0; i < c->coll->index_count && i < DS_MAX_INDEXES; i++) {
+        const ds__index *index = &c->coll->indexes[i];
+        bool covers;
+        if (!ds__index_covers(c->txn, index, row->doc, &covers, err)) {
+            return false;
+        }
+        if (!covers) {
+            continue;
+        }
+        if (!ds__index_extract(index, row->doc, &c->keys, err)) {
+            return false;
+        }
+        c->expected[i] += (int64_t)c->keys.count;
+        for (size_t k = 0; k < c->keys.count; k++) {
+            bool has;
+            if (!has_entry(c, index, ds__index_key_bytes(&c->keys, k), c->keys.keys[k].size,
+                           row->rid, &has, err)) {
+                return false;
+            }
+            if (!has) {
+                c->check->index_valid[i] = false;
+                note(c, "index %s lacks a key of the document with record id %lld", index->name,
+                     (long long)row->rid);
+            }
+        }
+    }
+    return true;
+}
+
+static bool check_document(checker *c, const ds__scan_row *row, ds_error *err) {
+    ds_error why = {0};
+    bool compliant = true;
+    c->check->records++;
+    if (!ds__bson_validate(row->doc.as.bytes, row->doc.size, DS_MAX_COMMAND_DEPTH, &why)) {
+        c->check->invalid++;
+        note(c, "record id %lld: %s", (long long)row->rid, why.message);
+        return true;
+    }
+    if (c->coll->validator.type == DS_DOCUMENT &&
+        !ds__txn_filter_match(c->txn, c->coll->validator, row->doc, &compliant, err)) {
+        return false;
+    }
+    c->check->non_compliant += !compliant;
+    return check_keys(c, row, err);
+}
+
+static bool check_documents(checker *c, const ds__env *env, ds_error *err) {
+    ds__scan *scan = NULL;
+    ds__scan_row row;
+    ds_next next = DS_NEXT_ERROR;
+    bool ok = ds__scan_table(c->txn, c->coll, false, &scan, err);
+    while (ok && (next = ds__scan_next(scan, &row, err)) == DS_NEXT_ROW) {
+        ok = check_document(c, &row, err) &&
+             (c->check->records % DS_INTERRUPT_EVERY != 0 || ds__env_check(env, err));
+    }
+    ds__scan_close(scan);
+    return ok && next == DS_NEXT_END;
+}
+
+static bool check_indexes(checker *c, ds_error *err) {
+    static const ds__interval all = {0};
+    for (size_t i = 0; i < c->coll->index_count && i < DS_MAX_INDEXES; i++) {
+        const ds__index *index = &c->coll->indexes[i];
+        if (!ds__scan_count(c->txn, index, &all, 1, &c->check->keys[i], err)) {
+            return false;
+        }
+        if (c->check->keys[i] != c->expected[i]) {
+            c->check->index_valid[i] = false;
+            note(c, "index %s has %lld entries, expected %lld", index->name,
+                 (long long)c->check->keys[i], (long long)c->expected[i]);
+        }
+    }
+    return true;
+}
+
+/* SQLite's own check of one table's pages. */
+static bool check_pages(checker *c, char kind, int64_t id, ds_error *err) {
+    char sql[64];
+    sqlite3_stmt *raw = NULL;
+    snprintf(sql, sizeof sql, "PRAGMA quick_check('%c%lld')", kind, (long long)id);
+    int rc = sqlite3_prepare_v2(c->txn->conn->db, sql, -1, &raw, NULL);
+    while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+        rc = sqlite3_step(raw);
+        const char *text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(raw, 0) : NULL;
+        if (text && strcmp(text, "ok") != 0) {
+            note(c, "%s", text);
+        }
+    }
+    bool ok = rc == SQLITE_DONE || ds__txn_fail(c->txn, rc, err);
+    sqlite3_finalize(raw);
+    return ok;
+}
+
+bool ds__check_collection(ds__txn *txn, const ds__coll *coll, const ds__env *env, ds__check *check,
+                          ds_error *err) {
+    checker c = {.txn = txn, .coll = coll, .check = check};
+    int64_t documents;
+    int64_t bytes;
+    memset(check->index_valid, true, sizeof check->index_valid);
+    bool ok = check_pages(&c, 'c', coll->id, err);
+    for (size_t i = 0; ok && i < coll->index_count; i++) {
+        ok = check_pages(&c, 'i', coll->indexes[i].id, err);
+    }
+    if (ok && c.check->error_count == 0) {
+        ok = check_documents(&c, env, err) && check_indexes(&c, err) &&
+             ds__txn_counts(txn, coll->id, &documents, &bytes, err);
+        if (ok && documents != check->records) {
+            note(&c, "%lld documents are counted, %lld are there", (long long)documents,
+                 (long long)check->records);
+        }
+    }
+    if (ok && check->error_count > 0) {
+        size_t root = ds__doc_begin(&check->errors);
+        ds_buf_add(&check->errors, c.list.data, c.list.size);
+        ds__doc_end(&check->errors, root);
+        ok = ds_buf_ok(&c.list, err) && ds_buf_ok(&check->errors, err);
+    }
+    ds_buf_clear(&c.list);
+    ds__index_keys_clear(&c.keys);
+    return ok;
+}
+
+void ds__check_clear(ds__check *check) {
+    ds_buf_clear(&check->errors);
+}
+
+bool ds__store_table_size(ds__txn *txn, char kind, int64_t id, int64_t *size, ds_error *err) {
+    char sql[96];
+    sqlite3_stmt *raw = NULL;
+    *size = 0;
+    snprintf(sql, sizeof sql, "SELECT pgsize FROM dbstat WHERE name='%c%lld' AND aggregate=1", kind,
+             (long long)id);
+    int rc = sqlite3_prepare_v2(txn->conn->db, sql, -1, &raw, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(raw);
+        if (rc == SQLITE_ROW) {
+            *size = sqlite3_column_int64(raw, 0);
+        }
+    } else if (rc == SQLITE_ERROR) {
+        rc = SQLITE_DONE; /* a library built without dbstat: no sizes */
+    }
+    sqlite3_finalize(raw);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE || ds__txn_fail(txn, rc, err);
+}
