@@ -71,21 +71,21 @@ static bool run_n(const ds__expr *expr, ds__eval *eval, ds__expr_list *list, siz
 
 static bool eval_first_n(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds__expr_list list;
-    size_t n;
+    size_t n = 0;
     return run_n(expr, eval, &list, &n, err) &&
            ds__expr_make_array(eval->scratch, list.items, n, out, err);
 }
 
 static bool eval_last_n(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds__expr_list list;
-    size_t n;
+    size_t n = 0;
     return run_n(expr, eval, &list, &n, err) &&
            ds__expr_make_array(eval->scratch, list.items + (list.count - n), n, out, err);
 }
 
 static bool extremes(const ds__expr *expr, ds__eval *eval, int sign, ds_value *out, ds_error *err) {
     ds__expr_list list;
-    size_t n;
+    size_t n = 0;
     if (!run_n(expr, eval, &list, &n, err)) {
         return false;
     }
