@@ -70,7 +70,7 @@ static bool parse_add(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error
 }
 
 static bool overflow(ds_error *err) {
-    return ds__error_set(err, DURATION_OVERFLOW, "the resulting date is out of range");
+    return ds__error_set(err, DS_DURATION_OVERFLOW, "the resulting date is out of range");
 }
 
 static int64_t most_of(ds__date_unit unit) {

@@ -13,8 +13,7 @@ enum {
     ISO_WEEK_YEAR,
     ISO_WEEK,
     ISO_DAY_OF_WEEK,
-    TIMEZONE,
-    DURATION_OVERFLOW = 159
+    TIMEZONE
 };
 
 static const char *const names[] = {"year",    "month",        "day",         "hour",
@@ -117,7 +116,7 @@ static bool eval_from_parts(const ds__expr *expr, ds__eval *eval, ds_value *out,
     if (__builtin_mul_overflow(v[SECOND], 1000, &ms) ||
         __builtin_add_overflow(ms, v[MILLISECOND], &ms) || ms > INT64_MAX / 1000 ||
         ms < INT64_MIN / 1000) {
-        return ds__error_set(err, DURATION_OVERFLOW,
+        return ds__error_set(err, DS_DURATION_OVERFLOW,
                              "Overflow casting from a lower-precision duration to a "
                              "higher-precision duration");
     }
