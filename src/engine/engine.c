@@ -127,6 +127,11 @@ static bool prepare(ds__op *op, const char *db, ds_error *err) {
                              op->row->name);
     }
     ds_value concern = ds__doc_field(op->command, "writeConcern");
+    if (concern.type != DS_MISSING && concern.type != DS_DOCUMENT) {
+        return ds__error_set(err, DS_TYPE_MISMATCH,
+                             "\"writeConcern\" had the wrong type. Expected object, found %s",
+                             ds__type_name(concern.type));
+    }
     op->sync = concern.type == DS_DOCUMENT && ds__value_truthy(ds__doc_field(concern, "j"));
     return read_max_time(op, err);
 }
@@ -168,7 +173,7 @@ static bool run_command(ds__op *op, ds_buf *reply, size_t start, ds_error *err) 
             return false;
         }
         bool ok = op->row->run(op, reply, err);
-        ds_value details = ok ? ds__missing() : ds__txn_error_details(op->txn);
+        ds_value details = ok || !op->txn ? ds__missing() : ds__txn_error_details(op->txn);
         if (op->details.size == 0 && details.type == DS_DOCUMENT) {
             ds_buf_add(&op->details, details.as.bytes, details.size);
         }
@@ -180,16 +185,9 @@ static bool run_command(ds__op *op, ds_buf *reply, size_t start, ds_error *err) 
     return op->row->run(op, reply, err);
 }
 
-/* {ok: 0, errmsg, code, codeName, …details, errorLabels}. */
+/* {errorLabels, ok: 0, errmsg, code, codeName, …details}. */
 static void write_refusal(const ds__op *op, ds_buf *reply, const ds_error *err) {
     char name[32];
-    ds__write_double(reply, "ok", 0);
-    ds__write_str(reply, "errmsg", err->message);
-    ds__write_int32(reply, "code", err->code);
-    ds__write_str(reply, "codeName", ds__code_name(err->code, name));
-    if (op->details.size > 4) {
-        ds__write_elements(reply, ds__document(op->details.data));
-    }
     if (op->multi_statement &&
         (err->code == DS_WRITE_CONFLICT || err->code == DS_LOCK_TIMEOUT ||
          err->code == DS_SNAPSHOT_UNAVAILABLE || err->code == DS_NO_SUCH_TRANSACTION)) {
@@ -197,6 +195,28 @@ static void write_refusal(const ds__op *op, ds_buf *reply, const ds_error *err) 
         ds__write_index(reply, 0, ds__cstring("TransientTransactionError"));
         ds__doc_end(reply, labels);
     }
+    ds__write_double(reply, "ok", 0);
+    ds__write_str(reply, "errmsg", err->message);
+    ds__write_int32(reply, "code", err->code);
+    ds__write_str(reply, "codeName", ds__code_name(err->code, name));
+    if (op->details.size > 4) {
+        ds__write_elements(reply, ds__document(op->details.data));
+    }
+}
+
+/* What a member of a replica set adds to each reply: the time of the cluster, unsigned. */
+static void write_cluster_time(const ds__op *op, ds_buf *reply) {
+    static const uint8_t no_hash[20] = {0};
+    ds_value now = {.type = DS_TIMESTAMP, .as.u64 = op->env.cluster_time};
+    size_t time = ds__write_doc(reply, "$clusterTime", 12, DS_DOCUMENT);
+    ds__write_value(reply, "clusterTime", 11, now);
+    size_t signature = ds__write_doc(reply, "signature", 9, DS_DOCUMENT);
+    ds__write_value(reply, "hash", 4,
+                    (ds_value){.type = DS_BINARY, .size = 20, .as.bytes = no_hash});
+    ds__write_int64(reply, "keyId", 0);
+    ds__doc_end(reply, signature);
+    ds__doc_end(reply, time);
+    ds__write_value(reply, "operationTime", 13, now);
 }
 
 bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *db, ds_value command,
@@ -217,11 +237,16 @@ bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *
         ok = ds_buf_ok(reply, &why);
     }
     if (ok) {
-        ds__write_double(reply, "ok", 1);
+        if (!op.ok_written) {
+            ds__write_double(reply, "ok", 1);
+        }
     } else {
         reply->failed = false;
         reply->size = start;
         write_refusal(&op, reply, &why);
+    }
+    if (peer) {
+        write_cluster_time(&op, reply);
     }
     ds__doc_end(reply, root);
     ds_buf_clear(&op.details);

@@ -44,6 +44,7 @@ typedef struct ds__op {
     int64_t deadline_ms;         /* of ds__clock_mono_us / 1000, from maxTimeMS; 0: none */
     bool sync;                   /* writeConcern.j: the commit must be on the disk */
     bool multi_statement;        /* inside a transaction of several commands */
+    bool ok_written;             /* the handler wrote the field ok itself */
 } ds__op;
 
 /* Runs a command: appends its fields to `reply`, a begun document; the door adds `ok: 1`. On false

@@ -188,23 +188,21 @@ bool ds__aggregate_reply(ds__op *op, ds__cursor *c, const ds__aggregate_request 
     return true;
 }
 
-/* Whether the last stage is $out or $merge: the transaction must write then. */
-static bool last_stage_writes(ds_value pipeline) {
+static bool last_stage_is(ds_value pipeline, const char *name) {
     ds__iter it, stage;
-    bool writes = false;
+    bool is = false;
     if (pipeline.type != DS_ARRAY) {
         return false;
     }
     ds__iter_init(&it, pipeline);
     while (ds__iter_next(&it)) {
-        writes = false;
+        is = false;
         if (it.value.type == DS_DOCUMENT) {
             ds__iter_init(&stage, it.value);
-            writes = ds__iter_next(&stage) &&
-                     (strcmp(stage.key, "$out") == 0 || strcmp(stage.key, "$merge") == 0);
+            is = ds__iter_next(&stage) && strcmp(stage.key, name) == 0;
         }
     }
-    return writes;
+    return is;
 }
 
 bool ds__cmd_aggregate(ds__op *op, ds_buf *reply, ds_error *err) {
@@ -220,7 +218,8 @@ bool ds__cmd_aggregate(ds__op *op, ds_buf *reply, ds_error *err) {
         ds__cursor_free(c);
         return false;
     }
-    bool writes = last_stage_writes(r.pipeline);
+    bool merges = last_stage_is(r.pipeline, "$merge");
+    bool writes = merges || last_stage_is(r.pipeline, "$out");
     if (writes && op->multi_statement) {
         ds__cursor_free(c);
         return ds__error_set(err, DS_OPERATION_NOT_SUPPORTED_IN_TRANSACTION,
@@ -235,8 +234,11 @@ bool ds__cmd_aggregate(ds__op *op, ds_buf *reply, ds_error *err) {
     if (!kept) {
         ds__cursor_free(c);
     }
-    if (ok && writes) {
-        ok = ds_buf_ok(reply, err);
+    if (!ok && own && merges && !ds__txn_is_broken(op->txn)) {
+        /* What $merge has written stays when a later document fails. */
+        ds_error ignored;
+        ds__op_end(op, own, true, &ignored);
+        return false;
     }
     return op->txn != NULL ? ds__op_end(op, own, ok, err) : ok;
 }

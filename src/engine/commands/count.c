@@ -79,10 +79,17 @@ bool ds__cmd_count(ds__op *op, ds_buf *reply, ds_error *err) {
     } else {
         ok = count_matches(op, coll, v, skip, limit, &n, err);
     }
-    if (ok && n <= INT32_MAX) {
+    if (!ok) {
+        return false;
+    }
+    if (n <= INT32_MAX) {
         ds__write_int32(reply, "n", (int32_t)n);
-    } else if (ok) {
+    } else {
         ds__write_int64(reply, "n", n);
     }
-    return ok;
+    if (coll != NULL && coll->is_view) { /* mongod's reply is made of an aggregation's */
+        ds__write_int32(reply, "ok", 1);
+        op->ok_written = true;
+    }
+    return true;
 }

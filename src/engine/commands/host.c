@@ -182,6 +182,23 @@ static bool host_open(const ds__pipeline_host *self, ds__env *env, const char *d
     return ds__source_open(c, env, &q, NULL, out, err);
 }
 
+/* keyPattern and keyValue of the first write error go beside the outer command's error. */
+static void keep_details(ds__op *outer, ds_value reply) {
+    static const char *const names[] = {"keyPattern", "keyValue", "errInfo"};
+    ds_value errors = ds__doc_field(reply, "writeErrors");
+    if (errors.type != DS_ARRAY || ds__doc_empty(errors)) {
+        return;
+    }
+    ds_value first = ds__array_at(errors, 0);
+    ds_buf_reset(&outer->details);
+    size_t doc = ds__doc_begin(&outer->details);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        ds__write_value(&outer->details, names[i], strlen(names[i]),
+                        ds__doc_field(first, names[i]));
+    }
+    ds__doc_end(&outer->details, doc);
+}
+
 static bool host_run(const ds__pipeline_host *self, const char *db, ds_value command,
                      ds_buf *reply, ds_error *err) {
     ds__cursor *c = ((const ds__host *)self)->cursor;
@@ -224,6 +241,9 @@ static bool host_run(const ds__pipeline_host *self, const char *db, ds_value com
         }
     }
     ds__doc_end(reply, root);
+    if (!reply->failed) {
+        keep_details(outer, ds__document(reply->data + root));
+    }
     ds_buf_clear(&op.details);
     ds_arena_clear(&op.arena);
     return ds_buf_ok(reply, err);

@@ -42,9 +42,9 @@ void ds__reply_write_error(ds_buf *array, size_t at, int32_t index, const ds_err
     size_t doc = ds__write_index_doc(array, at, DS_DOCUMENT);
     ds__write_int32(array, "index", index);
     ds__write_int32(array, "code", why->code);
+    ds__write_str(array, "errmsg", why->message);
     if (details.type == DS_DOCUMENT) {
         ds__write_elements(array, details);
     }
-    ds__write_str(array, "errmsg", why->message);
     ds__doc_end(array, doc);
 }

@@ -343,6 +343,15 @@ static bool enter_transaction(ds__op *op, session_fields f, int64_t number, ds_e
                                  : "Cannot run '%s' in a multi-document transaction.",
                              name);
     }
+    ds_value concern;
+    if (!ending && ds__doc_get(op->command, "writeConcern", 12, &concern)) {
+        return ds__error_set(err, DS_INVALID_OPTIONS,
+                             "writeConcern is not allowed within a multi-statement transaction");
+    }
+    if (f.start.type == DS_MISSING && ds__doc_get(op->command, "readConcern", 11, &concern)) {
+        return ds__error_set(err, DS_INVALID_OPTIONS,
+                             "Only the first command in a transaction may specify a readConcern");
+    }
     op->multi_statement = true;
     bool ok = f.start.type != DS_MISSING ? begin(op, s, number, err)
                                          : proceed(s, number, ending, err);

@@ -221,6 +221,10 @@ bool ds__view_distinct(ds__op *op, const ds__coll *view, ds_value filter, const 
     if (ok && reply->size == before) {
         ds__doc_end(reply, ds__write_doc(reply, "values", 6, DS_ARRAY));
     }
+    if (ok) {
+        ds__write_int32(reply, "ok", 1);
+        op->ok_written = true;
+    }
     ds_buf_clear(&path);
     ds__cursor_free(c);
     return ok;

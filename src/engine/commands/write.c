@@ -109,11 +109,19 @@ void ds__write_concern_report(ds__op *op, ds_buf *reply) {
     ds__doc_end(reply, error);
 }
 
+/* {w: 0}: nobody waits for what the write did. */
+static bool unacknowledged(const ds__op *op) {
+    ds_value wc, mode;
+    return ds__doc_get(op->command, "writeConcern", 12, &wc) && wc.type == DS_DOCUMENT &&
+           ds__doc_get(wc, "w", 1, &mode) && ds__is_number(mode) &&
+           ds__number_to_int64(mode) == 0;
+}
+
 bool ds__write_end(ds__write *w, bool ok, bool with_modified, ds_buf *reply, ds_error *err) {
     ok = ds__op_end(w->op, w->own, ok, err);
     if (ok) {
         size_t from = reply->size;
-        ds__write_int32(reply, "n", (int32_t)w->n);
+        ds__write_int32(reply, "n", unacknowledged(w->op) ? 0 : (int32_t)w->n);
         if (w->upserted_count > 0) {
             add_array(reply, "upserted", &w->upserted);
         }
