@@ -52,6 +52,7 @@ static inline ds__pstate *ds__pstate_of_module(PyObject *module) {
 int ds__py_add_client(PyObject *module, ds__pstate *state);
 int ds__py_add_session(PyObject *module, ds__pstate *state);
 int ds__py_add_cursor(PyObject *module, ds__pstate *state);
+int ds__py_add_server(PyObject *module, ds__pstate *state);
 
 /* Makes a heap type of the module from its spec, keeps it in *slot and adds it under its name. */
 int ds__py_add_type(PyObject *module, PyType_Spec *spec, PyObject **slot);

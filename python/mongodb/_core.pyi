@@ -126,6 +126,33 @@ class RawBatch:
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
 
+class Server:
+    """An embedded store served over MongoDB's wire protocol; by default on a private Unix socket.
+
+    A forked child must start its own: the parent's goes on serving the parent's clients only.
+    """
+
+    def __new__(
+        cls, client: Client, socket: str | None = None, *, host: str | None = None, port: int = 0
+    ) -> Self: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def uri(self) -> str: ...
+    @property
+    def running(self) -> bool: ...
+    @property
+    def connections(self) -> int: ...
+    def stop(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
+
 class Schema:
     """A Document class's fields, compiled."""
 

@@ -9,10 +9,6 @@
 #include "base/mem.h"
 #include "bson/validate.h"
 
-/* Weak: a build without the engine still links. */
-extern ds__backend *ds__embedded_open(const char *uri, const bson_t *options, char **default_db,
-                                      ds_error *err) __attribute__((weak));
-
 /* A database's name as MongoDB takes it on every platform. */
 static bool check_db(const char *db, ds_error *err) {
     if (!db || !*db) {
@@ -53,10 +49,6 @@ static bool has_prefix(const char *s, const char *prefix) {
 static ds__backend *open_backend(const char *uri, const bson_t *options, char **default_db,
                                  ds_error *err) {
     if (has_prefix(uri, "docstore:")) {
-        if (!ds__embedded_open) {
-            ds__error_set(err, DS_NOT_IMPLEMENTED, "this build has no embedded engine");
-            return NULL;
-        }
         return ds__embedded_open(uri, options, default_db, err);
     }
     if (has_prefix(uri, "mongodb://") || has_prefix(uri, "mongodb+srv://")) {

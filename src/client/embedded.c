@@ -3,6 +3,8 @@
  * driver writes them on the wire. */
 #include "client/client.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -30,20 +32,14 @@ struct ds__backend_session {
     bool committed;     /* how an ended transaction ended */
 };
 
-/* Gives a finished buffer to a bson_t without copying. */
-static bool take_reply(ds_buf *buf, bson_t *reply, ds_error *err) {
-    size_t size = 0;
-    uint8_t *bytes = ds_buf_take(buf, &size);
-    if (!bytes) {
+/* A bson_t cannot take over memory of ours, so the reply is copied once. */
+static bool copy_reply(const ds_buf *buf, bson_t *reply, ds_error *err) {
+    uint8_t *to = bson_reserve_buffer(reply, (uint32_t)buf->size);
+    if (!to) {
+        bson_reinit(reply);
         return ds__error_oom(err);
     }
-    bson_t *taken = bson_new_from_buffer(&bytes, &size, bson_realloc_ctx, NULL);
-    if (!taken) {
-        ds__free(bytes);
-        return ds__error_set(err, DS_INTERNAL_ERROR, "the engine's reply is not a document");
-    }
-    bson_destroy(reply);
-    bson_steal(reply, taken);
+    memcpy(to, buf->data, buf->size);
     return true;
 }
 
@@ -53,7 +49,7 @@ static bool run_value(embedded *store, const char *db, ds_value command, bson_t 
     ds_buf buf;
     ds_buf_init(&buf, DS_MAX_MESSAGE_SIZE + DS_MAX_INTERNAL_SIZE);
     bool ok = ds__engine_run(store->engine, NULL, db, command, &buf, err) &&
-              take_reply(&buf, reply, err);
+              ds_buf_ok(&buf, err) && copy_reply(&buf, reply, err);
     ds_buf_clear(&buf);
     return ok;
 }

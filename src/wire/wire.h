@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Serves an embedded store over MongoDB's wire protocol, on TCP or on a Unix socket. */
+#ifndef DS_WIRE_WIRE_H
+#define DS_WIRE_WIRE_H
+
+#include "base/error.h"
+
+typedef struct ds__wire_server ds__wire_server;
+
+typedef struct ds__wire_options {
+    const char *host;    /* TCP: an address or name to listen on; NULL: no TCP */
+    uint16_t port;       /* 0: any free one */
+    const char *socket;  /* a path; "" for a new private folder (0700); NULL: no Unix socket */
+    int max_connections; /* 0: 1,000 */
+} ds__wire_options;
+
+/* Starts to listen; connections are served by threads of their own until stop. Exactly one of host
+ * and socket is given. The client must be embedded and stay open. Errors: the address is in use or
+ * not allowed, no memory. */
+ds__wire_server *ds__wire_start(ds_client *client, const ds__wire_options *options, ds_error *err);
+
+/* Ends every connection and waits for the commands that run. Removes the socket (and the private
+ * folder). In a forked child it only frees memory: the parent goes on serving. NULL is allowed. */
+void ds__wire_stop(ds__wire_server *server);
+
+/* "host:port" or the socket's path. Lifetime: the server's. */
+const char *ds__wire_address(const ds__wire_server *server);
+/* A connection string for drivers on this machine. Lifetime: the server's. */
+const char *ds__wire_uri(const ds__wire_server *server);
+/* Connections that are open now. */
+int ds__wire_connections(ds__wire_server *server);
+
+#endif
