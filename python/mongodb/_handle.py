@@ -13,6 +13,7 @@ from mongodb.errors import (
     BulkWriteError,
     ConnectionFailure,
     MongoError,
+    NotSupportedError,
     OperationError,
     from_reply,
 )
@@ -34,7 +35,12 @@ class Handle:
     """A connection to one database. Unknown attributes are those of PyMongo's client."""
 
     def __init__(
-        self, alias: str, uri: str, name: str, options: Mapping[str, Any], pymongo: Mapping[str, Any]
+        self,
+        alias: str,
+        uri: str,
+        name: str,
+        options: Mapping[str, Any],
+        pymongo: Mapping[str, Any],
     ) -> None:
         self.alias = alias
         self.uri = uri
@@ -61,6 +67,8 @@ class Handle:
                 if self._client is None:
                     try:
                         self._client = _core.Client(self.uri, dict(self._options) or None)
+                    except NotSupportedError:
+                        raise
                     except MongoError as error:
                         raise ConnectionFailure(
                             str(error), code=error.code, code_name=error.code_name
@@ -202,7 +210,9 @@ class Handle:
         """Run an insert command that is BSON already."""
         return self._write(command, None)
 
-    def update(self, collection: str, update: dict[str, Any], concern: Any = None) -> dict[str, Any]:
+    def update(
+        self, collection: str, update: dict[str, Any], concern: Any = None
+    ) -> dict[str, Any]:
         """Run one update statement."""
         return self._write({"update": collection, "updates": [update]}, concern)
 

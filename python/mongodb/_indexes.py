@@ -9,7 +9,7 @@ from typing import Any
 from mongodb.errors import LookUpError
 from mongodb.queryset.lookups import db_path
 
-__all__ = ["declared_indexes", "index_name", "parse_keys"]
+__all__ = ["declared_indexes", "free_names", "index_name", "parse_keys"]
 
 _PREFIX = {"+": 1, "-": -1, "$": "text", "#": "hashed", "(": "2dsphere", "*": "2d"}
 _KINDS = frozenset({1, -1, 1.0, -1.0, "text", "hashed", "2dsphere", "2d"})
@@ -60,6 +60,13 @@ def parse_keys(cls: Any, spec: Any) -> list[tuple[str, Any]]:
 def index_name(keys: list[tuple[str, Any]]) -> str:
     """Return MongoDB's name for an index with these keys."""
     return "_".join(f"{name}_{kind}" for name, kind in keys)
+
+
+def free_names(keys: list[tuple[str, Any]], options: Mapping[str, Any]) -> list[str]:
+    """Return the names to try for an index on these keys, MongoDB's own first."""
+    base = index_name(keys)
+    longer = "_".join([base, *sorted(str(name) for name in options)])
+    return list(dict.fromkeys([base, longer, *(f"{longer}_{n}" for n in range(2, 10))]))
 
 
 def _one(cls: Any, spec: Any) -> dict[str, Any]:

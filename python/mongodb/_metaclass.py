@@ -111,7 +111,8 @@ class DocumentMetaclass(type):
                 embedded=cls._schema_embedded,
                 strict=bool(cls._meta.get("strict", True)),
                 own_init=cls.__init__ is not cls._plain_init,
-                own_check=cls.clean is not cls._plain_clean or cls.validate is not cls._plain_validate,
+                own_check=cls.clean is not cls._plain_clean
+                or cls.validate is not cls._plain_validate,
             )
         except ValueError as error:
             raise InvalidDocumentError(f"{cls.__name__}: {error}") from error
@@ -145,7 +146,9 @@ class TopLevelDocumentMetaclass(DocumentMetaclass):
             over = tuple(
                 base.__dict__[title] for base in cls.__mro__[1:] if title in base.__dict__
             )[:1] or (root,)
-            error = type(title, over, {"__module__": cls.__module__, "__qualname__": f"{name}.{title}"})
+            error = type(
+                title, over, {"__module__": cls.__module__, "__qualname__": f"{name}.{title}"}
+            )
             type.__setattr__(cls, title, error)
         return cls
 

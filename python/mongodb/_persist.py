@@ -241,7 +241,9 @@ def load_reference(cls: Any, key: Any, context: Any, doc: Any = None) -> Any:
     return refs.get(place)
 
 
-def load_references(cls: Any, batches: list[Any], paths: list[str], also: list[Any] = ()) -> list[Any]:  # type: ignore[assignment]
+def load_references(
+    cls: Any, batches: list[Any], paths: list[str], also: list[Any] = ()
+) -> list[Any]:  # type: ignore[assignment]
     """Fetch in one query what the batches refer to at these paths."""
     field = cls._fields[cls._meta["id_field"]]
     wanted: dict[Any, None] = dict.fromkeys(also)

@@ -34,7 +34,9 @@ def register_settings(found: Any) -> None:
     seen = set()
     for one in many:
         if not isinstance(one, Mapping):
-            raise ImproperlyConfigured("MONGODB_SETTINGS is a dict, or a list of dicts with aliases")
+            raise ImproperlyConfigured(
+                "MONGODB_SETTINGS is a dict, or a list of dicts with aliases"
+            )
         options = {str(key).lower() if str(key).isupper() else key: v for key, v in one.items()}
         alias = options.pop("alias", DEFAULT_CONNECTION_NAME)
         if alias in seen:

@@ -23,7 +23,9 @@ from mongodb.signals import post_init, pre_init
 
 __all__ = ["BaseDocument"]
 
-_IGNORED = frozenset({"_cls", "_created", "_auto_dereference", "__auto_convert", "_BaseDocument__auto_convert"})
+_IGNORED = frozenset(
+    {"_cls", "_created", "_auto_dereference", "__auto_convert", "_BaseDocument__auto_convert"}
+)
 
 
 class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
@@ -96,7 +98,9 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
 
     def _get_changed_fields(self) -> list[str]:
         if self._stored() is None:
-            return [field.db_field for n, field in self._fields.items() if getattr(self, n) is not None]
+            return [
+                field.db_field for n, field in self._fields.items() if getattr(self, n) is not None
+            ]
         changes = self._changes()
         if changes is None:
             return []
@@ -185,7 +189,11 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
     def _field_error(self, field: BaseField, value: Any) -> Any:
         empty = value is None or (field.kind in ("list", "dict") and not value)
         if empty:
-            if field.required and not field._auto_gen and not (field.primary_key and field.auto_created):
+            if (
+                field.required
+                and not field._auto_gen
+                and not (field.primary_key and field.auto_created)
+            ):
                 what = "is required" if value is None else "is required and cannot be empty"
                 return ValidationError(what, field_name=field.name)
             if value is None:

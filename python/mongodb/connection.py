@@ -51,7 +51,7 @@ _RENAMED = {
 # What PyMongo's client understands and the store's client does not.
 _PYMONGO_ONLY = frozenset(
     "uuidrepresentation document_class type_registry connect event_listeners datetime_conversion "
-    "unicode_decode_error_handler server_api tz_aware tzinfo".split()
+    "unicode_decode_error_handler server_api tz_aware tzinfo minpoolsize".split()
 )
 
 

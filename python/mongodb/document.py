@@ -11,7 +11,7 @@ from bson import DBRef
 
 from mongodb import _core, _persist
 from mongodb._delete_rules import add_rule, apply_rules
-from mongodb._indexes import declared_indexes, index_name, parse_keys
+from mongodb._indexes import declared_indexes, free_names, parse_keys
 from mongodb._metaclass import TopLevelDocumentMetaclass
 from mongodb.base import BaseDocument
 from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle, get_db
@@ -256,13 +256,26 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
 
     @classmethod
     def create_index(cls, keys: Any, background: bool = False, **kwargs: Any) -> str:
-        """Create one index; `keys` as in `meta["indexes"]`, options as createIndexes has them."""
+        """Create one index; `keys` as in `meta["indexes"]`, options as createIndexes has them.
+
+        Returns its name. When another index on the same keys has the usual name, this one gets
+        the options' names added to its own.
+        """
         pairs = parse_keys(cls, keys)
-        spec = {"key": dict(pairs), "name": index_name(pairs), **kwargs}
+        spec: dict[str, Any] = {"key": dict(pairs), **kwargs}
         if background:
             spec["background"] = True
-        cls._ready().create_indexes(cls._get_collection_name(), [spec])
-        return spec["name"]  # type: ignore[no-any-return]
+        names = [kwargs["name"]] if "name" in kwargs else free_names(pairs, kwargs)
+        handle = cls._ready()
+        for at, name in enumerate(names):
+            try:
+                handle.create_indexes(cls._get_collection_name(), [{**spec, "name": name}])
+            except OperationError as error:
+                if error.code != 86 or at == len(names) - 1:  # IndexKeySpecsConflict
+                    raise
+            else:
+                return name
+        raise AssertionError("there is always a last name")
 
     @classmethod
     def ensure_index(cls, key_or_list: Any, background: bool = False, **kwargs: Any) -> str:

@@ -44,7 +44,9 @@ class Signal:
         # (reference to the receiver, sender or ANY); the tuple is replaced, never changed
         self._entries: tuple[tuple[Callable[[], Receiver | None], Any], ...] = ()
 
-    def connect(self, receiver: Receiver | None = None, sender: Any = ANY, weak: bool = True) -> Any:
+    def connect(
+        self, receiver: Receiver | None = None, sender: Any = ANY, weak: bool = True
+    ) -> Any:
         """Call `receiver(sender, document=..., ...)` from now on; for one sender or for any.
 
         As with Django's signals the receiver is held weakly unless `weak=False`.

@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -109,3 +110,55 @@ def store_uri(
     if request.param == "file":
         return f"docstore://{tmp_path_factory.mktemp('store')}/test.docstore"
     return request.getfixturevalue("mongod")
+
+
+class Seed:
+    """Runs the code blocks of seed_000.md as they are written."""
+
+    def __init__(self) -> None:
+        text = pathlib.Path(__file__).with_name("seed_000.md").read_text()
+        self.blocks: dict[str, list[str]] = {}
+        heading = ""
+        for part in re.split(r"(?ms)^(#+ [^\n]+$|```.*?^```$)", text):
+            if part.startswith("#"):
+                heading = part.lstrip("# ")
+            elif part.startswith("```python"):
+                self.blocks.setdefault(heading, []).append(part[9:-3])
+        self.names: dict[str, object] = {}
+
+    def run(self, heading: str, at: int = 0, **names: object) -> dict[str, object]:
+        """Run a block after Quick Start's imports and what ran before; return its names."""
+        if not self.names:
+            exec(
+                "import datetime as _datetime\nimport re\nfrom datetime import datetime\n"
+                "from mongodb import *\nfrom mongodb.fields import *\n"
+                "from mongodb.errors import ValidationError\n",
+                self.names,
+            )
+        self.names.update(names)
+        code = compile(self.blocks[heading][at], f"<{heading}>", "exec", dont_inherit=True)
+        exec(code, self.names)
+        return self.names
+
+
+@pytest.fixture
+def seed() -> Seed:
+    """The seed's code blocks by heading."""
+    return Seed()
+
+
+@pytest.fixture
+def connected(store_uri: str) -> Iterator[str]:
+    """The default connection to an empty database; the URI of its store."""
+    import mongodb
+
+    name = f"t{os.getpid()}_{time.monotonic_ns()}"
+    try:
+        handle = mongodb.connect(name, host=store_uri)
+    except mongodb.NotSupportedError:
+        pytest.skip("this build has no embedded engine")
+    try:
+        yield store_uri
+        handle.run({"dropDatabase": 1})
+    finally:
+        mongodb.disconnect_all()

@@ -58,7 +58,9 @@ class BaseField:
         auto_created: bool = False,
         **kwargs: Any,
     ) -> None:
-        if isinstance(db_field, str) and ("." in db_field or "\0" in db_field or db_field[:1] == "$"):
+        if isinstance(db_field, str) and (
+            "." in db_field or "\0" in db_field or db_field[:1] == "$"
+        ):
             raise ValueError(f"db_field {db_field!r} must not hold '.' or NUL nor start with '$'")
         if db_field is not None and not isinstance(db_field, str):
             raise TypeError("db_field is the name in the store, a string")
@@ -172,7 +174,10 @@ class BaseField:
     # Validation
 
     def error(
-        self, message: object = "", errors: Mapping[Any, Any] | None = None, field_name: str | None = None
+        self,
+        message: object = "",
+        errors: Mapping[Any, Any] | None = None,
+        field_name: str | None = None,
     ) -> None:
         """Raise a ValidationError about this field."""
         raise ValidationError(message, errors=errors, field_name=field_name or self.name)

@@ -233,7 +233,9 @@ class ListField(_Complex):
                 return StringField().prepare_query_value(op, value)
             return _plain(value)
         whole = isinstance(value, (list, tuple, set, frozenset))
-        if whole and (op is None or op in ("set", "set_on_insert", "exact", "ne", "in", "nin", "all")):
+        if whole and (
+            op is None or op in ("set", "set_on_insert", "exact", "ne", "in", "nin", "all")
+        ):
             return [self.field.prepare_query_value(op, one) for one in value]
         if whole and op in UPDATE_OPERATORS:
             return [self.field.prepare_query_value(op, one) for one in value]
@@ -306,7 +308,9 @@ class DictField(_Complex):
             self.error(f"must be a dict, not {type(value).__name__}")
         bad = _bad_key(value)
         if bad is not None:
-            self.error(f"must have names without NUL that do not start with '$' as keys, not {bad!r}")
+            self.error(
+                f"must have names without NUL that do not start with '$' as keys, not {bad!r}"
+            )
         self._validate_items(value.items())
 
     def lookup_member(self, member_name: str) -> BaseField | None:

@@ -72,7 +72,9 @@ class ReferenceField(BaseField):
             value = value.id
         if _registry.is_document(value):
             if value.pk is None:
-                self.error(f"needs a saved document: call save() on the {type(value).__name__} first")
+                self.error(
+                    f"needs a saved document: call save() on the {type(value).__name__} first"
+                )
             cls, value = type(value), value.pk
         key = self._key_field().to_mongo(value)
         if not self.dbref:
@@ -83,15 +85,17 @@ class ReferenceField(BaseField):
     def validate(self, value: Any, clean: bool = True) -> None:
         if _registry.is_document(value):
             if not isinstance(value, self.document_type):
-                self.error(
-                    f"must be a {self.document_type.__name__}, not a {type(value).__name__}"
-                )
+                self.error(f"must be a {self.document_type.__name__}, not a {type(value).__name__}")
             if value.pk is None:
-                self.error(f"needs a saved document: call save() on the {type(value).__name__} first")
+                self.error(
+                    f"needs a saved document: call save() on the {type(value).__name__} first"
+                )
         elif not isinstance(value, (DBRef, ObjectId)):
             key = self._key_field()
             if isinstance(value, (dict, list)) or key.kind == "objectid":
-                self.error(f"must be a {self.document_type.__name__} document or its id, not {value!r}")
+                self.error(
+                    f"must be a {self.document_type.__name__} document or its id, not {value!r}"
+                )
             key._validate(value)
 
     def lookup_member(self, member_name: str) -> BaseField | None:

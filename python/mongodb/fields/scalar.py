@@ -131,7 +131,9 @@ class URLField(StringField):
     def validate(self, value: Any, clean: bool = True) -> None:
         super().validate(value)
         if value.split("://", 1)[0].lower() not in self.schemes:
-            self.error(f"must be a URL that starts with {' or '.join(s + '://' for s in self.schemes)}")
+            self.error(
+                f"must be a URL that starts with {' or '.join(s + '://' for s in self.schemes)}"
+            )
         if not self.url_regex.match(value):
             self.error(f"must be a URL such as https://example.com/page, not {value!r}")
 
@@ -141,7 +143,7 @@ class EmailField(StringField):
 
     USER_REGEX = re.compile(
         r"""^(?:[-!#$%&'*+/=?^_`{}|~0-9A-Z]+(?:\.[-!#$%&'*+/=?^_`{}|~0-9A-Z]+)*"""
-        r'''|"(?:[\x01-\x08\x0b\x0c\x0e-\x1f!#-\[\]-\x7f]|\\[\x01-\x09\x0b\x0c\x0e-\x7f])*")\Z''',
+        r"""|"(?:[\x01-\x08\x0b\x0c\x0e-\x1f!#-\[\]-\x7f]|\\[\x01-\x09\x0b\x0c\x0e-\x7f])*")\Z""",
         re.IGNORECASE,
     )
     UTF8_USER_REGEX = re.compile(r"^[^\s@\"(),:;<>\[\]\\]+\Z")
@@ -466,7 +468,9 @@ class UUIDField(BaseField):
         if isinstance(value, uuid.UUID) or value is None:
             return value
         try:
-            return uuid.UUID(bytes=bytes(value)) if isinstance(value, bytes) else uuid.UUID(str(value))
+            return (
+                uuid.UUID(bytes=bytes(value)) if isinstance(value, bytes) else uuid.UUID(str(value))
+            )
         except ValueError:
             return value
 

@@ -37,7 +37,11 @@ class _Unsupported(BaseField):
 
 
 def _field(name: str, feature: str) -> Any:
-    return type(name, (_Unsupported,), {"feature": feature, "__module__": __name__, "__doc__": f"Not supported yet: {feature}."})
+    return type(
+        name,
+        (_Unsupported,),
+        {"feature": feature, "__module__": __name__, "__doc__": f"Not supported yet: {feature}."},
+    )
 
 
 FileField = _field("FileField", "files in GridFS")

@@ -93,7 +93,9 @@ class AggregationMixin:
         first = stages[0] if stages else {}
         before = self._stages()
         # Some stages must come first; a $match goes after them.
-        head = [first] if first.keys() & {"$geoNear", "$collStats", "$indexStats", "$search"} else []
+        head = (
+            [first] if first.keys() & {"$geoNear", "$collStats", "$indexStats", "$search"} else []
+        )
         command: dict[str, Any] = {
             "aggregate": self._collection_name,
             "pipeline": [*head, *before, *stages[len(head) :]],
@@ -152,5 +154,3 @@ class AggregationMixin:
             total = sum(found.values())
             return {key: n / total for key, n in found.items()}
         return {key: float(n) for key, n in found.items()}
-
-

@@ -234,7 +234,9 @@ class BaseQuerySet:
     def _exclude_fields(self, fields: Any) -> Any:
         paths = tuple(self._field_path(name) for name in fields)
         if self._include:
-            return self._with(_include=tuple(p for p in self._include if p not in paths) or ("_id",))
+            return self._with(
+                _include=tuple(p for p in self._include if p not in paths) or ("_id",)
+            )
         return self._with(_exclude=tuple(dict.fromkeys((*self._exclude, *paths))))
 
     def all_fields(self) -> Any:
@@ -375,7 +377,10 @@ class BaseQuerySet:
     def _handle(self) -> Any:
         """Return the connection, the collection being ready."""
         document = self._document
-        if self._alias == document._alias() and self._collection_name == document._get_collection_name():
+        if (
+            self._alias == document._alias()
+            and self._collection_name == document._get_collection_name()
+        ):
             return document._ready()
         return get_connection_handle(self._alias)
 
@@ -429,5 +434,3 @@ def _without(mapping: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def _without_children(paths: tuple[str, ...]) -> list[str]:
     """Return the paths that are not below another one: MongoDB refuses both."""
     return [p for p in paths if not any(p.startswith(f"{other}.") for other in paths)]
-
-

@@ -148,7 +148,9 @@ def _parse(cls: Any, name: str) -> Lookup:
         negated = True
     if op in _GEO:
         raise NotSupportedError(
-            f"{name}: geographic queries are not supported yet", code=238, code_name="NotImplemented"
+            f"{name}: geographic queries are not supported yet",
+            code=238,
+            code_name="NotImplemented",
         )
     path, field = resolve(cls, parts)
     return Lookup(path, field, op, negated)

@@ -380,5 +380,3 @@ def _target(cls: Any, rest: str) -> Any:
     if inner is None or inner.kind not in ("reference", "embedded"):
         raise InvalidQueryError(f"select_related: {cls.__name__}.{head} is no reference")
     return inner.document_type if inner.kind == "reference" else _target(inner.document_type, more)
-
-

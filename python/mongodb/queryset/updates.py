@@ -89,7 +89,9 @@ def _value(cls: Any, op: str, field: BaseField | None, value: Any) -> Any:
     if op == "dec":
         return -_number(value)
     if op in ("inc", "mul"):
-        return _prepare(field, op, value) if field is not None and field.kind == "decimal" else value
+        return (
+            _prepare(field, op, value) if field is not None and field.kind == "decimal" else value
+        )
     if op == "pop":
         return int(value)
     if op == "current_date":
@@ -103,8 +105,10 @@ def _value(cls: Any, op: str, field: BaseField | None, value: Any) -> Any:
     item = _item(field)
     many = isinstance(value, (list, tuple, set, frozenset))
     if op == "push":
-        return [_prepare(item, op, one) for one in value] if many and item is None else (
-            _prepare(item, op, value) if not many else _pushed(item, value)
+        return (
+            [_prepare(item, op, one) for one in value]
+            if many and item is None
+            else (_prepare(item, op, value) if not many else _pushed(item, value))
         )
     if op in ("push_all", "pull_all"):
         if not many:
@@ -116,9 +120,11 @@ def _value(cls: Any, op: str, field: BaseField | None, value: Any) -> Any:
 
 
 def _pushed(item: BaseField | None, value: Any) -> Any:
-    return _prepare(item, "push", value) if item is not None and item.kind == "list" else [
-        _prepare(item, "push", one) for one in value
-    ]
+    return (
+        _prepare(item, "push", value)
+        if item is not None and item.kind == "list"
+        else [_prepare(item, "push", one) for one in value]
+    )
 
 
 def _number(value: Any) -> Any:

@@ -88,7 +88,9 @@ class WritingMixin:
                     f"insert() takes {self._document.__name__} documents, not {type(doc).__name__}"
                 )
             if doc.pk is not None and not doc._created:
-                raise OperationError("a document that is in the store already is saved, not inserted")
+                raise OperationError(
+                    "a document that is in the store already is saved, not inserted"
+                )
         pre_bulk_insert.send(self._document, documents=docs, **extra)
         for doc in docs:
             _persist.stamp(doc)
@@ -174,7 +176,9 @@ class WritingMixin:
         return self.update(upsert=upsert, multi=False, write_concern=write_concern,
                            full_result=full_result, array_filters=array_filters, **update)  # fmt: skip
 
-    def upsert_one(self: Any, write_concern: Any = None, read_concern: Any = None, **update: Any) -> Any:
+    def upsert_one(
+        self: Any, write_concern: Any = None, read_concern: Any = None, **update: Any
+    ) -> Any:
         """Change the first match or insert one; return the document."""
         result = self.update(multi=False, upsert=True, write_concern=write_concern,
                              full_result=True, **update)  # fmt: skip
