@@ -99,6 +99,7 @@ bool ds__cmd_list_indexes(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_drop_indexes(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_coll_stats(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_db_stats(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_convert_to_capped(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_validate(ds__op *op, ds_buf *reply, ds_error *err);
 
 #endif

@@ -2,6 +2,8 @@
 /* Look-ups and checks that the commands on collections and indexes share. */
 #include "engine/commands/ddl.h"
 
+#include <unicode/ucol.h>
+
 #include "base/limits.h"
 #include "lang/pipeline/pipeline.h"
 
@@ -21,6 +23,24 @@ bool ds__ddl_refuse_view(const ds__coll *coll, ds_error *err) {
     return !coll || !coll->is_view ||
            ds__error_set(err, DS_COMMAND_NOT_SUPPORTED_ON_VIEW,
                          "Namespace %s is a view, not a collection", coll->ns);
+}
+
+void ds__list_begin(ds__list_batch *batch, ds_buf *reply, const char *ns) {
+    batch->reply = reply;
+    batch->count = 0;
+    batch->cursor = ds__write_doc(reply, "cursor", 6, DS_DOCUMENT);
+    ds__write_int64(reply, "id", 0);
+    ds__write_str(reply, "ns", ns);
+    batch->array = ds__write_doc(reply, "firstBatch", 10, DS_ARRAY);
+}
+
+void ds__list_add(ds__list_batch *batch, ds_value doc) {
+    ds__write_index(batch->reply, batch->count++, doc);
+}
+
+void ds__list_end(ds__list_batch *batch) {
+    ds__doc_end(batch->reply, batch->array);
+    ds__doc_end(batch->reply, batch->cursor);
 }
 
 void ds__ddl_write_number(ds_buf *out, const char *name, int64_t v) {
@@ -147,7 +167,18 @@ bool ds__ddl_check_collation(ds_value collation, ds_error *err) {
         return ds__error_set(err, locale.type == DS_MISSING ? 40414 : DS_TYPE_MISMATCH,
                              "BSON field 'collation.locale' is missing but a required field");
     }
-    return ds__is_string(locale, "simple") ||
-           ds__error_set(err, DS_NOT_IMPLEMENTED,
-                         "collations other than {locale: \"simple\"} are not implemented");
+    if (ds__is_string(locale, "simple")) {
+        return true;
+    }
+    char name[32] = "";
+    memcpy(name, ds__text(locale), locale.size < sizeof name ? locale.size : sizeof name - 1);
+    bool known = false;
+    for (int32_t i = 0; !known && i < ucol_countAvailable(); i++) {
+        known = strcmp(ucol_getAvailable(i), name) == 0;
+    }
+    return known
+               ? ds__error_set(err, DS_NOT_IMPLEMENTED,
+                               "collations other than {locale: \"simple\"} are not implemented")
+               : ds__error_set(err, DS_BAD_VALUE, "Field 'locale' is invalid in: { locale: \"%s\" }",
+                               name);
 }

@@ -13,6 +13,18 @@ bool ds__ddl_find(ds__op *op, const ds__coll **out, const char **name, ds_error 
 /* CommandNotSupportedOnView. */
 bool ds__ddl_refuse_view(const ds__coll *coll, ds_error *err);
 
+/* The reply of a listing, all in one batch: {cursor: {id: 0, ns, firstBatch: [...]}}, in the order
+ * of fields mongod has here. */
+typedef struct ds__list_batch {
+    ds_buf *reply;
+    size_t cursor;
+    size_t array;
+    size_t count;
+} ds__list_batch;
+void ds__list_begin(ds__list_batch *batch, ds_buf *reply, const char *ns);
+void ds__list_add(ds__list_batch *batch, ds_value doc);
+void ds__list_end(ds__list_batch *batch);
+
 /* A whole number the way mongod's appendNumber writes it: int, double or long by size. */
 void ds__ddl_write_number(ds_buf *out, const char *name, int64_t v);
 

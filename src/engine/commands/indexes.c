@@ -92,16 +92,16 @@ bool ds__cmd_create_indexes(ds__op *op, ds_buf *reply, ds_error *err) {
     return true;
 }
 
-static void write_index(ds__batch *batch, const ds__coll *coll, const ds__index *index) {
+static void write_index(ds__list_batch *batch, const ds__coll *coll, const ds__index *index) {
     ds_value clustered = ds__doc_field(coll->options, "clusteredIndex");
     if (!index->is_id || clustered.type != DS_DOCUMENT) {
-        ds__batch_add(batch, index->spec);
+        ds__list_add(batch, index->spec);
         return;
     }
-    size_t doc = ds__batch_doc_begin(batch);
-    ds__write_elements(batch->buf, clustered);
-    ds__write_bool(batch->buf, "clustered", true);
-    ds__doc_end(batch->buf, doc);
+    size_t doc = ds__write_index_doc(batch->reply, batch->count++, DS_DOCUMENT);
+    ds__write_elements(batch->reply, clustered);
+    ds__write_bool(batch->reply, "clustered", true);
+    ds__doc_end(batch->reply, doc);
 }
 
 bool ds__cmd_list_indexes(ds__op *op, ds_buf *reply, ds_error *err) {
@@ -121,12 +121,12 @@ bool ds__cmd_list_indexes(ds__op *op, ds_buf *reply, ds_error *err) {
         return ds__error_set(err, DS_NAMESPACE_NOT_FOUND, "ns does not exist: %s.%s", op->db,
                              name);
     }
-    ds__batch batch;
-    ds__batch_begin(&batch, reply, true);
+    ds__list_batch batch;
+    ds__list_begin(&batch, reply, coll->ns);
     for (size_t i = 0; i < coll->index_count; i++) {
         write_index(&batch, coll, &coll->indexes[i]);
     }
-    ds__batch_end(&batch, 0, coll->ns);
+    ds__list_end(&batch);
     return true;
 }
 

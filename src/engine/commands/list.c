@@ -117,8 +117,8 @@ bool ds__cmd_list_collections(ds__op *op, ds_buf *reply, ds_error *err) {
     const ds__coll *coll;
     const ds__coll *view = NULL;
     size_t at = 0;
-    ds__batch batch;
-    ds__batch_begin(&batch, reply, true);
+    ds__list_batch batch;
+    ds__list_begin(&batch, reply, ds__namespace(&op->arena, op->db, "$cmd.listCollections"));
     for (;;) {
         bool matched;
         coll = ok ? ds__catalog_each(ds__txn_catalog(op->txn), &at) : NULL;
@@ -142,14 +142,14 @@ bool ds__cmd_list_collections(ds__op *op, ds_buf *reply, ds_error *err) {
             coll ? write_coll(&l.doc, coll, true) : write_system_views(&l.doc, view, true);
         }
         if (ok && matched) {
-            ds__batch_add(&batch, ds__document(l.doc.data));
+            ds__list_add(&batch, ds__document(l.doc.data));
         }
         if (!coll) {
             break;
         }
     }
     listing_clear(&l);
-    ds__batch_end(&batch, 0, ds__namespace(&op->arena, op->db, "$cmd.listCollections"));
+    ds__list_end(&batch);
     return ok;
 }
 

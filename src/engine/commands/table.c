@@ -23,6 +23,7 @@ static const ds__command table[] = {
     {"commitTransaction", ds__cmd_commit_transaction, ADMIN | IN_TXN},
     {"compact", ds__cmd_compact, READ},
     {"connectionStatus", ds__cmd_connection_status, 0},
+    {"convertToCapped", ds__cmd_convert_to_capped, WRITE},
     {"count", ds__cmd_count, READ},
     {"create", ds__cmd_create, WRITE | IN_TXN},
     {"createIndexes", ds__cmd_create_indexes, WRITE},

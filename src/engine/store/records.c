@@ -203,8 +203,7 @@ static bool writable(ds__txn *txn, const ds__coll *coll, ds_error *err) {
                          coll->ns);
 }
 
-/* Deletes the oldest documents while a capped collection is over its limits. */
-static bool evict(ds__txn *txn, const ds__coll *coll, ds_error *err) {
+bool ds__record_evict(ds__txn *txn, const ds__coll *coll, ds_error *err) {
     for (;;) {
         int64_t documents;
         int64_t bytes;
@@ -267,7 +266,7 @@ bool ds__record_insert(ds__txn *txn, const ds__coll *coll, ds_value doc,
         *rid = made;
     }
     return ds__txn_count(txn, coll->id, 1, doc.size, err) &&
-           (!coll->capped || evict(txn, coll, err));
+           (!coll->capped || ds__record_evict(txn, coll, err));
 }
 
 bool ds__record_replace(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_value old, ds_value doc,
@@ -284,7 +283,7 @@ bool ds__record_replace(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_valu
     sqlite3_bind_blob(stmt->raw, 2, doc.as.bytes, (int)doc.size, SQLITE_STATIC);
     return ds__txn_step_done(txn, stmt, err) &&
            ds__txn_count(txn, coll->id, 0, (int64_t)doc.size - (int64_t)old.size, err) &&
-           (!coll->capped || evict(txn, coll, err));
+           (!coll->capped || ds__record_evict(txn, coll, err));
 }
 
 bool ds__record_delete(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_value old,

@@ -32,6 +32,9 @@ bool ds__record_replace(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_valu
 bool ds__record_delete(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_value old,
                        ds_error *err);
 
+/* Deletes the oldest documents while a capped collection is over its limits. */
+bool ds__record_evict(ds__txn *txn, const ds__coll *coll, ds_error *err);
+
 /* Removes all documents of a collection. */
 bool ds__record_truncate(ds__txn *txn, const ds__coll *coll, ds_error *err);
 
