@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from mongodb import _core, _registry
+from mongodb._options import Options
 from mongodb.errors import DoesNotExist, InvalidDocumentError, MultipleObjectsReturned
 from mongodb.fields.base import BaseField
 from mongodb.fields.references import DO_NOTHING, ReferenceField
@@ -57,7 +58,7 @@ class DocumentMetaclass(type):
             if key in fields and key not in declared:
                 del fields[key]  # something else took the name
         meta = mcs._make_meta(name, roots, attrs)
-        attrs["_meta"] = meta
+        attrs["_meta"] = meta = Options(name, attrs.get("__module__", ""), meta)
         attrs["_abstract"] = bool(meta.get("abstract"))
         attrs["_dynamic"] = any(getattr(base, "_dynamic", False) for base in roots)
         parents = _parents(roots)
@@ -66,6 +67,7 @@ class DocumentMetaclass(type):
         attrs["_superclasses"] = tuple(parent._class_name for parent in parents) if inherits else ()
         attrs["_subclasses"] = (attrs["_class_name"],)
         cls = super().__new__(mcs, name, bases, attrs)
+        meta.model = cls
         mcs._complete(cls, fields, parents)
         return cls
 

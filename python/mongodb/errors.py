@@ -118,8 +118,8 @@ class LookUpError(MongoError, AttributeError):
     """A field path names something that does not exist."""
 
 
-class ValidationError(MongoError, AssertionError):
-    """Values that a Document does not accept.
+class ValidationError(MongoError, AssertionError, ValueError):
+    """Values that a Document does not accept; in a lookup, that its field can never hold.
 
     `errors` maps field names to a `ValidationError` or, below lists and embedded documents, to
     further mappings; `to_dict()` is the same with messages only. `field_name` is the field.

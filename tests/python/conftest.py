@@ -14,6 +14,37 @@ from collections.abc import Iterator
 import pytest
 
 
+def pytest_configure() -> None:
+    """Django's settings for the tests of what works with Django."""
+    from django.conf import settings
+
+    if not settings.configured:
+        settings.configure(
+            SECRET_KEY="tests",
+            USE_TZ=True,
+            TIME_ZONE="UTC",
+            ALLOWED_HOSTS=["*"],
+            INSTALLED_APPS=["django.contrib.staticfiles", "rest_framework", "mongodb"],
+            STATIC_URL="static/",
+            TEMPLATES=[
+                {
+                    "BACKEND": "django.template.backends.django.DjangoTemplates",
+                    "APP_DIRS": True,
+                    "OPTIONS": {
+                        "context_processors": ["django.template.context_processors.request"]
+                    },
+                }
+            ],
+            REST_FRAMEWORK={
+                "DEFAULT_AUTHENTICATION_CLASSES": [],
+                "UNAUTHENTICATED_USER": None,
+            },
+        )
+        import django
+
+        django.setup()
+
+
 def find_mongod() -> str | None:
     """The reference server: $MONGOD, the one of the test extra's wheel, or one on the PATH."""
     if "MONGOD" in os.environ:

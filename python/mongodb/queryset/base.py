@@ -66,6 +66,11 @@ class BaseQuerySet:
         self._done = False
         self._position = 0
 
+    @property
+    def model(self) -> Any:
+        """The Document class, under Django's name."""
+        return self._document
+
     # Cloning
 
     def clone(self) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from bson import Binary, Decimal128, Int64, ObjectId, Regex
 
 from mongodb import _registry
-from mongodb.errors import InvalidQueryError, LookUpError, NotSupportedError
+from mongodb.errors import InvalidQueryError, LookUpError, NotSupportedError, ValidationError
 from mongodb.fields.base import BaseField
 from mongodb.fields.scalar import STRING_OPERATORS
 
@@ -49,6 +49,10 @@ _TYPES: dict[Any, Any] = {
     uuid.UUID: "binData",
     re.Pattern: "regex",
 }
+
+
+class InvalidLookupValue(InvalidQueryError, ValueError):
+    """A value that the field of a lookup cannot take; views answer it as they answer a missing one."""
 
 
 class Lookup(NamedTuple):
@@ -220,8 +224,10 @@ def _condition(cls: Any, lookup: Lookup, name: str, value: Any) -> Any:
     op, field = lookup.op, lookup.field
     try:
         condition = _operator(field, op, value)
+    except ValidationError:
+        raise
     except (TypeError, ValueError) as error:
-        raise InvalidQueryError(f"{name}={value!r}: {error}") from error
+        raise InvalidLookupValue(f"{name}={value!r}: {error}") from error
     if not lookup.negated:
         return condition
     if op in (None, "exact", "eq"):

@@ -187,8 +187,10 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
 
     # Counting
 
-    def count(self, with_limit_and_skip: bool = False) -> int:
-        """Return how many documents match; limit and skip count only if asked for, or sliced."""
+    def count(self, *asked: bool, with_limit_and_skip: bool = False) -> int:
+        """Return how many documents match; limit and skip count only if asked for."""
+        # Django's paginator uses a count() without named parameters, and else loads everything.
+        with_limit_and_skip = with_limit_and_skip or any(asked)
         if self._none:
             return 0
         options: dict[str, Any] = {

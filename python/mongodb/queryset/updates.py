@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mongodb import _registry
-from mongodb.errors import InvalidQueryError
+from mongodb.errors import InvalidQueryError, ValidationError
 from mongodb.fields.base import UPDATE_OPERATORS, BaseField
 from mongodb.queryset.lookups import OPERATORS, _operator, build_filter, resolve
 
@@ -39,6 +39,8 @@ def build_update(cls: Any, update: Mapping[str, Any]) -> Any:
             parts.pop()
         try:
             _add(cls, out, op, parts, value)
+        except ValidationError:
+            raise
         except (TypeError, ValueError) as error:
             raise InvalidQueryError(f"{name}={value!r}: {error}") from error
     if not out:

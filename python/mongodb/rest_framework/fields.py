@@ -79,40 +79,38 @@ class DynamicField(serializers.Field):
         return plain(value)
 
 
-class ReferenceField(serializers.Field):
+class ReferenceField(serializers.PrimaryKeyRelatedField[Any]):
     """A reference, as the primary key of the document it points at.
 
     Reading it never queries: the key is in the referring document. Writing looks the document up
-    and refuses a key that is not there.
+    and refuses a key that is not there. HTML forms offer the documents to choose from.
     """
 
-    default_error_messages = {
-        "does_not_exist": _("Invalid pk “{pk_value}” - object does not exist."),
-        "incorrect_type": _("Incorrect type. Expected pk value, received {data_type}."),
-    }
-
-    def __init__(self, document_type: Any = None, queryset: Any = None, **kwargs: Any) -> None:
+    def __init__(self, document_type: Any = None, **kwargs: Any) -> None:
         self.document_type = document_type
-        self.queryset = queryset
+        if document_type is not None and not kwargs.get("read_only"):
+            kwargs.setdefault("queryset", document_type.objects.all())
         super().__init__(**kwargs)
 
     def get_queryset(self) -> Any:
-        if self.queryset is not None:
-            return self.queryset.all()
-        return self.document_type.objects.all()
+        # A queryset kept on a serializer's class must not answer from an earlier request.
+        return None if self.queryset is None else self.queryset.all()
 
     def to_internal_value(self, data: Any) -> Any:
+        if self.pk_field is not None:
+            data = self.pk_field.to_internal_value(data)
         if isinstance(data, bool | Mapping | list):
             self.fail("incorrect_type", data_type=type(data).__name__)
         try:
             return self.get_queryset().get(pk=data)
-        except DoesNotExist:
+        except (DoesNotExist, ValueError):
             self.fail("does_not_exist", pk_value=data)
-        except (TypeError, ValueError):
+        except TypeError:
             self.fail("incorrect_type", data_type=type(data).__name__)
 
     def to_representation(self, value: Any) -> Any:
-        return plain(getattr(value, "pk", value))
+        key = getattr(value, "pk", value)
+        return plain(key) if self.pk_field is None else self.pk_field.to_representation(key)
 
 
 def plain(value: Any) -> Any:

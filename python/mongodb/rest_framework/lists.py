@@ -89,7 +89,9 @@ class DocumentListSerializer(serializers.ListSerializer):
         self._data = DocumentList(
             self,
             lambda: plan.write(self.child, documents),
-            lambda: ReturnList(super(DocumentListSerializer, self).to_representation(documents), serializer=self),
+            lambda: ReturnList(
+                super(DocumentListSerializer, self).to_representation(documents), serializer=self
+            ),
         )
         return self._data
 

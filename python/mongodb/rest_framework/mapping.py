@@ -146,7 +146,9 @@ def scalar_kwargs(field: Any, kind: str) -> dict[str, Any]:
     if cls is serializers.DecimalField:
         kwargs["max_digits"] = getattr(field, "max_digits", None)
         places = getattr(field, "decimal_places", None)
-        kwargs["decimal_places"] = places if places is not None else getattr(field, "precision", None)
+        kwargs["decimal_places"] = (
+            places if places is not None else getattr(field, "precision", None)
+        )
     return kwargs
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 from rest_framework import serializers
+from rest_framework.fields import _UnvalidatedField
 from rest_framework.settings import api_settings
 from rest_framework.utils import encoders
 
@@ -41,6 +42,7 @@ WRITERS: dict[type, str] = {
     fields.DynamicField: "dynamic",
     serializers.ListField: "list",
     serializers.DictField: "dict",
+    serializers.ChoiceField: "string",  # or another; see choice_writer
 }
 # Kinds of document fields that a writer shows as the serializer field would.
 FITS: dict[str, set[str]] = {
@@ -86,7 +88,9 @@ class Plan:
                 value = field.get_attribute(document)
             except serializers.SkipField:
                 return None
-            value = getattr(value, "pk", value) if hasattr(field, "use_pk_only_optimization") else value
+            value = (
+                getattr(value, "pk", value) if hasattr(field, "use_pk_only_optimization") else value
+            )
             return dumps(None if value is None else field.to_representation(value))
 
         return self.compiled.dumps(documents, row, one, datetime_suffix())
@@ -163,7 +167,9 @@ def writer_of(field: Any, stored: Any) -> tuple[str, Any, Any]:
     base = next((cls for cls in type(field).__mro__ if cls in WRITERS), None)
     if base is None or overrides(type(field), base, SHOWN_BY):
         return PYTHON
-    writer = WRITERS[base]
+    writer = WRITERS[base] if base is not serializers.ChoiceField else choice_writer(field)
+    if writer is None:
+        return PYTHON
     if not plain_options(field):
         return PYTHON
     if mapping.kind_of(stored) not in FITS[writer] or custom(stored):
@@ -171,6 +177,12 @@ def writer_of(field: Any, stored: Any) -> tuple[str, Any, Any]:
     if writer in ("list", "dict"):
         return collection(writer, field, stored)
     return writer, options(writer, field), None
+
+
+def choice_writer(field: Any) -> str | None:
+    """How a choice is written: as it is stored, when all choices are of one plain type."""
+    kinds = {type(value) for value in field.choices}
+    return {frozenset({str}): "string", frozenset({int}): "int"}.get(frozenset(kinds))
 
 
 def options(writer: str, field: Any) -> Any:
@@ -193,7 +205,11 @@ def plain_options(field: Any) -> bool:
             getattr(field, "coerce_to_string", api_settings.COERCE_DECIMAL_TO_STRING)
         )
     if isinstance(field, serializers.DateTimeField):
-        return field.__dict__.get("format") is None and api_settings.DATETIME_FORMAT == "iso-8601" and not hasattr(field, "timezone")
+        return (
+            field.__dict__.get("format") is None
+            and api_settings.DATETIME_FORMAT == "iso-8601"
+            and not hasattr(field, "timezone")
+        )
     if isinstance(field, serializers.DateField):
         return field.__dict__.get("format") is None and api_settings.DATE_FORMAT == "iso-8601"
     if isinstance(field, serializers.UUIDField):
@@ -204,7 +220,7 @@ def plain_options(field: Any) -> bool:
 def collection(writer: str, field: Any, stored: Any) -> tuple[str, Any, Any]:
     inner = getattr(stored, "field", None)
     if inner is None:
-        if type(field.child) in (fields.DynamicField, serializers.fields._UnvalidatedField):
+        if type(field.child) in (fields.DynamicField, _UnvalidatedField):
             return writer, ("dynamic", None, None), None
         return PYTHON
     item = writer_of(field.child, inner)

@@ -48,7 +48,7 @@ class JSONRenderer(renderers.JSONRenderer):
         for key, value in data.items():
             written = lists.get(key)
             if written is None:
-                written = super().render(value)
+                written = b"null" if value is None else super().render(value)
             parts.append(self.text(key) + colon + written)
         return b"{" + comma.join(parts) + b"}"
 

@@ -35,11 +35,17 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
         meta = getattr(cls, "Meta", None)
         if getattr(meta, "list_serializer_class", None) is not None:
             return super().many_init(*args, **kwargs)
-        for_list = {key: kwargs.pop(key, None) for key in ("allow_empty", "max_length", "min_length")}
+        for_list = {
+            key: kwargs.pop(key, None) for key in ("allow_empty", "max_length", "min_length")
+        }
         for_list = {key: value for key, value in for_list.items() if value is not None}
         child = cls(*args, **kwargs)
         for_list.update(
-            {key: value for key, value in kwargs.items() if key in serializers.LIST_SERIALIZER_KWARGS}
+            {
+                key: value
+                for key, value in kwargs.items()
+                if key in serializers.LIST_SERIALIZER_KWARGS
+            }
         )
         return DocumentListSerializer(*args, child=child, **for_list)
 
@@ -226,7 +232,9 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
     def run_validation(self, data: Any = serializers.empty) -> Any:
         try:
             return super().run_validation(data)
-        except errors.ValidationError as error:  # a document's own validator, called by a serializer
+        except (
+            errors.ValidationError
+        ) as error:  # a document's own validator, called by a serializer
             raise RefusedError(refusal_detail(error)) from error
 
 
@@ -255,7 +263,10 @@ def to_document_value(field: Any, value: Any) -> Any:
     target = getattr(field, "document_type", None)
     if isinstance(value, dict) and target is not None and issubclass(target, EmbeddedDocument):
         return target(
-            **{name: to_document_value(target._fields.get(name), item) for name, item in value.items()}
+            **{
+                name: to_document_value(target._fields.get(name), item)
+                for name, item in value.items()
+            }
         )
     inner = getattr(field, "field", None)
     if inner is not None and isinstance(value, list | tuple):

@@ -103,7 +103,10 @@ def people(odm: SimpleNamespace) -> list[Any]:
         counts={"x": 1, "deep": {"when": datetime.datetime(2024, 1, 1), "list": [1.0, None, True]}},
         country=france,
         address=Address(street="1 Rue", city="Paris"),
-        addresses=[Address(street="2 Rue", city="Lyon", zip="69000"), Address(street="3", city="X")],
+        addresses=[
+            Address(street="2 Rue", city="Lyon", zip="69000"),
+            Address(street="3", city="X"),
+        ],
     )
     bare = Person(name="Bob")
     bare.email = "bob@example.com"

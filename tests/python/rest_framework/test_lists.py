@@ -65,7 +65,9 @@ def body(answer: Any, path: str = "/") -> bytes:
     return bytes(response.content)
 
 
-@pytest.mark.parametrize("serializer", [PersonSerializer, ComputingSerializer, OverridingSerializer])
+@pytest.mark.parametrize(
+    "serializer", [PersonSerializer, ComputingSerializer, OverridingSerializer]
+)
 def test_bytes_equal_those_of_the_stock_renderer(people: list[Any], serializer: Any) -> None:
     ours = body(view(serializer, JSONRenderer))
     stock = body(view(serializer, renderers.JSONRenderer))
@@ -149,7 +151,9 @@ def test_field_missing_in_an_old_document_shows_its_default(odm: SimpleNamespace
 
 
 def test_value_of_another_type_is_shown_as_python_shows_it(odm: SimpleNamespace) -> None:
-    odm.Person._get_collection().insert_one({"name": "Odd", "score": 3, "age": 4.0, "tags": ["x", 5]})
+    odm.Person._get_collection().insert_one(
+        {"name": "Odd", "score": 3, "age": 4.0, "tags": ["x", 5]}
+    )
     try:
         stock = body(view(PersonSerializer, renderers.JSONRenderer))
     except Exception as error:
