@@ -97,7 +97,7 @@ static bool deviation(const ds__expr *expr, ds__eval *eval, int missing_one, ds_
             squares += delta * (x - mean);
         }
     }
-    if (count <= missing_one || !isfinite(squares)) {
+    if (count <= missing_one) {
         *out = ds__null();
     } else {
         *out = ds__double(sqrt(squares / (double)(count - missing_one)));

@@ -294,7 +294,8 @@ static bool eval_ln(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_erro
     if (!must_be_positive(expr, v, 28766, err)) {
         return false;
     }
-    *out = v.type == DS_DECIMAL ? ds__decimal(ds__dec_ln(v.as.dec))
+    *out = ds__number_is_nan(v)   ? ds__double(NAN)
+           : v.type == DS_DECIMAL ? ds__decimal(ds__dec_ln(v.as.dec))
                                 : ds__double(log(ds__number_to_double(v)));
     return true;
 }
@@ -308,7 +309,8 @@ static bool eval_log10(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_e
     if (!must_be_positive(expr, v, 28761, err)) {
         return false;
     }
-    *out = v.type == DS_DECIMAL ? ds__decimal(ds__dec_log10(v.as.dec))
+    *out = ds__number_is_nan(v)   ? ds__double(NAN)
+           : v.type == DS_DECIMAL ? ds__decimal(ds__dec_log10(v.as.dec))
                                 : ds__double(log10(ds__number_to_double(v)));
     return true;
 }
@@ -408,7 +410,11 @@ static bool eval_pow(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_err
         return ds__error_set(err, 28763, "$pow's exponent must be numeric, not %s",
                              ds__type_name(exp.type));
     }
-    if (ds__number_sign(base) == 0 && !ds__number_is_nan(base) && ds__number_sign(exp) < 0) {
+    bool negative = ds__number_sign(exp) < 0;
+    if (either(base, exp, DS_DECIMAL)) { /* here -0 counts as negative */
+        negative = ds__dec_is_negative(ds__number_to_decimal(exp));
+    }
+    if (ds__number_sign(base) == 0 && !ds__number_is_nan(base) && negative) {
         return ds__error_set(err, 28764, "$pow cannot take a base of 0 and a negative exponent");
     }
     *out = power(base, exp);

@@ -139,7 +139,12 @@ static bool eval_index_of_array(const ds__expr *expr, ds__eval *eval, ds_value *
         return true;
     }
     if (array.type != DS_ARRAY) {
-        return ds__error_set(err, 40090,
+        bool prepared = expr->args[0]->is_constant;
+        for (uint32_t i = 0; i < expr->arg_count && prepared; i++) {
+            prepared = expr->args[i]->is_constant;
+        }
+        prepared = expr->args[0]->is_constant && !prepared; /* a code of its own for those */
+        return ds__error_set(err, prepared ? 50809 : 40090,
                              "$indexOfArray requires an array as a first argument, found: %s",
                              ds__type_name(array.type));
     }

@@ -47,6 +47,13 @@ static bool parse_from_parts(ds__expr_parser *p, ds__expr *expr, ds_value arg, d
     return true;
 }
 
+static bool year_in_range(int i, int64_t year, ds_error *err) {
+    return (year >= 1 && year <= 9999) ||
+           ds__error_set(err, i == YEAR ? 40523 : 31095,
+                         "'%s' must evaluate to an integer in the range 1 to 9999, found %lld",
+                         names[i], (long long)year);
+}
+
 /* One part, `absent` when not given. `*is_null` when it is nullish. */
 static bool run_part(const ds__expr *expr, ds__eval *eval, int i, int64_t absent, int64_t *out,
                      bool *is_null, ds_error *err) {
@@ -70,11 +77,6 @@ static bool run_part(const ds__expr *expr, ds__eval *eval, int i, int64_t absent
                              ds__value_quote(v, quoted, sizeof quoted));
     }
     bool is_year = i == YEAR || i == ISO_WEEK_YEAR;
-    if (is_year && (*out < 1 || *out > 9999)) {
-        return ds__error_set(err, i == YEAR ? 40523 : 31095,
-                             "'%s' must evaluate to an integer in the range 1 to 9999, found %lld",
-                             names[i], (long long)*out);
-    }
     if (!is_year && i != SECOND && i != MILLISECOND && (*out < INT16_MIN || *out > INT16_MAX)) {
         return ds__error_set(err, 31034,
                              "'%s' must evaluate to a value in the range [-32768, 32767]; value "
@@ -107,6 +109,9 @@ static bool eval_from_parts(const ds__expr *expr, ds__eval *eval, ds_value *out,
         if (is_null) {
             return true;
         }
+    }
+    if (!year_in_range(YEAR, v[YEAR], err) || !year_in_range(ISO_WEEK_YEAR, v[ISO_WEEK_YEAR], err)) {
+        return false;
     }
     int64_t days = expr->args[YEAR] != NULL
                        ? ds__date_days(v[YEAR], v[MONTH], v[DAY])

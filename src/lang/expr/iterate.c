@@ -328,7 +328,7 @@ static bool read_zip(ds_value arg, ds_value *inputs, ds_value *defaults, zip_det
                                      "defaults must be an array of expressions, found %s", type);
             }
             *defaults = it.value;
-            zip->has_defaults = true;
+            zip->has_defaults = !ds__doc_empty(it.value);
         } else if (strcmp(it.key, "useLongestLength") == 0) {
             if (it.value.type != DS_BOOL) {
                 return ds__error_set(err, 34463, "useLongestLength must be a bool, found %s", type);

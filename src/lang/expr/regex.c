@@ -118,13 +118,18 @@ static bool get_pattern(const ds__expr *expr, ds__eval *eval, regex_cache *out, 
 /* Evaluates the arguments. `*found` is false when there is nothing to search in or for. */
 static bool prepare(const ds__expr *expr, ds__eval *eval, ds_value *input, ds__regex **regex,
                     bool *found, ds_error *err) {
-    regex_cache pattern;
-    if (!get_pattern(expr, eval, &pattern, err) ||
+    regex_cache pattern = {0};
+    /* a constant pattern is checked before the input, another one after it */
+    bool first = expr->args[ARG_REGEX]->is_constant;
+    if ((first && !get_pattern(expr, eval, &pattern, err)) ||
         !ds__expr_run(expr->args[ARG_INPUT], eval, input, err)) {
         return false;
     }
     if (!ds__is_nullish(*input) && input->type != DS_STRING) {
         return ds__error_set(err, 51104, "%s needs 'input' to be of type string", expr->op->name);
+    }
+    if (!first && !get_pattern(expr, eval, &pattern, err)) {
+        return false;
     }
     *regex = pattern.regex;
     *found = !pattern.is_null && !ds__is_nullish(*input);
