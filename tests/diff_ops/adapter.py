@@ -54,7 +54,7 @@ class Embedded:
             command = bson.encode(doc)
         except (bson.errors.BSONError, OverflowError) as e:
             return {"ok": 0.0, "client-error": f"encode {type(e).__name__}"}
-        reply = self.client.run_raw(db, RawBSONDocument(command, _RAW))
+        reply = self.client.run_raw(db, RawBSONDocument(command, _RAW), check=False)
         return bson.decode(bytes(reply), codec_options=self.codec)
 
     def command(self, db: str, doc: dict[str, Any], session: str | None = None) -> dict[str, Any]:
