@@ -108,9 +108,12 @@ class Handle:
             pymongo, self._pymongo = self._pymongo, None
             server, self._server = self._server, None
             self._closed = True
-        for one in (pymongo, server, client):
-            if one is not None:
-                one.close()
+        if pymongo is not None:
+            pymongo.close()
+        if server is not None:
+            server.stop()
+        if client is not None:
+            client.close()
 
     def pymongo(self) -> Any:
         """Return a MongoClient on the same data."""
@@ -122,9 +125,9 @@ class Handle:
                 if self._pymongo is None:
                     if self.embedded:
                         self._server = _core.Server(client)
-                        self._pymongo = MongoClient(
-                            f"{self._server.uri.rstrip('/')}/{self.name}", **self._python_options()
-                        )
+                        head, _, query = self._server.uri.partition("?")
+                        uri = f"{head.rstrip('/')}/{self.name}?{query}"
+                        self._pymongo = MongoClient(uri, **self._python_options())
                     else:
                         self._pymongo = MongoClient(self._uri_with_db(), **self._python_options())
         return self._pymongo
