@@ -26,7 +26,7 @@ static const ds__command table[] = {
     {"convertToCapped", ds__cmd_convert_to_capped, WRITE},
     {"count", ds__cmd_count, READ},
     {"create", ds__cmd_create, WRITE | IN_TXN},
-    {"createIndexes", ds__cmd_create_indexes, WRITE},
+    {"createIndexes", ds__cmd_create_indexes, WRITE | IN_TXN},
     {"currentOp", ds__cmd_current_op, ADMIN},
     {"dbStats", ds__cmd_db_stats, READ},
     {"delete", ds__cmd_delete, OWN | IN_TXN | UPGRADE},
