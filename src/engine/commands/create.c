@@ -3,6 +3,7 @@
  * its corrections (a capped size is a multiple of 256). */
 #include "bson/number.h"
 #include "engine/commands/ddl.h"
+#include "engine/index/spec.h"
 
 enum arg {
     CAPPED, AUTO_INDEX_ID, ID_INDEX, SIZE, MAX, STORAGE_ENGINE, VALIDATOR, LEVEL, ACTION,
@@ -91,7 +92,7 @@ static bool check_options(ds__op *op, const char *name, const ds_value *v, ds_er
                              "time-series collections are not implemented");
     }
     if (!check_capped(v, err) || !check_clustered(v, err) ||
-        !ds__ddl_check_collation(v[COLLATION], err) ||
+        (v[COLLATION].type != DS_MISSING && !ds__index_check_collation(v[COLLATION], err)) ||
         !ds__ddl_check_validation(op, name, v[VALIDATOR], v[LEVEL], v[ACTION], err)) {
         return false;
     }

@@ -2,8 +2,6 @@
 /* Look-ups and checks that the commands on collections and indexes share. */
 #include "engine/commands/ddl.h"
 
-#include <unicode/ucol.h>
-
 #include "base/limits.h"
 #include "lang/pipeline/pipeline.h"
 
@@ -156,29 +154,4 @@ bool ds__ddl_check_view(ds__op *op, const char *name, ds_value view_on, ds_value
     }
     ds__pipeline_close(compiled);
     return true;
-}
-
-bool ds__ddl_check_collation(ds_value collation, ds_error *err) {
-    if (collation.type == DS_MISSING) {
-        return true;
-    }
-    ds_value locale = ds__doc_field(collation, "locale");
-    if (locale.type != DS_STRING) {
-        return ds__error_set(err, locale.type == DS_MISSING ? 40414 : DS_TYPE_MISMATCH,
-                             "BSON field 'collation.locale' is missing but a required field");
-    }
-    if (ds__is_string(locale, "simple")) {
-        return true;
-    }
-    char name[32] = "";
-    memcpy(name, ds__text(locale), locale.size < sizeof name ? locale.size : sizeof name - 1);
-    bool known = false;
-    for (int32_t i = 0; !known && i < ucol_countAvailable(); i++) {
-        known = strcmp(ucol_getAvailable(i), name) == 0;
-    }
-    return known
-               ? ds__error_set(err, DS_NOT_IMPLEMENTED,
-                               "collations other than {locale: \"simple\"} are not implemented")
-               : ds__error_set(err, DS_BAD_VALUE, "Field 'locale' is invalid in: { locale: \"%s\" }",
-                               name);
 }

@@ -37,7 +37,4 @@ bool ds__ddl_check_validation(ds__op *op, const char *coll, ds_value validator, 
 bool ds__ddl_check_view(ds__op *op, const char *name, ds_value view_on, ds_value pipeline,
                         ds_error *err);
 
-/* Only the simple collation is there yet. */
-bool ds__ddl_check_collation(ds_value collation, ds_error *err);
-
 #endif

@@ -18,8 +18,9 @@ bool ds__cmd_drop(ds__op *op, ds_buf *reply, ds_error *err) {
         return false;
     }
     if (!coll->is_view) {
-        bool clustered = ds__doc_field(coll->options, "clusteredIndex").type == DS_DOCUMENT;
-        ds__write_int32(reply, "nIndexesWas", (int32_t)coll->index_count - clustered);
+        bool bare = ds__doc_field(coll->options, "clusteredIndex").type == DS_DOCUMENT ||
+                    strcmp(name, "system.profile") == 0; /* these show no index on _id */
+        ds__write_int32(reply, "nIndexesWas", (int32_t)coll->index_count - bare);
     }
     ds__write_str(reply, "ns", coll->ns);
     return true;

@@ -33,15 +33,37 @@ static bool add_one(ds__op *op, ds_value spec, const ds__coll **coll, size_t *ad
     return ok;
 }
 
+/* The same index twice in one command, which is not there yet. */
+static bool check_twice(const ds__coll *coll, ds_value specs, size_t at, ds_value normal,
+                        ds_error *err) {
+    ds__iter it;
+    ds_value name = ds__doc_field(normal, "name");
+    if (coll && ds__coll_find_index(coll, ds__text(name), name.size)) {
+        return true;
+    }
+    ds__iter_init(&it, specs);
+    for (size_t i = 0; i < at && ds__iter_next(&it); i++) {
+        if (ds__value_equal(ds__doc_field(it.value, "name"), name, NULL) &&
+            ds__value_equal(ds__doc_field(it.value, "key"), ds__doc_field(normal, "key"), NULL)) {
+            return ds__error_set(err, coll ? DS_OPERATION_FAILED : DS_INDEX_ALREADY_EXISTS,
+                                 "Identical index already exists: %.*s",
+                                 (int)(name.size < DS_MAX_QUOTED ? name.size : DS_MAX_QUOTED),
+                                 ds__text(name));
+        }
+    }
+    return true;
+}
+
 /* Checks every spec before the first index is made. */
-static bool check_all(ds__op *op, ds_value specs, ds_error *err) {
+static bool check_all(ds__op *op, const ds__coll *coll, ds_value specs, ds_error *err) {
     ds__iter it;
     ds_buf normal = {0};
     bool ok = true;
     ds__iter_init(&it, specs);
-    while (ok && ds__iter_next(&it)) {
+    for (size_t i = 0; ok && ds__iter_next(&it); i++) {
         ds_buf_reset(&normal);
-        ok = ds__index_normalise(&op->env, it.value, &normal, err);
+        ok = ds__index_normalise(&op->env, it.value, &normal, err) &&
+             check_twice(coll, specs, i, ds__document(normal.data), err);
     }
     ds_buf_clear(&normal);
     return ok;
@@ -64,7 +86,7 @@ bool ds__cmd_create_indexes(ds__op *op, ds_buf *reply, ds_error *err) {
     if (ds__doc_empty(v[INDEXES])) {
         return ds__error_set(err, DS_BAD_VALUE, "Must specify at least one index to create");
     }
-    if (!ds__ddl_refuse_view(coll, err) || !check_all(op, v[INDEXES], err)) {
+    if (!ds__ddl_refuse_view(coll, err) || !check_all(op, coll, v[INDEXES], err)) {
         return false;
     }
     bool made = coll == NULL;
@@ -82,12 +104,13 @@ bool ds__cmd_create_indexes(ds__op *op, ds_buf *reply, ds_error *err) {
     }
     ds__write_int32(reply, "numIndexesBefore", before);
     ds__write_int32(reply, "numIndexesAfter", (int32_t)coll->index_count);
-    if (added == 0 && !made) {
-        ds__write_str(reply, "note", "all indexes already exist");
-    } else {
+    if (added > 0 || made) {
         ds__write_bool(reply, "createdCollectionAutomatically", made);
         ds__write_value(reply, "commitQuorum", 12,
                         v[QUORUM].type == DS_MISSING ? ds__cstring("votingMembers") : v[QUORUM]);
+    }
+    if (added == 0) {
+        ds__write_str(reply, "note", "all indexes already exist");
     }
     return true;
 }

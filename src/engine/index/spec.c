@@ -3,7 +3,7 @@
  * sparseness and partial filter; hidden and expireAfterSeconds are options on top. */
 #include "engine/index/spec.h"
 
-#include <math.h>
+#include <unicode/ucol.h>
 
 #include "base/limits.h"
 #include "bson/compare.h"
@@ -151,19 +151,33 @@ static bool wrong_type(const char *field, ds_value v, const char *expected, ds_e
                          ds__type_name(v.type));
 }
 
-/* Refuses collations but the simple one. */
-static bool check_collation(ds_value v, ds_error *err) {
-    if (v.type != DS_DOCUMENT) {
-        return wrong_type("collation", v, "an object", err);
+bool ds__index_check_collation(ds_value collation, ds_error *err) {
+    if (collation.type != DS_DOCUMENT) {
+        return wrong_type("collation", collation, "an object", err);
     }
-    if (ds__is_string(ds__doc_field(v, "locale"), "simple")) {
+    ds_value locale = ds__doc_field(collation, "locale");
+    if (ds__doc_empty(collation)) {
+        return ds__error_set(err, DS_BAD_VALUE, "The field 'collation' cannot be an empty object.");
+    }
+    if (locale.type != DS_STRING) {
+        return ds__error_set(err, locale.type == DS_MISSING ? 40414 : DS_TYPE_MISMATCH,
+                             "BSON field 'collation.locale' is missing but a required field");
+    }
+    if (ds__is_string(locale, "simple")) {
         return true;
     }
-    if (ds__doc_empty(v)) {
-        return ds__error_set(err, DS_BAD_VALUE, "The field 'collation' cannot be an empty object");
+    char name[32] = "";
+    memcpy(name, ds__text(locale), locale.size < sizeof name ? locale.size : sizeof name - 1);
+    bool known = false;
+    for (int32_t i = 0; !known && i < ucol_countAvailable(); i++) {
+        known = strcmp(ucol_getAvailable(i), name) == 0;
     }
-    return ds__error_set(err, DS_NOT_IMPLEMENTED, "collations other than 'simple' are not "
-                                                  "implemented");
+    if (!known) {
+        return ds__error_set(err, DS_BAD_VALUE, "Field 'locale' is invalid in: { locale: \"%s\" }",
+                             name);
+    }
+    return ds__error_set(err, DS_NOT_IMPLEMENTED, "collations other than {locale: \"simple\"} are "
+                                                  "not implemented");
 }
 
 /* Options that belong to kinds of index there are not yet, or to storage. */
@@ -210,7 +224,7 @@ static bool read_fields(ds_value spec, spec_fields *f, ds_error *err) {
                                  "The field '%s' is not valid for an index specification. "
                                  "Specification: %s",
                                  it.key, quote(spec, quoted, sizeof quoted));
-        } else if (strcmp(it.key, "collation") == 0 && !check_collation(it.value, err)) {
+        } else if (strcmp(it.key, "collation") == 0 && !ds__index_check_collation(it.value, err)) {
             return false;
         }
     }

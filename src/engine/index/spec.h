@@ -16,6 +16,10 @@ typedef enum ds__index_match {
  * NotImplemented for kinds of index there are not yet. */
 bool ds__index_normalise(ds__env *env, ds_value spec, ds_buf *out, ds_error *err);
 
+/* Whether a collation may be used: only the simple one yet. Errors: BadValue for locales nobody
+ * knows, NotImplemented for the others. */
+bool ds__index_check_collation(ds_value collation, ds_error *err);
+
 /* Whether a normalised spec is among a collection's indexes. Errors: IndexOptionsConflict (85),
  * IndexKeySpecsConflict (86). */
 bool ds__index_find_match(const ds__coll *coll, ds_value spec, ds__index_match *out,
