@@ -76,13 +76,18 @@ static bool eval_subtract(const ds__expr *expr, ds__eval *eval, ds_value *out, d
         *out = ds__null();
     } else if (ds__is_number(a) && ds__is_number(b)) {
         *out = ds__number_subtract(a, b);
-    } else if (a.type == DS_DATE && (b.type == DS_DATE || ds__is_number(b))) {
+    } else if (a.type == DS_DATE && b.type == DS_DATE) {
+        *out = ds__int64((int64_t)((uint64_t)a.as.i64 - (uint64_t)b.as.i64));
+    } else if (a.type == DS_DATE && ds__is_number(b)) {
+        int64_t less;
         int64_t ms;
-        int64_t less = b.type == DS_DATE ? b.as.i64 : ds__number_to_int64(b);
-        if (__builtin_sub_overflow(a.as.i64, less, &ms)) {
-            return ds__error_set(err, DS_OVERFLOW, "date overflow in $subtract");
+        if (!ds__expr_coerce_int64(b, &less, err)) {
+            return false;
         }
-        *out = b.type == DS_DATE ? ds__int64(ms) : ds__date(ms);
+        if (less == INT64_MIN || __builtin_sub_overflow(a.as.i64, less, &ms)) {
+            return ds__error_set(err, DS_DURATION_OVERFLOW, "date overflow in $subtract");
+        }
+        *out = ds__date(ms);
     } else {
         return ds__error_set(err, DS_TYPE_MISMATCH, "can't $subtract %s from %s",
                              ds__type_name(b.type), ds__type_name(a.type));
@@ -296,7 +301,7 @@ static bool eval_ln(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_erro
     }
     *out = ds__number_is_nan(v)   ? ds__double(NAN)
            : v.type == DS_DECIMAL ? ds__decimal(ds__dec_ln(v.as.dec))
-                                : ds__double(log(ds__number_to_double(v)));
+                                  : ds__double(log(ds__number_to_double(v)));
     return true;
 }
 
@@ -311,7 +316,7 @@ static bool eval_log10(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_e
     }
     *out = ds__number_is_nan(v)   ? ds__double(NAN)
            : v.type == DS_DECIMAL ? ds__decimal(ds__dec_log10(v.as.dec))
-                                : ds__double(log10(ds__number_to_double(v)));
+                                  : ds__double(log10(ds__number_to_double(v)));
     return true;
 }
 

@@ -342,8 +342,8 @@ static bool truncate_date(int64_t ms, ds__date_unit unit, int64_t bin, const ds_
                           int week_start, int64_t *out, ds_error *err) {
     const int64_t epoch = ds__date_days(2000, 1, 1);
     int64_t size;
-    if (bin > 100000000000 ||
-        (unit > DS_UNIT_MONTH && __builtin_mul_overflow(bin, unit_ms[unit], &size))) {
+    if (unit > DS_UNIT_MONTH ? __builtin_mul_overflow(bin, unit_ms[unit], &size)
+                             : bin > 100000000000) {
         return ds__error_set(err, 5439006, "dateTrunc unsupported binSize value");
     }
     if (unit > DS_UNIT_DAY) {
@@ -366,6 +366,11 @@ static bool truncate_date(int64_t ms, ds__date_unit unit, int64_t bin, const ds_
         ds__date_split(local, &f);
         int64_t month = (f.year - 2000) * 12 + f.month - 1;
         month -= ds__floor_mod(month, bin * unit_months[unit]);
+        if (month / unit_months[unit] <= -most_of(unit)) {
+            return ds__error_set(err, 5976500,
+                                 "invalid dateAdd 'amount' parameter value: %lld months",
+                                 (long long)month);
+        }
         days = ds__date_days(2000, month + 1, 1);
     }
     *out = ds__zone_to_utc(zone, days * DS_MS_DAY);

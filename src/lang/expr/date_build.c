@@ -110,7 +110,8 @@ static bool eval_from_parts(const ds__expr *expr, ds__eval *eval, ds_value *out,
             return true;
         }
     }
-    if (!year_in_range(YEAR, v[YEAR], err) || !year_in_range(ISO_WEEK_YEAR, v[ISO_WEEK_YEAR], err)) {
+    if (!year_in_range(YEAR, v[YEAR], err) ||
+        !year_in_range(ISO_WEEK_YEAR, v[ISO_WEEK_YEAR], err)) {
         return false;
     }
     int64_t days = expr->args[YEAR] != NULL

@@ -111,6 +111,9 @@ bool ds__expr_coerce_string(ds_arena *scratch, ds_value v, ds_value *out, ds_err
 /* A double as MongoDB prints it: six significant digits. */
 bool ds__expr_double_text(ds_arena *scratch, double v, ds_value *out, ds_error *err);
 
+/* A number as int64 where any number will do: doubles are truncated (error 31109 out of range),
+ * decimals rounded (the smallest int64 out of range). */
+bool ds__expr_coerce_int64(ds_value v, int64_t *out, ds_error *err);
 /* A number that is a whole int32. */
 bool ds__expr_exact_int32(ds_value v, int32_t *out);
 /* A bound of a search: argument i, or `absent` when it is not given. Errors 40096, 40097. */

@@ -52,6 +52,9 @@ static bool read_places(ds_value v, const char *name, int64_t *places, ds_error 
         return ds__error_set(err, 16004, "can't convert from BSON type %s to long",
                              ds__type_name(v.type));
     }
+    if (!ds__expr_coerce_int64(v, places, err)) {
+        return false;
+    }
     if (!ds__value_exact_int64(v, places)) {
         return ds__error_set(err, 51082, "precision argument to  %s must be a integral value",
                              name);

@@ -106,9 +106,6 @@ static bool eval_set_intersection(const ds__expr *expr, ds__eval *eval, ds_value
         if (i > 0) {
             intersect(&set, &other, eval->env->collator);
         }
-        if (set.count == 0) {
-            break;
-        }
     }
     return ds__expr_make_array(eval->scratch, set.items, set.count, out, err);
 }

@@ -95,8 +95,11 @@ static bool eval_substr_bytes(const ds__expr *expr, ds__eval *eval, ds_value *ou
                              "$substrBytes:  length must be a numeric type (is BSON type %s)",
                              ds__type_name(length.type));
     }
-    int64_t from = ds__number_to_int64(lower);
-    int64_t count = ds__number_to_int64(length);
+    int64_t from;
+    int64_t count;
+    if (!ds__expr_coerce_int64(lower, &from, err) || !ds__expr_coerce_int64(length, &count, err)) {
+        return false;
+    }
     if (from < 0) {
         return ds__error_set(err, 50752,
                              "$substrBytes:  starting index must be non-negative (got: %lld)",

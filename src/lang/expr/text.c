@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What strings other values turn into. */
+/* What strings and whole numbers other values turn into. */
 #include "lang/expr/internal.h"
 
 #include "lang/expr/date.h"
@@ -49,4 +49,21 @@ bool ds__expr_coerce_string(ds_arena *scratch, ds_value v, ds_value *out, ds_err
         return ds__error_set(err, 16007, "can't convert from BSON type %s to String",
                              ds__type_name(v.type));
     }
+}
+
+bool ds__expr_coerce_int64(ds_value v, int64_t *out, ds_error *err) {
+    if (v.type == DS_DOUBLE) {
+        if (!(v.as.f64 >= -0x1p63 && v.as.f64 < 0x1p63)) {
+            return ds__error_set(err, 31109, "Can't coerce out of range value %g to long",
+                                 v.as.f64);
+        }
+        *out = (int64_t)v.as.f64;
+    } else if (v.type == DS_DECIMAL) {
+        if (!ds__dec_to_int64(v.as.dec, DS_ROUND_HALF_EVEN, out)) {
+            *out = INT64_MIN;
+        }
+    } else {
+        *out = ds__number_to_int64(v);
+    }
+    return true;
 }
