@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from mongodb import _core
@@ -22,7 +23,7 @@ __all__ = ["Handle", "current_transaction"]
 
 # The transactions open in this context, by connection.
 _transactions: contextvars.ContextVar[Mapping[Any, Any]] = contextvars.ContextVar(
-    "mongodb_transactions", default={}
+    "mongodb_transactions", default=MappingProxyType({})
 )
 
 
@@ -125,25 +126,24 @@ class Handle:
                 if self._pymongo is None:
                     if self.embedded:
                         self._server = _core.Server(client)
-                        head, _, query = self._server.uri.partition("?")
-                        uri = f"{head.rstrip('/')}/{self.name}?{query}"
+                        uri = self._with_db(self._server.uri)
                         self._pymongo = MongoClient(uri, **self._python_options())
                     else:
-                        self._pymongo = MongoClient(self._uri_with_db(), **self._python_options())
+                        self._pymongo = MongoClient(self._with_db(self.uri), **self._python_options())
         return self._pymongo
 
-    def _uri_with_db(self) -> str:
-        head, _, options = self.uri.partition("?")
+    def _with_db(self, uri: str) -> str:
+        """Name the database in the URI, so that get_database() finds it."""
+        head, _, options = uri.partition("?")
         scheme, rest = head.split("://", 1)
         hosts, _, path = rest.partition("/")
         if path:
-            return self.uri
-        source = options
+            return uri
         # The database that a login is looked up in stays what the URI said.
-        if "@" in hosts and "authsource" not in options.lower():
-            given = any(key.lower() == "authsource" for key in self._pymongo_options)
-            source = options if given else "&".join(filter(None, (options, "authSource=admin")))
-        return f"{scheme}://{hosts}/{self.name}" + (f"?{source}" if source else "")
+        given = any(key.lower() == "authsource" for key in self._pymongo_options)
+        if "@" in hosts and "authsource" not in options.lower() and not given:
+            options = "&".join(filter(None, (options, "authSource=admin")))
+        return f"{scheme}://{hosts}/{self.name}" + (f"?{options}" if options else "")
 
     def _python_options(self) -> dict[str, Any]:
         options = dict(self._pymongo_options)
@@ -189,7 +189,10 @@ class Handle:
     # Writes
 
     def _write(self, command: Any, concern: Any) -> dict[str, Any]:
-        if isinstance(command, dict) and concern and self.session() is None:
+        transaction = _transactions.get().get(self)
+        if transaction is not None:
+            transaction.wrote = True
+        elif isinstance(command, dict) and concern:
             command["writeConcern"] = dict(concern)
         reply = self.run(command)
         errors = reply.get("writeErrors")
@@ -219,6 +222,10 @@ class Handle:
         """Run one update statement."""
         return self._write({"update": collection, "updates": [update]}, concern)
 
+    def find_and_modify(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Run a findAndModify command."""
+        return self._write(command, None)
+
     def delete(self, collection: str, query: Any, limit: int, concern: Any = None,
                **options: Any) -> int:  # fmt: skip
         """Delete and return how many."""
@@ -239,18 +246,28 @@ class Handle:
 
     # Collections and indexes
 
-    def create_indexes(self, collection: str, specs: list[dict[str, Any]]) -> None:
-        """Create indexes; those that exist as given are left alone."""
-        command = {"createIndexes": collection, "indexes": specs}
-        if self.session() is not None and not self.embedded:
-            self.client.run(self.name, command)  # a transaction cannot, on filled collections
-        else:
-            self.run(command)
+    def create_indexes(self, collection: str, specs: list[dict[str, Any]]) -> bool:
+        """Create indexes; those that exist as given are left alone.
+
+        In a transaction they are created outside of it. The embedded store has one writer: when
+        the transaction has written already nothing is created and the answer is False.
+        """
+        transaction = _transactions.get().get(self)
+        if transaction is not None and self.embedded and transaction.wrote:
+            existing = {index["name"] for index in self._indexes_outside(collection)}
+            return existing.issuperset(spec["name"] for spec in specs)
+        self.client.run(self.name, {"createIndexes": collection, "indexes": specs})
+        return True
+
+    def _indexes_outside(self, collection: str) -> list[dict[str, Any]]:
+        command = {"listIndexes": collection, "cursor": {}}
+        reply = self.client.run(self.name, command, check=False)
+        return reply["cursor"]["firstBatch"] if reply.get("ok") else []
 
     def list_indexes(self, collection: str) -> list[dict[str, Any]]:
         """Return the indexes of a collection; none when it does not exist."""
         try:
-            return list(self.cursor({"listIndexes": collection}))
+            return list(self.client.cursor(self.name, {"listIndexes": collection}))
         except MongoError as error:
             if error.code == 26:  # NamespaceNotFound
                 return []

@@ -12,7 +12,7 @@ from mongodb.queryset.lookups import db_path
 __all__ = ["declared_indexes", "free_names", "index_name", "parse_keys"]
 
 _PREFIX = {"+": 1, "-": -1, "$": "text", "#": "hashed", "(": "2dsphere", "*": "2d"}
-_KINDS = frozenset({1, -1, 1.0, -1.0, "text", "hashed", "2dsphere", "2d"})
+_KINDS = frozenset({1, -1, "text", "hashed", "2dsphere", "2d"})
 _NOT_STORED = frozenset({"fields", "cls", "types"})
 
 

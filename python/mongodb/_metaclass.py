@@ -54,7 +54,7 @@ class DocumentMetaclass(type):
             del attrs[key]
         fields = _inherited(bases)
         fields.update(declared)
-        for key, value in list(attrs.items()):
+        for key in list(attrs):
             if key in fields and key not in declared:
                 del fields[key]  # something else took the name
         meta = mcs._make_meta(name, roots, attrs)

@@ -9,7 +9,7 @@ from typing import Any
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 
-from mongodb import _core, _registry
+from mongodb import _registry
 from mongodb._indexes import declared_indexes
 from mongodb.errors import InvalidCollectionError, MongoError, OperationError, SaveConditionError
 from mongodb.signals import post_save, pre_save, pre_save_post_validation
@@ -292,8 +292,11 @@ def _walk(owner: Any, target: Any, prefix: str, found: list[str], seen: tuple[An
 # The collection
 
 
-def prepare_collection(cls: Any, handle: Any) -> None:
-    """Create a capped collection and the declared indexes, once per class and connection."""
+def prepare_collection(cls: Any, handle: Any) -> bool:
+    """Create a capped collection and the declared indexes, once per class and connection.
+
+    False when a transaction stands in the way: it is tried again at the next use.
+    """
     meta, name = cls._meta, cls._get_collection_name()
     if meta.get("max_size") or meta.get("max_documents"):
         size = -(-(meta.get("max_size") or 10 * 2**20) // 256) * 256
@@ -304,7 +307,8 @@ def prepare_collection(cls: Any, handle: Any) -> None:
     if meta.get("auto_create_index", True):
         specs = declared_indexes(cls)
         if specs:
-            handle.create_indexes(name, specs)
+            return bool(handle.create_indexes(name, specs))
+    return True
 
 
 def _create_capped(cls: Any, handle: Any, name: str, options: dict[str, Any]) -> None:

@@ -284,8 +284,7 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
                 document = cls.__new__(cls)
             else:
                 document._load(state["stored"])
-            fields = list(cls._fields.values())
-            for at, field in enumerate(fields):
+            for at in range(len(cls._fields)):
                 if changed._has_stored(at) or (
                     state["stored"] is not None and document._has_stored(at)
                 ):

@@ -48,6 +48,11 @@ from mongodb.fields.unsupported import (
 )
 
 __all__ = [
+    "CASCADE",
+    "DENY",
+    "DO_NOTHING",
+    "NULLIFY",
+    "PULL",
     "BaseField",
     "BinaryField",
     "BooleanField",

@@ -52,7 +52,7 @@ class DateTimeField(BaseField):
 
     def now(self) -> Any:
         """Return the present moment as the field stores it."""
-        now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+        now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def to_mongo(self, value: Any) -> Any:
@@ -83,7 +83,7 @@ class DateField(DateTimeField):
     kind = "date"
 
     def now(self) -> Any:
-        return datetime.datetime.now(datetime.timezone.utc).date()
+        return datetime.datetime.now(datetime.UTC).date()
 
     def to_mongo(self, value: Any) -> Any:
         value = super().to_mongo(value)

@@ -47,7 +47,7 @@ class SequenceField(BaseField):
 
     def _modify(self, update: dict[str, Any]) -> int:
         alias = self.db_alias or self.owner_document._meta.get("db_alias", "default")
-        reply = get_connection_handle(alias).run(
+        reply = get_connection_handle(alias).find_and_modify(
             {
                 "findAndModify": self.collection_name,
                 "query": {"_id": self.get_sequence_name()},

@@ -216,7 +216,7 @@ class WritingMixin:
         projection = self._projection()
         if projection:
             command["fields"] = projection
-        reply = self._handle().run(command)
+        reply = self._handle().find_and_modify(command)
         if full_response:
             return reply
         value = reply.get("value")
