@@ -22,6 +22,8 @@ const ds__stage_def ds__stage_defs[] = {
     {.name = "$lookup", .parse = ds__stage_parse_lookup},
     {.name = "$graphLookup", .parse = ds__stage_parse_graph_lookup},
     {.name = "$setWindowFields", .parse = ds__stage_parse_window},
+    {.name = "$densify", .parse = ds__stage_parse_densify},
+    {.name = "$fill", .parse = ds__stage_parse_fill},
     {.name = "$facet", .parse = ds__stage_parse_facet, .not_in_facet = true},
     {.name = "$unionWith", .parse = ds__stage_parse_union_with},
     {.name = "$bucket", .parse = ds__stage_parse_bucket},
