@@ -120,9 +120,9 @@ static bool eval_max_n(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_e
 }
 
 const ds__expr_op ds__expr_ops_collect[] = {
-    {.name = "$firstN", .parse = parse_n, .eval = eval_first_n},
-    {.name = "$lastN", .parse = parse_n, .eval = eval_last_n},
-    {.name = "$minN", .parse = parse_n, .eval = eval_min_n},
-    {.name = "$maxN", .parse = parse_n, .eval = eval_max_n},
+    {.name = "$firstN", .parse = parse_n, .eval = eval_first_n, .no_fold = true},
+    {.name = "$lastN", .parse = parse_n, .eval = eval_last_n, .no_fold = true},
+    {.name = "$minN", .parse = parse_n, .eval = eval_min_n, .no_fold = true},
+    {.name = "$maxN", .parse = parse_n, .eval = eval_max_n, .no_fold = true},
     {.name = NULL},
 };

@@ -424,7 +424,7 @@ static bool fold(ds__env *env, ds__expr *expr, ds_error *err) {
     if (expr->is_constant || expr->eval == eval_path) {
         return true;
     }
-    bool constant = expr->op == NULL || !expr->op->is_volatile;
+    bool constant = expr->op == NULL || !expr->op->no_fold;
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         if (expr->args[i] == NULL) {
             continue;

@@ -33,7 +33,7 @@ struct ds__expr_op {
     ds__expr_eval_fn eval;
     int16_t min_args;
     int16_t max_args;    /* -1: any number */
-    bool is_volatile;    /* never folded: $rand, and what binds variables */
+    bool no_fold;        /* evaluated for each document even when constant */
     bool is_commutative; /* constant arguments are folded into one that comes last */
     bool decides_early;  /* … or first: one false ends $and, one true $or */
 };

@@ -380,9 +380,9 @@ static bool parse_zip(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error
 }
 
 const ds__expr_op ds__expr_ops_iterate[] = {
-    {.name = "$map", .parse = parse_map, .eval = eval_map, .is_volatile = true},
-    {.name = "$filter", .parse = parse_filter, .eval = eval_filter, .is_volatile = true},
-    {.name = "$reduce", .parse = parse_reduce, .eval = eval_reduce, .is_volatile = true},
-    {.name = "$zip", .parse = parse_zip, .eval = eval_zip},
+    {.name = "$map", .parse = parse_map, .eval = eval_map, .no_fold = true},
+    {.name = "$filter", .parse = parse_filter, .eval = eval_filter, .no_fold = true},
+    {.name = "$reduce", .parse = parse_reduce, .eval = eval_reduce, .no_fold = true},
+    {.name = "$zip", .parse = parse_zip, .eval = eval_zip, .no_fold = true},
     {.name = NULL},
 };

@@ -117,7 +117,7 @@ static bool parse_refused(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_e
 }
 
 const ds__expr_op ds__expr_ops_misc[] = {
-    {.name = "$rand", .parse = parse_rand, .eval = eval_rand, .is_volatile = true},
+    {.name = "$rand", .parse = parse_rand, .eval = eval_rand, .no_fold = true},
     {.name = "$binarySize", .eval = eval_binary_size, .min_args = 1, .max_args = 1},
     {.name = "$bsonSize", .eval = eval_bson_size, .min_args = 1, .max_args = 1},
     {.name = "$tsSecond", .eval = eval_ts_second, .min_args = 1, .max_args = 1},

@@ -379,8 +379,8 @@ const ds__expr_op ds__expr_ops_object[] = {
     {.name = "$mergeObjects", .eval = eval_merge_objects, .max_args = -1},
     {.name = "$objectToArray", .eval = eval_object_to_array, .min_args = 1, .max_args = 1},
     {.name = "$arrayToObject", .eval = eval_array_to_object, .min_args = 1, .max_args = 1},
-    {.name = "$getField", .parse = parse_get_field, .eval = eval_get_field},
-    {.name = "$setField", .parse = parse_set_field, .eval = eval_set_field},
-    {.name = "$unsetField", .parse = parse_unset_field, .eval = eval_set_field},
+    {.name = "$getField", .parse = parse_get_field, .eval = eval_get_field, .no_fold = true},
+    {.name = "$setField", .parse = parse_set_field, .eval = eval_set_field, .no_fold = true},
+    {.name = "$unsetField", .parse = parse_unset_field, .eval = eval_set_field, .no_fold = true},
     {.name = NULL},
 };

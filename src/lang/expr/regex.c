@@ -13,39 +13,6 @@ typedef struct regex_cache {
     bool ready;
 } regex_cache;
 
-static bool parse_regex(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error *err) {
-    static const char *const names[] = {"input", "regex", "options"};
-    const char *self = expr->op->name;
-    if (arg.type != DS_DOCUMENT) {
-        return ds__error_set(err, 51103, "%s expects an object of named arguments but found: %s",
-                             self, ds__type_name(arg.type));
-    }
-    expr->detail = ds_arena_zalloc(p->env->arena, sizeof(regex_cache));
-    if (expr->detail == NULL || !ds__expr_reserve_args(p, expr, 3, err)) {
-        return ds__error_oom(err);
-    }
-    ds__iter it;
-    ds__iter_init(&it, arg);
-    while (ds__iter_next(&it)) {
-        int i = 0;
-        while (i < 3 && strcmp(it.key, names[i]) != 0) {
-            i++;
-        }
-        if (i == 3) {
-            return ds__error_set(err, 31024, "%s found an unknown argument: %s", self, it.key);
-        }
-        if (!ds__expr_parse(p, it.value, &expr->args[i], err)) {
-            return false;
-        }
-    }
-    for (int i = 0; i < 2; i++) {
-        if (expr->args[i] == NULL) {
-            return ds__error_set(err, 31022 + i, "%s requires '%s' parameter", self, names[i]);
-        }
-    }
-    return true;
-}
-
 static bool compile_pattern(const ds__expr *expr, ds_arena *arena, ds_value regex, ds_value options,
                             regex_cache *out, ds_error *err) {
     const char *self = expr->op->name;
@@ -90,6 +57,45 @@ static bool compile_pattern(const ds__expr *expr, ds_arena *arena, ds_value rege
         return false;
     }
     return true;
+}
+
+static bool parse_regex(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error *err) {
+    static const char *const names[] = {"input", "regex", "options"};
+    const char *self = expr->op->name;
+    if (arg.type != DS_DOCUMENT) {
+        return ds__error_set(err, 51103, "%s expects an object of named arguments but found: %s",
+                             self, ds__type_name(arg.type));
+    }
+    expr->detail = ds_arena_zalloc(p->env->arena, sizeof(regex_cache));
+    if (expr->detail == NULL || !ds__expr_reserve_args(p, expr, 3, err)) {
+        return ds__error_oom(err);
+    }
+    ds__iter it;
+    ds__iter_init(&it, arg);
+    while (ds__iter_next(&it)) {
+        int i = 0;
+        while (i < 3 && strcmp(it.key, names[i]) != 0) {
+            i++;
+        }
+        if (i == 3) {
+            return ds__error_set(err, 31024, "%s found an unknown argument: %s", self, it.key);
+        }
+        if (!ds__expr_parse(p, it.value, &expr->args[i], err)) {
+            return false;
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        if (expr->args[i] == NULL) {
+            return ds__error_set(err, 31022 + i, "%s requires '%s' parameter", self, names[i]);
+        }
+    }
+    const ds__expr *regex = expr->args[ARG_REGEX];
+    const ds__expr *options = expr->args[ARG_OPTIONS];
+    if (!regex->is_constant || (options != NULL && !options->is_constant)) {
+        return true;
+    }
+    return compile_pattern(expr, p->env->arena, regex->constant,
+                           options != NULL ? options->constant : ds__missing(), expr->detail, err);
 }
 
 /* The pattern to search with: the cached one, or one made for this document. */
@@ -262,8 +268,8 @@ static bool eval_regex_find_all(const ds__expr *expr, ds__eval *eval, ds_value *
 }
 
 const ds__expr_op ds__expr_ops_regex[] = {
-    {.name = "$regexMatch", .parse = parse_regex, .eval = eval_regex_match},
-    {.name = "$regexFind", .parse = parse_regex, .eval = eval_regex_find},
-    {.name = "$regexFindAll", .parse = parse_regex, .eval = eval_regex_find_all},
+    {.name = "$regexMatch", .parse = parse_regex, .eval = eval_regex_match, .no_fold = true},
+    {.name = "$regexFind", .parse = parse_regex, .eval = eval_regex_find, .no_fold = true},
+    {.name = "$regexFindAll", .parse = parse_regex, .eval = eval_regex_find_all, .no_fold = true},
     {.name = NULL},
 };

@@ -195,6 +195,6 @@ static bool parse_sort_array(ds__expr_parser *p, ds__expr *expr, ds_value arg, d
 }
 
 const ds__expr_op ds__expr_ops_sort[] = {
-    {.name = "$sortArray", .parse = parse_sort_array, .eval = eval_sort_array},
+    {.name = "$sortArray", .parse = parse_sort_array, .eval = eval_sort_array, .no_fold = true},
     {.name = NULL},
 };

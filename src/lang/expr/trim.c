@@ -233,7 +233,7 @@ const ds__expr_op ds__expr_ops_trim[] = {
     {.name = "$trim", .parse = parse_trim, .eval = eval_trim},
     {.name = "$ltrim", .parse = parse_trim, .eval = eval_ltrim},
     {.name = "$rtrim", .parse = parse_trim, .eval = eval_rtrim},
-    {.name = "$replaceOne", .parse = parse_replace, .eval = eval_replace_one},
-    {.name = "$replaceAll", .parse = parse_replace, .eval = eval_replace_all},
+    {.name = "$replaceOne", .parse = parse_replace, .eval = eval_replace_one, .no_fold = true},
+    {.name = "$replaceAll", .parse = parse_replace, .eval = eval_replace_all, .no_fold = true},
     {.name = NULL},
 };

@@ -81,7 +81,7 @@ static bool parse_literal(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_e
 }
 
 const ds__expr_op ds__expr_ops_variable[] = {
-    {.name = "$let", .parse = parse_let, .eval = eval_let, .is_volatile = true},
+    {.name = "$let", .parse = parse_let, .eval = eval_let, .no_fold = true},
     {.name = "$literal", .parse = parse_literal},
     {.name = "$const", .parse = parse_literal},
     {.name = NULL},
