@@ -87,7 +87,8 @@ static bool needs_field(const ds__filter *f) {
     }
 }
 
-/* {f: "x"} implies {f: {$type: "string"}} for plain values. */
+/* {f: ObjectId(…)} implies {f: {$type: "objectId"}}. Not so for numbers and strings: 1 also equals a
+ * long, "x" a symbol. */
 static bool type_implied(const ds__filter *f, const ds__filter *p) {
     uint8_t want;
     int64_t number;
@@ -98,8 +99,7 @@ static bool type_implied(const ds__filter *f, const ds__filter *p) {
     } else {
         return false;
     }
-    /* Numbers equal across types and strings equal symbols in keys: only exact kinds are sure. */
-    bool sure = want == DS_OBJECT_ID || want == DS_STRING || want == DS_BOOL || want == DS_DATE ||
+    bool sure = want == DS_OBJECT_ID || want == DS_BOOL || want == DS_DATE ||
                 want == DS_DOCUMENT || want == DS_BINARY || want == DS_TIMESTAMP;
     if (!sure) {
         return false;
@@ -123,7 +123,8 @@ static bool leaf_implies(const ds__filter *f, const ds__filter *p) {
         return false;
     }
     if (f->op == p->op && (f->op == DS_FILTER_TYPE || f->op == DS_FILTER_EQ) &&
-        f->operand.type == p->operand.type && ds__value_equal(f->operand, p->operand, NULL)) {
+        f->operand.type == p->operand.type && f->operand.type != DS_MISSING &&
+        ds__value_equal(f->operand, p->operand, NULL)) {
         return true;
     }
     switch (p->op) {

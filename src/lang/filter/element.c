@@ -69,6 +69,7 @@ DS_FILTER_FIELD(ds__filter_parse_type) {
         return ds__error_oom(err);
     }
     f->detail = types;
+    f->operand = arg->value;
     *out = f;
     if (arg->value.type != DS_ARRAY) {
         return ds__filter_add_type(arg->value, types, err);
