@@ -119,9 +119,7 @@ class Check:
             status == 200 and len(names) == 20 and page["count"] > 30000 and names[0] == "Shanghai",
             page,
         )
-        status, page = self.call(
-            "/api/cities/?country=FR&population__gte=200000&ordering=name"
-        )
+        status, page = self.call("/api/cities/?country=FR&population__gte=200000&ordering=name")
         rows = page["results"]
         self.expect(
             "filter by country and population, by name",
@@ -133,7 +131,8 @@ class Check:
         status, page = self.call("/api/cities/?search=springfield")
         self.expect(
             "search by name",
-            page["count"] > 3 and all("springfield" in row["name"].lower() for row in page["results"]),
+            page["count"] > 3
+            and all("springfield" in row["name"].lower() for row in page["results"]),
             page,
         )
         status, paris = self.call("/api/cities/2988507/")
@@ -150,7 +149,9 @@ class Check:
         self.expect("create a user", status == 201 and len(user["id"]) == 24, user)
         status, errors = self.call("/api/users/", "POST", {"name": "", "email": "no", "age": 200})
         self.expect(
-            "validation errors by field", status == 400 and set(errors) == {"name", "email", "age"}, errors
+            "validation errors by field",
+            status == 400 and set(errors) == {"name", "email", "age"},
+            errors,
         )
         status, errors = self.call("/api/users/", "POST", {"name": "Ada", "email": email})
         self.expect("a second user of that email", status == 400 and "email" in errors, errors)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the demo's documents look as JSON."""
 
-from mongodb.rest_framework.serializers import DocumentSerializer
 from rest_framework import serializers
+
+from mongodb.rest_framework.serializers import DocumentSerializer
 
 from .documents import City, Comment, Location, Post, User
 
@@ -53,6 +54,7 @@ class PostSerializer(DocumentSerializer):
             "updated_at",
         ]
         read_only_fields = ["created_at", "updated_at"]
+        extra_kwargs = {"content": {"style": {"base_template": "textarea.html"}}}
 
     def get_comment_count(self, post: Post) -> int:
         return len(post.comments)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo's API: plain Django REST Framework viewsets over documents."""
 
+import os
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from rest_framework import viewsets
@@ -13,7 +15,7 @@ from .serializers import CitySerializer, PostSerializer, UserSerializer
 
 
 class CityViewSet(viewsets.ModelViewSet):
-    """33,000 cities: filter, search, order, page through them."""
+    """Cities of the world with 15,000 inhabitants or more: filter, search, order, page."""
 
     queryset = City.objects.all()
     serializer_class = CitySerializer
@@ -39,7 +41,15 @@ class CityViewSet(viewsets.ModelViewSet):
                     }
                 },
                 {"$sort": {"population": -1, "_id": 1}},
-                {"$project": {"_id": 0, "country": "$_id", "name": 1, "cities": 1, "population": 1}},
+                {
+                    "$project": {
+                        "_id": 0,
+                        "country": "$_id",
+                        "name": 1,
+                        "cities": 1,
+                        "population": 1,
+                    }
+                },
             ]
         )
         return Response(list(rows))
@@ -95,8 +105,17 @@ def start(request: HttpRequest) -> HttpResponse:
         calls.append({"title": title, "method": method, "path": path, "curl": command})
     context = {
         "calls": calls,
-        "cities": City.objects.count(),
-        "users": User.objects.count(),
-        "posts": Post.objects.count(),
+        "store": store(),
+        "cities": f"{City.objects.count():,}",
+        "users": f"{User.objects.count():,}",
+        "posts": f"{Post.objects.count():,}",
     }
     return render(request, "api/start.html", context)
+
+
+def store() -> str:
+    """Where the data is, in words."""
+    uri = os.environ.get("MONGODB_URI", "")
+    if uri.startswith("mongodb"):
+        return "a MongoDB server"
+    return "one file, without a server"

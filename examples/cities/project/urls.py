@@ -2,6 +2,7 @@
 """Addresses of the demo."""
 
 from api.views import CityViewSet, PostViewSet, UserViewSet, start
+from django.http import HttpResponse
 from django.urls import include, path
 from rest_framework.routers import DefaultRouter
 
@@ -11,6 +12,7 @@ router.register("users", UserViewSet, basename="user")
 router.register("posts", PostViewSet, basename="post")
 
 urlpatterns = [
+    path("favicon.ico", lambda request: HttpResponse(status=204)),
     path("", start, name="start"),
     path("api/", include(router.urls)),
 ]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from django.template import Context, Engine
 from django.utils.translation import gettext_lazy as _
 from rest_framework import filters as drf
 from rest_framework.exceptions import ValidationError as RefusedError
@@ -24,6 +25,16 @@ __all__ = ["DocumentFilter", "OrderingFilter", "SearchFilter"]
 LIST_LOOKUPS = {"in", "nin", "all"}
 TRUE_WORDS = {"true", "1", "yes", "on"}
 FALSE_WORDS = {"false", "0", "no", "off"}
+LABELS = {"exact": "", "ne": "≠", "gt": ">", "gte": "≥", "lt": "<", "lte": "≤", "in": "in (a,b,c)"}
+FORM_LIBRARIES = {"i18n": "django.templatetags.i18n"}
+FORM = """{% load i18n %}<h2>{% translate "Field filters" %}</h2>
+<form class="form">
+{% for name, value in kept %}<input type="hidden" name="{{ name }}" value="{{ value }}">
+{% endfor %}{% for input in inputs %}<div class="form-group"><label>{{ input.label }}
+<input type="text" class="form-control" name="{{ input.name }}"
+value="{{ input.value }}"></label></div>
+{% endfor %}<button type="submit" class="btn btn-primary">{% translate "Submit" %}</button>
+</form>"""
 
 
 class DocumentFilter(BaseFilterBackend):
@@ -103,6 +114,23 @@ class DocumentFilter(BaseFilterBackend):
         if word in FALSE_WORDS:
             return False
         raise RefusedError({parameter: [_("Must be a valid boolean.")]})
+
+    def to_html(self, request: Request, queryset: Any, view: Any) -> str:
+        """The form that the browsable API's Filters button shows."""
+        inputs = [
+            {
+                "name": parameter,
+                "label": f"{field_name.replace('__', ' ')} {LABELS.get(lookup, lookup)}".strip(),
+                "value": request.query_params.get(parameter, ""),
+            }
+            for parameter, field_name, lookup in self.allowed(view)
+        ]
+        if not inputs:
+            return ""
+        names = {one["name"] for one in inputs}
+        kept = [(k, v) for k, v in request.query_params.items() if k not in names and k != "page"]
+        context = Context({"inputs": inputs, "kept": kept})
+        return Engine(libraries=FORM_LIBRARIES).from_string(FORM).render(context)
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         return [

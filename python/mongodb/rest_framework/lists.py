@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists of documents: written to JSON in C when the renderer takes it, serialized when looked at."""
+"""Lists of documents: written to JSON in C if the renderer takes it, serialized if looked at."""
 
 from collections.abc import Callable, Iterator, MutableSequence
 from typing import Any

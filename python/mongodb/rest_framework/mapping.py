@@ -129,7 +129,7 @@ def serializer_field(
             **{key: value for key, value in kwargs.items() if key in keep},
         }
     if kind == "StringField" and getattr(field, "regex", None) is not None:
-        return serializers.RegexField, {**kwargs, "regex": getattr(field, "regex")}
+        return serializers.RegexField, {**kwargs, "regex": field.regex}
     return SERIALIZER_FIELDS[kind], kwargs
 
 

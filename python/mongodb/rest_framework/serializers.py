@@ -4,6 +4,7 @@
 import copy
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError as RefusedError
 
@@ -25,9 +26,9 @@ DEEPEST = 10
 class DocumentSerializer(serializers.ModelSerializer[Any]):
     """A serializer of a Document or EmbeddedDocument.
 
-    `Meta` takes `model`, `fields` or `exclude`, `read_only_fields`, `extra_kwargs` and `depth`, with
-    DRF's meaning. Embedded documents become nested serializers, references their primary keys (nested
-    and read-only within `depth`). Nested validated data are dicts.
+    `Meta` takes `model`, `fields` or `exclude`, `read_only_fields`, `extra_kwargs` and `depth`,
+    with DRF's meaning. Embedded documents become nested serializers, references their primary keys
+    (nested and read-only within `depth`). Nested validated data are dicts.
     """
 
     @classmethod
@@ -183,6 +184,7 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
 
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
         model = type(instance)
+        self.keep_key(instance, validated_data)
         for name, value in validated_data.items():
             field = model._fields.get(name)
             present = getattr(instance, name, None) if field is not None else None
@@ -191,6 +193,15 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
             else:
                 setattr(instance, name, to_document_value(field, value))
         return self.save_document(instance, validated_data)
+
+    def keep_key(self, instance: Any, validated_data: dict[str, Any]) -> None:
+        """Refuse another primary key: saving under it would leave the old document where it is."""
+        if isinstance(instance, EmbeddedDocument):
+            return
+        name = type(instance)._meta["id_field"]
+        if name in validated_data and validated_data[name] != instance.pk:
+            message = _("The key of a stored document cannot be changed.")
+            raise RefusedError({name: [serializers.ErrorDetail(message, code="immutable")]})
 
     def patch_embedded(self, present: Any, value: dict[str, Any]) -> None:
         """PATCH of an embedded document: what was not sent stays."""

@@ -235,6 +235,24 @@ def test_own_primary_key_is_writable(odm: SimpleNamespace) -> None:
     assert not again.is_valid() and again.errors["code"][0].code == "unique"
 
 
+def test_key_of_a_stored_document_stays(odm: SimpleNamespace) -> None:
+    class Serializer(DocumentSerializer):
+        class Meta:
+            model = Country
+            fields = "__all__"
+
+    germany = Country(code="DE", name="Germany").save()
+    same = Serializer(germany, data={"code": "DE", "name": "Deutschland"})
+    assert same.is_valid(), same.errors
+    same.save()
+    other = Serializer(germany, data={"code": "DD"}, partial=True)
+    assert other.is_valid(), other.errors
+    with pytest.raises(serializers.ValidationError) as refused:
+        other.save()
+    assert refused.value.detail["code"][0].code == "immutable"
+    assert [c.name for c in Country.objects] == ["Deutschland"]
+
+
 def test_malformed_object_id_is_an_error() -> None:
     class Serializer(serializers.Serializer[Any]):
         key = ObjectIdField()

