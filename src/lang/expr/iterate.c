@@ -2,6 +2,8 @@
 /* $map, $filter, $reduce, $zip. The element of the moment is a variable in a slot. */
 #include "lang/expr/internal.h"
 
+#include "base/limits.h"
+
 /* Arguments in common; the others follow. */
 enum {
     ARG_INPUT,
@@ -28,6 +30,11 @@ static bool run_input(const ds__expr *expr, ds__eval *eval, int32_t code, ds_val
     return true;
 }
 
+/* Whether to go on after `steps` elements: asks for interruption now and then. */
+static bool may_go_on(const ds__eval *eval, size_t steps, ds_error *err) {
+    return steps % DS_INTERRUPT_EVERY != 0 || ds__env_check(eval->env, err);
+}
+
 static bool eval_map(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds_value array;
     bool done;
@@ -40,7 +47,8 @@ static bool eval_map(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_err
     while (ds__iter_next(&it)) {
         ds_value v;
         eval->slots[expr->slot] = it.value;
-        if (!ds__expr_run(expr->args[ARG_IN], eval, &v, err) ||
+        if (!may_go_on(eval, list.count + 1, err) ||
+            !ds__expr_run(expr->args[ARG_IN], eval, &v, err) ||
             !ds__expr_list_add(eval->scratch, &list, v, err)) {
             return false;
         }
@@ -90,10 +98,10 @@ static bool eval_filter(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_
     ds__expr_list list = {0};
     ds__iter it;
     ds__iter_init(&it, array);
-    while (list.count < limit && ds__iter_next(&it)) {
+    for (size_t steps = 1; list.count < limit && ds__iter_next(&it); steps++) {
         ds_value v;
         eval->slots[expr->slot] = it.value;
-        if (!ds__expr_run(expr->args[ARG_IN], eval, &v, err)) {
+        if (!may_go_on(eval, steps, err) || !ds__expr_run(expr->args[ARG_IN], eval, &v, err)) {
             return false;
         }
         if (ds__value_truthy(v) && !ds__expr_list_add(eval->scratch, &list, it.value, err)) {
@@ -191,10 +199,10 @@ static bool eval_reduce(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_
     }
     ds__iter it;
     ds__iter_init(&it, array);
-    while (ds__iter_next(&it)) {
+    for (size_t steps = 1; ds__iter_next(&it); steps++) {
         eval->slots[expr->slot] = it.value;
         eval->slots[expr->slot + 1] = *out;
-        if (!ds__expr_run(expr->args[ARG_IN], eval, out, err)) {
+        if (!may_go_on(eval, steps, err) || !ds__expr_run(expr->args[ARG_IN], eval, out, err)) {
             return false;
         }
     }
