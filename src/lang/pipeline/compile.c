@@ -132,6 +132,7 @@ bool ds__pipeline_compile(ds__env *env, ds_value stages, const ds__pipeline_opti
     pipeline->env = env;
     pipeline->scope = o->scope ? o->scope : env->let;
     pipeline->allow_disk = o->allow_disk_use;
+    pipeline->memory = o->memory ? o->memory : DS_MAX_GROUP_BYTES;
     pipeline->head = (ds__stage){.ops = &head_ops, .pipeline = pipeline, .env = env};
     pipeline->last = &pipeline->head;
     ds__stage_parser p = {
@@ -171,6 +172,7 @@ bool ds__stage_compile_sub(ds__stage_parser *p, ds_value stages, const ds__var_s
         .in_lookup = !in_facet || p->options->in_lookup,
         .in_facet = in_facet,
         .scope = scope,
+        .memory = p->options->memory,
         .depth = p->options->depth + 1,
     };
     return ds__pipeline_compile(p->env, stages, &options, out, err);

@@ -144,7 +144,7 @@ static bool spill_document(group *g, ds_value doc, ds_error *err) {
 }
 
 static bool check_memory(group *g, ds_error *err) {
-    if (g->full || g->bytes <= DS_MAX_GROUP_BYTES) {
+    if (g->full || g->bytes <= g->stage.pipeline->memory) {
         return true;
     }
     if (!g->stage.pipeline->allow_disk) {

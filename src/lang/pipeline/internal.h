@@ -76,6 +76,7 @@ struct ds__pipeline {
     ds__stage *last;
     size_t count;
     uint64_t steps;
+    size_t memory;             /* of one stage before it spills */
     bool allow_disk;
     bool running;
 };

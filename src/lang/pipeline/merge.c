@@ -202,15 +202,14 @@ static ds_next merge_next(ds__stage *stage, ds_value *out, ds_error *err) {
     if (!ds__held_docs_load(&m->docs, stage, err)) {
         return DS_NEXT_ERROR;
     }
-    ds_error first = {0}; /* the rest of the documents is still merged */
+    ds_error first = {0}; /* after a refused write the others are still made */
     while ((next = ds__held_docs_next(&m->docs, &doc, err)) == DS_NEXT_ROW) {
         if (!ds__stage_tick(stage, err)) {
             return DS_NEXT_ERROR;
         }
         if (!merge_one(m, doc, err)) {
-            bool goes_on = m->matched == MATCHED_FAIL || m->not_matched == NOT_FAIL;
-            if (!goes_on) {
-                return DS_NEXT_ERROR;
+            if (err->code == 51132 || err->code == 51185 || !ds__env_check(stage->env, err)) {
+                return DS_NEXT_ERROR; /* nothing to match on, or told to stop */
             }
             first = first.code ? first : *err;
         }

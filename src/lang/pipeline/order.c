@@ -16,7 +16,7 @@ static bool sort_load(sort *s, ds_error *err) {
     ds__stage *stage = &s->stage;
     ds_value doc;
     s->sorter = ds__sorter_new(&stage->pattern, stage->env->collator, (uint64_t)stage->amount,
-                               DS_MAX_GROUP_BYTES, stage->pipeline->allow_disk, err);
+                               stage->pipeline->memory, stage->pipeline->allow_disk, err);
     if (!s->sorter) {
         return false;
     }

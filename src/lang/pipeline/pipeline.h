@@ -53,6 +53,7 @@ typedef struct ds__pipeline_options {
     bool in_lookup;        /* a sub-pipeline: $out and $merge refused */
     bool in_facet;
     const ds__var_scope *scope;
+    size_t memory;         /* of one $group or $sort before it spills; 0: DS_MAX_GROUP_BYTES */
     int depth;             /* of sub-pipelines in sub-pipelines; 0 from outside */
 } ds__pipeline_options;
 

@@ -31,7 +31,7 @@ typedef struct window {
 static bool load(window *w, ds_error *err) {
     ds__stage *stage = &w->stage;
     ds_arena *scratch = stage->eval->scratch;
-    w->sorter = ds__sorter_new(&w->row_sort, stage->env->collator, 0, DS_MAX_GROUP_BYTES,
+    w->sorter = ds__sorter_new(&w->row_sort, stage->env->collator, 0, stage->pipeline->memory,
                                stage->pipeline->allow_disk, err);
     if (!w->sorter) {
         return false;
