@@ -208,18 +208,22 @@ static char *absolute(const char *path) {
     return out;
 }
 
+static void init_locks(ds__store *store) {
+    pthread_condattr_t attr;
+    pthread_mutex_init(&store->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&store->idle_writer, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
 ds__store *ds__store_open(const char *path, const ds__store_options *options, ds_error *err) {
     ds__store *store = ds__alloc(sizeof *store);
     if (!store) {
         ds__error_oom(err);
         return NULL;
     }
-    pthread_mutex_init(&store->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&store->idle_writer, &attr);
-    pthread_condattr_destroy(&attr);
+    init_locks(store);
     store->lock_fd = store->fork_fd[0] = store->fork_fd[1] = -1;
     store->pid = store->owner = getpid();
     if (options) {
@@ -333,7 +337,7 @@ static bool adopt(ds__store *store, ds_error *err) {
     store->pool = NULL;
     store->pooled = 0;
     store->writing = false;
-    pthread_mutex_init(&store->lock, NULL);
+    init_locks(store); /* another thread may have held them when the process forked */
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "engine/op.h"
+#include "engine/store/internal.h"
 
 static ds_engine *open_engine(const char *path) {
     ds_error err = {0};
@@ -104,6 +105,51 @@ static void expired_documents_go_away(void **state) {
     ds__engine_close(engine);
 }
 
+static void a_full_disk_fails_the_command_and_keeps_the_data(void **state) {
+    (void)state;
+    ds_engine *engine = open_engine(temp_path());
+    run_ok(engine, "{\"insert\": \"c\", \"documents\": [{\"_id\": 0}]}");
+    assert_int_equal(sqlite3_exec(engine->store->pool->db, "PRAGMA max_page_count=30", NULL, NULL,
+                                  NULL),
+                     SQLITE_OK);
+    char json[2200];
+    int32_t code = 0;
+    int done = 0;
+    for (int i = 1; code == 0 && i < 1000; i++) {
+        snprintf(json, sizeof json,
+                 "{\"insert\": \"c\", \"documents\": [{\"_id\": %d, \"t\": \"%02000d\"}]}", i, 0);
+        code = code_of(engine, json);
+        done += code == 0;
+    }
+    assert_int_equal(code, DS_OUT_OF_DISK_SPACE);
+    assert_int_equal(count_of(engine), done + 1);
+    assert_int_equal(code_of(engine, "{\"delete\": \"c\", \"deletes\": [{\"q\": {\"_id\": 1}, "
+                                     "\"limit\": 1}]}"),
+                     0);
+    assert_int_equal(count_of(engine), done);
+    ds_buf reply = {0};
+    ds_value r = run(engine, "{\"validate\": \"c\"}", &reply);
+    assert_true(ds__doc_field(r, "valid").as.b);
+    ds_buf_clear(&reply);
+    ds__engine_close(engine);
+}
+
+static void a_read_only_engine_reads_and_refuses_writes(void **state) {
+    (void)state;
+    ds_error err = {0};
+    const char *path = temp_path();
+    ds_engine *engine = open_engine(path);
+    run_ok(engine, "{\"insert\": \"c\", \"documents\": [{\"_id\": 0}]}");
+    ds__engine_close(engine);
+    engine = ds__engine_open(path, &(ds__engine_options){.read_only = true}, &err);
+    assert_non_null(engine);
+    assert_int_equal(count_of(engine), 1);
+    assert_int_equal(code_of(engine, "{\"insert\": \"c\", \"documents\": [{\"_id\": 1}]}"),
+                     DS_ILLEGAL_OPERATION);
+    assert_int_equal(count_of(engine), 1);
+    ds__engine_close(engine);
+}
+
 enum { THREADS = 4, ROUNDS = 100 };
 
 typedef struct job {
@@ -170,6 +216,8 @@ int main(void) {
         cmocka_unit_test(unknown_commands_are_refused),
         cmocka_unit_test(a_failed_index_build_leaves_nothing_behind),
         cmocka_unit_test(expired_documents_go_away),
+        cmocka_unit_test(a_full_disk_fails_the_command_and_keeps_the_data),
+        cmocka_unit_test(a_read_only_engine_reads_and_refuses_writes),
         cmocka_unit_test(threads_share_an_engine),
         cmocka_unit_test(changes_of_the_catalog_are_seen_by_other_engines),
     };

@@ -132,6 +132,45 @@ static void a_killed_writer_leaves_the_last_commit(void **state) {
     }
 }
 
+static void several_processes_make_a_store_at_once(void **state) {
+    (void)state;
+    enum { CHILDREN = 6 };
+    for (int round = 0; round < 3; round++) {
+        const char *path = temp_path();
+        pid_t pids[CHILDREN];
+        for (int i = 0; i < CHILDREN; i++) {
+            pids[i] = fork();
+            if (pids[i] == 0) {
+                ds_error err = {0};
+                ds__store *store =
+                    ds__store_open(path, &(ds__store_options){.busy_timeout_ms = 20000}, &err);
+                if (!store) {
+                    fprintf(stderr, "%s\n", err.message);
+                    _exit(1);
+                }
+                for (int k = 0; k < 20; k++) {
+                    char json[64];
+                    ds__txn *txn = begin(store, DS_TXN_WRITE);
+                    snprintf(json, sizeof json, "{\"_id\": \"%d-%d\"}", i, k);
+                    insert_ok(txn, json);
+                    commit(txn);
+                }
+                ds__store_close(store);
+                _exit(0);
+            }
+        }
+        for (int i = 0; i < CHILDREN; i++) {
+            int status;
+            waitpid(pids[i], &status, 0);
+            assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        }
+        ds__store *store = open_store(path);
+        assert_int_equal(count(store), CHILDREN * 20);
+        assert_int_equal(count_rows(store), CHILDREN * 20);
+        ds__store_close(store);
+    }
+}
+
 static void a_full_disk_undoes_the_transaction(void **state) {
     (void)state;
     const char *path = temp_path();
@@ -268,6 +307,7 @@ int main(void) {
         cmocka_unit_test(a_missing_file_is_not_made_when_told_so),
         cmocka_unit_test(two_engines_share_a_file),
         cmocka_unit_test(a_killed_writer_leaves_the_last_commit),
+        cmocka_unit_test(several_processes_make_a_store_at_once),
         cmocka_unit_test(a_full_disk_undoes_the_transaction),
         cmocka_unit_test(a_forked_child_uses_the_store),
         cmocka_unit_test(a_child_forked_within_a_transaction_is_refused),
