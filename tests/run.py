@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run every test and end with one line of totals.
 
-    python tests/run.py            all steps
-    python tests/run.py c python   only those named
+python tests/run.py            all steps
+python tests/run.py c python   only those named
 """
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -64,8 +65,13 @@ def c_tests() -> tuple[int, int]:
         "-Dpython=false",
     )
     done = run(["meson", "test", "-C", str(ASAN), "--print-errorlogs"], **SANITIZERS)
+    cases = run(
+        [sys.executable, "tests/engine_pipe.py", str(ASAN / "tests" / "c" / "engine_pipe")],
+        **SANITIZERS,
+    )
     log = ASAN / "meson-logs" / "testlog.json"
     results = [json.loads(line)["result"] for line in log.read_text().splitlines() if line]
+    results.append("OK" if cases.returncode == 0 else "FAIL")
     passed = sum(result in ("OK", "EXPECTEDFAIL") for result in results)
     failed = len(results) - passed
     return passed, failed or (1 if done.returncode else 0)
@@ -88,24 +94,32 @@ def pytest_totals(done: subprocess.CompletedProcess[str]) -> tuple[int, int]:
 
 
 def fuzz() -> tuple[int, int]:
-    """Each fuzzer for a few seconds (FUZZ_SECONDS), on its kept corpus first."""
+    """Each fuzzer for a few seconds (FUZZ_SECONDS), beginning with the cases of tests/lang."""
     configure(FUZZ, "-Dfuzz=true", "-Dpython=false", "-Dlibrary=false", CC="clang")
+    seeds = FUZZ / "seeds"
+    if run([sys.executable, "fuzz/seeds.py", str(seeds)]).returncode:
+        return 0, 1
+    programs = [
+        program
+        for program in sorted((FUZZ / "fuzz").glob("fuzz_*"))
+        if program.is_file() and os.access(program, os.X_OK)
+    ]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        good = sum(pool.map(run_fuzzer, programs))
+    return good, len(programs) - good
+
+
+def run_fuzzer(program: pathlib.Path) -> bool:
+    """One fuzzer on its seeds, on what once failed (fuzz/corpus) and on what it found before."""
+    name = program.name.removeprefix("fuzz_")
+    work = FUZZ / "corpus" / program.name
+    work.mkdir(parents=True, exist_ok=True)
     seconds = os.environ.get("FUZZ_SECONDS", "15")
-    passed = failed = 0
-    for program in sorted((FUZZ / "fuzz").glob("fuzz_*")):
-        if not program.is_file() or not os.access(program, os.X_OK):
-            continue
-        corpus = ROOT / "fuzz" / "corpus" / program.name.removeprefix("fuzz_")
-        work = FUZZ / "corpus" / program.name
-        work.mkdir(parents=True, exist_ok=True)
-        command = [str(program), "-max_len=4096", f"-max_total_time={seconds}", "-timeout=10"]
-        command += [f"-artifact_prefix={work}/", "-print_final_stats=0", "-verbosity=0", str(work)]
-        if corpus.is_dir():
-            command.append(str(corpus))
-        ok = run(command, **SANITIZERS).returncode == 0
-        passed += ok
-        failed += not ok
-    return passed, failed
+    command = [str(program), "-max_len=4096", f"-max_total_time={seconds}", "-timeout=10"]
+    command += [f"-artifact_prefix={work}/", "-print_final_stats=0", "-verbosity=0", str(work)]
+    folders = (FUZZ / "seeds" / name, ROOT / "fuzz" / "corpus" / name)
+    command += [str(folder) for folder in folders if folder.is_dir()]
+    return run(command, **SANITIZERS).returncode == 0
 
 
 def demo() -> tuple[int, int]:

@@ -246,6 +246,9 @@ bool ds__sorter_add(ds__sorter *s, ds_value doc, ds_error *err) {
     if (!ds__sort_key(s->pattern, doc, s->collator, &s->key, err)) {
         return false;
     }
+    if (!ds_buf_reserve(&s->key, 1)) { /* an empty pattern's key has an address, too */
+        return ds__error_oom(err);
+    }
     entry e = {.prefix = key_prefix(s->key.data, s->key.size),
                .data = s->key.data,
                .key_size = (uint32_t)s->key.size,

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write the fuzzers' first inputs, taken from the language's cases, into a folder.
+
+    python fuzz/seeds.py FOLDER    FOLDER/bson/…, FOLDER/filter/…
+
+fuzz/corpus/ holds inputs that once failed; it is read besides.
+"""
+
+import hashlib
+import pathlib
+import struct
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import bson
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "lang"))
+import record  # noqa: E402
+
+LARGEST = 2500
+DOCUMENTS = 4
+
+
+def cases() -> Iterator[tuple[dict[str, Any], list[bytes]]]:
+    for path in sorted((ROOT / "tests" / "lang").glob("*.json")):
+        for case in record.cases_of(record.load(path)):
+            yield case["command"], [bson.encode(doc) for doc in case["docs"][:DOCUMENTS]]
+
+
+def message(command: bytes, documents: list[bytes]) -> bytes:
+    """An OP_MSG with a body and, if there are documents, a sequence of them."""
+    body = struct.pack("<I", 0) + b"\0" + command
+    if documents:
+        section = b"documents\0" + b"".join(documents)
+        body += b"\1" + struct.pack("<i", len(section) + 4) + section
+    return struct.pack("<iiii", len(body) + 16, 1, 0, 2013) + body
+
+
+def inputs(command: dict[str, Any], docs: list[bytes]) -> Iterator[tuple[str, bytes]]:
+    """The inputs a case gives, each with the fuzzer it is for."""
+    name = next(iter(command))
+    all_docs = b"".join(docs)
+    if docs:
+        yield "bson", docs[0]
+        yield (
+            "key",
+            bson.encode({str(i): value for i, value in enumerate(bson.decode(docs[0]).values())}),
+        )
+    if name == "find":
+        yield "filter", bson.encode(command.get("filter", {})) + (docs or [bson.encode({})])[0]
+    elif name == "aggregate":
+        yield "pipeline", bson.encode({"pipeline": command["pipeline"]}) + all_docs
+        for stage in command["pipeline"]:
+            for value in (
+                stage.get("$project", {}).values()
+                if isinstance(stage.get("$project"), dict)
+                else ()
+            ):
+                yield "pipeline", bson.encode({"expr": value}) + all_docs
+    elif name == "update":
+        for statement in command["updates"]:
+            yield "update", bson.encode(statement) + all_docs
+    insert = bson.encode({"insert": "c", "documents": [bson.decode(doc) for doc in docs]})
+    encoded = bson.encode(command)
+    yield "command", (insert if docs else b"") + encoded
+    yield "frame", message(encoded, docs[:1])
+
+
+def main(folder: pathlib.Path) -> None:
+    for command, docs in cases():
+        try:
+            for fuzzer, data in inputs(command, docs):
+                if len(data) <= LARGEST:
+                    target = folder / fuzzer
+                    target.mkdir(parents=True, exist_ok=True)
+                    (target / hashlib.sha1(data).hexdigest()).write_bytes(data)
+        except (bson.errors.BSONError, KeyError, TypeError, AttributeError):
+            continue  # a case of wrong types
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]))
