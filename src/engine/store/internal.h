@@ -197,6 +197,8 @@ void ds__txn_filter_once(ds__txn *txn, ds_value spec, ds_value doc, bool *matche
 
 /* validation.c: the fields of errInfo.details for the first condition that fails. */
 void ds__validation_details(ds__txn *txn, ds_value validator, ds_value doc, ds_buf *out);
+/* schema_details.c: the same for a $jsonSchema. */
+void ds__schema_details(ds__txn *txn, ds_value schema, ds_value doc, ds_buf *out);
 /* SQL that makes an empty store's tables. */
 extern const char ds__catalog_schema[];
 

@@ -169,11 +169,13 @@ static void explain_one(explainer *x, ds_value condition, int depth) {
         explain_logical(x, it.key, it.value, depth);
         return;
     }
+    if (strcmp(it.key, "$jsonSchema") == 0) {
+        ds__schema_details(x->txn, it.value, x->doc, x->out);
+        return;
+    }
     if (it.key[0] == '$') {
         ds__write_str(x->out, "operatorName", it.key);
-        if (strcmp(it.key, "$jsonSchema") != 0) {
-            ds__write_value(x->out, "specifiedAs", 11, condition);
-        }
+        ds__write_value(x->out, "specifiedAs", 11, condition);
         if (strcmp(it.key, "$expr") == 0) {
             ds__write_str(x->out, "reason", "expression did not match");
             ds__write_bool(x->out, "expressionResult", false);

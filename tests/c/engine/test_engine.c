@@ -81,6 +81,28 @@ static void a_failed_index_build_leaves_nothing_behind(void **state) {
     ds__engine_close(engine);
 }
 
+static void a_refused_document_is_told_which_rule_it_breaks(void **state) {
+    (void)state;
+    ds_engine *engine = open_engine(":memory:");
+    run_ok(engine, "{\"create\": \"c\", \"validator\": {\"$jsonSchema\": {\"required\": [\"b\"], "
+                   "\"properties\": {\"a\": {\"minimum\": 3}}}}}");
+    ds_buf reply = {0};
+    ds_value r = run(engine, "{\"insert\": \"c\", \"documents\": [{\"_id\": 2, \"a\": 1}]}", &reply);
+    ds_value first = ds__array_at(ds__doc_field(r, "writeErrors"), 0);
+    assert_int_equal(ds__doc_field(first, "code").as.i32, DS_DOCUMENT_VALIDATION_FAILURE);
+    ds_value expected =
+        doc_of("{\"failingDocumentId\": 2, \"details\": {\"operatorName\": \"$jsonSchema\", "
+               "\"schemaRulesNotSatisfied\": [{\"operatorName\": \"properties\", "
+               "\"propertiesNotSatisfied\": [{\"propertyName\": \"a\", \"details\": "
+               "[{\"operatorName\": \"minimum\", \"specifiedAs\": {\"minimum\": 3}, \"reason\": "
+               "\"comparison failed\", \"consideredValue\": 1}]}]}, {\"operatorName\": "
+               "\"required\", \"specifiedAs\": {\"required\": [\"b\"]}, \"missingProperties\": "
+               "[\"b\"]}]}}");
+    assert_true(ds__value_equal(ds__doc_field(first, "errInfo"), expected, NULL));
+    ds_buf_clear(&reply);
+    ds__engine_close(engine);
+}
+
 static void expired_documents_go_away(void **state) {
     (void)state;
     ds_engine *engine = open_engine(":memory:");
@@ -215,6 +237,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unknown_commands_are_refused),
         cmocka_unit_test(a_failed_index_build_leaves_nothing_behind),
+        cmocka_unit_test(a_refused_document_is_told_which_rule_it_breaks),
         cmocka_unit_test(expired_documents_go_away),
         cmocka_unit_test(a_full_disk_fails_the_command_and_keeps_the_data),
         cmocka_unit_test(a_read_only_engine_reads_and_refuses_writes),

@@ -132,6 +132,45 @@ static void a_killed_writer_leaves_the_last_commit(void **state) {
     }
 }
 
+static void kill_9_loses_no_acknowledged_write(void **state) {
+    (void)state;
+    const char *path = temp_path();
+    int acknowledged = 0;
+    for (int round = 0; round < 6; round++) {
+        int ack[2];
+        assert_int_equal(pipe(ack), 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+            close(ack[0]);
+            ds__store *store = open_store(path);
+            for (int i = 0;; i++) {
+                char json[80];
+                snprintf(json, sizeof json, "{\"_id\": \"%d-%d\", \"t\": [1, 2, 3]}", round, i);
+                ds__txn *txn = begin(store, DS_TXN_WRITE);
+                insert_ok(txn, json);
+                commit(txn);
+                assert_int_equal(write(ack[1], "x", 1), 1);
+            }
+        }
+        close(ack[1]);
+        usleep((useconds_t)(20000 + round * 7000));
+        kill(pid, SIGKILL);
+        int status;
+        waitpid(pid, &status, 0);
+        char buf[4096];
+        for (ssize_t n; (n = read(ack[0], buf, sizeof buf)) > 0;) {
+            acknowledged += (int)n;
+        }
+        close(ack[0]);
+        ds__store *store = open_store(path);
+        int64_t found = count_rows(store);
+        assert_true(found >= acknowledged && found <= acknowledged + round + 1);
+        assert_int_equal(count(store), found);
+        ds__store_close(store);
+    }
+    assert_true(acknowledged > 0);
+}
+
 static void several_processes_make_a_store_at_once(void **state) {
     (void)state;
     enum { CHILDREN = 6 };
@@ -307,6 +346,7 @@ int main(void) {
         cmocka_unit_test(a_missing_file_is_not_made_when_told_so),
         cmocka_unit_test(two_engines_share_a_file),
         cmocka_unit_test(a_killed_writer_leaves_the_last_commit),
+        cmocka_unit_test(kill_9_loses_no_acknowledged_write),
         cmocka_unit_test(several_processes_make_a_store_at_once),
         cmocka_unit_test(a_full_disk_undoes_the_transaction),
         cmocka_unit_test(a_forked_child_uses_the_store),
