@@ -129,7 +129,9 @@ class Handle:
                         uri = self._with_db(self._server.uri)
                         self._pymongo = MongoClient(uri, **self._python_options())
                     else:
-                        self._pymongo = MongoClient(self._with_db(self.uri), **self._python_options())
+                        self._pymongo = MongoClient(
+                            self._with_db(self.uri), **self._python_options()
+                        )
         return self._pymongo
 
     def _with_db(self, uri: str) -> str:
@@ -189,10 +191,7 @@ class Handle:
     # Writes
 
     def _write(self, command: Any, concern: Any) -> dict[str, Any]:
-        transaction = _transactions.get().get(self)
-        if transaction is not None:
-            transaction.wrote = True
-        elif isinstance(command, dict) and concern:
+        if isinstance(command, dict) and concern and self.session() is None:
             command["writeConcern"] = dict(concern)
         reply = self.run(command)
         errors = reply.get("writeErrors")
@@ -246,23 +245,14 @@ class Handle:
 
     # Collections and indexes
 
-    def create_indexes(self, collection: str, specs: list[dict[str, Any]]) -> bool:
+    def create_indexes(self, collection: str, specs: list[dict[str, Any]]) -> None:
         """Create indexes; those that exist as given are left alone.
 
-        In a transaction they are created outside of it. The embedded store has one writer: when
-        the transaction has written already nothing is created and the answer is False.
+        A server's transaction cannot create them on filled collections: there they are created
+        beside it. The embedded store has one writer, so there they are part of it.
         """
-        transaction = _transactions.get().get(self)
-        if transaction is not None and self.embedded and transaction.wrote:
-            existing = {index["name"] for index in self._indexes_outside(collection)}
-            return existing.issuperset(spec["name"] for spec in specs)
-        self.client.run(self.name, {"createIndexes": collection, "indexes": specs})
-        return True
-
-    def _indexes_outside(self, collection: str) -> list[dict[str, Any]]:
-        command = {"listIndexes": collection, "cursor": {}}
-        reply = self.client.run(self.name, command, check=False)
-        return reply["cursor"]["firstBatch"] if reply.get("ok") else []
+        session = self.session() if self.embedded else None
+        self.client.run(self.name, {"createIndexes": collection, "indexes": specs}, session)
 
     def list_indexes(self, collection: str) -> list[dict[str, Any]]:
         """Return the indexes of a collection; none when it does not exist."""

@@ -292,11 +292,8 @@ def _walk(owner: Any, target: Any, prefix: str, found: list[str], seen: tuple[An
 # The collection
 
 
-def prepare_collection(cls: Any, handle: Any) -> bool:
-    """Create a capped collection and the declared indexes, once per class and connection.
-
-    False when a transaction stands in the way: it is tried again at the next use.
-    """
+def prepare_collection(cls: Any, handle: Any) -> None:
+    """Create a capped collection and the declared indexes, once per class and connection."""
     meta, name = cls._meta, cls._get_collection_name()
     if meta.get("max_size") or meta.get("max_documents"):
         size = -(-(meta.get("max_size") or 10 * 2**20) // 256) * 256
@@ -307,8 +304,7 @@ def prepare_collection(cls: Any, handle: Any) -> bool:
     if meta.get("auto_create_index", True):
         specs = declared_indexes(cls)
         if specs:
-            return bool(handle.create_indexes(name, specs))
-    return True
+            handle.create_indexes(name, specs)
 
 
 def _create_capped(cls: Any, handle: Any, name: str, options: dict[str, Any]) -> None:

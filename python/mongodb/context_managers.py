@@ -29,7 +29,6 @@ class _Transaction:
     def __init__(self, session: Any) -> None:
         self.session = session
         self.doomed = False
-        self.wrote = False
 
 
 class atomic:

@@ -111,8 +111,8 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         if key not in handle.ready:
             if cls._abstract:
                 raise InvalidDocumentError(f"{cls.__name__} is abstract: it has no collection")
-            if _persist.prepare_collection(cls, handle):
-                handle.ready.add(key)
+            _persist.prepare_collection(cls, handle)
+            handle.ready.add(key)
         return handle
 
     def _home(self) -> tuple[Any, str]:

@@ -23,11 +23,15 @@ class EmbeddedDocument(BaseDocument):
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, type(self)):
-            return bool(self._encode() == other._encode() or self.to_mongo() == other.to_mongo())
+            return bool(self._encode() == other._encode()) or _values(self) == _values(other)
         return NotImplemented
 
     def __ne__(self, other: object) -> bool:
         return not self == other
+
+
+def _values(document: Any) -> dict[str, Any]:
+    return {key: value for key, value in document.to_mongo().items() if key != "_cls"}
 
 
 class DynamicMixin:

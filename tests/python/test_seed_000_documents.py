@@ -16,9 +16,7 @@ def test_3_define_a_document_4_use_the_document(connected: str, seed: Any) -> No
     names = seed.run("3. Define a Document")
     names = seed.run("4. Use the Document")
     assert names["john"].email == "john@example.com"
-    assert names["john"].created_at <= datetime.datetime.now(datetime.UTC).replace(
-        tzinfo=None
-    )
+    assert names["john"].created_at <= datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
     assert [user.age for user in names["adults"]] == [30]
     assert len(names["users"]) == 1
     assert set(get_db().users.index_information()) == {"_id_", "email_1"}

@@ -1,0 +1,537 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Documents: what is stored, what changed, what is loaded."""
+
+import copy
+import datetime
+import decimal
+import enum
+import gc
+import os
+import pickle
+import sys
+import uuid
+from typing import Any
+
+import bson
+import pytest
+
+import mongodb
+from mongodb import (
+    CASCADE,
+    DENY,
+    NULLIFY,
+    PULL,
+    Document,
+    DynamicDocument,
+    EmbeddedDocument,
+    get_db,
+    query_counter,
+)
+from mongodb.errors import (
+    FieldDoesNotExist,
+    InvalidDocumentError,
+    NotUniqueError,
+    OperationError,
+    SaveConditionError,
+    ValidationError,
+)
+from mongodb.fields import (
+    BaseField,
+    BinaryField,
+    BooleanField,
+    DateField,
+    DateTimeField,
+    Decimal128Field,
+    DecimalField,
+    DictField,
+    DynamicField,
+    EmbeddedDocumentField,
+    EmbeddedDocumentListField,
+    EnumField,
+    FloatField,
+    GenericEmbeddedDocumentField,
+    IntField,
+    ListField,
+    LongField,
+    MapField,
+    ReferenceField,
+    SequenceField,
+    SortedListField,
+    StringField,
+    UUIDField,
+)
+
+
+class Inner(EmbeddedDocument):
+    a = IntField()
+    b = StringField(db_field="bb")
+
+
+class Thing(Document):
+    name = StringField(db_field="n")
+    number = IntField()
+    real = FloatField()
+    inner = EmbeddedDocumentField(Inner)
+    inners = ListField(EmbeddedDocumentField(Inner))
+    tags = ListField(StringField())
+    extra = DictField()
+    counts = MapField(IntField())
+    anything = DynamicField()
+    maybe = StringField(null=True)
+    made = DateTimeField(default=lambda: datetime.datetime(2020, 1, 1))
+
+
+def test_fields_are_stored_in_declared_order_and_none_is_left_out(connected: str) -> None:
+    thing = Thing(number=1, name="x").save()
+    assert list(get_db().thing.find_one().items()) == [
+        ("_id", thing.id), ("n", "x"), ("number", 1), ("inners", []), ("tags", []),
+        ("extra", {}), ("counts", {}), ("maybe", None), ("made", datetime.datetime(2020, 1, 1)),
+    ]  # fmt: skip
+
+
+def test_reading_changes_nothing(connected: str) -> None:
+    get_db().thing.insert_one(
+        {
+            "n": "x",
+            "number": 2.0,
+            "tags": ["a"],
+            "inner": {"a": bson.Int64(1)},
+            "anything": {"k": [1.0]},
+        }
+    )
+    thing = Thing.objects.get()
+    for name in thing:
+        getattr(thing, name)
+    assert thing.inner.a == 1 and thing._changed_fields == []
+    with query_counter() as counter:
+        thing.save()
+    assert counter == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda t: setattr(t, "name", "y"), ({"n": "y"}, {})),
+        (lambda t: setattr(t, "name", None), ({}, {"n": 1})),
+        (lambda t: setattr(t, "name", "x"), ({}, {})),
+        (lambda t: t.tags.append("c"), ({"tags": ["a", "b", "c"]}, {})),
+        (lambda t: t.tags.__setitem__(1, "z"), ({"tags.1": "z"}, {})),
+        (lambda t: t.tags.clear(), ({"tags": []}, {})),
+        (lambda t: setattr(t.inner, "b", "new"), ({"inner.bb": "new"}, {})),
+        (lambda t: setattr(t.inner, "a", None), ({}, {"inner.a": 1})),
+        (lambda t: setattr(t.inners[1], "a", 9), ({"inners.1.a": 9}, {})),
+        (lambda t: t.extra["k"].update(d=2), ({"extra.k.d": 2}, {})),
+        (lambda t: t.extra.pop("k"), ({"extra": {}}, {})),
+        (lambda t: t.extra.update({"a.b": 1}), ({"extra": {"k": {"c": 1}, "a.b": 1}}, {})),
+        (lambda t: t.counts.update(y=2), ({"counts.y": 2}, {})),
+        (lambda t: setattr(t, "inner", Inner(a=1, b="t")), ({"inner.bb": "t"}, {})),
+        (lambda t: t.__setattr__("anything", {"x": 1}), ({"anything": {"x": 1}}, {})),
+    ],
+)
+def test_the_smallest_update_is_sent(connected: str, change: Any, expected: Any) -> None:
+    thing = Thing(
+        name="x", inner=Inner(a=1, b="s"), inners=[Inner(a=1), Inner(a=2)], tags=["a", "b"],
+        extra={"k": {"c": 1}}, counts={"x": 1},
+    ).save()  # fmt: skip
+    for one in (thing, Thing.objects.get()):
+        before = get_db().thing.find_one()
+        change(one)
+        assert one._delta() == expected
+        one.save()
+        assert one._delta() == ({}, {})
+        assert bson.encode(get_db().thing.find_one()) == bson.encode(one.to_mongo())
+        get_db().thing.replace_one({"_id": one.id}, before)
+
+
+def test_a_default_that_was_only_read_is_not_stored(connected: str) -> None:
+    get_db().thing.insert_one({"n": "x"})
+    thing = Thing.objects.get()
+    assert thing.tags == [] and thing.made == datetime.datetime(2020, 1, 1)
+    thing.save()
+    assert list(get_db().thing.find_one()) == ["_id", "n"]
+    thing.tags.append("a")
+    thing.save()
+    assert get_db().thing.find_one()["tags"] == ["a"]
+
+
+def test_unknown_stored_fields_are_kept(connected: str) -> None:
+    get_db().thing.insert_one({"n": "x", "later": [1]})
+    thing = Thing.objects.get()
+    thing.name = "y"
+    thing.save()
+    assert get_db().thing.find_one()["later"] == [1]
+    with pytest.raises(FieldDoesNotExist, match="nope"):
+        Thing(nope=1)
+
+
+def test_partly_loaded_documents_keep_the_rest(connected: str) -> None:
+    Thing(name="x", number=1, tags=["a"]).save()
+    thing = Thing.objects.exclude("tags").get()
+    thing.tags.append("b")
+    thing.save()
+    assert get_db().thing.find_one()["tags"] == ["a", "b"]
+    thing = Thing.objects.only("number").get()
+    thing.number = 2
+    thing.save()
+    with query_counter() as counter:
+        assert (thing.name, thing.tags, counter) == ("x", ["a", "b"], 1)
+
+
+def test_save_of_a_deleted_document_inserts_it_whole(connected: str) -> None:
+    thing = Thing(name="x", number=1).save()
+    get_db().thing.delete_many({})
+    thing.number = 2
+    thing.save()
+    assert get_db().thing.find_one()["n"] == "x"
+    get_db().thing.delete_many({})
+    with pytest.raises(SaveConditionError):
+        thing.save(save_condition={"number": 1})
+
+
+def test_save_condition(connected: str) -> None:
+    thing = Thing(name="x", number=1).save()
+    thing.name = "y"
+    with pytest.raises(SaveConditionError):
+        thing.save(save_condition={"number__gt": 5})
+    assert thing.save(save_condition={"number": 1}).reload().name == "y"
+
+
+def test_copies_are_independent_and_equal(connected: str) -> None:
+    thing = Thing(name="x", inner=Inner(a=1), tags=["a"]).save()
+    thing.tags.append("b")
+    for twin in (pickle.loads(pickle.dumps(thing)), copy.copy(thing), copy.deepcopy(thing)):
+        assert twin == thing and twin.tags == ["a", "b"] and twin._delta() == thing._delta()
+        twin.tags.append("c")
+        assert thing.tags == ["a", "b"]
+    new = pickle.loads(pickle.dumps(Thing(name="n")))
+    assert new._created and new.name == "n" and new.id is None
+    assert Thing.from_json(thing.to_json()).to_mongo() == thing.to_mongo()
+    assert len({thing, Thing.objects.get()}) == 1 and Inner(a=1) == Inner(a=1) != Inner(a=2)
+
+
+class Color(enum.Enum):
+    RED = "red"
+
+
+class Typed(Document):
+    big = LongField()
+    exact = DecimalField(precision=2)
+    text = DecimalField(force_string=True)
+    dec = Decimal128Field()
+    key = UUIDField()
+    keytext = UUIDField(binary=False)
+    data = BinaryField(max_bytes=4)
+    color = EnumField(Color)
+    day = DateField()
+    flag = BooleanField()
+    ordered = SortedListField(IntField())
+    generic = GenericEmbeddedDocumentField()
+    many = EmbeddedDocumentListField(Inner)
+
+
+def test_types_come_back_as_they_went(connected: str) -> None:
+    key = uuid.uuid4()
+    Typed(big=1, exact="1.005", text="2.50", dec="1.5", key=key, keytext=str(key), data=b"abcd",
+          color=Color.RED, day="2024-02-29", flag=True, ordered=[3, 1], generic=Inner(a=1),
+          many=[Inner(a=1), Inner(a=2)]).save()  # fmt: skip
+    raw = get_db().typed.find_one()
+    assert type(raw["big"]) is bson.Int64 and raw["text"] == "2.50" and raw["color"] == "red"
+    assert raw["key"].subtype == 4 and raw["keytext"] == str(key) and raw["ordered"] == [1, 3]
+    assert raw["generic"] == {"a": 1, "_cls": "Inner"}
+    found = Typed.objects.get()
+    assert found.exact == decimal.Decimal("1.01") and found.text == decimal.Decimal("2.50")
+    assert found.dec == bson.Decimal128("1.5") and found.key == key and found.keytext == key
+    assert found.color is Color.RED and found.day == datetime.date(2024, 2, 29)
+    assert found.generic == Inner(a=1) and found.many.filter(a=2) == [Inner(a=2)]
+    found.many.create(a=3)
+    found.many.filter(a=1).delete()
+    found.save()
+    assert [one.a for one in Typed.objects.get().many] == [2, 3]
+    assert Typed.objects(key=key, exact=decimal.Decimal("1.01"), color=Color.RED).count() == 1
+    with pytest.raises(ValidationError):
+        Typed(data=b"abcde").save()
+
+
+def test_older_spellings_of_decimals_and_uuids_are_read(connected: str) -> None:
+    key = uuid.uuid4()
+    get_db().typed.insert_one({"exact": 1.5, "key": bson.Binary(key.bytes, 3)})
+    found = Typed.objects.get()
+    assert (found.exact, found.key) == (decimal.Decimal("1.50"), key)
+    found.save()
+    assert get_db().typed.find_one()["exact"] == 1.5
+
+
+class Upper(BaseField):
+    def to_python(self, value: Any) -> Any:
+        return value.lower()
+
+    def to_mongo(self, value: Any) -> Any:
+        return value.upper()
+
+    def validate(self, value: Any, clean: bool = True) -> None:
+        if not value.isalpha():
+            self.error("letters only")
+
+
+class Shout(StringField):
+    def to_mongo(self, value: Any) -> Any:
+        return f"{value}!"
+
+
+class Own(Document):
+    word = Upper()
+    cry = Shout()
+    words = ListField(Upper())
+
+
+def test_a_field_class_of_ones_own_falls_back_to_python(connected: str) -> None:
+    Own(word="ab", cry="hey", words=["x"]).save()
+    raw = get_db().own.find_one()
+    assert (raw["word"], raw["cry"], raw["words"]) == ("AB", "hey!", ["X"])
+    found = Own.objects.get(word="ab")
+    assert (found.word, found.words) == ("ab", ["x"])
+    with pytest.raises(ValidationError, match="letters only") as caught:
+        Own(words=["x", "1"]).save()
+    assert caught.value.to_dict() == {"words": {1: "letters only"}}
+
+
+class Animal(Document):
+    name = StringField()
+    meta = {"allow_inheritance": True}
+
+
+class Dog(Animal):
+    breed = StringField()
+
+
+class Cat(Animal):
+    lives = IntField(default=9)
+
+
+class Owner(Document):
+    pet = ReferenceField(Animal)
+    pets = ListField(ReferenceField("Animal"))
+
+
+def test_inheritance_shares_a_collection(connected: str) -> None:
+    dog = Dog(name="d", breed="b").save()
+    Cat(name="c").save()
+    Animal(name="a").save()
+    assert [type(one) for one in Animal.objects.order_by("name")] == [Animal, Cat, Dog]
+    assert Dog.objects.count() == 1 and Dog.objects.get().breed == "b"
+    assert get_db().animal.find_one({"name": "d"})["_cls"] == "Animal.Dog"
+    assert [type(one) for one in Animal.objects.only("name").order_by("-name")][0] is Dog
+    assert Animal.objects(breed="b").get() == dog
+    Owner(pet=dog, pets=[dog]).save()
+    owner = Owner.objects.get()
+    assert type(owner.pet) is Dog and owner.pets[0].breed == "b"
+    with pytest.raises(ValueError, match="may not be subclassed"):
+        type("Sub", (Thing,), {})
+
+
+class Loose(DynamicDocument):
+    name = StringField()
+
+
+def test_dynamic_documents_take_any_field(connected: str) -> None:
+    loose = Loose(name="n", age=3)
+    loose.tags = ["a"]
+    loose.save()
+    found = Loose.objects.get(age=3, tags="a")
+    assert (found.age, found.tags) == (3, ["a"])
+    found.tags.append("b")
+    del found.age
+    assert found._delta() == ({"tags": ["a", "b"]}, {"age": 1})
+    found.save()
+    assert Loose.objects.get().to_dict() == {"id": loose.id, "name": "n", "tags": ["a", "b"]}
+    with pytest.raises(AttributeError):
+        _ = found.age
+
+
+class Author(Document):
+    name = StringField()
+
+
+class Book(Document):
+    title = StringField()
+    author = ReferenceField(Author, reverse_delete_rule=CASCADE)
+    editor = ReferenceField(Author, reverse_delete_rule=NULLIFY)
+    friends = ListField(ReferenceField(Author, reverse_delete_rule=PULL))
+    patron = ReferenceField(Author, reverse_delete_rule=DENY, dbref=True)
+
+
+def test_reverse_delete_rules(connected: str) -> None:
+    a, b, c, d = (Author(name=name).save() for name in "abcd")
+    Book(title="1", author=a, editor=b, friends=[b, c], patron=d).save()
+    b.delete()
+    book = Book.objects.get()
+    assert book.editor is None and book.friends == [c]
+    assert get_db().book.find_one()["patron"] == bson.DBRef("author", d.id)
+    assert book.patron == d and book.patron.name == "d"
+    with pytest.raises(OperationError, match="DENY"):
+        d.delete()
+    Author.objects(name="a").delete()
+    assert Book.objects.count() == 0
+    with pytest.raises(InvalidDocumentError):
+        type("Bad", (EmbeddedDocument,), {"a": ReferenceField(Author, reverse_delete_rule=CASCADE)})
+
+
+def test_references_are_fetched_for_the_whole_batch(connected: str) -> None:
+    authors = [Author(name=str(i)).save() for i in range(5)]
+    for i in range(20):
+        Book(title=str(i), author=authors[i % 5], friends=[authors[0], authors[i % 3]]).save()
+    with query_counter() as counter:
+        assert {book.author.pk for book in Book.objects} == {a.pk for a in authors}
+        assert counter == 1
+    with query_counter() as counter:
+        assert sum(len(b.author.name) + len(b.friends[1].name) for b in Book.objects) == 40
+        assert counter == 2
+    with query_counter() as counter:
+        books = list(Book.objects.select_related("author", "friends"))
+        assert counter <= 3 and [b.friends[1].name for b in books] and counter <= 3
+    assert Book.objects.no_dereference().first().author == authors[0].id
+    gone = authors[1]
+    get_db().author.delete_one({"_id": gone.id})
+    book = Book.objects(title="1").get()
+    assert book.author.id == gone.id
+    with pytest.raises(Author.DoesNotExist):
+        _ = book.author.name
+
+
+class Numbered(Document):
+    id = SequenceField(primary_key=True)
+    code = StringField(unique=True, sparse=True)
+    a = StringField(unique_with="b")
+    b = StringField()
+
+
+def test_sequences_and_unique_fields(connected: str) -> None:
+    assert [Numbered(a=str(i)).save().pk for i in range(2)] == [1, 2]
+    Numbered(code="x", a="2", b="1").save()
+    with pytest.raises(NotUniqueError) as caught:
+        Numbered(code="x", a="3").save()
+    assert caught.value.details["keyPattern"] == {"code": 1}
+    with pytest.raises(NotUniqueError):
+        Numbered(a="2", b="1").save()
+    assert Numbered.objects.get(pk=1).a == "0" and Numbered.objects(id__gte=2).count() == 2
+
+
+def test_modify_update_and_reload(connected: str) -> None:
+    thing = Thing(name="x", number=1).save()
+    assert thing.modify({"number": 1}, inc__number=1, set__name="y") is True
+    assert (thing.number, thing.name, thing._delta()) == (2, "y", ({}, {}))
+    assert thing.modify({"number": 1}, inc__number=1) is False
+    thing.update(push__tags="a", set__inner__a=3)
+    thing.reload()
+    assert thing.tags == ["a"] and thing.inner.a == 3
+    thing.name = "z"
+    thing.reload("tags")
+    assert thing.name == "z" and thing._delta() == ({"n": "z"}, {})
+
+
+def test_a_forked_process_opens_its_own_connection(connected: str) -> None:
+    if "memory" in connected:
+        pytest.skip("a store in memory belongs to one process")
+    Thing(name="parent").save()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            Thing(name="child").save()
+            code = 0 if Thing.objects.count() == 2 else 2
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    assert {thing.name for thing in Thing.objects} == {"parent", "child"}
+
+
+def test_nothing_leaks(connected: str) -> None:
+    def work(times: int) -> None:
+        for i in range(times):
+            thing = Thing(name=f"n{i}", inner=Inner(a=i), inners=[Inner(a=1)], tags=["a"]).save()
+            thing.tags.append("b")
+            thing.inner.b = "x"
+            thing.save()
+            found = Thing.objects.get(pk=thing.pk)
+            found.to_dict(), found.to_json(), found._data, pickle.loads(pickle.dumps(found))
+            list(Thing.objects(number=None).only("name").limit(3))
+            try:
+                Thing(number="many", tags=3).save()
+            except ValidationError as error:
+                str(error)
+            found.delete()
+
+    def blocks() -> int:
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    work(100)
+    before, objects = blocks(), len(gc.get_objects())
+    work(400)
+    assert len(gc.get_objects()) - objects < 100
+    assert blocks() - before < 1000  # a leak of one block per document would be 400 and more each
+
+
+def test_clean_runs_before_validation_and_names_its_field(connected: str) -> None:
+    class Cleaned(Document):
+        name = StringField(required=True)
+
+        def clean(self) -> None:
+            if self.name is None:
+                self.name = "made"
+            elif self.name == "bad":
+                raise ValidationError("not this one", field_name="name")
+
+    assert Cleaned().save().name == "made"
+    with pytest.raises(ValidationError) as caught:
+        Cleaned(name="bad").save()
+    assert caught.value.to_dict() == {"name": "not this one"}
+    assert Cleaned(name="bad").save(clean=False).pk is not None
+
+
+def test_bulk_insert(connected: str) -> None:
+    things = [Thing(name=str(i)) for i in range(500)]
+    assert Thing.objects.insert(things) == things
+    things[3].number = 5
+    things[3].save()
+    assert Thing.objects.count() == 500 and Thing.objects(number=5).get() == things[3]
+    assert Thing.objects.in_bulk([things[0].pk]) == {things[0].pk: things[0]}
+    assert len(Thing.objects.insert([Thing(), Thing()], load_bulk=False)) == 2
+    with pytest.raises(NotUniqueError):
+        Thing.objects.insert([Thing(id=things[0].id)])
+    with pytest.raises(OperationError, match="saved, not inserted"):
+        Thing.objects.insert(things[0])
+
+
+def test_get_or_create_and_update_or_create(connected: str) -> None:
+    first, created = Thing.objects.get_or_create(name="x", defaults={"number": 1})
+    assert created and first.number == 1
+    again, created = Thing.objects.get_or_create(name="x", defaults={"number": 2})
+    assert not created and again == first and again.number == 1
+    changed, created = Thing.objects.update_or_create(name="x", defaults={"number": 3})
+    assert not created and Thing.objects.get(name="x").number == 3 and changed == first
+
+
+def test_async_twins(connected: str) -> None:
+    import asyncio
+
+    async def main() -> list[str]:
+        await Thing(name="a").asave()
+        await Thing.objects.acreate(name="b")
+        assert await Thing.objects.acount() == 2
+        assert (await Thing.objects.aget(name="a")).name == "a"
+        assert await Thing.objects(name="c").afirst() is None
+        return [thing.name async for thing in Thing.objects.order_by("name")]
+
+    assert asyncio.run(main()) == ["a", "b"]
+
+
+def test_django_settings_connect(connected: str, tmp_path: Any) -> None:
+    from mongodb.apps import register_settings
+
+    register_settings([{"alias": "one", "NAME": "x", "HOST": connected}, {"alias": "two", "db": "y",
+                      "host": connected}])  # fmt: skip
+    assert get_db("one").name == "x" and get_db("two").name == "y"
+    mongodb.disconnect("one")
+    with pytest.raises(mongodb.ConnectionFailure):
+        get_db("one")
