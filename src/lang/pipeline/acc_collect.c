@@ -4,7 +4,7 @@
 #include "lang/pipeline/accumulate.h"
 
 typedef struct collect_state {
-    ds_buf items;      /* an unfinished array, or the merged document */
+    ds_buf items; /* an unfinished array, or the merged document */
     size_t count;
     uint64_t *hashes;  /* $addToSet: open addressing, 0 free */
     uint32_t *offsets; /* of the element in items */
@@ -170,9 +170,11 @@ static void collect_clear(const ds__accumulator *acc, void *state) {
     *s = (collect_state){0};
 }
 
-#define COLLECT(op, adder, resulter)                                                              \
-    {.name = op, .state_size = sizeof(collect_state), .add = adder, .result = resulter,           \
-     .clear = collect_clear}
+#define COLLECT(op, adder, resulter)                                                               \
+    {                                                                                              \
+        .name = op, .state_size = sizeof(collect_state), .add = adder, .result = resulter,         \
+        .clear = collect_clear                                                                     \
+    }
 
 const ds__accumulator_def ds__accumulators_collect[] = {
     COLLECT("$push", push_add, array_result),

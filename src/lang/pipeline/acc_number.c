@@ -20,8 +20,7 @@ static bool sum_result(const ds__accumulator *acc, void *state, ds_arena *scratc
 static bool count_parse(ds__env *env, const ds__var_scope *scope, ds__accumulator *acc,
                         ds_value arg, ds_error *err) {
     if (arg.type != DS_DOCUMENT || !ds__doc_empty(arg)) {
-        return ds__error_set(err, DS_TYPE_MISMATCH,
-                             "$count takes no arguments, i.e. $count:{}");
+        return ds__error_set(err, DS_TYPE_MISMATCH, "$count takes no arguments, i.e. $count:{}");
     }
     return true;
 }

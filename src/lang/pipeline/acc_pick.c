@@ -52,9 +52,11 @@ static void pick_clear(const ds__accumulator *acc, void *state) {
     ds__held_clear(&((pick_state *)state)->held);
 }
 
-#define PICK(op, function, which)                                                                 \
-    {.name = op, .state_size = sizeof(pick_state), .add = function, .result = pick_result,        \
-     .clear = pick_clear, .variant = which}
+#define PICK(op, function, which)                                                                  \
+    {                                                                                              \
+        .name = op, .state_size = sizeof(pick_state), .add = function, .result = pick_result,      \
+        .clear = pick_clear, .variant = which                                                      \
+    }
 
 const ds__accumulator_def ds__accumulators_pick[] = {
     PICK("$min", extreme_add, -1),

@@ -4,7 +4,14 @@
 #include "bson/key.h"
 #include "lang/pipeline/accumulate.h"
 
-typedef enum rank_order { RANK_FIRST, RANK_LAST, RANK_MIN, RANK_MAX, RANK_TOP, RANK_BOTTOM } rank_order;
+typedef enum rank_order {
+    RANK_FIRST,
+    RANK_LAST,
+    RANK_MIN,
+    RANK_MAX,
+    RANK_TOP,
+    RANK_BOTTOM
+} rank_order;
 
 enum { RANK_SINGLE = 16 }; /* added to variant: gives one value, not an array */
 
@@ -295,9 +302,11 @@ static bool parse_top(ds__env *env, const ds__var_scope *scope, ds__accumulator 
            compile_input(env, scope, acc, output, err);
 }
 
-#define RANK(op, parser, adder, which)                                                            \
-    {.name = op, .state_size = sizeof(rank_state), .parse = parser, .init = rank_init,            \
-     .add = adder, .result = rank_result, .clear = rank_clear, .variant = which}
+#define RANK(op, parser, adder, which)                                                             \
+    {                                                                                              \
+        .name = op, .state_size = sizeof(rank_state), .parse = parser, .init = rank_init,          \
+        .add = adder, .result = rank_result, .clear = rank_clear, .variant = which                 \
+    }
 
 const ds__accumulator_def ds__accumulators_rank[] = {
     RANK("$firstN", parse_n, first_last_add, RANK_FIRST),

@@ -22,9 +22,8 @@ const ds__accumulator_def *ds__accumulator_find(const char *name, size_t size) {
     return NULL;
 }
 
-bool ds__accumulator_bind(ds__env *env, const ds__var_scope *scope,
-                          const ds__accumulator_def *def, ds_value arg, ds__accumulator *out,
-                          ds_error *err) {
+bool ds__accumulator_bind(ds__env *env, const ds__var_scope *scope, const ds__accumulator_def *def,
+                          ds_value arg, ds__accumulator *out, ds_error *err) {
     out->def = def;
     out->env = env;
     out->spec = arg;
@@ -66,8 +65,7 @@ bool ds__accumulator_compile(ds__env *env, const ds__var_scope *scope, const cha
     ds__iter_init(&it, spec);
     ds__iter_next(&it);
     if (it.at < it.end) {
-        return ds__error_set(err, 40238, "The field '%s' must specify one accumulator",
-                             out->field);
+        return ds__error_set(err, 40238, "The field '%s' must specify one accumulator", out->field);
     }
     const ds__accumulator_def *def = ds__accumulator_find(it.key, it.key_size);
     if (!def && (strcmp(it.key, "$accumulator") == 0)) {

@@ -35,25 +35,24 @@ struct ds__accumulator {
     const ds__env *env;
     const char *field; /* output name */
     size_t field_size;
-    ds__expr *expr;          /* the input; NULL when add needs none */
-    const ds__path *path;    /* when expr is a plain field path */
-    const ds_value *constant;/* when expr is constant */
-    ds__expr *n;             /* $firstN and the like */
-    ds__sort_pattern sort;   /* $top and the like */
+    ds__expr *expr;           /* the input; NULL when add needs none */
+    const ds__path *path;     /* when expr is a plain field path */
+    const ds_value *constant; /* when expr is constant */
+    ds__expr *n;              /* $firstN and the like */
+    ds__sort_pattern sort;    /* $top and the like */
     ds_value spec;
-    bool pushed;             /* mongod runs such a $group inside its query engine, where the later of
-                              * equal values wins and errors have codes of their own */
-    size_t offset;           /* of the state in the group's states; the owner's to use */
+    bool pushed;   /* mongod runs such a $group inside its query engine, where the later of
+                    * equal values wins and errors have codes of their own */
+    size_t offset; /* of the state in the group's states; the owner's to use */
 };
 
-/* Compiles {$sum: …}; `field` names the result. Errors: 40234 and 40238 (shape), 15952 (unknown). */
+/* Compiles {$sum: …}; `field` names the result. Errors: 40234 and 40238 (shape), 15952 (unknown).
+ */
 bool ds__accumulator_compile(ds__env *env, const ds__var_scope *scope, const char *field,
-                             size_t field_size, ds_value spec, ds__accumulator *out,
-                             ds_error *err);
+                             size_t field_size, ds_value spec, ds__accumulator *out, ds_error *err);
 /* Compiles from a known row and argument (windows). */
-bool ds__accumulator_bind(ds__env *env, const ds__var_scope *scope,
-                          const ds__accumulator_def *def, ds_value arg, ds__accumulator *out,
-                          ds_error *err);
+bool ds__accumulator_bind(ds__env *env, const ds__var_scope *scope, const ds__accumulator_def *def,
+                          ds_value arg, ds__accumulator *out, ds_error *err);
 const ds__accumulator_def *ds__accumulator_find(const char *name, size_t size);
 
 /* Feeds the document in eval->slots[DS_VAR_ROOT]. */

@@ -24,7 +24,8 @@ static bool read_spec(ds_value arg, bucket_spec *s, ds_error *err) {
         } else if (strcmp(it.key, "boundaries") == 0) {
             if (v.type != DS_ARRAY) {
                 return ds__error_set(
-                    err, 40200, "The $bucket 'boundaries' field must be an array, but found type: %s.",
+                    err, 40200,
+                    "The $bucket 'boundaries' field must be an array, but found type: %s.",
                     ds__type_name(v.type));
             }
             s->boundaries = v;

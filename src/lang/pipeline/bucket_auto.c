@@ -19,10 +19,10 @@ typedef struct bucket_auto {
     ds_buf row;
     ds_buf out;
     void *states;
-    ds__held value;                     /* of the document in `pending` */
+    ds__held value; /* of the document in `pending` */
     ds__held max;
     ds__held min;
-    ds_buf pending;                     /* the first document of the next bucket */
+    ds_buf pending; /* the first document of the next bucket */
     /* plain */
     size_t states_size;
     uint64_t total;
@@ -174,8 +174,7 @@ static bool next_bucket(bucket_auto *b, ds_value *doc, ds_error *err) {
     bool last = b->made + 1 == b->buckets;
     if (b->granularity && b->made > 0) {
         min = b->max.value; /* buckets touch */
-    } else if (b->granularity &&
-               !ds__granularity_round(b->granularity, min, false, &min, err)) {
+    } else if (b->granularity && !ds__granularity_round(b->granularity, min, false, &min, err)) {
         return false;
     }
     if (!ds__held_set(&b->min, min, &bytes, err)) {
@@ -304,20 +303,22 @@ static bool parse_option(ds__stage_parser *p, bucket_auto *b, const ds__iter *it
     if (strcmp(it->key, "granularity") == 0) {
         if (v.type != DS_STRING) {
             return ds__error_set(
-                err, 40261, "The $bucketAuto 'granularity' field must be a string, but found type: %s",
+                err, 40261,
+                "The $bucketAuto 'granularity' field must be a string, but found type: %s",
                 ds__type_name(v.type));
         }
         b->granularity = ds__granularity_find(ds__text(v), v.size);
-        return b->granularity ||
-               ds__error_set(err, 40257, "Unknown rounding granularity '%.*s'", (int)v.size,
-                             ds__text(v));
+        return b->granularity || ds__error_set(err, 40257, "Unknown rounding granularity '%.*s'",
+                                               (int)v.size, ds__text(v));
     }
     return ds__error_set(err, 40245, "Unrecognized option to $bucketAuto: %s", it->key);
 }
 
 static bool parse_output(ds__stage_parser *p, bucket_auto *b, ds_value output, ds_error *err) {
     static const uint8_t count_one[] = /* {count: {$sum: 1}} */
-        "\x1b\0\0\0\x03" "count\0\x0f\0\0\0\x10" "$sum\0\x01\0\0\0\0";
+        "\x1b\0\0\0\x03"
+        "count\0\x0f\0\0\0\x10"
+        "$sum\0\x01\0\0\0\0";
     ds_value spec = output.type == DS_DOCUMENT ? output : ds__document(count_one);
     ds__iter it;
     b->accs = ds_arena_zalloc(p->env->arena, (ds__doc_count(spec) + 1) * sizeof *b->accs);

@@ -58,8 +58,8 @@ const ds__var_scope *ds__scope_add(ds__env *env, const ds__var_scope *parent, co
         return NULL;
     }
     *slot = ds__env_new_slot(env);
-    *scope = (ds__var_scope){
-        .parent = parent, .name = copy, .name_size = (uint32_t)size, .slot = *slot};
+    *scope =
+        (ds__var_scope){.parent = parent, .name = copy, .name_size = (uint32_t)size, .slot = *slot};
     return scope;
 }
 
@@ -135,8 +135,7 @@ bool ds__pipeline_compile(ds__env *env, ds_value stages, const ds__pipeline_opti
     pipeline->memory = o->memory ? o->memory : DS_MAX_GROUP_BYTES;
     pipeline->head = (ds__stage){.ops = &head_ops, .pipeline = pipeline, .env = env};
     pipeline->last = &pipeline->head;
-    ds__stage_parser p = {
-        .env = env, .options = o, .scope = pipeline->scope, .pipeline = pipeline};
+    ds__stage_parser p = {.env = env, .options = o, .scope = pipeline->scope, .pipeline = pipeline};
     ds__iter it;
     ds__iter_init(&it, copy);
     while (ds__iter_next(&it)) {
@@ -145,7 +144,8 @@ bool ds__pipeline_compile(ds__env *env, ds_value stages, const ds__pipeline_opti
                                  "Each element of the 'pipeline' array must be an object");
         }
         if (p.position >= DS_MAX_PIPELINE_STAGES) {
-            return ds__error_set(err, DS_FAILED_TO_PARSE, "Pipeline length must be no longer than %d stages",
+            return ds__error_set(err, DS_FAILED_TO_PARSE,
+                                 "Pipeline length must be no longer than %d stages",
                                  DS_MAX_PIPELINE_STAGES);
         }
         p.is_last = it.at >= it.end;
@@ -164,7 +164,8 @@ bool ds__pipeline_compile(ds__env *env, ds_value stages, const ds__pipeline_opti
 bool ds__stage_compile_sub(ds__stage_parser *p, ds_value stages, const ds__var_scope *scope,
                            bool in_facet, ds__pipeline **out, ds_error *err) {
     if (p->options->depth >= DS_MAX_PIPELINE_DEPTH) {
-        return ds__error_set(err, 232, "Maximum number of nested sub-pipelines exceeded. Limit is %d",
+        return ds__error_set(err, 232,
+                             "Maximum number of nested sub-pipelines exceeded. Limit is %d",
                              DS_MAX_PIPELINE_DEPTH);
     }
     ds__pipeline_options options = {

@@ -25,17 +25,17 @@ typedef struct densify {
     uint32_t slot;
     /* owned while running */
     ds_arena arena;
-    ds_map index;       /* key of a partition's values to its number + 1 */
+    ds_map index; /* key of a partition's values to its number + 1 */
     ds_buf key;
-    ds_buf held;        /* the document waiting for what comes before it */
+    ds_buf held; /* the document waiting for what comes before it */
     ds_buf out;
     partition *states;
     /* plain */
-    ds_value lower;     /* explicit; full: the least seen */
-    ds_value upper;     /* explicit; full: the greatest seen */
+    ds_value lower; /* explicit; full: the least seen */
+    ds_value upper; /* explicit; full: the greatest seen */
     size_t state_count;
     size_t state_cap;
-    size_t current;     /* of the held document */
+    size_t current; /* of the held document */
     size_t finish_at;
     densify_bounds bounds;
     bool pending;
@@ -79,8 +79,8 @@ static bool partition_of(densify *d, ds_value doc, size_t *out, ds_error *err) {
         ds_value v = ds__simple_path(doc, &d->by[i], &simple);
         ds_buf buf = {0};
         ds__stage_write_with(&buf, shell, &d->by[i], v);
-        bool ok = ds_buf_ok(&buf, err) && (ds__buf_to_value(&d->arena, &buf, DS_DOCUMENT, &shell) ||
-                                           ds__error_oom(err));
+        bool ok = ds_buf_ok(&buf, err) &&
+                  (ds__buf_to_value(&d->arena, &buf, DS_DOCUMENT, &shell) || ds__error_oom(err));
         ds_buf_clear(&buf);
         if (!ok) {
             return false;
@@ -106,12 +106,14 @@ static bool check_value(const densify *d, ds_value v, ds_error *err) {
         return ds__error_set(err, 5733201, "Densify field type must be numeric or a date");
     }
     if (ds__is_number(v) && d->add_date) {
-        return ds__error_set(err, 6053600, "Encountered numeric densify value in collection when "
-                                           "step has a date unit.");
+        return ds__error_set(err, 6053600,
+                             "Encountered numeric densify value in collection when "
+                             "step has a date unit.");
     }
     if (v.type == DS_DATE && !d->add_date) {
-        return ds__error_set(err, 6053600, "Encountered date densify value in collection when step "
-                                           "does not have a date unit.");
+        return ds__error_set(err, 6053600,
+                             "Encountered date densify value in collection when step "
+                             "does not have a date unit.");
     }
     return true;
 }
@@ -258,10 +260,11 @@ static bool parse_bounds(densify *d, ds_value v, ds_value unit, ds_error *err) {
     if (v.type == DS_STRING) {
         d->bounds = ds__is_string(v, "partition") ? DENSIFY_PARTITION : DENSIFY_FULL;
         if (d->bounds == DENSIFY_PARTITION && d->by_count == 0) {
-            return ds__error_set(err, 5733408,
-                                 "One cannot specify the bounds as 'partition' without specifying a "
-                                 "non-empty array of partitionByFields. You may have meant to "
-                                 "specify 'full' bounds.");
+            return ds__error_set(
+                err, 5733408,
+                "One cannot specify the bounds as 'partition' without specifying a "
+                "non-empty array of partitionByFields. You may have meant to "
+                "specify 'full' bounds.");
         }
         return d->bounds == DENSIFY_PARTITION || ds__is_string(v, "full") ||
                ds__error_set(err, 5946802, "Bounds string must either be 'full' or 'partition'");
@@ -271,20 +274,21 @@ static bool parse_bounds(densify *d, ds_value v, ds_value unit, ds_error *err) {
                              "Range bounds must be a string or an array of two elements");
     }
     if (ds__doc_count(v) != 2) {
-        return ds__error_set(err, 5733403,
-                             "A bounding array in a range statement must have exactly two elements");
+        return ds__error_set(
+            err, 5733403, "A bounding array in a range statement must have exactly two elements");
     }
     d->bounds = DENSIFY_EXPLICIT;
     d->lower = ds__array_at(v, 0);
     d->upper = ds__array_at(v, 1);
     bool dates = d->lower.type == DS_DATE && d->upper.type == DS_DATE;
     if (!dates && !(ds__is_number(d->lower) && ds__is_number(d->upper))) {
-        return ds__error_set(err, 5733406,
-                             "A bounding array must contain either both dates or both numeric types");
+        return ds__error_set(
+            err, 5733406, "A bounding array must contain either both dates or both numeric types");
     }
     if (compare(d->lower, d->upper) > 0) {
-        return ds__error_set(err, 5733402, "A bounding array must be an ascending array of either "
-                                           "two dates or two numbers");
+        return ds__error_set(err, 5733402,
+                             "A bounding array must be an ascending array of either "
+                             "two dates or two numbers");
     }
     if (dates != (unit.type != DS_MISSING)) {
         return ds__error_set(err, dates ? 5733410 : 5733409,
@@ -347,8 +351,9 @@ static bool parse_range(ds__stage_parser *p, densify *d, ds_value range, ds_erro
                              ds__type_name(d->step.type));
     }
     if (ds__number_sign(d->step) <= 0) {
-        return ds__error_set(err, 5733401, "The step parameter in a range statement must be a "
-                                           "strictly positive numeric value");
+        return ds__error_set(err, 5733401,
+                             "The step parameter in a range statement must be a "
+                             "strictly positive numeric value");
     }
     if (unit.type != DS_MISSING) {
         if (ds__window_unit_ms(unit) < 0) {
@@ -357,8 +362,9 @@ static bool parse_range(ds__stage_parser *p, densify *d, ds_value range, ds_erro
                                  unit.type == DS_STRING ? ds__text(unit) : "");
         }
         if (!ds__value_exact_int64(d->step, &whole)) {
-            return ds__error_set(err, 6586400, "The step parameter in a range statement must be a "
-                                               "whole number when densifying a date range");
+            return ds__error_set(err, 6586400,
+                                 "The step parameter in a range statement must be a "
+                                 "whole number when densifying a date range");
         }
         if (!compile_add(p, d, unit, err)) {
             return false;
@@ -436,8 +442,7 @@ bool ds__stage_parse_densify(ds__stage_parser *p, ds_value arg, ds_error *err) {
         }
     }
     if (field.type == DS_MISSING || range.type == DS_MISSING) {
-        return ds__error_set(err, 40414,
-                             "BSON field '$densify.%s' is missing but a required field",
+        return ds__error_set(err, 40414, "BSON field '$densify.%s' is missing but a required field",
                              field.type == DS_MISSING ? "field" : "range");
     }
     if (field.type != DS_STRING || range.type != DS_DOCUMENT) {

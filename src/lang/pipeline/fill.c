@@ -73,8 +73,7 @@ static bool write_field(const ds__iter *it, ds_buf *window, ds_buf *values, bool
     ds__iter one;
     for (ds__iter_init(&one, it->value); ds__iter_next(&one);) {
         if (strcmp(one.key, "method") != 0 && strcmp(one.key, "value") != 0) {
-            return ds__error_set(err, 40415, "BSON field '$fill.%s' is an unknown field.",
-                                 one.key);
+            return ds__error_set(err, 40415, "BSON field '$fill.%s' is an unknown field.", one.key);
         }
     }
     ds_value method = ds__doc_field(it->value, "method"), value = ds__doc_field(it->value, "value");

@@ -19,10 +19,9 @@ static const int16_t r5[] = {10, 16, 25, 40, 63};
 static const int16_t r10[] = {100, 125, 160, 200, 250, 315, 400, 500, 630, 800};
 static const int16_t r20[] = {100, 112, 125, 140, 160, 180, 200, 224, 250, 280,
                               315, 355, 400, 450, 500, 560, 630, 710, 800, 900};
-static const int16_t r40[] = {100, 106, 112, 118, 125, 132, 140, 150, 160, 170,
-                              180, 190, 200, 212, 224, 236, 250, 265, 280, 300,
-                              315, 335, 355, 375, 400, 425, 450, 475, 500, 530,
-                              560, 600, 630, 670, 710, 750, 800, 850, 900, 950};
+static const int16_t r40[] = {100, 106, 112, 118, 125, 132, 140, 150, 160, 170, 180, 190, 200, 212,
+                              224, 236, 250, 265, 280, 300, 315, 335, 355, 375, 400, 425, 450, 475,
+                              500, 530, 560, 600, 630, 670, 710, 750, 800, 850, 900, 950};
 static const int16_t r80[] = {100, 103, 106, 109, 112, 115, 118, 122, 125, 128, 132, 136, 140, 145,
                               150, 155, 160, 165, 170, 175, 180, 185, 190, 195, 200, 206, 212, 218,
                               224, 230, 236, 243, 250, 258, 265, 272, 280, 290, 300, 307, 315, 325,
@@ -36,10 +35,10 @@ static const int16_t e24[] = {10, 11, 12, 13, 15, 16, 18, 20, 22, 24, 27, 30,
                               33, 36, 39, 43, 47, 51, 56, 62, 68, 75, 82, 91};
 
 static const ds__granularity series[] = {
-    {"R5", r5, 5, 10, 0},       {"R10", r10, 10, 100, 0},  {"R20", r20, 20, 100, 0},
-    {"R40", r40, 40, 100, 0},   {"R80", r80, 80, 100, 0},  {"1-2-5", n125, 3, 10, 0},
-    {"E6", e6, 6, 10, 0},       {"E12", e12, 12, 10, 0},   {"E24", e24, 24, 10, 0},
-    {"E48", NULL, 48, 100, 48}, {"E96", NULL, 96, 100, 96}, {"E192", NULL, 192, 100, 192},
+    {"R5", r5, 5, 10, 0},         {"R10", r10, 10, 100, 0},   {"R20", r20, 20, 100, 0},
+    {"R40", r40, 40, 100, 0},     {"R80", r80, 80, 100, 0},   {"1-2-5", n125, 3, 10, 0},
+    {"E6", e6, 6, 10, 0},         {"E12", e12, 12, 10, 0},    {"E24", e24, 24, 10, 0},
+    {"E48", NULL, 48, 100, 48},   {"E96", NULL, 96, 100, 96}, {"E192", NULL, 192, 100, 192},
     {"POWERSOF2", NULL, 0, 0, 0},
 };
 
@@ -104,19 +103,22 @@ static ds_value round_power(ds_value v, double x, bool up) {
 bool ds__granularity_round(const ds__granularity *g, ds_value v, bool up, ds_value *out,
                            ds_error *err) {
     if (!ds__is_number(v)) {
-        return ds__error_set(err, 40258,
-                             "$bucketAuto can specify a 'granularity' with numeric boundaries only, "
-                             "but found a value with type: %s",
-                             ds__type_name(v.type));
+        return ds__error_set(
+            err, 40258,
+            "$bucketAuto can specify a 'granularity' with numeric boundaries only, "
+            "but found a value with type: %s",
+            ds__type_name(v.type));
     }
     double x = ds__number_to_double(v);
     if (isnan(x)) {
-        return ds__error_set(err, 40259, "$bucketAuto can specify a 'granularity' with numeric "
-                                         "boundaries only, but found a NaN");
+        return ds__error_set(err, 40259,
+                             "$bucketAuto can specify a 'granularity' with numeric "
+                             "boundaries only, but found a NaN");
     }
     if (x < 0) {
-        return ds__error_set(err, 40260, "$bucketAuto can specify a 'granularity' with non-negative "
-                                         "numbers only, but found a negative number");
+        return ds__error_set(err, 40260,
+                             "$bucketAuto can specify a 'granularity' with non-negative "
+                             "numbers only, but found a negative number");
     }
     if (x == 0 || isinf(x)) {
         *out = v;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* $graphLookup: breadth-first search through a collection, each step an {$in: frontier} the host has
- * an index for or the hash table of a join answers. */
+/* $graphLookup: breadth-first search through a collection, each step an {$in: frontier} the host
+ * has an index for or the hash table of a join answers. */
 #include "base/map.h"
 #include "bson/key.h"
 #include "lang/pipeline/join.h"
@@ -17,17 +17,17 @@ typedef struct graph {
     ds__path depth_field; /* count 0: none */
     ds_value restrict_spec;
     /* owned while running */
-    ds_arena arena;       /* one step's filter */
-    ds_map visited;       /* keys of _ids seen for this input */
+    ds_arena arena; /* one step's filter */
+    ds_map visited; /* keys of _ids seen for this input */
     ds__join join;
-    ds_buf frontier;      /* the array being searched for */
+    ds_buf frontier; /* the array being searched for */
     ds_buf next_frontier;
     ds_buf array;
     ds_buf row;
     ds_buf key;
     ds_buf out;
     /* plain */
-    int64_t max_depth;    /* -1: none */
+    int64_t max_depth; /* -1: none */
     size_t found;
     bool prepared;
     bool joined;

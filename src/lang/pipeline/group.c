@@ -16,19 +16,19 @@ typedef struct group {
     ds__stage stage;
     /* borrowed */
     ds__expr *id;
-    const ds__path *id_path;     /* _id is just a field */
+    const ds__path *id_path; /* _id is just a field */
     const ds_value *id_constant;
-    const ds__buckets *buckets;  /* $bucket: ids are the lower bounds */
+    const ds__buckets *buckets; /* $bucket: ids are the lower bounds */
     ds__accumulator *accs;
     size_t acc_count;
     /* owned while running */
-    ds_arena arena;              /* entries and their ids */
-    group_entry **table;         /* open addressing; NULL free */
-    group_entry **entries;       /* in order of appearance */
+    ds_arena arena;        /* entries and their ids */
+    group_entry **table;   /* open addressing; NULL free */
+    group_entry **entries; /* in order of appearance */
     ds_buf out;
-    ds_buf row;                  /* a spilled document read back */
-    ds__spill spill;             /* documents of groups that found no room */
-    ds__spill from;              /* the file being read in this pass */
+    ds_buf row;      /* a spilled document read back */
+    ds__spill spill; /* documents of groups that found no room */
+    ds__spill from;  /* the file being read in this pass */
     /* plain */
     size_t entry_size;
     size_t table_size;
@@ -387,7 +387,8 @@ static bool parse_fields(ds__stage_parser *p, group *g, ds_value arg, ds_error *
     return true;
 }
 
-/* A group whose documents come from the collection through nothing but filters, sorts and slices. */
+/* A group whose documents come from the collection through nothing but filters, sorts and slices.
+ */
 static void mark_pushed(group *g) {
     bool pushed = true;
     for (const ds__stage *s = g->stage.prev; s->prev; s = s->prev) {
@@ -486,8 +487,9 @@ bool ds__stage_parse_sort_by_count(ds__stage_parser *p, ds_value arg, ds_error *
                                  "expression inside an object");
         }
     } else if (arg.type != DS_STRING) {
-        return ds__error_set(err, 40149, "the sortByCount field must be specified as a string or "
-                                         "as an object");
+        return ds__error_set(err, 40149,
+                             "the sortByCount field must be specified as a string or "
+                             "as an object");
     } else if (arg.size == 0 || ds__text(arg)[0] != '$') {
         return ds__error_set(err, 40148,
                              "the sortByCount field must be defined as a $-prefixed path or an "

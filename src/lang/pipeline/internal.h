@@ -50,18 +50,18 @@ typedef struct ds__stage_ops {
 struct ds__stage {
     /* borrowed */
     const ds__stage_ops *ops;
-    ds__stage *prev;           /* where documents come from; NULL for the source itself */
+    ds__stage *prev; /* where documents come from; NULL for the source itself */
     ds__stage *following;
     ds__pipeline *pipeline;
     ds__env *env;
-    ds__eval *eval;            /* while running */
-    ds_value spec;             /* {$name: argument} as explain shows it */
+    ds__eval *eval; /* while running */
+    ds_value spec;  /* {$name: argument} as explain shows it */
     /* plain */
-    ds__filter *filter;        /* MATCH */
-    ds__sort_pattern pattern;  /* SORT */
-    int64_t amount;            /* SKIP, LIMIT: documents; SORT: limit taken over, or 0 */
-    bool closes_fields;        /* its output has only fields it names: nothing after it needs more
-                                * of the source */
+    ds__filter *filter;       /* MATCH */
+    ds__sort_pattern pattern; /* SORT */
+    int64_t amount;           /* SKIP, LIMIT: documents; SORT: limit taken over, or 0 */
+    bool closes_fields;       /* its output has only fields it names: nothing after it needs more
+                               * of the source */
 };
 
 struct ds__pipeline {
@@ -72,11 +72,11 @@ struct ds__pipeline {
     /* owned while running */
     ds__source *source;
     /* plain */
-    ds__stage head;            /* the source as a stage; head.following is the first real one */
+    ds__stage head; /* the source as a stage; head.following is the first real one */
     ds__stage *last;
     size_t count;
     uint64_t steps;
-    size_t memory;             /* of one stage before it spills */
+    size_t memory; /* of one stage before it spills */
     bool allow_disk;
     bool running;
 };
@@ -95,7 +95,7 @@ typedef struct ds__stage_def {
     const char *name; /* "$match" */
     /* Parses the argument and appends one or more stages. */
     bool (*parse)(ds__stage_parser *p, ds_value arg, ds_error *err);
-    bool in_update;   /* allowed in a pipeline update */
+    bool in_update; /* allowed in a pipeline update */
     bool not_in_facet;
     bool must_be_first;
     bool must_be_last;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* $lookup: another collection's documents as an array. Equality, of localField or in the pipeline's
- * leading {$expr: {$eq: ["$field", "$$variable"]}}, becomes a filter the engine has an index for, or
- * is answered from a hash table made once. */
+ * leading {$expr: {$eq: ["$field", "$$variable"]}}, becomes a filter the engine has an index for,
+ * or is answered from a hash table made once. */
 #include "lang/pipeline/join.h"
 #include "lang/pipeline/stages.h"
 
@@ -15,23 +15,23 @@ typedef struct lookup {
     /* borrowed */
     const char *from; /* NULL: the pipeline makes its own documents */
     ds__path as;
-    ds__path local;        /* count 0: none */
-    ds__path foreign;      /* count 0: nothing to join on */
-    ds__expr *join_value;  /* correlated equality in the pipeline */
+    ds__path local;       /* count 0: none */
+    ds__path foreign;     /* count 0: nothing to join on */
+    ds__expr *join_value; /* correlated equality in the pipeline */
     ds__pipeline *pipeline;
-    ds_value filter_spec;  /* what of the pipeline's leading $match the host may answer */
+    ds_value filter_spec; /* what of the pipeline's leading $match the host may answer */
     lookup_let *lets;
     size_t let_count;
     /* owned while running */
-    ds_arena arena;        /* one input document's filter */
+    ds_arena arena; /* one input document's filter */
     ds_buf out;
-    ds_buf array;          /* the results */
+    ds_buf array; /* the results */
     ds_buf values;
     ds__join join;
     /* plain */
     uint64_t inputs;
-    bool join_in;          /* join_value gives an array: {$in: …} */
-    bool constant;         /* gives the same for every input */
+    bool join_in;  /* join_value gives an array: {$in: …} */
+    bool constant; /* gives the same for every input */
     bool joined;
     bool no_join;
     bool cached;
@@ -191,8 +191,9 @@ static bool collect(lookup *l, ds__source *source, ds_error *err) {
     while ((next = source->next(source, &doc, err)) == DS_NEXT_ROW) {
         ds__write_index(&l->array, count++, doc);
         if (l->array.size > DS_MAX_GROUP_BYTES) {
-            ds__error_set(err, 4568, "Total size of documents in %s matching pipeline's $lookup "
-                                     "stage exceeds %d bytes",
+            ds__error_set(err, 4568,
+                          "Total size of documents in %s matching pipeline's $lookup "
+                          "stage exceeds %d bytes",
                           l->from, DS_MAX_GROUP_BYTES);
             next = DS_NEXT_ERROR;
             break;
@@ -343,10 +344,9 @@ static bool read_spec(ds_value arg, lookup_spec *s, ds_error *err) {
                                  ds__type_name(v.type));
         }
         if (v.type != DS_STRING) {
-            return ds__error_set(err, DS_FAILED_TO_PARSE,
-                                 "$lookup argument '%s' must be a string, found %s: %s: %s", it.key,
-                                 it.key, ds__value_quote(v, text, sizeof text),
-                                 ds__type_name(v.type));
+            return ds__error_set(
+                err, DS_FAILED_TO_PARSE, "$lookup argument '%s' must be a string, found %s: %s: %s",
+                it.key, it.key, ds__value_quote(v, text, sizeof text), ds__type_name(v.type));
         }
         if (strcmp(it.key, "from") == 0) {
             s->from = v;
@@ -381,7 +381,8 @@ static bool check_spec(const lookup_spec *s, ds_error *err) {
         return true;
     }
     if (!given(s->from)) {
-        return ds__error_set(err, DS_FAILED_TO_PARSE, "must specify 'pipeline' when 'from' is empty");
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "must specify 'pipeline' when 'from' is empty");
     }
     if (!given(s->local) || !given(s->foreign)) {
         return ds__error_set(err, DS_FAILED_TO_PARSE,
@@ -403,7 +404,8 @@ bool ds__stage_check_variable(const char *name, size_t size, ds_error *err) {
     if (!((p[0] >= 'a' && p[0] <= 'z') || p[0] >= 0x80) &&
         !(size == 7 && memcmp(name, "CURRENT", 7) == 0)) {
         return ds__error_set(err, DS_FAILED_TO_PARSE,
-                             "'%s' starts with an invalid character for a user variable name", name);
+                             "'%s' starts with an invalid character for a user variable name",
+                             name);
     }
     for (size_t i = 1; i < size; i++) {
         bool ok = (p[i] >= 'a' && p[i] <= 'z') || (p[i] >= 'A' && p[i] <= 'Z') ||

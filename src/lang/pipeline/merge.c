@@ -195,7 +195,8 @@ static ds_next merge_next(ds__stage *stage, ds_value *out, ds_error *err) {
             return DS_NEXT_ERROR;
         }
         if (!unique) {
-            ds__error_set(err, 51183, "Cannot find index to verify that join fields will be unique");
+            ds__error_set(err, 51183,
+                          "Cannot find index to verify that join fields will be unique");
             return DS_NEXT_ERROR;
         }
     }
@@ -265,9 +266,10 @@ static bool parse_into(ds__stage_parser *p, merge *m, ds_value into, ds_error *e
             }
         }
         if (coll.type != DS_STRING || coll.size == 0) {
-            return ds__error_set(err, 5786801,
-                                 "$merge 'into' field must specify a 'coll' that is not empty, null "
-                                 "or undefined");
+            return ds__error_set(
+                err, 5786801,
+                "$merge 'into' field must specify a 'coll' that is not empty, null "
+                "or undefined");
         }
     } else if (into.type != DS_STRING) {
         return ds__error_set(err, 51178,
@@ -291,8 +293,7 @@ static bool parse_into(ds__stage_parser *p, merge *m, ds_value into, ds_error *e
 static bool add_on(merge *m, ds_value v, ds_error *err) {
     ds__path *path = &m->on[m->on_count];
     if (v.type != DS_STRING) {
-        return ds__error_set(err, 51134,
-                             "$merge 'on' array elements must be strings, but found %s",
+        return ds__error_set(err, 51134, "$merge 'on' array elements must be strings, but found %s",
                              ds__type_name(v.type));
     }
     if (!ds__stage_field_path(m->stage.env->arena, ds__text(v), v.size, path, err)) {
@@ -485,6 +486,5 @@ bool ds__stage_parse_merge(ds__stage_parser *p, ds_value arg, ds_error *err) {
     }
     return parse_into(p, m, into, err) && parse_on(m, on, err) &&
            parse_matched(p, m, matched, err) && parse_not_matched(m, not_matched, err) &&
-           check_modes(m, err) &&
-           (m->matched != MATCHED_PIPELINE || check_update(p, m, err));
+           check_modes(m, err) && (m->matched != MATCHED_PIPELINE || check_update(p, m, err));
 }

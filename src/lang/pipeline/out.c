@@ -127,8 +127,8 @@ static bool rename_temp(out *o, ds_error *err) {
     ds__write_value(&o->command, "to", 2, ds__string((const char *)name.data, name.size));
     ds__write_bool(&o->command, "dropTarget", true);
     ds__doc_end(&o->command, root);
-    bool ok = ds_buf_ok(&name, err) &&
-              ds__stage_run(&o->stage, "admin", &o->command, &o->reply, err);
+    bool ok =
+        ds_buf_ok(&name, err) && ds__stage_run(&o->stage, "admin", &o->command, &o->reply, err);
     ds_buf_clear(&name);
     return ok;
 }
@@ -213,8 +213,7 @@ static bool read_target(ds_value arg, ds_value *db, ds_value *coll, ds_error *er
     if (db->type != DS_STRING || coll->type != DS_STRING) {
         bool of_db = db->type != DS_STRING;
         return ds__error_set(err, 13111, "wrong type for field (%s) %s != string",
-                             of_db ? "db" : "coll",
-                             ds__type_name(of_db ? db->type : coll->type));
+                             of_db ? "db" : "coll", ds__type_name(of_db ? db->type : coll->type));
     }
     return true;
 }

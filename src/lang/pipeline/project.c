@@ -173,8 +173,7 @@ bool ds__stage_parse_add_fields(ds__stage_parser *p, ds_value arg, ds_error *err
 
 bool ds__stage_parse_unset(ds__stage_parser *p, ds_value arg, ds_error *err) {
     if (arg.type != DS_STRING && arg.type != DS_ARRAY) {
-        return ds__error_set(err, 31002,
-                             "$unset specification must be a string or an array");
+        return ds__error_set(err, 31002, "$unset specification must be a string or an array");
     }
     if (arg.type == DS_ARRAY) {
         ds__iter it;
@@ -270,8 +269,8 @@ bool ds__stage_parse_replace_root(ds__stage_parser *p, ds_value arg, ds_error *e
     ds_value root = ds__missing();
     while (ds__iter_next(&it)) {
         if (strcmp(it.key, "newRoot") != 0) {
-            return ds__error_set(err, 40415,
-                                 "BSON field '$replaceRoot.%s' is an unknown field.", it.key);
+            return ds__error_set(err, 40415, "BSON field '$replaceRoot.%s' is an unknown field.",
+                                 it.key);
         }
         root = it.value;
     }

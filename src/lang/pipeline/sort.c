@@ -11,7 +11,8 @@ static bool parse_meta(ds_value v, ds_error *err) {
     ds__iter it;
     ds__iter_init(&it, v);
     if (!ds__iter_next(&it) || strcmp(it.key, "$meta") != 0 || it.at < it.end) {
-        return ds__error_set(err, 17312, "$meta is the only expression supported by $sort right now");
+        return ds__error_set(err, 17312,
+                             "$meta is the only expression supported by $sort right now");
     }
     if (ds__is_string(it.value, "textScore")) {
         return ds__error_set(err, 40218,
@@ -26,13 +27,13 @@ static bool parse_part(ds__env *env, const ds__iter *it, ds__sort_part *part, ds
     }
     if (!ds__is_number(it->value)) {
         return ds__error_set(
-            err, 15974, "Illegal key in $sort specification: %s must be a number or a $meta document",
-            it->key);
+            err, 15974,
+            "Illegal key in $sort specification: %s must be a number or a $meta document", it->key);
     }
     int64_t order = ds__number_to_int64(it->value);
     if (order != 1 && order != -1) {
-        return ds__error_set(
-            err, 15975, "$sort key ordering must be 1 (for ascending) or -1 (for descending)");
+        return ds__error_set(err, 15975,
+                             "$sort key ordering must be 1 (for ascending) or -1 (for descending)");
     }
     part->descending = order < 0;
     if (it->key_size == 0) {
@@ -49,8 +50,9 @@ static bool parse_part(ds__env *env, const ds__iter *it, ds__sort_part *part, ds
         }
         if (name->name[0] == '$' && strcmp(name->name, "$id") != 0 &&
             strcmp(name->name, "$ref") != 0 && strcmp(name->name, "$db") != 0) {
-            return ds__error_set(err, 16410, "FieldPath field names may not start with '$'. "
-                                             "Consider using $getField or $setField.");
+            return ds__error_set(err, 16410,
+                                 "FieldPath field names may not start with '$'. "
+                                 "Consider using $getField or $setField.");
         }
     }
     return true;
@@ -92,7 +94,7 @@ typedef struct walk {
 typedef struct key_maker {
     const ds__sort_pattern *pattern;
     const ds__collator *collator;
-    ds_buf *key;   /* the caller's; the least key so far begins at `start` */
+    ds_buf *key; /* the caller's; the least key so far begins at `start` */
     size_t start;
     bool any;
 } key_maker;

@@ -12,7 +12,7 @@ typedef struct entry {
     uint8_t *data;   /* key, then document */
     uint32_t key_size;
     uint32_t doc_size;
-    uint64_t order;  /* of arrival */
+    uint64_t order; /* of arrival */
 } entry;
 
 /* A sorted run in the file, read forward. */
@@ -47,7 +47,7 @@ struct ds__sorter {
     size_t run_count;
     size_t at;
     bool allow_disk;
-    bool heap;    /* entries are a heap, worst on top, each with its own memory */
+    bool heap; /* entries are a heap, worst on top, each with its own memory */
     bool spilled;
 };
 

@@ -172,6 +172,6 @@ bool ds__stage_parse_refused(ds__stage_parser *p, ds_value arg, ds_error *err) {
     ds__iter it;
     ds__iter_init(&it, p->spec);
     ds__iter_next(&it);
-    return ds__error_set(err, DS_NOT_IMPLEMENTED, "the stage %s is not supported by this engine yet",
-                         it.key);
+    return ds__error_set(err, DS_NOT_IMPLEMENTED,
+                         "the stage %s is not supported by this engine yet", it.key);
 }

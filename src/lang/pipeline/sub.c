@@ -18,8 +18,7 @@ static ds_next doc_list_next(ds__source *self, ds_value *doc, ds_error *err) {
 bool ds__doc_list_add(ds__doc_list *list, ds_value doc, const char *stage, ds_error *err) {
     if (list->bytes.size + doc.size > DS_MAX_GROUP_BYTES) {
         return ds__error_set(err, DS_QUERY_EXCEEDED_MEMORY,
-                             "%s exceeded its memory limit of %d bytes", stage,
-                             DS_MAX_GROUP_BYTES);
+                             "%s exceeded its memory limit of %d bytes", stage, DS_MAX_GROUP_BYTES);
     }
     ds_buf_add(&list->bytes, doc.as.bytes, doc.size);
     return ds_buf_ok(&list->bytes, err);
@@ -61,8 +60,8 @@ bool ds__pipeline_open_on(ds__pipeline *pipeline, ds__stage *stage, const char *
         return true;
     }
     if (!host) {
-        return ds__error_set(err, DS_INVALID_OPTIONS,
-                             "%s may not read other collections here", stage->ops->name);
+        return ds__error_set(err, DS_INVALID_OPTIONS, "%s may not read other collections here",
+                             stage->ops->name);
     }
     return host->open(host, stage->env, host->db, coll, filter, out, err);
 }
@@ -153,12 +152,14 @@ static bool facet_name(const ds__iter *it, ds_error *err) {
         return ds__error_set(err, 15998, "FieldPath field names may not be empty strings.");
     }
     if (it->key[0] == '$') {
-        return ds__error_set(err, 16410, "FieldPath field names may not start with '$'. "
-                                         "Consider using $getField or $setField.");
+        return ds__error_set(err, 16410,
+                             "FieldPath field names may not start with '$'. "
+                             "Consider using $getField or $setField.");
     }
     if (memchr(it->key, '.', it->key_size)) {
-        return ds__error_set(err, 16412, "FieldPath field names may not contain '.'. "
-                                         "Consider using $getField or $setField.");
+        return ds__error_set(err, 16412,
+                             "FieldPath field names may not contain '.'. "
+                             "Consider using $getField or $setField.");
     }
     return true;
 }
@@ -307,6 +308,9 @@ bool ds__stage_parse_union_with(ds__stage_parser *p, ds_value arg, ds_error *err
                ds__error_set(err, DS_FAILED_TO_PARSE,
                              "$unionWith stage without explicit collection must have a pipeline "
                              "with $documents as first stage");
+    }
+    if (coll.size == 0) {
+        return ds__error_set(err, DS_INVALID_NAMESPACE, "$unionWith needs a collection's name");
     }
     u->coll = ds_arena_strndup(p->env->arena, ds__text(coll), coll.size);
     if (!u->coll) {

@@ -8,7 +8,7 @@ typedef struct unwind {
     ds__path path;
     ds__path index; /* count 0: no includeArrayIndex */
     /* owned while running */
-    ds_buf doc;     /* the document being unwound, kept while the source stands still */
+    ds_buf doc; /* the document being unwound, kept while the source stands still */
     ds_buf out;
     /* plain */
     ds__iter it;
@@ -177,8 +177,9 @@ bool ds__stage_field_path(ds_arena *arena, const char *text, size_t size, ds__pa
         }
         if (part->name[0] == '$' && strcmp(part->name, "$id") != 0 &&
             strcmp(part->name, "$ref") != 0 && strcmp(part->name, "$db") != 0) {
-            return ds__error_set(err, 16410, "FieldPath field names may not start with '$'. "
-                                             "Consider using $getField or $setField.");
+            return ds__error_set(err, 16410,
+                                 "FieldPath field names may not start with '$'. "
+                                 "Consider using $getField or $setField.");
         }
     }
     return true;
@@ -241,8 +242,9 @@ bool ds__stage_parse_unwind(ds__stage_parser *p, ds_value arg, ds_error *err) {
         path = arg;
     } else {
         return ds__error_set(
-            err, 15981, "expected either a string or an object as specification for $unwind stage, "
-                        "got %s",
+            err, 15981,
+            "expected either a string or an object as specification for $unwind stage, "
+            "got %s",
             ds__type_name(arg.type));
     }
     if (path.type == DS_MISSING || path.size == 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* $setWindowFields: sorts by partition and sortBy, then gives each row fields computed from the rows
- * around it. One partition at a time is in memory. */
+/* $setWindowFields: sorts by partition and sortBy, then gives each row fields computed from the
+ * rows around it. One partition at a time is in memory. */
 #include "base/mem.h"
 #include "lang/pipeline/stages.h"
 #include "lang/pipeline/window.h"
@@ -15,9 +15,9 @@ typedef struct window {
     size_t function_count;
     /* owned while running */
     ds__sorter *sorter;
-    ds_arena arena;      /* one partition */
+    ds_arena arena; /* one partition */
     ds_buf row;
-    ds_buf held;         /* the first row of the next partition */
+    ds_buf held; /* the first row of the next partition */
     ds_buf out[2];
     /* plain */
     ds__window_rows rows;
@@ -73,8 +73,8 @@ static bool load(window *w, ds_error *err) {
 
 static bool add_row(window *w, ds_value doc, ds_error *err) {
     if (w->rows.count == w->cap) {
-        w->rows.docs = ds_arena_grow(&w->arena, w->rows.docs, w->rows.count, &w->cap,
-                                     sizeof *w->rows.docs);
+        w->rows.docs =
+            ds_arena_grow(&w->arena, w->rows.docs, w->rows.count, &w->cap, sizeof *w->rows.docs);
         if (!w->rows.docs) {
             return ds__error_oom(err);
         }
@@ -128,8 +128,8 @@ static bool next_partition(window *w, ds_error *err) {
             return false;
         }
         next = ds__sorter_next(w->sorter, &row, err);
-    } while (next == DS_NEXT_ROW && ds__value_equal(ds__doc_field(row, "p"), key,
-                                                    w->stage.env->collator));
+    } while (next == DS_NEXT_ROW &&
+             ds__value_equal(ds__doc_field(row, "p"), key, w->stage.env->collator));
     w->has_held = next == DS_NEXT_ROW;
     if (w->has_held) {
         ds_buf_reset(&w->held);
@@ -233,8 +233,8 @@ static bool make_row_sort(window *w, ds_error *err) {
 }
 
 static bool parse_output(ds__stage_parser *p, window *w, ds_value output, ds_error *err) {
-    w->functions = ds_arena_zalloc(p->env->arena, (ds__doc_count(output) + 1) *
-                                                      sizeof *w->functions);
+    w->functions =
+        ds_arena_zalloc(p->env->arena, (ds__doc_count(output) + 1) * sizeof *w->functions);
     if (!w->functions) {
         return ds__error_oom(err);
     }
@@ -268,10 +268,11 @@ bool ds__stage_parse_window(ds__stage_parser *p, ds_value arg, ds_error *err) {
         bool is_output = strcmp(it.key, "output") == 0;
         bool is_sort = strcmp(it.key, "sortBy") == 0;
         if ((is_output || is_sort) && it.value.type != DS_DOCUMENT) {
-            return ds__error_set(err, DS_TYPE_MISMATCH,
-                                 "BSON field '$setWindowFields.%s' is the wrong type '%s', expected "
-                                 "type 'object'",
-                                 it.key, ds__type_name(it.value.type));
+            return ds__error_set(
+                err, DS_TYPE_MISMATCH,
+                "BSON field '$setWindowFields.%s' is the wrong type '%s', expected "
+                "type 'object'",
+                it.key, ds__type_name(it.value.type));
         }
         if (is_output) {
             output = it.value;
@@ -285,8 +286,8 @@ bool ds__stage_parse_window(ds__stage_parser *p, ds_value arg, ds_error *err) {
         }
     }
     if (output.type == DS_MISSING) {
-        return ds__error_set(err, 40414,
-                             "BSON field '$setWindowFields.output' is missing but a required field");
+        return ds__error_set(
+            err, 40414, "BSON field '$setWindowFields.output' is missing but a required field");
     }
     window *w = ds__stage_add(p, sizeof *w, &window_ops, err);
     if (!w || (sort.type != DS_MISSING && !ds__sort_compile(p->env, sort, &w->sort, err))) {

@@ -21,7 +21,11 @@ typedef enum ds__window_kind {
     DS_WINDOW_LINEAR
 } ds__window_kind;
 
-typedef enum ds__bound_kind { DS_BOUND_UNBOUNDED, DS_BOUND_CURRENT, DS_BOUND_OFFSET } ds__bound_kind;
+typedef enum ds__bound_kind {
+    DS_BOUND_UNBOUNDED,
+    DS_BOUND_CURRENT,
+    DS_BOUND_OFFSET
+} ds__bound_kind;
 
 typedef struct ds__bound {
     ds__bound_kind kind;
@@ -35,8 +39,8 @@ typedef struct ds__window_function {
     ds__path field;
     ds__window_kind kind;
     const char *name;
-    ds__accumulator acc;  /* ACCUMULATE */
-    ds__expr *input;      /* the value of a row (COVARIANCE: the first of two) */
+    ds__accumulator acc; /* ACCUMULATE */
+    ds__expr *input;     /* the value of a row (COVARIANCE: the first of two) */
     ds__expr *second;
     ds__bound lower;
     ds__bound upper;
@@ -44,11 +48,11 @@ typedef struct ds__window_function {
     bool has_window;
     bool range;
     bool has_unit;
-    bool sample;          /* COVARIANCE */
-    double unit_ms;       /* DERIVATIVE, INTEGRAL; 0: no unit */
-    ds_value alpha;       /* EXP_AVERAGE: double or decimal */
-    int64_t by;           /* SHIFT */
-    ds_value fallback;    /* SHIFT */
+    bool sample;       /* COVARIANCE */
+    double unit_ms;    /* DERIVATIVE, INTEGRAL; 0: no unit */
+    ds_value alpha;    /* EXP_AVERAGE: double or decimal */
+    int64_t by;        /* SHIFT */
+    ds_value fallback; /* SHIFT */
 } ds__window_function;
 
 /* A partition, sorted. */
@@ -59,8 +63,8 @@ typedef struct ds__window_rows {
 } ds__window_rows;
 
 /* Results of a function for every row, in `arena`. */
-bool ds__window_compute(const ds__window_function *f, const ds__window_rows *rows,
-                        ds__stage *stage, ds_arena *arena, ds_value *results, ds_error *err);
+bool ds__window_compute(const ds__window_function *f, const ds__window_rows *rows, ds__stage *stage,
+                        ds_arena *arena, ds_value *results, ds_error *err);
 
 /* Reads one output field's specification. `sort` has the stage's sortBy, or no parts. */
 bool ds__window_parse(ds__stage_parser *p, const char *field, size_t field_size, ds_value spec,

@@ -39,8 +39,7 @@ static bool evaluate(computer *c, ds__expr *expr, ds_value **out, ds_error *err)
 }
 
 /* The value a row's key is compared with for a range bound. */
-static bool range_limit(computer *c, const ds__bound *b, size_t row, ds_value *out,
-                        ds_error *err) {
+static bool range_limit(computer *c, const ds__bound *b, size_t row, ds_value *out, ds_error *err) {
     ds_value key = c->rows->keys[row];
     if (!c->f->has_unit) {
         if (!ds__is_number(key)) {
@@ -114,8 +113,8 @@ static bool add_row(computer *c, void *state, size_t row, ds_error *err) {
                               c->stage->eval, &bytes, err);
 }
 
-/* mongod takes rows out of a window whose lower bound moves, and its sums and deviations then end in
- * the narrowest integer. */
+/* mongod takes rows out of a window whose lower bound moves, and its sums and deviations then end
+ * in the narrowest integer. */
 static ds_value as_removable(const computer *c, ds_value v, size_t lo, size_t hi) {
     if (c->f->lower.kind == DS_BOUND_UNBOUNDED) {
         return v;
@@ -195,9 +194,9 @@ static bool first_last(computer *c, ds_error *err) {
         if (!find_window(c, row, &lo, &hi, err)) {
             return false;
         }
-        c->results[row] = lo >= hi                          ? ds__null()
+        c->results[row] = lo >= hi                        ? ds__null()
                           : c->f->kind == DS_WINDOW_FIRST ? c->values[lo]
-                                                            : c->values[hi - 1];
+                                                          : c->values[hi - 1];
     }
     return true;
 }
@@ -214,8 +213,7 @@ static bool covariance(computer *c, ds_error *err) {
             if (!ds__is_number(c->values[i]) || !ds__is_number(c->second[i])) {
                 continue;
             }
-            decimal = decimal || c->values[i].type == DS_DECIMAL ||
-                      c->second[i].type == DS_DECIMAL;
+            decimal = decimal || c->values[i].type == DS_DECIMAL || c->second[i].type == DS_DECIMAL;
             double x = ds__number_to_double(c->values[i]);
             double y = ds__number_to_double(c->second[i]);
             n += 1;
@@ -241,7 +239,8 @@ static bool slope_key(computer *c, size_t row, ds_value *out, ds_error *err) {
     if (c->f->unit_ms > 0) {
         if (key.type != DS_DATE) {
             return ds__error_set(err, derivative ? 5624900 : 5423901,
-                                 "%s with 'unit' expects the sortBy field to be a Date", c->f->name);
+                                 "%s with 'unit' expects the sortBy field to be a Date",
+                                 c->f->name);
         }
         *out = ds__int64(key.as.i64);
         return true;
@@ -311,10 +310,11 @@ static bool integral(computer *c, ds_error *err) {
         for (size_t i = lo; i < hi; i++) {
             ds_value x1, x2;
             if (!ds__is_number(c->values[i])) {
-                return ds__error_set(err, 5423900,
-                                     "The input value of $integral window function must be numeric, "
-                                     "found %s",
-                                     ds__type_name(c->values[i].type));
+                return ds__error_set(
+                    err, 5423900,
+                    "The input value of $integral window function must be numeric, "
+                    "found %s",
+                    ds__type_name(c->values[i].type));
             }
             if (!slope_key(c, i, &x2, err)) {
                 return false;
@@ -344,16 +344,16 @@ static bool exp_average(computer *c, ds_error *err) {
             c->results[row] = current;
             continue;
         }
-        bool decimal = v.type == DS_DECIMAL || current.type == DS_DECIMAL ||
-                       c->f->alpha.type == DS_DECIMAL;
+        bool decimal =
+            v.type == DS_DECIMAL || current.type == DS_DECIMAL || c->f->alpha.type == DS_DECIMAL;
         if (current.type == DS_NULL) {
             current = v.type == DS_DECIMAL ? v : ds__double(ds__number_to_double(v));
         } else if (decimal) {
             ds_decimal a = ds__number_to_decimal(c->f->alpha);
             ds_decimal rest = ds__dec_subtract(ds__dec_from_int64(1), a);
-            current = ds__decimal(
-                ds__dec_add(ds__dec_multiply(ds__number_to_decimal(v), a),
-                            ds__dec_multiply(ds__number_to_decimal(current), rest)));
+            current =
+                ds__decimal(ds__dec_add(ds__dec_multiply(ds__number_to_decimal(v), a),
+                                        ds__dec_multiply(ds__number_to_decimal(current), rest)));
         } else {
             current = ds__double(ds__number_to_double(v) * alpha + current.as.f64 * (1 - alpha));
         }
@@ -421,8 +421,7 @@ static bool linear(computer *c, ds_error *err) {
             return false;
         }
         if (row > 0 && ds__value_equal(c->rows->keys[row - 1], c->rows->keys[row], NULL)) {
-            return ds__error_set(err, 6050106,
-                                 "There can be no repeated values in the sort field");
+            return ds__error_set(err, 6050106, "There can be no repeated values in the sort field");
         }
         if (ds__is_nullish(v)) {
             continue;
@@ -436,18 +435,18 @@ static bool linear(computer *c, ds_error *err) {
             if (!linear_key(c, left, &x1, err) || !linear_key(c, i, &x2, err)) {
                 return false;
             }
-            ds_value slope = divide(ds__number_subtract(v, c->values[left]),
-                                    ds__number_subtract(x, x1));
-            c->results[i] = ds__number_add(
-                c->values[left], ds__number_multiply(slope, ds__number_subtract(x2, x1)));
+            ds_value slope =
+                divide(ds__number_subtract(v, c->values[left]), ds__number_subtract(x, x1));
+            c->results[i] = ds__number_add(c->values[left],
+                                           ds__number_multiply(slope, ds__number_subtract(x2, x1)));
         }
         left = row;
     }
     return true;
 }
 
-bool ds__window_compute(const ds__window_function *f, const ds__window_rows *rows,
-                        ds__stage *stage, ds_arena *arena, ds_value *results, ds_error *err) {
+bool ds__window_compute(const ds__window_function *f, const ds__window_rows *rows, ds__stage *stage,
+                        ds_arena *arena, ds_value *results, ds_error *err) {
     computer c = {.f = f, .rows = rows, .stage = stage, .arena = arena, .results = results};
     if ((f->input && !evaluate(&c, f->input, &c.values, err)) ||
         (f->second && !evaluate(&c, f->second, &c.second, err))) {

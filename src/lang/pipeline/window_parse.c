@@ -15,9 +15,9 @@ double ds__window_unit_ms(ds_value name) {
     static const struct {
         const char *name;
         double ms;
-    } units[] = {{"week", 604800000}, {"day", 86400000}, {"hour", 3600000}, {"minute", 60000},
-                 {"second", 1000},    {"millisecond", 1}, {"year", 0},      {"quarter", 0},
-                 {"month", 0}};
+    } units[] = {{"week", 604800000}, {"day", 86400000}, {"hour", 3600000},
+                 {"minute", 60000},   {"second", 1000},  {"millisecond", 1},
+                 {"year", 0},         {"quarter", 0},    {"month", 0}};
     for (size_t i = 0; name.type == DS_STRING && i < sizeof units / sizeof *units; i++) {
         if (ds__is_string(name, units[i].name)) {
             return units[i].ms;
@@ -34,8 +34,7 @@ static bool compile(window_parser *w, ds_value spec, ds__expr **out, ds_error *e
 static bool compile_date_bound(window_parser *w, ds__bound *bound, ds_value unit, ds_error *err) {
     ds_buf buf = {0};
     ds_value spec = ds__missing();
-    const ds__var_scope *scope =
-        ds__scope_add(w->p->env, w->p->scope, "v", 1, &w->f->date_slot);
+    const ds__var_scope *scope = ds__scope_add(w->p->env, w->p->scope, "v", 1, &w->f->date_slot);
     size_t root = ds__doc_begin(&buf);
     size_t add = ds__write_doc(&buf, "$dateAdd", 8, DS_DOCUMENT);
     ds__write_str(&buf, "startDate", "$$v");
@@ -143,8 +142,7 @@ static bool parse_window(window_parser *w, ds_error *err) {
         return true; /* {}: the whole partition */
     }
     if (bounds.type != DS_ARRAY || ds__doc_count(bounds) != 2) {
-        return ds__error_set(err, DS_FAILED_TO_PARSE,
-                             "Window bounds must be a 2-element array");
+        return ds__error_set(err, DS_FAILED_TO_PARSE, "Window bounds must be a 2-element array");
     }
     return parse_bound(w, ds__array_at(bounds, 0), unit, &f->lower, err) &&
            parse_bound(w, ds__array_at(bounds, 1), unit, &f->upper, err) && check_bounds(w, err);
@@ -156,8 +154,7 @@ static bool parse_accumulate(window_parser *w, ds_error *err) {
     if (!def || strcmp(f->name, "$mergeObjects") == 0) {
         return ds__error_set(err, DS_FAILED_TO_PARSE, "Unrecognized window function, %s", f->name);
     }
-    if (strcmp(f->name, "$count") == 0 &&
-        (w->arg.type != DS_DOCUMENT || !ds__doc_empty(w->arg))) {
+    if (strcmp(f->name, "$count") == 0 && (w->arg.type != DS_DOCUMENT || !ds__doc_empty(w->arg))) {
         return ds__error_set(err, DS_FAILED_TO_PARSE,
                              "$count only accepts an empty object as input");
     }
@@ -251,10 +248,11 @@ static bool parse_n(window_parser *w, ds_value n, ds_error *err) {
     int64_t count;
     char text[DS_MAX_QUOTED];
     if (!ds__stage_integer(n, &count)) {
-        return ds__error_set(err, DS_FAILED_TO_PARSE,
-                             "'N' field must be an integer, but found  N: %s. To use a non-integer, "
-                             "use the 'alpha' argument instead",
-                             ds__value_quote(n, text, sizeof text));
+        return ds__error_set(
+            err, DS_FAILED_TO_PARSE,
+            "'N' field must be an integer, but found  N: %s. To use a non-integer, "
+            "use the 'alpha' argument instead",
+            ds__value_quote(n, text, sizeof text));
     }
     if (count <= 0) {
         return ds__error_set(err, DS_FAILED_TO_PARSE, "'N' must be greater than zero. Got %lld",
@@ -273,7 +271,8 @@ static bool parse_exp_average(window_parser *w, ds_error *err) {
                              "$expMovingAvg must have exactly one argument that is an object");
     }
     if (w->sort->count == 0) {
-        return ds__error_set(err, DS_FAILED_TO_PARSE, "$expMovingAvg requires an explicit 'sortBy'");
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "$expMovingAvg requires an explicit 'sortBy'");
     }
     bool known = true;
     ds__iter it;
@@ -288,7 +287,8 @@ static bool parse_exp_average(window_parser *w, ds_error *err) {
             known = false;
         }
     }
-    if (!known || input.type == DS_MISSING || (n.type == DS_MISSING) == (alpha.type == DS_MISSING)) {
+    if (!known || input.type == DS_MISSING ||
+        (n.type == DS_MISSING) == (alpha.type == DS_MISSING)) {
         return ds__error_set(err, DS_FAILED_TO_PARSE,
                              "$expMovingAvg sub object must have exactly two fields: An 'input' "
                              "field, and either an 'N' field or an 'alpha' field");
@@ -343,7 +343,8 @@ static bool parse_slope(window_parser *w, ds_error *err) {
         return ds__error_set(err, DS_FAILED_TO_PARSE, "%s requires an 'input' expression", f->name);
     }
     if (derivative && w->window.type == DS_MISSING) {
-        return ds__error_set(err, DS_FAILED_TO_PARSE, "%s requires explicit window bounds", f->name);
+        return ds__error_set(err, DS_FAILED_TO_PARSE, "%s requires explicit window bounds",
+                             f->name);
     }
     if (unit.type != DS_MISSING) {
         f->unit_ms = ds__window_unit_ms(unit);
@@ -382,9 +383,10 @@ static bool parse_fill(window_parser *w, ds_error *err) {
                              f->name);
     }
     if (f->kind == DS_WINDOW_LINEAR && w->sort->count != 1) {
-        return ds__error_set(err, 605001,
-                             "$linearFill must be specified with a top level sortBy expression with "
-                             "exactly one element");
+        return ds__error_set(
+            err, 605001,
+            "$linearFill must be specified with a top level sortBy expression with "
+            "exactly one element");
     }
     return compile(w, w->arg, &f->input, err);
 }

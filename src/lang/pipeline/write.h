@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What $out and $merge share: their input, kept until all of it is known, and commands to the host. */
+/* What $out and $merge share: their input, kept until all of it is known, and commands to the host.
+ */
 #ifndef DS_LANG_PIPELINE_WRITE_H
 #define DS_LANG_PIPELINE_WRITE_H
 
@@ -22,8 +23,7 @@ void ds__held_docs_clear(ds__held_docs *docs);
 
 /* Runs a command document built in `command`; `reply` receives the reply. Errors: the reply's own,
  * with its first write error. */
-bool ds__stage_run(ds__stage *stage, const char *db, ds_buf *command, ds_buf *reply,
-                   ds_error *err);
+bool ds__stage_run(ds__stage *stage, const char *db, ds_buf *command, ds_buf *reply, ds_error *err);
 /* The unique-ness of `fields` (paths) in a collection: whether an index on just them is unique. */
 bool ds__stage_has_unique(ds__stage *stage, const char *db, const char *coll,
                           const ds__path *fields, size_t count, bool *found, ds_error *err);

@@ -109,7 +109,8 @@ static void arrays_count_by_least_or_greatest(void **state) {
     assert_int_equal(order(&b, "{'a.b': 1}", "{'a': [{'b': 3}, {'b': 1}]}", "{'a': {'b': 2}}"), -1);
     assert_int_equal(order(&b, "{'a': 1}", "{}", "{'a': null}"), 0);
     /* the pair of one element counts, not the least of each */
-    assert_int_equal(order(&b, "{'a.b': 1, 'a.c': 1}", "{'a': [{'b': 1, 'c': 9}, {'b': 2, 'c': 0}]}",
+    assert_int_equal(order(&b, "{'a.b': 1, 'a.c': 1}",
+                           "{'a': [{'b': 1, 'c': 9}, {'b': 2, 'c': 0}]}",
                            "{'a': {'b': 1, 'c': 5}}"),
                      1);
     bench_close(&b);
