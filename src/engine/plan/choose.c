@@ -36,6 +36,7 @@ typedef struct candidate {
     const ds__index *index;
     ds__bounds *parts;
     const ds__filter **owners;
+    uint64_t *covered;  /* per part: the predicates its bounds decide alone */
     size_t used;        /* leading parts whose bounds make intervals */
     bool bounded;       /* the first part is narrower than everything */
     bool sorted;
@@ -203,10 +204,12 @@ static bool part_bounds(chooser *c, candidate *k, size_t i, bool *rejects_missin
             }
             *b = both;
             b->tight = tight;
+            k->covered[i] |= one.tight && p->owner == NULL ? UINT64_C(1) << j : 0;
         } else if (narrowness(&one) > narrowness(b)) {
             partly = partly || !b->full;
             *b = one;
             k->owners[i] = p->owner;
+            k->covered[i] = one.tight && p->owner == NULL ? UINT64_C(1) << j : 0;
         } else {
             partly = true;
         }
@@ -237,6 +240,7 @@ static bool widen_across_elements(chooser *c, candidate *k, size_t i) {
         bool same_element = k->owners[i] != NULL && k->owners[i] == k->owners[j];
         if (n > 0 && !k->parts[j].full && ((part->multikey | other->multikey) & mask) &&
             !same_element) {
+            k->covered[i] = 0;
             return ds__bounds_full(c->arena, &k->parts[i], c->err);
         }
     }
@@ -320,6 +324,7 @@ static void score(candidate *k, const ds__query *q) {
         k->sorted = provides_sort(k, q->sort, &k->backward);
         total += k->sorted ? 3.5 : 0;
     }
+    total -= k->index->multikey ? 0.3 : 0;
     k->score = total - 0.01 * (double)k->index->part_count;
 }
 
@@ -352,7 +357,8 @@ static bool consider(chooser *c, const ds__index *index, bool hinted, candidate 
     *usable = false;
     k->parts = ds_arena_zalloc(c->arena, index->part_count * sizeof *k->parts);
     k->owners = ds_arena_zalloc(c->arena, index->part_count * sizeof *k->owners);
-    if (k->parts == NULL || k->owners == NULL) {
+    k->covered = ds_arena_zalloc(c->arena, index->part_count * sizeof *k->covered);
+    if (k->parts == NULL || k->owners == NULL || k->covered == NULL) {
         return ds__error_oom(c->err);
     }
     bool rejects_missing = false;
@@ -384,6 +390,10 @@ static bool consider(chooser *c, const ds__index *index, bool hinted, candidate 
         }
         *usable = *usable && ds__plan_implies(c->query->filter, partial);
         k->exact = false;
+    }
+    if (!k->bounded && *usable && (index->partial.type == DS_DOCUMENT || index->sparse)) {
+        k->bounded = true; /* it holds few documents but those that may match */
+        k->score += 2;
     }
     return true;
 }
@@ -510,12 +520,55 @@ static ds__plan *new_plan(chooser *c, ds__plan_kind kind) {
     plan->kind = kind;
     plan->coll = q->coll;
     plan->filter = q->filter;
+    plan->residual = q->filter;
     plan->sort = q->sort;
     plan->id = ds__missing();
     plan->skip = q->skip;
     plan->limit = q->limit;
     plan->allow_disk = q->allow_disk;
     return plan;
+}
+
+static bool is_covered(const chooser *c, uint64_t covered, const ds__filter *f) {
+    for (size_t j = 0; j < c->count; j++) {
+        if (c->predicates[j].leaf == f && c->predicates[j].owner == NULL) {
+            return covered >> j & 1;
+        }
+    }
+    return false;
+}
+
+/* What the bounds leave for the filter to decide; NULL in *out: nothing. */
+static bool residual(chooser *c, const candidate *k, const ds__filter **out) {
+    const ds__filter *f = c->query->filter;
+    uint64_t covered = 0;
+    *out = f;
+    for (size_t i = 0; i < k->used; i++) {
+        covered |= k->index->parts[i].hashed ? 0 : k->covered[i];
+    }
+    if (f == NULL || covered == 0) {
+        return true;
+    }
+    if (f->op != DS_FILTER_AND) {
+        *out = is_covered(c, covered, f) ? NULL : f;
+        return true;
+    }
+    ds__filter *rest = ds_arena_copy(c->arena, f, sizeof *f);
+    if (rest == NULL) {
+        return ds__error_oom(c->err);
+    }
+    rest->children = ds_arena_alloc(c->arena, f->child_count * sizeof(ds__filter *));
+    if (rest->children == NULL) {
+        return ds__error_oom(c->err);
+    }
+    rest->child_count = 0;
+    for (size_t i = 0; i < f->child_count; i++) {
+        if (!is_covered(c, covered, f->children[i])) {
+            rest->children[rest->child_count++] = f->children[i];
+        }
+    }
+    *out = rest->child_count == 0 ? NULL : rest->child_count == 1 ? rest->children[0] : rest;
+    return true;
 }
 
 static bool index_plan(chooser *c, const candidate *k, ds__plan **out) {
@@ -531,7 +584,7 @@ static bool index_plan(chooser *c, const candidate *k, ds__plan **out) {
         plan->sort = NULL;
     }
     *out = plan;
-    return build_intervals(c->arena, k, plan, c->err);
+    return residual(c, k, &plan->residual) && build_intervals(c->arena, k, plan, c->err);
 }
 
 /* The best index for the predicates collected; *found says whether one is worth it. */
@@ -673,6 +726,7 @@ static bool min_max_plan(chooser *c, const candidate *k, ds__plan *plan) {
     }
     plan->intervals = iv;
     plan->interval_count = 1;
+    plan->residual = c->query->filter;
     plan->exact = false;
     return true;
 }
@@ -761,7 +815,7 @@ bool ds__plan_choose(ds__txn *txn, ds__env *env, const ds__query *query, ds__pla
         *out = new_plan(c, DS_PLAN_ID);
         if (*out != NULL) {
             (*out)->id = query->id;
-            (*out)->filter = NULL;
+            (*out)->filter = (*out)->residual = NULL;
             (*out)->sort = NULL;
         }
         return *out != NULL;

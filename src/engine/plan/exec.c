@@ -187,11 +187,13 @@ static ds_next scan_next(ds__exec *x, ds__row *row, ds__match_info *match, ds_er
             return DS_NEXT_ERROR;
         }
         bool matched = true;
+        /* Positions of matches are told by the whole filter only. */
+        const ds__filter *filter = match != NULL ? x->plan->filter : x->plan->residual;
         if (x->eval->scratch->used > 0) {
             ds_arena_reset(x->eval->scratch);
         }
-        if (x->plan->filter != NULL &&
-            !ds__filter_match(x->plan->filter, found.doc, x->eval, &matched, match, err)) {
+        if (filter != NULL &&
+            !ds__filter_match(filter, found.doc, x->eval, &matched, match, err)) {
             return DS_NEXT_ERROR;
         }
         if (matched) {

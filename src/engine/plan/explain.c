@@ -29,7 +29,7 @@ static void print_bound(ds_buf *text, const ds__cut *cut) {
     } else if (v.type == DS_MAX_KEY) {
         ds_buf_add(text, "MaxKey", 6);
     } else if (v.type == DS_DOUBLE && v.as.f64 - v.as.f64 != 0) {
-        const char *s = v.as.f64 != v.as.f64 ? "nan" : v.as.f64 > 0 ? "inf.0" : "-inf.0";
+        const char *s = v.as.f64 != v.as.f64 ? "nan.0" : v.as.f64 > 0 ? "inf.0" : "-inf.0";
         ds_buf_add(text, s, strlen(s));
     } else {
         ds__value_print(text, v);
@@ -213,9 +213,7 @@ static void print_stage(printer *p, stage_kind kind, bool root) {
         break;
     case ST_FETCH:
         write_str(p, "stage", "FETCH");
-        if (!(plan->kind == DS_PLAN_INDEX && plan->exact)) {
-            print_filter(p, plan->filter);
-        }
+        print_filter(p, plan->residual);
         print_counts(p, false, true, root);
         break;
     case ST_OR:

@@ -39,7 +39,8 @@ struct ds__plan {
     const ds__coll *coll;
     const ds__index *index;
     /* in the arena */
-    const ds__filter *filter;     /* decides on each document; NULL: nothing to ask */
+    const ds__filter *filter;     /* the whole; NULL: nothing to ask */
+    const ds__filter *residual;   /* what the bounds do not decide already; NULL: nothing */
     const ds__sort_pattern *sort; /* to be sorted after the scan; NULL: in order already */
     ds__interval *intervals;      /* in the order of the scan */
     size_t interval_count;
