@@ -68,7 +68,7 @@ static int32_t code_of(const bson_error_t *from) {
 bool ds__remote_error(ds_error *err, const bson_error_t *from, const mongoc_uri_t *uri) {
     ds__error_set(err, code_of(from), "%s",
                   from->message[0] ? from->message : "the server did not answer");
-    if (uri && mentions(from->message, "failed to connect to target host")) {
+    if (uri && mentions(from->message, "failed to connect to")) {
         ds__remote_explain(err, uri);
     }
     return false;
