@@ -88,8 +88,9 @@ bool ds__catalog_check_coll_name(const char *db, const char *name, size_t size, 
     }
     int shown = (int)(size < DS_MAX_QUOTED ? size : DS_MAX_QUOTED);
     if (name[0] == '.') {
-        return ds__error_set(err, DS_INVALID_NAMESPACE, "Collection names cannot start with '.': "
-                                                        "%.*s",
+        return ds__error_set(err, DS_INVALID_NAMESPACE,
+                             "Collection names cannot start with '.': "
+                             "%.*s",
                              shown, name);
     }
     if (memchr(name, 0, size)) {

@@ -25,9 +25,9 @@ typedef struct ds__index_part {
 
 /* Lifetime: the catalog's (see ds__txn_catalog). */
 typedef struct ds__index {
-    int64_t id;              /* its table is i<id> */
+    int64_t id; /* its table is i<id> */
     const char *name;
-    ds_value spec;           /* as listIndexes prints it */
+    ds_value spec; /* as listIndexes prints it */
     ds_value key_pattern;
     ds__index_kind kind;
     ds__index_part *parts;
@@ -36,9 +36,9 @@ typedef struct ds__index {
     bool unique;
     bool sparse;
     bool hidden;
-    bool multikey;           /* any bit of any part */
-    ds_value partial;        /* partialFilterExpression or DS_MISSING; see ds__txn_filter */
-    int64_t expire_after;    /* seconds; -1: none */
+    bool multikey;        /* any bit of any part */
+    ds_value partial;     /* partialFilterExpression or DS_MISSING; see ds__txn_filter */
+    int64_t expire_after; /* seconds; -1: none */
 } ds__index;
 
 typedef enum ds__validation_level {
@@ -49,22 +49,22 @@ typedef enum ds__validation_level {
 
 /* A collection or a view. Lifetime: the catalog's. */
 typedef struct ds__coll {
-    int64_t id;              /* its table is c<id>; views have none */
+    int64_t id; /* its table is c<id>; views have none */
     const char *db;
     const char *name;
-    const char *ns;          /* "db.name" */
-    uint8_t uuid[16];        /* zero for views */
-    ds_value options;        /* as listCollections prints them */
+    const char *ns;   /* "db.name" */
+    uint8_t uuid[16]; /* zero for views */
+    ds_value options; /* as listCollections prints them */
     bool is_view;
-    const char *view_on;     /* views: collection or view of the same database */
-    ds_value pipeline;       /* views: array of stages */
+    const char *view_on; /* views: collection or view of the same database */
+    ds_value pipeline;   /* views: array of stages */
     bool capped;
-    int64_t capped_size;     /* bytes */
-    int64_t capped_max;      /* documents; 0: no limit */
-    ds_value validator;      /* DS_MISSING: none */
+    int64_t capped_size; /* bytes */
+    int64_t capped_max;  /* documents; 0: no limit */
+    ds_value validator;  /* DS_MISSING: none */
     ds__validation_level validation_level;
-    bool validation_warns;   /* validationAction: "warn" */
-    ds__index *indexes;      /* in order of creation; the first is _id */
+    bool validation_warns; /* validationAction: "warn" */
+    ds__index *indexes;    /* in order of creation; the first is _id */
     size_t index_count;
 } ds__coll;
 
@@ -84,7 +84,9 @@ const ds__coll *ds__catalog_find(const ds__catalog *catalog, const char *db, siz
 const ds__coll *ds__catalog_find_uuid(const ds__catalog *catalog, const uint8_t uuid[16]);
 const ds__coll *ds__catalog_find_id(const ds__catalog *catalog, int64_t id);
 const ds__index *ds__coll_find_index(const ds__coll *coll, const char *name, size_t name_size);
-static inline const ds__index *ds__coll_id_index(const ds__coll *coll) { return coll->indexes; }
+static inline const ds__index *ds__coll_id_index(const ds__coll *coll) {
+    return coll->indexes;
+}
 
 /* Iterates all collections and views, ordered by database, then name: *at starts at 0; NULL at the
  * end. */

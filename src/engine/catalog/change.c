@@ -67,13 +67,14 @@ static bool exec_id(ds__txn *txn, const char *format, int64_t id, ds_error *err)
 
 static bool begin_change(ds__txn *txn, ds_error *err) {
     if (!txn->write) {
-        return ds__error_set(err, DS_INTERNAL_ERROR, "a change of the catalog needs a transaction "
-                                                     "that writes");
+        return ds__error_set(err, DS_INTERNAL_ERROR,
+                             "a change of the catalog needs a transaction "
+                             "that writes");
     }
     ds_buf_reset(&txn->details);
     ds__scan_detach_all(txn);
-    int rc = sqlite3_exec(txn->conn->db, "UPDATE ds_meta SET v=v+1 WHERE k='version'", NULL, NULL,
-                          NULL);
+    int rc =
+        sqlite3_exec(txn->conn->db, "UPDATE ds_meta SET v=v+1 WHERE k='version'", NULL, NULL, NULL);
     return rc == SQLITE_OK || ds__txn_fail(txn, rc, err);
 }
 
@@ -278,8 +279,8 @@ bool ds__catalog_set_multikey(ds__txn *txn, const ds__coll *coll, const ds__inde
     for (size_t i = 0; i < index->part_count; i++) {
         all[i] = index->parts[i].multikey | masks[i];
     }
-    int rc = sqlite3_exec(txn->conn->db, "UPDATE ds_meta SET v=v+1 WHERE k='version'", NULL, NULL,
-                          NULL);
+    int rc =
+        sqlite3_exec(txn->conn->db, "UPDATE ds_meta SET v=v+1 WHERE k='version'", NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
         return ds__txn_fail(txn, rc, err);
     }

@@ -69,8 +69,7 @@ bool ds__txn_filter(ds__txn *txn, ds_value spec, const ds__filter **out, ds_erro
     return found != NULL;
 }
 
-bool ds__txn_filter_match(ds__txn *txn, ds_value spec, ds_value doc, bool *matched,
-                          ds_error *err) {
+bool ds__txn_filter_match(ds__txn *txn, ds_value spec, ds_value doc, bool *matched, ds_error *err) {
     ds__compiled_filter *found = find(txn, spec, err);
     *matched = false;
     if (!found) {

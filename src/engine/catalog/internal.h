@@ -7,14 +7,14 @@
 
 struct ds__catalog {
     /* owned */
-    ds_arena arena;      /* everything below */
-    ds_map by_name;      /* "db.name" -> ds__coll */
+    ds_arena arena; /* everything below */
+    ds_map by_name; /* "db.name" -> ds__coll */
     /* plain */
-    ds__coll **colls;    /* ordered by database, then name */
+    ds__coll **colls; /* ordered by database, then name */
     size_t count;
-    ds__coll **by_id;    /* the same ordered by id */
+    ds__coll **by_id; /* the same ordered by id */
     int64_t version;
-    int refs;            /* atomic */
+    int refs; /* atomic */
 };
 
 /* Fills what the options of a collection say. Lives as long as `coll->options`. */

@@ -109,8 +109,8 @@ static bool add_coll(ds__catalog *catalog, sqlite3_stmt *raw, size_t *cap, ds_er
     const char *db = (const char *)sqlite3_column_text(raw, 1);
     const char *name = (const char *)sqlite3_column_text(raw, 2);
     if (catalog->count == *cap) {
-        catalog->colls = ds_arena_grow(arena, catalog->colls, catalog->count, cap,
-                                       sizeof *catalog->colls);
+        catalog->colls =
+            ds_arena_grow(arena, catalog->colls, catalog->count, cap, sizeof *catalog->colls);
     }
     if (!coll || !catalog->colls || !db || !name) {
         return ds__error_oom(err);
@@ -149,8 +149,8 @@ static bool add_index(ds__catalog *catalog, sqlite3_stmt *raw, size_t *cap, ds_e
         *cap = 0;
     }
     if (coll->index_count == *cap) {
-        coll->indexes = ds_arena_grow(arena, coll->indexes, coll->index_count, cap,
-                                      sizeof *coll->indexes);
+        coll->indexes =
+            ds_arena_grow(arena, coll->indexes, coll->index_count, cap, sizeof *coll->indexes);
         if (!coll->indexes) {
             return ds__error_oom(err);
         }
@@ -206,12 +206,13 @@ static ds__catalog *load(ds__txn *txn, int64_t version, ds_error *err) {
     }
     catalog->refs = 1;
     catalog->version = version;
-    if (!read_rows(txn, catalog, "SELECT id, db, name, uuid, options FROM ds_coll ORDER BY db, name",
-                   add_coll, err)) {
+    if (!read_rows(txn, catalog,
+                   "SELECT id, db, name, uuid, options FROM ds_coll ORDER BY db, name", add_coll,
+                   err)) {
         goto failed;
     }
-    catalog->by_id = ds_arena_copy(&catalog->arena, catalog->colls,
-                                   catalog->count * sizeof *catalog->colls);
+    catalog->by_id =
+        ds_arena_copy(&catalog->arena, catalog->colls, catalog->count * sizeof *catalog->colls);
     if (!catalog->by_id) {
         ds__error_oom(err);
         goto failed;

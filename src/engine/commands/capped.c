@@ -21,8 +21,9 @@ bool ds__cmd_convert_to_capped(ds__op *op, ds_buf *reply, ds_error *err) {
     }
     int64_t size = ds__number_to_int64(v);
     if (size < 1 || size > (int64_t)1 << 50) {
-        return ds__error_set(err, DS_INVALID_OPTIONS, "Capped collection size must be greater than "
-                                                      "zero");
+        return ds__error_set(err, DS_INVALID_OPTIONS,
+                             "Capped collection size must be greater than "
+                             "zero");
     }
     ds_buf options = {0};
     ds__iter it;
@@ -39,10 +40,10 @@ bool ds__cmd_convert_to_capped(ds__op *op, ds_buf *reply, ds_error *err) {
     bool ok = ds_buf_ok(&options, err) &&
               ds__catalog_set_options(op->txn, coll, ds__document(options.data), err);
     for (size_t i = 0; ok && i < coll->index_count; i++) {
-        ok = coll->indexes[i].is_id ||
-             ds__catalog_drop_index(op->txn, coll, &coll->indexes[i], err);
+        ok =
+            coll->indexes[i].is_id || ds__catalog_drop_index(op->txn, coll, &coll->indexes[i], err);
     }
     ds_buf_clear(&options);
-    return ok && ds__record_evict(op->txn, ds__catalog_find_id(ds__txn_catalog(op->txn), coll->id),
-                                  err);
+    return ok &&
+           ds__record_evict(op->txn, ds__catalog_find_id(ds__txn_catalog(op->txn), coll->id), err);
 }

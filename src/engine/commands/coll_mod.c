@@ -7,8 +7,19 @@
 #include "engine/commands/ddl.h"
 
 enum arg {
-    INDEX, VALIDATOR, LEVEL, ACTION, VIEW_ON, PIPELINE, PRE_IMAGES, EXPIRE, CAPPED_SIZE,
-    CAPPED_MAX, TIMESERIES, DRY_RUN, ARGS
+    INDEX,
+    VALIDATOR,
+    LEVEL,
+    ACTION,
+    VIEW_ON,
+    PIPELINE,
+    PRE_IMAGES,
+    EXPIRE,
+    CAPPED_SIZE,
+    CAPPED_MAX,
+    TIMESERIES,
+    DRY_RUN,
+    ARGS
 };
 
 static const ds__arg args[ARGS] = {
@@ -29,12 +40,9 @@ static const ds__arg args[ARGS] = {
 enum index_arg { NAME, KEY, HIDDEN, SECONDS, UNIQUE, PREPARE_UNIQUE, INDEX_ARGS };
 
 static const ds__arg index_args[INDEX_ARGS] = {
-    [NAME] = {"name", DS_ARG_STRING, 0},
-    [KEY] = {"keyPattern", DS_ARG_OBJECT, 0},
-    [HIDDEN] = {"hidden", DS_ARG_BOOL, 0},
-    [SECONDS] = {"expireAfterSeconds", DS_ARG_NUMBER, 0},
-    [UNIQUE] = {"unique", DS_ARG_BOOL, 0},
-    [PREPARE_UNIQUE] = {"prepareUnique", DS_ARG_BOOL, 0},
+    [NAME] = {"name", DS_ARG_STRING, 0},   [KEY] = {"keyPattern", DS_ARG_OBJECT, 0},
+    [HIDDEN] = {"hidden", DS_ARG_BOOL, 0}, [SECONDS] = {"expireAfterSeconds", DS_ARG_NUMBER, 0},
+    [UNIQUE] = {"unique", DS_ARG_BOOL, 0}, [PREPARE_UNIQUE] = {"prepareUnique", DS_ARG_BOOL, 0},
 };
 
 static bool find_index(const ds__coll *coll, const ds_value *v, const ds__index **out,
@@ -86,8 +94,8 @@ static bool check_index(const ds__coll *coll, const ds_value *v, const ds__index
         if (ds__value_truthy(v[UNIQUE]) && (*index)->unique) {
             return true;
         }
-        return ds__error_set(err, ds__value_truthy(v[UNIQUE]) ? DS_INVALID_OPTIONS
-                                                              : DS_NOT_IMPLEMENTED,
+        return ds__error_set(err,
+                             ds__value_truthy(v[UNIQUE]) ? DS_INVALID_OPTIONS : DS_NOT_IMPLEMENTED,
                              "Cannot make index unique with 'prepareUnique=false'");
     }
     if ((*index)->is_id && v[HIDDEN].type != DS_MISSING) {
@@ -175,8 +183,8 @@ static bool check_scope(const ds__coll *coll, const ds_value *v, ds_error *err) 
                              "option only supported on a time-series or clustered collection");
     }
     if (coll->is_view) {
-        static const enum arg refused[] = {INDEX, VALIDATOR, LEVEL, ACTION, PRE_IMAGES,
-                                           CAPPED_SIZE, CAPPED_MAX};
+        static const enum arg refused[] = {INDEX,      VALIDATOR,   LEVEL,     ACTION,
+                                           PRE_IMAGES, CAPPED_SIZE, CAPPED_MAX};
         for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
             if (v[refused[i]].type != DS_MISSING) {
                 return ds__error_set(err, DS_INVALID_OPTIONS, "option not supported on a view: %s",
@@ -189,8 +197,7 @@ static bool check_scope(const ds__coll *coll, const ds_value *v, ds_error *err) 
         return ds__error_set(err, DS_INVALID_OPTIONS, "'%s' option only supported on a view",
                              v[VIEW_ON].type != DS_MISSING ? "viewOn" : "pipeline");
     }
-    if ((v[CAPPED_SIZE].type != DS_MISSING || v[CAPPED_MAX].type != DS_MISSING) &&
-        !coll->capped) {
+    if ((v[CAPPED_SIZE].type != DS_MISSING || v[CAPPED_MAX].type != DS_MISSING) && !coll->capped) {
         return ds__error_set(err, DS_INVALID_OPTIONS,
                              "Cannot change the size of a collection that is not capped.");
     }
@@ -212,9 +219,14 @@ static void write_option(ds_buf *out, const ds__coll *coll, const char *name, ds
 }
 
 static bool change_options(ds__op *op, const ds__coll *coll, const ds_value *v, ds_error *err) {
-    static const char *const replaced[] = {"size", "max", "changeStreamPreAndPostImages",
-                                           "validator", "validationLevel", "validationAction",
-                                           "viewOn", "pipeline"};
+    static const char *const replaced[] = {"size",
+                                           "max",
+                                           "changeStreamPreAndPostImages",
+                                           "validator",
+                                           "validationLevel",
+                                           "validationAction",
+                                           "viewOn",
+                                           "pipeline"};
     bool validation = v[VALIDATOR].type != DS_MISSING || v[LEVEL].type != DS_MISSING ||
                       v[ACTION].type != DS_MISSING;
     ds_buf out = {0};
@@ -250,12 +262,12 @@ static bool change_options(ds__op *op, const ds__coll *coll, const ds_value *v, 
     write_option(&out, coll, "validationLevel", v[LEVEL], validation ? "strict" : NULL);
     write_option(&out, coll, "validationAction", v[ACTION], validation ? "error" : NULL);
     write_option(&out, coll, "viewOn", v[VIEW_ON], NULL);
-    ds_value pipeline = v[PIPELINE].type == DS_MISSING ? ds__doc_field(coll->options, "pipeline")
-                                                       : v[PIPELINE];
+    ds_value pipeline =
+        v[PIPELINE].type == DS_MISSING ? ds__doc_field(coll->options, "pipeline") : v[PIPELINE];
     ds__write_value(&out, "pipeline", 8, pipeline);
     ds__doc_end(&out, root);
-    bool ok = ds_buf_ok(&out, err) &&
-              ds__catalog_set_options(op->txn, coll, ds__document(out.data), err);
+    bool ok =
+        ds_buf_ok(&out, err) && ds__catalog_set_options(op->txn, coll, ds__document(out.data), err);
     ds_buf_clear(&out);
     return ok;
 }

@@ -6,9 +6,27 @@
 #include "engine/index/spec.h"
 
 enum arg {
-    CAPPED, AUTO_INDEX_ID, ID_INDEX, SIZE, MAX, STORAGE_ENGINE, VALIDATOR, LEVEL, ACTION,
-    INDEX_DEFAULTS, VIEW_ON, PIPELINE, COLLATION, PRE_IMAGES, TIMESERIES, CLUSTERED, EXPIRE,
-    ENCRYPTED, TEMP, FLAGS, ARGS
+    CAPPED,
+    AUTO_INDEX_ID,
+    ID_INDEX,
+    SIZE,
+    MAX,
+    STORAGE_ENGINE,
+    VALIDATOR,
+    LEVEL,
+    ACTION,
+    INDEX_DEFAULTS,
+    VIEW_ON,
+    PIPELINE,
+    COLLATION,
+    PRE_IMAGES,
+    TIMESERIES,
+    CLUSTERED,
+    EXPIRE,
+    ENCRYPTED,
+    TEMP,
+    FLAGS,
+    ARGS
 };
 
 static const ds__arg args[ARGS] = {
@@ -48,10 +66,9 @@ static bool check_capped(const ds_value *v, ds_error *err) {
     if (v[SIZE].type != DS_MISSING) {
         int64_t size = ds__number_to_int64(v[SIZE]);
         if (size < 1 || size > (int64_t)1 << 50) {
-            return ds__error_set(err, 51024,
-                                 "BSON field 'size' value must be %s %lld, actual value '%lld'",
-                                 size < 1 ? ">=" : "<=", size < 1 ? 1LL : 1LL << 50,
-                                 (long long)size);
+            return ds__error_set(
+                err, 51024, "BSON field 'size' value must be %s %lld, actual value '%lld'",
+                size < 1 ? ">=" : "<=", size < 1 ? 1LL : 1LL << 50, (long long)size);
         }
     }
     if (v[MAX].type != DS_MISSING && ds__number_to_int64(v[MAX]) > INT32_MAX) {
@@ -80,8 +97,9 @@ static bool check_clustered(const ds_value *v, ds_error *err) {
         return ds__error_set(err, 5979701, "The clusteredIndex option requires key: {_id: 1}");
     }
     if (!ds__value_truthy(ds__doc_field(v[CLUSTERED], "unique"))) {
-        return ds__error_set(err, 5979700, "The clusteredIndex option requires unique: true to be "
-                                           "specified");
+        return ds__error_set(err, 5979700,
+                             "The clusteredIndex option requires unique: true to be "
+                             "specified");
     }
     return true;
 }
@@ -185,10 +203,10 @@ static bool exists(const ds__coll *there, const ds_value *v, ds_error *err) {
                                               "exists.",
                                               there->ns);
     }
-    return there->is_view ? ds__error_set(err, DS_NAMESPACE_EXISTS,
-                                          "A view already exists. NS: %s", there->ns)
-                          : ds__error_set(err, DS_NAMESPACE_EXISTS,
-                                          "Collection %s already exists.", there->ns);
+    return there->is_view
+               ? ds__error_set(err, DS_NAMESPACE_EXISTS, "A view already exists. NS: %s", there->ns)
+               : ds__error_set(err, DS_NAMESPACE_EXISTS, "Collection %s already exists.",
+                               there->ns);
 }
 
 bool ds__cmd_create(ds__op *op, ds_buf *reply, ds_error *err) {
@@ -212,8 +230,9 @@ bool ds__cmd_create(ds__op *op, ds_buf *reply, ds_error *err) {
               ds__catalog_create(op->txn, op->db, name, ds__document(options.data), &made, err);
     ds_buf_clear(&options);
     if (ok && v[AUTO_INDEX_ID].type != DS_MISSING) {
-        ds__write_str(reply, "note", "The autoIndexId option is deprecated and will be removed in "
-                                     "a future release");
+        ds__write_str(reply, "note",
+                      "The autoIndexId option is deprecated and will be removed in "
+                      "a future release");
     }
     return ok;
 }

@@ -61,10 +61,9 @@ static bool check_enum(const char *field, ds_value v, const char *const *allowed
             return true;
         }
     }
-    return ds__error_set(err, DS_BAD_VALUE,
-                         "Enumeration value '%.*s' for field '%s' is not a valid value.",
-                         (int)(v.size < DS_MAX_QUOTED ? v.size : DS_MAX_QUOTED), ds__text(v),
-                         field);
+    return ds__error_set(
+        err, DS_BAD_VALUE, "Enumeration value '%.*s' for field '%s' is not a valid value.",
+        (int)(v.size < DS_MAX_QUOTED ? v.size : DS_MAX_QUOTED), ds__text(v), field);
 }
 
 bool ds__ddl_check_validation(ds__op *op, const char *coll, ds_value validator, ds_value level,
@@ -96,8 +95,9 @@ static bool check_no_cycle(ds__op *op, const char *name, ds_value view_on, ds_er
     size_t size = view_on.size;
     for (int depth = 1;; depth++) {
         if (size == strlen(name) && memcmp(at, name, size) == 0) {
-            return ds__error_set(err, DS_GRAPH_CONTAINS_CYCLE, "View cycle detected: %s.%s => "
-                                                               "%s.%.*s",
+            return ds__error_set(err, DS_GRAPH_CONTAINS_CYCLE,
+                                 "View cycle detected: %s.%s => "
+                                 "%s.%.*s",
                                  op->db, name, op->db, (int)view_on.size, ds__text(view_on));
         }
         if (depth > MAX_VIEW_DEPTH) {
@@ -138,8 +138,7 @@ bool ds__ddl_check_view(ds__op *op, const char *name, ds_value view_on, ds_value
                                  "Each element of the 'pipeline' array must be an object");
         }
         ds__iter_init(&stage, it.value);
-        if (ds__iter_next(&stage) &&
-            (!strcmp(stage.key, "$out") || !strcmp(stage.key, "$merge"))) {
+        if (ds__iter_next(&stage) && (!strcmp(stage.key, "$out") || !strcmp(stage.key, "$merge"))) {
             return ds__error_set(err, DS_OPTION_NOT_SUPPORTED_ON_VIEW,
                                  "Invalid pipeline for view %s.%s :: caused by :: The aggregation "
                                  "stage %s in location %zu of the pipeline cannot be used in the "

@@ -42,8 +42,8 @@ bool ds__cmd_drop_database(ds__op *op, ds_buf *reply, ds_error *err) {
     }
     if (strcmp(op->db, "admin") == 0 || strcmp(op->db, "config") == 0 ||
         strcmp(op->db, "local") == 0) {
-        return ds__error_set(err, DS_ILLEGAL_OPERATION,
-                             "Dropping the '%s' database is prohibited.", op->db);
+        return ds__error_set(err, DS_ILLEGAL_OPERATION, "Dropping the '%s' database is prohibited.",
+                             op->db);
     }
     for (;;) {
         size_t at = 0;
@@ -120,18 +120,16 @@ bool ds__cmd_rename_collection(ds__op *op, ds_buf *reply, ds_error *err) {
     }
     const ds__catalog *catalog = ds__txn_catalog(op->txn);
     const ds__coll *from = ds__catalog_find(catalog, db, strlen(db), name, strlen(name));
-    const ds__coll *to = ds__catalog_find(catalog, to_db, strlen(to_db), to_name,
-                                          strlen(to_name));
+    const ds__coll *to = ds__catalog_find(catalog, to_db, strlen(to_db), to_name, strlen(to_name));
     if (!check_target(to_db, to_name, err)) {
         return false;
     }
     if (strcmp(db, to_db) == 0 && strcmp(name, to_name) == 0) {
-        return ds__error_set(err, DS_ILLEGAL_OPERATION,
-                             "Can't rename a collection to itself");
+        return ds__error_set(err, DS_ILLEGAL_OPERATION, "Can't rename a collection to itself");
     }
     if (!from) {
-        return ds__error_set(err, DS_NAMESPACE_NOT_FOUND,
-                             "Source collection %s.%s does not exist", db, name);
+        return ds__error_set(err, DS_NAMESPACE_NOT_FOUND, "Source collection %s.%s does not exist",
+                             db, name);
     }
     if (from->is_view) {
         return ds__error_set(err, DS_COMMAND_NOT_SUPPORTED_ON_VIEW, "cannot rename view: %s",

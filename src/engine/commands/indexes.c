@@ -22,8 +22,9 @@ static bool add_one(ds__op *op, ds_value spec, const ds__coll **coll, size_t *ad
                                "add index fails, too many indexes for %s key:%s", (*coll)->ns,
                                ds__value_quote(ds__doc_field(v, "key"), quoted, sizeof quoted));
         } else if ((*coll)->capped && ds__doc_field(v, "expireAfterSeconds").type != DS_MISSING) {
-            ok = ds__error_set(err, DS_CANNOT_CREATE_INDEX, "Cannot create TTL index on a capped "
-                                                            "collection");
+            ok = ds__error_set(err, DS_CANNOT_CREATE_INDEX,
+                               "Cannot create TTL index on a capped "
+                               "collection");
         } else {
             ok = ds__catalog_add_index(op->txn, *coll, v, coll, err);
             (*added)++;
@@ -141,8 +142,7 @@ bool ds__cmd_list_indexes(ds__op *op, ds_buf *reply, ds_error *err) {
         return false;
     }
     if (!coll) {
-        return ds__error_set(err, DS_NAMESPACE_NOT_FOUND, "ns does not exist: %s.%s", op->db,
-                             name);
+        return ds__error_set(err, DS_NAMESPACE_NOT_FOUND, "ns does not exist: %s.%s", op->db, name);
     }
     ds__list_batch batch;
     ds__list_begin(&batch, reply, coll->ns);
@@ -154,8 +154,7 @@ bool ds__cmd_list_indexes(ds__op *op, ds_buf *reply, ds_error *err) {
 }
 
 /* The index one argument of dropIndexes means. */
-static bool find_index(const ds__coll *coll, ds_value which, const ds__index **out,
-                       ds_error *err) {
+static bool find_index(const ds__coll *coll, ds_value which, const ds__index **out, ds_error *err) {
     char quoted[DS_MAX_QUOTED + 8];
     *out = NULL;
     if (which.type == DS_STRING) {
@@ -200,10 +199,11 @@ static bool drop_all(ds__op *op, const ds__coll *coll, ds_buf *reply, ds_error *
 static bool check_index_argument(ds_value index, ds_error *err) {
     ds__iter it;
     if (index.type != DS_STRING && index.type != DS_DOCUMENT && index.type != DS_ARRAY) {
-        return ds__error_set(err, DS_TYPE_MISMATCH,
-                             "BSON field 'dropIndexes.index' is the wrong type '%s', expected types "
-                             "'[string, object, array]'",
-                             ds__type_name(index.type));
+        return ds__error_set(
+            err, DS_TYPE_MISMATCH,
+            "BSON field 'dropIndexes.index' is the wrong type '%s', expected types "
+            "'[string, object, array]'",
+            ds__type_name(index.type));
     }
     if (index.type != DS_ARRAY) {
         return true;

@@ -54,8 +54,7 @@ static void write_coll(ds_buf *out, const ds__coll *coll, bool name_only) {
             ds__write_value(out, "uuid", 4, uuid);
         }
         ds__doc_end(out, info);
-        if (!coll->is_view &&
-            ds__doc_field(coll->options, "clusteredIndex").type != DS_DOCUMENT) {
+        if (!coll->is_view && ds__doc_field(coll->options, "clusteredIndex").type != DS_DOCUMENT) {
             ds__write_value(out, "idIndex", 7, ds__coll_id_index(coll)->spec);
         }
     }
@@ -194,8 +193,7 @@ bool ds__cmd_list_databases(ds__op *op, ds_buf *reply, ds_error *err) {
              coll = ds__catalog_each(ds__txn_catalog(op->txn), &at)) {
             int64_t documents;
             int64_t bytes = 0;
-            ok = coll->is_view ||
-                 ds__record_counts(op->txn, coll, &documents, &bytes, err);
+            ok = coll->is_view || ds__record_counts(op->txn, coll, &documents, &bytes, err);
             size += (bytes + 4095) / 4096 * 4096 + 4096 * (int64_t)(1 + coll->index_count);
         }
         ds_buf_reset(&l.doc);

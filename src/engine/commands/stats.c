@@ -130,8 +130,7 @@ bool ds__cmd_db_stats(ds__op *op, ds_buf *reply, ds_error *err) {
     ds__write_int32(reply, "collections", collections);
     ds__write_int32(reply, "views", views);
     ds__ddl_write_number(reply, "objects", t.documents);
-    ds__write_double(reply, "avgObjSize",
-                     t.documents ? (double)t.bytes / (double)t.documents : 0);
+    ds__write_double(reply, "avgObjSize", t.documents ? (double)t.bytes / (double)t.documents : 0);
     ds__write_double(reply, "dataSize", (double)t.bytes / (double)scale);
     ds__write_double(reply, "storageSize", (double)t.storage / (double)scale);
     ds__ddl_write_number(reply, "indexes", t.indexes);
@@ -157,10 +156,8 @@ static void write_strings(ds_buf *reply, const char *name, const ds__check *chec
 
 bool ds__cmd_validate(ds__op *op, ds_buf *reply, ds_error *err) {
     static const ds__arg args[] = {
-        {"full", DS_ARG_BOOL, 0},
-        {"repair", DS_ARG_REFUSED, 0},
-        {"metadata", DS_ARG_BOOL, 0},
-        {"checkBSONConformance", DS_ARG_BOOL, 0},
+        {"full", DS_ARG_BOOL, 0},          {"repair", DS_ARG_REFUSED, 0},
+        {"metadata", DS_ARG_BOOL, 0},      {"checkBSONConformance", DS_ARG_BOOL, 0},
         {"background", DS_ARG_REFUSED, 0},
     };
     ds_value v[5];

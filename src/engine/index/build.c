@@ -73,8 +73,8 @@ bool ds__index_duplicate(ds__txn *txn, const ds__coll *coll, const ds__index *in
         ds__doc_end(details, root);
         ds__value_print(&text, v);
         ds__error_set(err, DS_DUPLICATE_KEY,
-                      "E11000 duplicate key error collection: %s index: %s dup key: %.*s",
-                      coll->ns, index->name, (int)text.size, (const char *)text.data);
+                      "E11000 duplicate key error collection: %s index: %s dup key: %.*s", coll->ns,
+                      index->name, (int)text.size, (const char *)text.data);
     }
     ds_buf_clear(&values);
     ds_buf_clear(&text);
@@ -125,8 +125,8 @@ static bool flush(ds__txn *txn, const ds__coll *coll, const ds__index *index, bu
     if (b->count > 0) {
         qsort_r(b->keys, b->count, sizeof *b->keys, compare_built, b->bytes.data);
     }
-    ds__stmt *stmt = ds__conn_take(txn->conn, DS_STMT_KEY_INSERT, index->id, index->unique,
-                                   coll->id, err);
+    ds__stmt *stmt =
+        ds__conn_take(txn->conn, DS_STMT_KEY_INSERT, index->id, index->unique, coll->id, err);
     if (!stmt) {
         return false;
     }

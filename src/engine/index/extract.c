@@ -9,10 +9,10 @@
 
 /* How far one part of the pattern has come. */
 typedef struct part_state {
-    ds_value value;    /* when done */
-    uint32_t at;       /* component of the path to look up next */
+    ds_value value; /* when done */
+    uint32_t at;    /* component of the path to look up next */
     bool done;
-    bool whole;        /* an array found by position: indexed as it is */
+    bool whole; /* an array found by position: indexed as it is */
 } part_state;
 
 typedef struct extraction {
@@ -44,8 +44,7 @@ static bool grow_keys(ds__index_keys *keys) {
 
 static bool hashed_value(ds_value v, ds_value *out, ds_error *err) {
     if (v.type == DS_ARRAY) {
-        return ds__error_set(err, 16766,
-                             "hashed indexes do not currently support array values");
+        return ds__error_set(err, 16766, "hashed indexes do not currently support array values");
     }
     *out = ds__int64(ds__index_hash(v.type == DS_MISSING ? ds__null() : v));
     return true;
@@ -154,8 +153,8 @@ static bool parallel(const ds__index *index, size_t a, size_t b, const part_stat
     const ds__path *pa = &index->parts[a].path;
     const ds__path *pb = &index->parts[b].path;
     return ds__error_set(err, DS_CANNOT_INDEX_PARALLEL_ARRAYS,
-                         "cannot index parallel arrays [%s] [%s]",
-                         pb->parts[parts[b].at - 1].name, pa->parts[parts[a].at - 1].name);
+                         "cannot index parallel arrays [%s] [%s]", pb->parts[parts[b].at - 1].name,
+                         pa->parts[parts[a].at - 1].name);
 }
 
 static bool expand(extraction *x, const part_state *parts, const bool *here, ds_value array,
@@ -177,8 +176,8 @@ static bool walk(extraction *x, part_state *parts, ds_value from, array_view aro
         if (parts[i].done) {
             continue;
         }
-        if (around.valid && !follow_position(&index->parts[i], &parts[i], around.array, from, &met,
-                                             &used, err)) {
+        if (around.valid &&
+            !follow_position(&index->parts[i], &parts[i], around.array, from, &met, &used, err)) {
             return false;
         }
         if (!used) {
@@ -284,12 +283,13 @@ bool ds__index_extract(const ds__index *index, ds_value doc, ds__index_keys *out
 bool ds__index_key_values(const ds__index *index, ds_value doc, const uint8_t *key, size_t key_size,
                           ds_buf *out, ds_error *err) {
     ds__index_keys keys = {0};
-    extraction x = {.index = index, .out = &keys, .wanted = key, .wanted_size = key_size,
-                    .values = out};
+    extraction x = {
+        .index = index, .out = &keys, .wanted = key, .wanted_size = key_size, .values = out};
     bool ok = run(&x, doc, err);
     if (ok && !x.found) {
-        ok = ds__error_set(err, DS_INTERNAL_ERROR, "a document lacks the index key it was said to "
-                                                   "have");
+        ok = ds__error_set(err, DS_INTERNAL_ERROR,
+                           "a document lacks the index key it was said to "
+                           "have");
     }
     ds__index_keys_clear(&keys);
     return ok;

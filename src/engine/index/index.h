@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a document to the keys an index holds for it: multikey, compound, sparse, partial, hashed. */
+/* From a document to the keys an index holds for it: multikey, compound, sparse, partial, hashed.
+ */
 #ifndef DS_ENGINE_INDEX_INDEX_H
 #define DS_ENGINE_INDEX_INDEX_H
 
@@ -8,7 +9,7 @@
 #include "engine/catalog/catalog.h"
 
 typedef struct ds__index_key {
-    size_t at;   /* in ds__index_keys.bytes */
+    size_t at; /* in ds__index_keys.bytes */
     size_t size;
 } ds__index_key;
 

@@ -89,8 +89,9 @@ static bool check_key(ds_value key, size_t *count, bool *hashed, ds_error *err) 
             return false;
         }
         if (it.value.type == DS_STRING && *hashed) {
-            return ds__error_set(err, 31303, "A maximum of one index field is allowed to be hashed "
-                                             "but found more for 'key'");
+            return ds__error_set(err, 31303,
+                                 "A maximum of one index field is allowed to be hashed "
+                                 "but found more for 'key'");
         }
         *hashed = *hashed || it.value.type == DS_STRING;
         (*count)++;
@@ -146,9 +147,8 @@ typedef struct spec_fields {
 } spec_fields;
 
 static bool wrong_type(const char *field, ds_value v, const char *expected, ds_error *err) {
-    return ds__error_set(err, DS_TYPE_MISMATCH,
-                         "The field '%s' must be %s, but got %s", field, expected,
-                         ds__type_name(v.type));
+    return ds__error_set(err, DS_TYPE_MISMATCH, "The field '%s' must be %s, but got %s", field,
+                         expected, ds__type_name(v.type));
 }
 
 bool ds__index_check_collation(ds_value collation, ds_error *err) {
@@ -176,18 +176,32 @@ bool ds__index_check_collation(ds_value collation, ds_error *err) {
         return ds__error_set(err, DS_BAD_VALUE, "Field 'locale' is invalid in: { locale: \"%s\" }",
                              name);
     }
-    return ds__error_set(err, DS_NOT_IMPLEMENTED, "collations other than {locale: \"simple\"} are "
-                                                  "not implemented");
+    return ds__error_set(err, DS_NOT_IMPLEMENTED,
+                         "collations other than {locale: \"simple\"} are "
+                         "not implemented");
 }
 
 /* Options that belong to kinds of index there are not yet, or to storage. */
 static bool is_other_option(const char *name) {
-    static const char *const names[] = {
-        "2dsphereIndexVersion", "background", "bits",          "bucketSize",
-        "clustered",            "collation",  "default_language", "dropDups",
-        "force",                "language_override", "max",    "min",
-        "ns",                   "prepareUnique",     "storageEngine", "textIndexVersion",
-        "v",                    "weights",    "wildcardProjection"};
+    static const char *const names[] = {"2dsphereIndexVersion",
+                                        "background",
+                                        "bits",
+                                        "bucketSize",
+                                        "clustered",
+                                        "collation",
+                                        "default_language",
+                                        "dropDups",
+                                        "force",
+                                        "language_override",
+                                        "max",
+                                        "min",
+                                        "ns",
+                                        "prepareUnique",
+                                        "storageEngine",
+                                        "textIndexVersion",
+                                        "v",
+                                        "weights",
+                                        "wildcardProjection"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(names[i], name) == 0) {
             return true;
@@ -276,8 +290,9 @@ static bool check_types(const spec_fields *f, ds_error *err) {
     }
     if (f->version.type != DS_MISSING && ds__number_to_double(f->version) != 2 &&
         ds__number_to_double(f->version) != 1) {
-        return ds__error_set(err, DS_CANNOT_CREATE_INDEX, "Invalid index specification: cannot "
-                                                          "create an index with this version");
+        return ds__error_set(err, DS_CANNOT_CREATE_INDEX,
+                             "Invalid index specification: cannot "
+                             "create an index with this version");
     }
     return true;
 }
@@ -326,9 +341,8 @@ static bool check_id_index(ds_value spec, ds_error *err) {
     ds__iter it;
     ds__iter_init(&it, spec);
     while (ds__iter_next(&it)) {
-        if (strcmp(it.key, "key") != 0 && strcmp(it.key, "name") != 0 &&
-            strcmp(it.key, "v") != 0 && strcmp(it.key, "ns") != 0 &&
-            strcmp(it.key, "collation") != 0) {
+        if (strcmp(it.key, "key") != 0 && strcmp(it.key, "name") != 0 && strcmp(it.key, "v") != 0 &&
+            strcmp(it.key, "ns") != 0 && strcmp(it.key, "collation") != 0) {
             return ds__error_set(err, DS_INVALID_INDEX_SPECIFICATION_OPTION,
                                  "The field '%s' is not valid for an _id index specification.",
                                  it.key);
@@ -388,8 +402,9 @@ static bool check_spec(ds__env *env, ds_value spec, spec_fields *f, bool *id, ds
                              quote(f->key, quoted, sizeof quoted));
     }
     if (hashed && ds__value_truthy(f->unique)) {
-        return ds__error_set(err, 16764, "Currently hashed indexes cannot guarantee uniqueness. "
-                                         "Use a regular index.");
+        return ds__error_set(err, 16764,
+                             "Currently hashed indexes cannot guarantee uniqueness. "
+                             "Use a regular index.");
     }
     if (f->partial.type == DS_DOCUMENT) {
         ds__filter *filter = NULL;
@@ -409,8 +424,8 @@ bool ds__index_normalise(ds__env *env, ds_value spec, ds_buf *out, ds_error *err
     bool id = false;
     if (!check_spec(env, spec, &f, &id, err)) {
         char quoted[DS_MAX_QUOTED + 8];
-        return ds__error_prefix(err, "Error in specification %s :: caused by :: ",
-                                quote(spec, quoted, sizeof quoted));
+        return ds__error_prefix(
+            err, "Error in specification %s :: caused by :: ", quote(spec, quoted, sizeof quoted));
     }
     write_spec(spec, &f, id, out);
     return ds_buf_ok(out, err);
@@ -428,8 +443,7 @@ static bool same_field(ds_value a, ds_value b, const char *name, bool flag) {
 
 static bool same_index(ds_value a, ds_value b) {
     return same_field(a, b, "key", false) && same_field(a, b, "unique", true) &&
-           same_field(a, b, "sparse", true) &&
-           same_field(a, b, "partialFilterExpression", false);
+           same_field(a, b, "sparse", true) && same_field(a, b, "partialFilterExpression", false);
 }
 
 bool ds__index_find_match(const ds__coll *coll, ds_value spec, ds__index_match *out,

@@ -6,10 +6,7 @@
 #include "engine/catalog/catalog.h"
 
 /* How a wanted index stands to those there are. */
-typedef enum ds__index_match {
-    DS_INDEX_NEW,
-    DS_INDEX_EXISTS
-} ds__index_match;
+typedef enum ds__index_match { DS_INDEX_NEW, DS_INDEX_EXISTS } ds__index_match;
 
 /* Checks an index's spec and writes it normalised ({v, key, name, …}) to `out`. `env` compiles the
  * partialFilterExpression. Errors: mongod's (CannotCreateIndex 67, 197, TypeMismatch, …);
@@ -22,7 +19,6 @@ bool ds__index_check_collation(ds_value collation, ds_error *err);
 
 /* Whether a normalised spec is among a collection's indexes. Errors: IndexOptionsConflict (85),
  * IndexKeySpecsConflict (86). */
-bool ds__index_find_match(const ds__coll *coll, ds_value spec, ds__index_match *out,
-                          ds_error *err);
+bool ds__index_find_match(const ds__coll *coll, ds_value spec, ds__index_match *out, ds_error *err);
 
 #endif

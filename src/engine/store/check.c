@@ -15,7 +15,7 @@ typedef struct checker {
     ds__txn *txn;
     const ds__coll *coll;
     ds__check *check;
-    ds_buf list;       /* elements of the array of errors */
+    ds_buf list; /* elements of the array of errors */
     ds__index_keys keys;
     int64_t expected[DS_MAX_INDEXES];
 } checker;

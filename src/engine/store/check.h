@@ -9,13 +9,13 @@
 /* What a check found. Zero-initialise; clear. */
 typedef struct ds__check {
     /* owned */
-    ds_buf errors;                     /* an array of strings; empty: none */
+    ds_buf errors; /* an array of strings; empty: none */
     /* plain */
     size_t error_count;
     int64_t records;
     int64_t invalid;
-    int64_t non_compliant;             /* documents the validator would refuse */
-    int64_t keys[DS_MAX_INDEXES];      /* entries per index */
+    int64_t non_compliant;        /* documents the validator would refuse */
+    int64_t keys[DS_MAX_INDEXES]; /* entries per index */
     bool index_valid[DS_MAX_INDEXES];
 } ds__check;
 

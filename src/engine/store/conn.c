@@ -194,7 +194,6 @@ static const struct {
     [DS_STMT_COUNTS] = {"SELECT n, bytes FROM ds_count WHERE coll=?1", NULL},
     [DS_STMT_ADD_COUNTS] = {"UPDATE ds_count SET n=n+?2, bytes=bytes+?3 WHERE coll=?1", NULL},
     [DS_STMT_INSERT] = {"INSERT INTO c%c(doc) VALUES(?1)", NULL},
-    [DS_STMT_INSERT_RID] = {"INSERT INTO c%c(rid, doc) VALUES(?1, ?2)", NULL},
     [DS_STMT_REPLACE] = {"UPDATE c%c SET doc=?2 WHERE rid=?1", NULL},
     [DS_STMT_DELETE] = {"DELETE FROM c%c WHERE rid=?1", NULL},
     [DS_STMT_GET] = {"SELECT doc FROM c%c WHERE rid=?1", NULL},
@@ -204,7 +203,6 @@ static const struct {
                             "INSERT INTO i%i(k, r) VALUES(?1, ?2)"},
     [DS_STMT_KEY_DELETE] = {"DELETE FROM i%i WHERE k=?1 AND r=?2",
                             "DELETE FROM i%i WHERE k=?1 AND r=?2"},
-    [DS_STMT_KEY_FIND] = {NULL, "SELECT r FROM i%i WHERE k=?1"},
     [DS_STMT_GET_BY_KEY] = {NULL, "SELECT c.rid, c.doc FROM i%i i CROSS JOIN c%c c ON c.rid=i.r "
                                   "WHERE i.k=?1"},
     [DS_STMT_KEYS] = {"SELECT r, k FROM i%i WHERE (k, r)>=(?1, ?2) ORDER BY k, r",

@@ -8,11 +8,9 @@
 static bool check_id(ds_value id, ds_error *err) {
     switch (id.type) {
     case DS_ARRAY:
-        return ds__error_set(err, DS_INVALID_ID_FIELD,
-                             "The '_id' value cannot be of type array");
+        return ds__error_set(err, DS_INVALID_ID_FIELD, "The '_id' value cannot be of type array");
     case DS_REGEX:
-        return ds__error_set(err, DS_INVALID_ID_FIELD,
-                             "The '_id' value cannot be of type regex");
+        return ds__error_set(err, DS_INVALID_ID_FIELD, "The '_id' value cannot be of type regex");
     case DS_UNDEFINED:
         return ds__error_set(err, DS_INVALID_ID_FIELD,
                              "The '_id' value cannot be of type undefined");
@@ -39,8 +37,8 @@ static void write_field(ds_buf *out, const ds__iter *it) {
         uint8_t random[4];
         ds__random_bytes(random, sizeof random);
         ds_value now = {.type = DS_TIMESTAMP};
-        now.as.u64 = (uint64_t)(ds__clock_now_ms() / 1000) << 32 |
-                     ((ds__load_u32(random) & 0xffff) + 1);
+        now.as.u64 =
+            (uint64_t)(ds__clock_now_ms() / 1000) << 32 | ((ds__load_u32(random) & 0xffff) + 1);
         ds__write_value(out, it->key, it->key_size, now);
     } else {
         ds_buf_add(out, it->element, it->element_size);
@@ -64,8 +62,9 @@ bool ds__record_fix(ds_value doc, ds_buf *out, ds_value *fixed, ds_error *err) {
             clean = false;
         } else if (it.key_size == 3 && memcmp(it.key, "_id", 3) == 0) {
             if (id.type != DS_MISSING) {
-                return ds__error_set(err, DS_BAD_VALUE, "can't have multiple _id fields in one "
-                                                        "document");
+                return ds__error_set(err, DS_BAD_VALUE,
+                                     "can't have multiple _id fields in one "
+                                     "document");
             }
             id = it.value;
             id_at = i;

@@ -20,23 +20,21 @@ typedef enum ds__stmt_kind {
     DS_STMT_BEGIN_WRITE,
     DS_STMT_COMMIT,
     DS_STMT_ROLLBACK,
-    DS_STMT_VERSION,       /* the catalog's version */
-    DS_STMT_COUNTS,        /* documents and bytes of a collection */
+    DS_STMT_VERSION, /* the catalog's version */
+    DS_STMT_COUNTS,  /* documents and bytes of a collection */
     DS_STMT_ADD_COUNTS,
-    DS_STMT_INSERT,        /* doc */
-    DS_STMT_INSERT_RID,    /* rid, doc: undoing a delete */
-    DS_STMT_REPLACE,       /* doc, rid */
-    DS_STMT_DELETE,        /* rid */
-    DS_STMT_GET,           /* rid */
-    DS_STMT_SCAN,          /* from rid, upwards */
-    DS_STMT_SCAN_BACK,     /* from rid, downwards */
-    DS_STMT_KEY_INSERT,    /* key, rid */
-    DS_STMT_KEY_DELETE,    /* key, rid */
-    DS_STMT_KEY_FIND,      /* key: rid (unique indexes) */
-    DS_STMT_GET_BY_KEY,    /* key: rid, doc (unique indexes) */
-    DS_STMT_KEYS,          /* key, rid: from there upwards */
+    DS_STMT_INSERT,     /* doc */
+    DS_STMT_REPLACE,    /* doc, rid */
+    DS_STMT_DELETE,     /* rid */
+    DS_STMT_GET,        /* rid */
+    DS_STMT_SCAN,       /* from rid, upwards */
+    DS_STMT_SCAN_BACK,  /* from rid, downwards */
+    DS_STMT_KEY_INSERT, /* key, rid */
+    DS_STMT_KEY_DELETE, /* key, rid */
+    DS_STMT_GET_BY_KEY, /* key: rid, doc (unique indexes) */
+    DS_STMT_KEYS,       /* key, rid: from there upwards */
     DS_STMT_KEYS_BACK,
-    DS_STMT_KEYS_DOC,      /* the same with documents */
+    DS_STMT_KEYS_DOC, /* the same with documents */
     DS_STMT_KEYS_DOC_BACK,
     DS_STMT_KINDS
 } ds__stmt_kind;
@@ -45,8 +43,8 @@ typedef struct ds__stmt ds__stmt;
 typedef struct ds__stmt_list ds__stmt_list;
 struct ds__stmt {
     sqlite3_stmt *raw;
-    ds__stmt *next;       /* idle, of the same name */
-    ds__stmt_list *list;  /* where it belongs */
+    ds__stmt *next;      /* idle, of the same name */
+    ds__stmt_list *list; /* where it belongs */
 };
 
 /* One connection: used by one transaction, so by one thread, at a time. */
@@ -54,9 +52,9 @@ typedef struct ds__conn ds__conn;
 struct ds__conn {
     /* owned */
     sqlite3 *db;
-    ds_map lists;        /* name -> ds__stmt_list */
-    ds__conn *next;      /* in the pool */
-    ds__txn *txn;        /* its one transaction, running or to be used again */
+    ds_map lists;   /* name -> ds__stmt_list */
+    ds__conn *next; /* in the pool */
+    ds__txn *txn;   /* its one transaction, running or to be used again */
     /* borrowed */
     ds__store *store;
     /* plain */
@@ -67,7 +65,7 @@ struct ds__conn {
 struct ds__store {
     /* owned */
     char *path;
-    char *temp_dir;      /* ":memory:": the directory the file is in */
+    char *temp_dir; /* ":memory:": the directory the file is in */
     ds__conn *pool;
     ds__catalog *catalog;
     pthread_mutex_t lock; /* pool, catalog, writing, counters */
@@ -75,13 +73,13 @@ struct ds__store {
     /* plain */
     ds__store_options options;
     bool in_memory;
-    bool writing;        /* a transaction of this process writes */
+    bool writing; /* a transaction of this process writes */
     size_t pooled;
-    size_t active;       /* transactions running */
-    pid_t pid;           /* whose connections the pool holds */
-    pid_t owner;         /* who removes temp_dir */
-    int lock_fd;         /* ":memory:": flock of the directory's lock file */
-    int fork_fd[2];      /* locks taken over after a fork; see store.c */
+    size_t active;  /* transactions running */
+    pid_t pid;      /* whose connections the pool holds */
+    pid_t owner;    /* who removes temp_dir */
+    int lock_fd;    /* ":memory:": flock of the directory's lock file */
+    int fork_fd[2]; /* locks taken over after a fork; see store.c */
 };
 
 typedef struct ds__count_delta {
@@ -113,25 +111,25 @@ struct ds__txn {
     ds__store *store;
     /* owned */
     ds__catalog *catalog;
-    ds__old_catalog *old;         /* catalogs that were current before in this transaction */
-    ds__scan *scans;              /* open and not paused */
-    ds__count_delta *deltas;      /* not yet in the table of counts */
+    ds__old_catalog *old;    /* catalogs that were current before in this transaction */
+    ds__scan *scans;         /* open and not paused */
+    ds__count_delta *deltas; /* not yet in the table of counts */
     ds__savepoint *savepoints;
     ds__compiled_filter *filters;
     ds_arena filter_arena;
     ds_arena scratch;
     ds_buf details;
     ds__stmt *gets[DS_STORE_GETS]; /* rows of the last ds__record_get per collection */
-    ds__index_keys keys[2];       /* scratch of records.c */
+    ds__index_keys keys[2];        /* scratch of records.c */
     /* plain */
-    size_t get_at;                /* the slot of gets to give up next */
+    size_t get_at; /* the slot of gets to give up next */
     size_t delta_count;
     size_t delta_cap;
     size_t savepoint_count;
     size_t savepoint_cap;
     bool write;
     bool broken;
-    bool catalog_changed;         /* `catalog` is private to this transaction */
+    bool catalog_changed; /* `catalog` is private to this transaction */
 };
 
 /* store.c */

@@ -289,8 +289,7 @@ bool ds__record_replace(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_valu
 bool ds__record_delete(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_value old,
                        ds_error *err) {
     int64_t size = old.size;
-    return writable(txn, coll, err) &&
-           change_indexes(txn, coll, rid, old, ds__missing(), err) &&
+    return writable(txn, coll, err) && change_indexes(txn, coll, rid, old, ds__missing(), err) &&
            take_away(txn, coll, rid, err) && ds__txn_count(txn, coll->id, -1, -size, err);
 }
 

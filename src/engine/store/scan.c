@@ -8,35 +8,35 @@
 #include "engine/store/internal.h"
 
 typedef enum scan_state {
-    SCAN_SEEK,    /* next() must position the statement */
-    SCAN_ROW,     /* the statement stands on the last row delivered */
-    SCAN_HELD,    /* it stands on a row not delivered: past the interval before */
+    SCAN_SEEK, /* next() must position the statement */
+    SCAN_ROW,  /* the statement stands on the last row delivered */
+    SCAN_HELD, /* it stands on a row not delivered: past the interval before */
     SCAN_ENDED
 } scan_state;
 
 struct ds__scan {
     /* borrowed */
-    ds__txn *txn;         /* NULL when paused */
+    ds__txn *txn; /* NULL when paused */
     /* owned */
     ds__scan *prev;
-    ds__scan *next;       /* in txn->scans */
+    ds__scan *next; /* in txn->scans */
     ds__stmt *stmt;
     ds__interval *intervals;
-    uint8_t *bounds;      /* bytes of the intervals */
-    ds_buf position;      /* key of the last row when paused */
+    uint8_t *bounds; /* bytes of the intervals */
+    ds_buf position; /* key of the last row when paused */
     /* plain */
     size_t interval_count;
     size_t interval;
     int64_t coll;
-    int64_t index;        /* 0: the table */
-    int64_t rid;          /* of the last row */
+    int64_t index; /* 0: the table */
+    int64_t rid;   /* of the last row */
     uint64_t examined;
     uint64_t seeks;
     scan_state state;
     bool unique;
     bool backward;
     bool fetch;
-    bool started;         /* rid and position mean something */
+    bool started; /* rid and position mean something */
 };
 
 static const uint8_t above_all[4] = {0xff, 0xff, 0xff, 0xff};
@@ -419,8 +419,7 @@ ds__stmt *ds__txn_get_stmt(ds__txn *txn, ds__stmt_kind kind, int64_t id, bool un
     return txn->gets[at];
 }
 
-bool ds__record_get(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_value *doc,
-                    ds_error *err) {
+bool ds__record_get(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_value *doc, ds_error *err) {
     *doc = ds__missing();
     ds__stmt *stmt = ds__txn_get_stmt(txn, DS_STMT_GET, coll->id, false, coll->id, err);
     if (!stmt) {

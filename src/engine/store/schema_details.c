@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which rules of a $jsonSchema a document breaks, in the shape of mongod's errInfo. Every keyword is
- * judged by the filter itself, as a schema of its own on {v: value}. */
+/* Which rules of a $jsonSchema a document breaks, in the shape of mongod's errInfo. Every keyword
+ * is judged by the filter itself, as a schema of its own on {v: value}. */
 #include "bson/writer.h"
 #include "engine/store/internal.h"
 
@@ -180,8 +180,7 @@ static void explain_schemas(schema_explainer *x, ds_value spec, ds_value value, 
 }
 
 /* specifiedAs, with what belongs to the keyword. */
-static void write_specified(schema_explainer *x, ds_value schema, const char *name,
-                            ds_value spec) {
+static void write_specified(schema_explainer *x, ds_value schema, const char *name, ds_value spec) {
     size_t sub = ds__write_doc(x->out, "specifiedAs", 11, DS_DOCUMENT);
     ds__write_value(x->out, name, strlen(name), spec);
     if (strcmp(name, "maximum") == 0) {

@@ -148,8 +148,7 @@ static bool check_format(ds__conn *conn, ds_error *err) {
         if (conn->store->options.read_only) {
             return ds__error_set(err, DS_FILE_NOT_OPEN, "'%s' is empty and read-only", path);
         }
-        if (!initialise(conn, err) ||
-            !ds__conn_int(conn, "PRAGMA application_id", 0, &id, err) ||
+        if (!initialise(conn, err) || !ds__conn_int(conn, "PRAGMA application_id", 0, &id, err) ||
             !ds__conn_int(conn, "PRAGMA user_version", 0, &version, err)) {
             return false;
         }
@@ -175,8 +174,9 @@ static bool check_path(const ds__store *store, ds_error *err) {
         if (S_ISREG(st.st_mode)) {
             return true;
         }
-        return ds__error_set(err, DS_FILE_NOT_OPEN, "'%s' is not a docstore file (not a regular "
-                                                    "file)",
+        return ds__error_set(err, DS_FILE_NOT_OPEN,
+                             "'%s' is not a docstore file (not a regular "
+                             "file)",
                              store->path);
     }
     if (errno != ENOENT) {
@@ -184,8 +184,7 @@ static bool check_path(const ds__store *store, ds_error *err) {
                              strerror(errno));
     }
     if (store->options.no_create || store->options.read_only) {
-        return ds__error_set(err, DS_FILE_NOT_OPEN, "cannot open '%s': no such file",
-                             store->path);
+        return ds__error_set(err, DS_FILE_NOT_OPEN, "cannot open '%s': no such file", store->path);
     }
     return true;
 }

@@ -17,7 +17,7 @@ typedef struct ds__store ds__store;
 typedef struct ds__txn ds__txn;
 
 typedef struct ds__store_options {
-    bool full_durability;    /* sync every commit */
+    bool full_durability; /* sync every commit */
     bool read_only;
     bool no_create;
     int32_t busy_timeout_ms; /* 0: 30 s */
@@ -54,7 +54,8 @@ bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err);
 /* Undoes everything and frees. NULL is allowed. */
 void ds__txn_abort(ds__txn *txn);
 bool ds__txn_is_write(const ds__txn *txn);
-/* Whether SQLite itself had to roll the transaction back (disk full, I/O): it can only be aborted. */
+/* Whether SQLite itself had to roll the transaction back (disk full, I/O): it can only be aborted.
+ */
 bool ds__txn_is_broken(const ds__txn *txn);
 ds__store *ds__txn_store(const ds__txn *txn);
 

@@ -217,8 +217,9 @@ bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err) {
     bool ok = true;
     ds__scan_detach_all(txn);
     if (txn->broken) {
-        ok = ds__error_set(err, DS_NO_SUCH_TRANSACTION, "the transaction was undone by an earlier "
-                                                        "failure of the storage");
+        ok = ds__error_set(err, DS_NO_SUCH_TRANSACTION,
+                           "the transaction was undone by an earlier "
+                           "failure of the storage");
     } else if (txn->write) {
         ok = write_counts(txn, err);
     }
@@ -348,8 +349,7 @@ bool ds__txn_count(ds__txn *txn, int64_t coll, int64_t documents, int64_t bytes,
     return true;
 }
 
-bool ds__txn_counts(ds__txn *txn, int64_t coll, int64_t *documents, int64_t *bytes,
-                    ds_error *err) {
+bool ds__txn_counts(ds__txn *txn, int64_t coll, int64_t *documents, int64_t *bytes, ds_error *err) {
     *documents = *bytes = 0;
     ds__stmt *stmt = ds__conn_take(txn->conn, DS_STMT_COUNTS, 0, false, 0, err);
     if (!stmt) {

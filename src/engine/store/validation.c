@@ -69,8 +69,8 @@ static void explain_leaf(explainer *x, const char *path, const char *op, ds_valu
     ds__write_str(out, "operatorName", op);
     ds__write_value(out, "specifiedAs", 11, specified);
     if (strcmp(op, "$exists") == 0) {
-        ds__write_str(out, "reason", considered.type == DS_MISSING ? "path does not exist"
-                                                                   : "path does exist");
+        ds__write_str(out, "reason",
+                      considered.type == DS_MISSING ? "path does not exist" : "path does exist");
         return;
     }
     if (considered.type == DS_MISSING && strcmp(op, "$ne") != 0 && strcmp(op, "$nin") != 0) {
@@ -131,8 +131,8 @@ static size_t split(explainer *x, ds_value condition, ds_value **out) {
                 if (strcmp(sub.key, "$options") == 0) {
                     continue;
                 }
-                one = strcmp(sub.key, "$regex") == 0 ? it.value
-                                                     : document_of(x, sub.key, sub.value);
+                one =
+                    strcmp(sub.key, "$regex") == 0 ? it.value : document_of(x, sub.key, sub.value);
             }
             if (n == cap && !(*out = ds_arena_grow(&x->arena, *out, n, &cap, sizeof **out))) {
                 return 0;

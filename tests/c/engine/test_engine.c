@@ -87,7 +87,8 @@ static void a_refused_document_is_told_which_rule_it_breaks(void **state) {
     run_ok(engine, "{\"create\": \"c\", \"validator\": {\"$jsonSchema\": {\"required\": [\"b\"], "
                    "\"properties\": {\"a\": {\"minimum\": 3}}}}}");
     ds_buf reply = {0};
-    ds_value r = run(engine, "{\"insert\": \"c\", \"documents\": [{\"_id\": 2, \"a\": 1}]}", &reply);
+    ds_value r =
+        run(engine, "{\"insert\": \"c\", \"documents\": [{\"_id\": 2, \"a\": 1}]}", &reply);
     ds_value first = ds__array_at(ds__doc_field(r, "writeErrors"), 0);
     assert_int_equal(ds__doc_field(first, "code").as.i32, DS_DOCUMENT_VALIDATION_FAILURE);
     ds_value expected =
@@ -131,9 +132,9 @@ static void a_full_disk_fails_the_command_and_keeps_the_data(void **state) {
     (void)state;
     ds_engine *engine = open_engine(temp_path());
     run_ok(engine, "{\"insert\": \"c\", \"documents\": [{\"_id\": 0}]}");
-    assert_int_equal(sqlite3_exec(engine->store->pool->db, "PRAGMA max_page_count=30", NULL, NULL,
-                                  NULL),
-                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(engine->store->pool->db, "PRAGMA max_page_count=30", NULL, NULL, NULL),
+        SQLITE_OK);
     char json[2200];
     int32_t code = 0;
     int done = 0;

@@ -203,8 +203,9 @@ static void walk(ds__store *store, const char *name, bool backward, bool pause, 
     for (size_t i = 0; i < intervals; i++) {
         key_of(&keys[2 * i], lo_hi[2 * i]);
         key_of(&keys[2 * i + 1], lo_hi[2 * i + 1]);
-        in[i] = (ds__interval){keys[2 * i].data, keys[2 * i + 1].data, keys[2 * i].size,
-                               keys[2 * i + 1].size, true, i % 2 == 0};
+        in[i] = (ds__interval){
+            keys[2 * i].data, keys[2 * i + 1].data, keys[2 * i].size, keys[2 * i + 1].size, true,
+            i % 2 == 0};
     }
     ds__txn *txn = begin(store, DS_TXN_READ);
     const ds__coll *coll = coll_of(txn);
@@ -303,9 +304,8 @@ static void capped_collections_forget_the_oldest(void **state) {
     const ds__coll *coll;
     ds__store *store = open_store(":memory:");
     ds__txn *txn = begin(store, DS_TXN_WRITE);
-    assert_true(ds__catalog_create(txn, "db", "c",
-                                   doc_of("{\"capped\": true, \"size\": 4096, \"max\": 3}"), &coll,
-                                   &err));
+    assert_true(ds__catalog_create(
+        txn, "db", "c", doc_of("{\"capped\": true, \"size\": 4096, \"max\": 3}"), &coll, &err));
     for (int i = 0; i < 7; i++) {
         char json[64];
         snprintf(json, sizeof json, "{\"_id\": %d}", i);
