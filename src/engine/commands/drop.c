@@ -96,10 +96,10 @@ bool ds__cmd_rename_collection(ds__op *op, ds_buf *reply, ds_error *err) {
         [STAY_TEMP] = {"stayTemp", DS_ARG_BOOL, DS_ARG_IGNORED},
     };
     ds_value v[ARGS];
-    char *db;
-    char *name;
-    char *to_db;
-    char *to_name;
+    char *db = NULL;
+    char *name = NULL;
+    char *to_db = NULL;
+    char *to_name = NULL;
     (void)reply;
     if (!ds__args_read("renameCollection", true, op->command, args, ARGS, v, err)) {
         return false;

@@ -189,8 +189,8 @@ static bool match_document(ds__eval *eval, const ds__regex *regex, ds_value inpu
 
 static bool eval_regex_match(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds_value input;
-    ds__regex *regex;
-    bool matched;
+    ds__regex *regex = NULL;
+    bool matched = false;
     if (!prepare(expr, eval, &input, &regex, &matched, err)) {
         return false;
     }
@@ -203,8 +203,8 @@ static bool eval_regex_match(const ds__expr *expr, ds__eval *eval, ds_value *out
 
 static bool eval_regex_find(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds_value input;
-    ds__regex *regex;
-    bool matched;
+    ds__regex *regex = NULL;
+    bool matched = false;
     *out = ds__null();
     if (!prepare(expr, eval, &input, &regex, &matched, err)) {
         return false;
@@ -227,8 +227,8 @@ static bool eval_regex_find(const ds__expr *expr, ds__eval *eval, ds_value *out,
 static bool eval_regex_find_all(const ds__expr *expr, ds__eval *eval, ds_value *out,
                                 ds_error *err) {
     ds_value input;
-    ds__regex *regex;
-    bool matched;
+    ds__regex *regex = NULL;
+    bool matched = false;
     ds__expr_list list = {0};
     if (!prepare(expr, eval, &input, &regex, &matched, err)) {
         return false;
