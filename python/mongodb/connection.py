@@ -55,6 +55,9 @@ _PYMONGO_ONLY = frozenset(
 )
 
 
+EMBEDDED_OPTIONS = frozenset({"busytimeoutms", "create", "database", "durability", "readonly"})
+
+
 def _settings(
     db: str | None,
     name: str | None,
@@ -234,6 +237,8 @@ def _open(alias: str) -> Handle:
         if not any(key.lower() == "serverselectiontimeoutms" for key in options):
             options["serverSelectionTimeoutMS"] = 5000
     own = {key: v for key, v in options.items() if key.lower() not in _PYMONGO_ONLY}
+    if uri.startswith("docstore:"):
+        own = {key: v for key, v in own.items() if not _for_servers(key)}
     handle = Handle(alias, uri, settings["db"], own, options)
     if uri.startswith("mongodb"):
         handle.ping()
@@ -242,6 +247,13 @@ def _open(alias: str) -> Handle:
     handle.client  # opens it  # noqa: B018
     _connections[alias] = handle
     return handle
+
+
+def _for_servers(option: str) -> bool:
+    """Whether PyMongo knows the option; on the embedded store it is for `get_connection()` only."""
+    from pymongo.common import VALIDATORS
+
+    return option.lower() in VALIDATORS and option.lower() not in EMBEDDED_OPTIONS
 
 
 def get_connection_handle(alias: str = DEFAULT_CONNECTION_NAME) -> Handle:
