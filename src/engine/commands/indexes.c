@@ -5,6 +5,7 @@
 #include "bson/compare.h"
 #include "bson/json.h"
 #include "engine/commands/ddl.h"
+#include "engine/store/records.h"
 #include "engine/index/spec.h"
 
 /* Adds the index of one spec unless it is there. */
@@ -102,6 +103,17 @@ bool ds__cmd_create_indexes(ds__op *op, ds_buf *reply, ds_error *err) {
         if (!add_one(op, it.value, &coll, &added, err)) {
             return false;
         }
+    }
+    int64_t documents = 0, bytes = 0;
+    if (op->multi_statement && added > 0 && !made &&
+        !ds__record_counts(op->txn, coll, &documents, &bytes, err)) {
+        return false;
+    }
+    if (documents > 0) {
+        return ds__error_set(err, DS_OPERATION_NOT_SUPPORTED_IN_TRANSACTION,
+                             "Cannot create new indexes on existing collection %s in a "
+                             "multi-document transaction.",
+                             coll->ns);
     }
     ds__write_int32(reply, "numIndexesBefore", before);
     ds__write_int32(reply, "numIndexesAfter", (int32_t)coll->index_count);
