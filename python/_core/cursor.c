@@ -3,13 +3,14 @@
  * extension read in place. */
 #include "handles.h"
 
+#include "base/mem.h"
 #include "errors.h"
 
 /* RawBatch: one reply; its buffer is the BSON array of documents. Validated, so readers trust it. */
 typedef struct raw_batch {
     PyObject_HEAD
     /* owned */
-    bson_t reply;
+    bson_t *reply; /* apart: it asks for more alignment than objects have */
     /* borrowed from reply */
     const uint8_t *bytes;
     /* plain */
@@ -94,16 +95,17 @@ static raw_batch *fetch(ds__pstate *state, cursor *self) {
     }
     PyTypeObject *type = (PyTypeObject *)state->batches_type;
     raw_batch *batch = (raw_batch *)type->tp_alloc(type, 0);
-    if (!batch) {
+    if (!batch || !(batch->reply = DS_ALLOC_AS(bson_t))) {
         ds__py_session_leave(self->session);
-        return NULL;
+        Py_XDECREF(batch);
+        return (raw_batch *)PyErr_NoMemory();
     }
     ds_error err = {0};
     bson_t view;
     ds_next found;
     self->busy = true;
     Py_BEGIN_ALLOW_THREADS
-    found = ds_cursor_batch(self->handle, &batch->reply, &view, &err);
+    found = ds_cursor_batch(self->handle, batch->reply, &view, &err);
     Py_END_ALLOW_THREADS
     self->busy = false;
     ds__py_session_leave(self->session);
@@ -243,7 +245,10 @@ static PyType_Spec cursor_spec = {
 
 static void batch_dealloc(raw_batch *self) {
     PyTypeObject *type = Py_TYPE(self);
-    bson_destroy(&self->reply);
+    if (self->reply) {
+        bson_destroy(self->reply);
+        ds__free(self->reply);
+    }
     type->tp_free(self);
     Py_DECREF(type);
 }

@@ -10,6 +10,19 @@ void *ds__alloc(size_t size) {
     return calloc(1, size ? size : 1);
 }
 
+void *ds__alloc_aligned(size_t size, size_t alignment) {
+    size_t whole;
+    if (!ds__size_add(size, alignment - 1, &whole)) {
+        return NULL;
+    }
+    whole -= whole % alignment;
+    void *p = aligned_alloc(alignment, whole);
+    if (p != NULL) {
+        memset(p, 0, whole);
+    }
+    return p;
+}
+
 void *ds__realloc(void *p, size_t size) {
     return realloc(p, size ? size : 1);
 }

@@ -117,7 +117,7 @@ DS_API bool ds_cursor_open(ds_client *client, ds_session *session, const char *d
     err = err ? err : &local;
     *out = NULL;
     bson_init(reply);
-    ds_cursor *cursor = ds__alloc(sizeof *cursor);
+    ds_cursor *cursor = DS_ALLOC_AS(ds_cursor);
     if (!cursor) {
         return ds__error_oom(err);
     }

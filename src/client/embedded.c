@@ -122,7 +122,7 @@ static void embedded_close(ds__backend *self) {
 }
 
 static ds__backend_session *session_open(ds__backend *self, const bson_t *options, ds_error *err) {
-    ds__backend_session *session = ds__alloc(sizeof *session);
+    ds__backend_session *session = DS_ALLOC_AS(ds__backend_session);
     if (!session) {
         ds__error_oom(err);
         return NULL;
