@@ -5,7 +5,15 @@
 #include "engine/commands/pipeline.h"
 
 enum {
-    A_ALLOW_DISK, A_BYPASS, A_COLLATION, A_CURSOR, A_EXPLAIN, A_HINT, A_LET, A_LEGACY, A_PIPELINE,
+    A_ALLOW_DISK,
+    A_BYPASS,
+    A_COLLATION,
+    A_CURSOR,
+    A_EXPLAIN,
+    A_HINT,
+    A_LET,
+    A_LEGACY,
+    A_PIPELINE,
     A_COUNT
 };
 static const ds__arg args[A_COUNT] = {
@@ -36,8 +44,8 @@ static bool parse_target(ds__op *op, ds__aggregate_request *r, ds_error *err) {
         return true;
     }
     if (op->target.type != DS_STRING) {
-        return ds__error_set(err, DS_TYPE_MISMATCH,
-                             "collection name has invalid type %s", ds__type_name(op->target.type));
+        return ds__error_set(err, DS_TYPE_MISMATCH, "collection name has invalid type %s",
+                             ds__type_name(op->target.type));
     }
     return ds__op_collection(op, &r->coll, &r->coll_size, err);
 }
@@ -52,8 +60,9 @@ bool ds__aggregate_parse(ds__op *op, ds_value command, bool explain, ds__aggrega
     }
     *wants_explain = explain || ds__arg_bool(v[A_EXPLAIN], false);
     if (v[A_PIPELINE].type != DS_ARRAY) {
-        return ds__error_set(err, DS_TYPE_MISMATCH, "'pipeline' option must be specified as an "
-                                                    "array");
+        return ds__error_set(err, DS_TYPE_MISMATCH,
+                             "'pipeline' option must be specified as an "
+                             "array");
     }
     if (v[A_CURSOR].type == DS_MISSING && !*wants_explain) {
         return ds__error_set(err, DS_FAILED_TO_PARSE,
@@ -93,9 +102,8 @@ static const char *first_stage(ds_value pipeline) {
     return "";
 }
 
-static bool start_on_collection(ds__cursor *c, const ds__aggregate_request *r,
-                                const ds__coll *coll, const ds__pipeline_head *head,
-                                ds_error *err) {
+static bool start_on_collection(ds__cursor *c, const ds__aggregate_request *r, const ds__coll *coll,
+                                const ds__pipeline_head *head, ds_error *err) {
     ds__query q = {.coll = coll,
                    .filter = head->filter,
                    .hint = r->hint,
@@ -123,8 +131,7 @@ static bool start_on_collection(ds__cursor *c, const ds__aggregate_request *r,
            ds__pipeline_start(c->pipeline, source, &c->eval, err);
 }
 
-bool ds__aggregate_start(ds__op *op, ds__cursor *c, const ds__aggregate_request *r,
-                         ds_error *err) {
+bool ds__aggregate_start(ds__op *op, ds__cursor *c, const ds__aggregate_request *r, ds_error *err) {
     ds__let let;
     const ds__coll *coll = NULL;
     const char *base = r->coll;
@@ -172,7 +179,7 @@ bool ds__aggregate_reply(ds__op *op, ds__cursor *c, const ds__aggregate_request 
     bool writes = ds__pipeline_writes(c->pipeline);
     ds__batch_begin(&batch, reply, true);
     if (!ds__cursor_fill(c, &batch,
-                         writes              ? -1
+                         writes               ? -1
                          : r->batch_size >= 0 ? r->batch_size
                                               : DS_DEFAULT_FIRST_BATCH,
                          err)) {

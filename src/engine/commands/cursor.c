@@ -103,8 +103,7 @@ static ds_next next_document(ds__cursor *c, ds_value *doc, ds_error *err) {
 }
 
 /* Adds a document, or keeps it for the next batch when this one is full. */
-static bool add_document(ds__cursor *c, ds__batch *batch, ds_value doc, bool *full,
-                         ds_error *err) {
+static bool add_document(ds__cursor *c, ds__batch *batch, ds_value doc, bool *full, ds_error *err) {
     size_t before = batch->buf->size;
     *full = false;
     if (c->projection == NULL) {
@@ -232,8 +231,8 @@ bool ds__cursors_take(ds__op *op, int64_t id, ds__cursor **out, ds_error *err) {
     if (c == NULL || c->killed) {
         ok = ds__error_set(err, DS_CURSOR_NOT_FOUND, "cursor id %lld not found", (long long)id);
     } else if (c->busy) {
-        ok = ds__error_set(err, DS_CURSOR_IN_USE, "cursor id %lld is already in use",
-                           (long long)id);
+        ok =
+            ds__error_set(err, DS_CURSOR_IN_USE, "cursor id %lld is already in use", (long long)id);
     } else {
         c->busy = true;
         c->op = op;

@@ -14,29 +14,29 @@ typedef struct ds__cursor ds__cursor;
  * it in the registry. Threads: one at a time. */
 struct ds__cursor {
     /* owned */
-    ds_arena arena;          /* the command's copy, compiled trees, the plan */
-    ds_arena scratch;        /* of eval */
-    ds_arena scan_scratch;   /* of scan_eval */
-    ds_buf stash;            /* a document that did not fit into the last batch */
-    ds__exec *exec;          /* find; NULL: a pipeline */
-    ds__pipeline *pipeline;  /* its source owns the scan */
-    ds__catalog *catalog;    /* what the plan borrows from, once the cursor outlives its command */
+    ds_arena arena;         /* the command's copy, compiled trees, the plan */
+    ds_arena scratch;       /* of eval */
+    ds_arena scan_scratch;  /* of scan_eval */
+    ds_buf stash;           /* a document that did not fit into the last batch */
+    ds__exec *exec;         /* find; NULL: a pipeline */
+    ds__pipeline *pipeline; /* its source owns the scan */
+    ds__catalog *catalog;   /* what the plan borrows from, once the cursor outlives its command */
     /* in the arena */
     const char *ns;
     ds_value command;
     ds__plan *plan;
     ds__projection *projection;
-    struct ds__host *host;   /* of pipelines */
-    ds_value head_filter;    /* of pipelines: what the plan took over, for explain */
+    struct ds__host *host; /* of pipelines */
+    ds_value head_filter;  /* of pipelines: what the plan took over, for explain */
     ds_value head_sort;
     /* plain */
     ds__env env;
     ds__eval eval;
-    ds__eval scan_eval;      /* for filters: its scratch is reset for each document */
-    ds__op *op;              /* the command running now; NULL in the registry */
+    ds__eval scan_eval; /* for filters: its scratch is reset for each document */
+    ds__op *op;         /* the command running now; NULL in the registry */
     int64_t id;
     int64_t last_used_ms;
-    int64_t txn_number;      /* of the transaction it belongs to; -1: none */
+    int64_t txn_number; /* of the transaction it belongs to; -1: none */
     int64_t peer;
     uint8_t session[DS_SESSION_ID_SIZE];
     bool has_session;

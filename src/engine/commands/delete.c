@@ -32,8 +32,8 @@ static bool parse_statement(ds_value spec, ds_value let, ds__statement_spec *out
                              "The limit field in delete objects must be 0 or 1. Got %lld",
                              (long long)limit);
     }
-    *out = (ds__statement_spec){
-        .filter = v[S_Q], .let = let, .hint = v[S_HINT], .multi = limit == 0};
+    *out =
+        (ds__statement_spec){.filter = v[S_Q], .let = let, .hint = v[S_HINT], .multi = limit == 0};
     return ds__check_collation(v[S_COLLATION], err);
 }
 

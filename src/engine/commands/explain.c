@@ -11,7 +11,7 @@
 /* What is explained: a query under a few words about what is done with it. */
 typedef struct explained {
     ds__find_request find;
-    const char *on_top;      /* "UPDATE", "DELETE", "COUNT" or NULL */
+    const char *on_top; /* "UPDATE", "DELETE", "COUNT" or NULL */
     const ds__coll *coll;
 } explained;
 
@@ -74,8 +74,8 @@ static void write_query_planner(ds__cursor *c, const explained *x, ds_buf *reply
     ds__doc_end(reply, planner);
 }
 
-static bool write_execution(ds__op *op, ds__cursor *c, const explained *x, bool all,
-                            ds_buf *reply, ds_error *err) {
+static bool write_execution(ds__op *op, ds__cursor *c, const explained *x, bool all, ds_buf *reply,
+                            ds_error *err) {
     ds__exec_stats stats = {0};
     ds__exec *exec;
     ds__row row;
@@ -95,8 +95,7 @@ static bool write_execution(ds__op *op, ds__cursor *c, const explained *x, bool 
     size_t doc = ds__write_doc(reply, "executionStats", 14, DS_DOCUMENT);
     ds__write_bool(reply, "executionSuccess", true);
     ds__write_int32(reply, "nReturned", writes ? 0 : (int32_t)stats.returned);
-    ds__write_int32(reply, "executionTimeMillis",
-                    (int32_t)((ds__clock_mono_us() - began) / 1000));
+    ds__write_int32(reply, "executionTimeMillis", (int32_t)((ds__clock_mono_us() - began) / 1000));
     ds__write_int32(reply, "totalKeysExamined", (int32_t)stats.keys_examined);
     ds__write_int32(reply, "totalDocsExamined", (int32_t)stats.docs_examined);
     size_t stages = ds__write_doc(reply, "executionStages", 15, DS_DOCUMENT);
@@ -145,16 +144,13 @@ static bool explain_query(ds__op *op, ds__cursor *c, const explained *x, const c
 static bool query_of(ds__op *op, ds_value command, explained *x, ds_error *err) {
     static const struct {
         const char *name;
-        const char *list;    /* the array whose first element is the statement */
+        const char *list; /* the array whose first element is the statement */
         const char *filter;
         const char *on_top;
     } shapes[] = {
-        {"count", NULL, "query", "COUNT"},
-        {"distinct", NULL, "query", NULL},
-        {"findAndModify", NULL, "query", "UPDATE"},
-        {"findandmodify", NULL, "query", "UPDATE"},
-        {"update", "updates", "q", "UPDATE"},
-        {"delete", "deletes", "q", "DELETE"},
+        {"count", NULL, "query", "COUNT"},          {"distinct", NULL, "query", NULL},
+        {"findAndModify", NULL, "query", "UPDATE"}, {"findandmodify", NULL, "query", "UPDATE"},
+        {"update", "updates", "q", "UPDATE"},       {"delete", "deletes", "q", "DELETE"},
     };
     ds__iter it;
     ds__iter_init(&it, command);
@@ -169,8 +165,8 @@ static bool query_of(ds__op *op, ds_value command, explained *x, ds_error *err) 
             from = list.type == DS_ARRAY ? ds__array_at(list, 0) : ds__missing();
             if (from.type != DS_DOCUMENT) {
                 return ds__error_set(err, 40414,
-                                     "BSON field '%s.%s' is missing but a required field",
-                                     it.key, shapes[i].list);
+                                     "BSON field '%s.%s' is missing but a required field", it.key,
+                                     shapes[i].list);
             }
         }
         x->on_top = shapes[i].on_top;

@@ -7,9 +7,32 @@
 #include "engine/commands/query.h"
 
 enum {
-    F_ALLOW_DISK, F_PARTIAL, F_AWAIT, F_BATCH, F_COLLATION, F_FILTER, F_HINT, F_LEGACY, F_LET,
-    F_LIMIT, F_MAX, F_MIN, F_NO_TIMEOUT, F_NTORETURN, F_OPLOG, F_PROJECTION, F_RESUME, F_RESUME_AT,
-    F_RETURN_KEY, F_SHOW_RID, F_SINGLE, F_SKIP, F_SORT, F_TAILABLE, F_TERM, F_COUNT
+    F_ALLOW_DISK,
+    F_PARTIAL,
+    F_AWAIT,
+    F_BATCH,
+    F_COLLATION,
+    F_FILTER,
+    F_HINT,
+    F_LEGACY,
+    F_LET,
+    F_LIMIT,
+    F_MAX,
+    F_MIN,
+    F_NO_TIMEOUT,
+    F_NTORETURN,
+    F_OPLOG,
+    F_PROJECTION,
+    F_RESUME,
+    F_RESUME_AT,
+    F_RETURN_KEY,
+    F_SHOW_RID,
+    F_SINGLE,
+    F_SKIP,
+    F_SORT,
+    F_TAILABLE,
+    F_TERM,
+    F_COUNT
 };
 
 static const ds__arg find_args[F_COUNT] = {
@@ -119,8 +142,8 @@ bool ds__cursor_prepare(ds__cursor *c, const ds__let *let, ds_error *err) {
     /* Slots are shared with the filter's eval, which keeps its own root and scratch. */
     c->scan_eval = c->eval;
     c->scan_eval.scratch = &c->scan_scratch;
-    c->scan_eval.slots = ds_arena_copy(&c->arena, c->eval.slots,
-                                       c->env.slot_count * sizeof *c->eval.slots);
+    c->scan_eval.slots =
+        ds_arena_copy(&c->arena, c->eval.slots, c->env.slot_count * sizeof *c->eval.slots);
     return c->scan_eval.slots != NULL || ds__error_oom(err);
 }
 
@@ -151,8 +174,8 @@ bool ds__find_parse(ds__op *op, ds_value command, ds__find_request *out, ds_erro
         return false;
     }
     out->filter = v[F_FILTER];
-    out->sort = v[F_SORT].type == DS_DOCUMENT && ds__doc_empty(v[F_SORT]) ? ds__missing()
-                                                                          : v[F_SORT];
+    out->sort =
+        v[F_SORT].type == DS_DOCUMENT && ds__doc_empty(v[F_SORT]) ? ds__missing() : v[F_SORT];
     out->projection = v[F_PROJECTION];
     out->hint = v[F_HINT];
     out->min = v[F_MIN].type == DS_DOCUMENT && ds__doc_empty(v[F_MIN]) ? ds__missing() : v[F_MIN];
@@ -184,8 +207,9 @@ bool ds__find_parse(ds__op *op, ds_value command, ds__find_request *out, ds_erro
     }
     if ((out->min.type == DS_DOCUMENT || out->max.type == DS_DOCUMENT) &&
         out->hint.type == DS_MISSING) {
-        return ds__error_set(err, 51173, "When using min()/max() a hint of which index to use must "
-                                         "be provided");
+        return ds__error_set(err, 51173,
+                             "When using min()/max() a hint of which index to use must "
+                             "be provided");
     }
     if (natural_sort(out->sort)) {
         if (out->hint.type != DS_MISSING) {
@@ -234,12 +258,11 @@ static bool compile(ds__op *op, ds__cursor *c, const ds__coll *coll, const ds__f
             return ds__error_oom(err);
         }
     }
-    if (projected && !ds__projection_compile(&c->env, NULL, DS_PROJECT_FIND, r->projection,
-                                              filter, &c->projection, err)) {
+    if (projected && !ds__projection_compile(&c->env, NULL, DS_PROJECT_FIND, r->projection, filter,
+                                             &c->projection, err)) {
         return false;
     }
-    return ds__cursor_prepare(c, &let, err) &&
-           ds__plan_choose(op->txn, &c->env, &q, &c->plan, err);
+    return ds__cursor_prepare(c, &let, err) && ds__plan_choose(op->txn, &c->env, &q, &c->plan, err);
 }
 
 bool ds__find_plan(ds__op *op, ds__cursor *c, const ds__coll *coll, const ds__find_request *r,

@@ -4,8 +4,19 @@
 #include "engine/commands/write.h"
 
 enum {
-    A_ARRAY_FILTERS, A_BYPASS, A_COLLATION, A_FIELDS, A_HINT, A_LET, A_NEW, A_QUERY, A_REMOVE,
-    A_SORT, A_UPDATE, A_UPSERT, A_COUNT
+    A_ARRAY_FILTERS,
+    A_BYPASS,
+    A_COLLATION,
+    A_FIELDS,
+    A_HINT,
+    A_LET,
+    A_NEW,
+    A_QUERY,
+    A_REMOVE,
+    A_SORT,
+    A_UPDATE,
+    A_UPSERT,
+    A_COUNT
 };
 static const ds__arg args[A_COUNT] = {
     [A_ARRAY_FILTERS] = {"arrayFilters", DS_ARG_OBJECTS, 0},
@@ -24,8 +35,8 @@ static const ds__arg args[A_COUNT] = {
 
 /* What happened, for the reply. */
 typedef struct outcome {
-    ds_value value;      /* DS_MISSING: null */
-    ds_value upserted;   /* _id */
+    ds_value value;    /* DS_MISSING: null */
+    ds_value upserted; /* _id */
     bool matched;
     bool is_update;
 } outcome;
@@ -81,8 +92,8 @@ static bool run(ds__write *w, ds__statement *s, const ds_value *v, outcome *out,
             return false;
         }
         out->matched = found;
-        out->value = ds__document(
-            modified && ds__arg_bool(v[A_NEW], false) ? s->changed.data : s->old.data);
+        out->value =
+            ds__document(modified && ds__arg_bool(v[A_NEW], false) ? s->changed.data : s->old.data);
         return true;
     }
     if (s->update == NULL || !ds__arg_bool(v[A_UPSERT], false)) {
@@ -133,14 +144,14 @@ static bool modify(ds__write *w, const ds_value *v, ds_buf *reply, ds_error *err
     ds__statement s;
     ds__projection *projection = NULL;
     outcome o = {.is_update = v[A_UPDATE].type != DS_MISSING};
-    ds__statement_spec spec = {
-        .filter = v[A_QUERY].type == DS_MISSING ? ds__document(empty) : v[A_QUERY],
-        .update = v[A_UPDATE],
-        .array_filters = v[A_ARRAY_FILTERS],
-        .let = v[A_LET],
-        .sort = v[A_SORT],
-        .hint = v[A_HINT],
-        .upsert = ds__arg_bool(v[A_UPSERT], false)};
+    ds__statement_spec spec = {.filter =
+                                   v[A_QUERY].type == DS_MISSING ? ds__document(empty) : v[A_QUERY],
+                               .update = v[A_UPDATE],
+                               .array_filters = v[A_ARRAY_FILTERS],
+                               .let = v[A_LET],
+                               .sort = v[A_SORT],
+                               .hint = v[A_HINT],
+                               .upsert = ds__arg_bool(v[A_UPSERT], false)};
     o.value = o.upserted = ds__missing();
     bool ok = ds__statement_compile(w, &spec, &s, err);
     if (ok && v[A_FIELDS].type == DS_DOCUMENT && !ds__doc_empty(v[A_FIELDS])) {

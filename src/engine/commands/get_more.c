@@ -13,8 +13,8 @@ static const ds__arg get_more_args[G_COUNT] = {
 
 static bool check_owner(const ds__op *op, const ds__cursor *c, ds_value coll, ds_error *err) {
     size_t n = strlen(op->db);
-    if (strncmp(c->ns, op->db, n) != 0 || c->ns[n] != '.' ||
-        strlen(c->ns + n + 1) != coll.size || memcmp(c->ns + n + 1, ds__text(coll), coll.size)) {
+    if (strncmp(c->ns, op->db, n) != 0 || c->ns[n] != '.' || strlen(c->ns + n + 1) != coll.size ||
+        memcmp(c->ns + n + 1, ds__text(coll), coll.size)) {
         return ds__error_set(err, DS_UNAUTHORIZED,
                              "Requested getMore on namespace '%s.%.*s', but cursor belongs to a "
                              "different namespace %s",

@@ -44,11 +44,10 @@ static bool check_topology_version(const ds__op *op, ds_error *err) {
     bool has_wait = ds__doc_get(op->command, "maxAwaitTimeMS", 14, &wait);
     if (has_version != has_wait) {
         return ds__error_set(err, has_version ? 31368 : 51759,
-                             has_version
-                                 ? "A request with a 'topologyVersion' must include "
-                                   "'maxAwaitTimeMS'"
-                                 : "A request with 'maxAwaitTimeMS' must include a "
-                                   "'topologyVersion'");
+                             has_version ? "A request with a 'topologyVersion' must include "
+                                           "'maxAwaitTimeMS'"
+                                         : "A request with 'maxAwaitTimeMS' must include a "
+                                           "'topologyVersion'");
     }
     return true;
 }
@@ -85,8 +84,7 @@ static bool answer(ds__op *op, const char *primary_field, ds_buf *reply, ds_erro
     ds__write_int32(reply, "maxWriteBatchSize", DS_MAX_WRITE_BATCH);
     ds__write_value(reply, "localTime", 9, ds__date(op->env.now_ms));
     ds__write_int32(reply, "logicalSessionTimeoutMinutes", 30);
-    ds__write_int32(reply, "connectionId",
-                    op->peer != NULL ? (int32_t)op->peer->connection_id : 1);
+    ds__write_int32(reply, "connectionId", op->peer != NULL ? (int32_t)op->peer->connection_id : 1);
     ds__write_int32(reply, "minWireVersion", MIN_WIRE);
     ds__write_int32(reply, "maxWireVersion", MAX_WIRE);
     ds__write_bool(reply, "readOnly", ds__store_read_only(op->engine->store));

@@ -11,7 +11,7 @@ typedef struct engine_source {
     ds__source base;
     /* owned */
     ds__exec *exec;
-    ds__pipeline *view;     /* NULL: a collection */
+    ds__pipeline *view; /* NULL: a collection */
     ds__catalog *catalog;
     ds_arena scratch;
     ds_arena view_scratch;
@@ -96,8 +96,8 @@ static bool copy_eval(ds__eval *out, ds__env *env, const ds__eval *from, ds_aren
         return false;
     }
     if (from->slots != NULL) {
-        uint32_t n = from->env->slot_count < env->slot_count ? from->env->slot_count
-                                                             : env->slot_count;
+        uint32_t n =
+            from->env->slot_count < env->slot_count ? from->env->slot_count : env->slot_count;
         memcpy(out->slots, from->slots, n * sizeof *out->slots);
     }
     return true;
@@ -167,9 +167,8 @@ static bool open_view(ds__cursor *c, ds__env *env, const ds__coll *view, const d
     return true;
 }
 
-static bool host_open(const ds__pipeline_host *self, ds__env *env, const char *db,
-                      const char *coll, const ds__filter *filter, ds__source **out,
-                      ds_error *err) {
+static bool host_open(const ds__pipeline_host *self, ds__env *env, const char *db, const char *coll,
+                      const ds__filter *filter, ds__source **out, ds_error *err) {
     ds__cursor *c = ((const ds__host *)self)->cursor;
     const ds__catalog *catalog = ds__txn_catalog(c->op->txn);
     const ds__coll *found = ds__catalog_find(catalog, db, strlen(db), coll, strlen(coll));
@@ -199,8 +198,8 @@ static void keep_details(ds__op *outer, ds_value reply) {
     ds__doc_end(&outer->details, doc);
 }
 
-static bool host_run(const ds__pipeline_host *self, const char *db, ds_value command,
-                     ds_buf *reply, ds_error *err) {
+static bool host_run(const ds__pipeline_host *self, const char *db, ds_value command, ds_buf *reply,
+                     ds_error *err) {
     ds__cursor *c = ((const ds__host *)self)->cursor;
     ds__op *outer = c->op;
     ds__op op = *outer;
@@ -288,8 +287,8 @@ static bool coll_stats(const ds__pipeline_host *self, const char *db, const char
         size_t begin = ds__doc_begin(&command);
         ds__write_str(&command, "collStats", coll);
         ds__doc_end(&command, begin);
-        bool ok = ds_buf_ok(&command, err) &&
-                  host_run(self, db, ds__document(command.data), &reply, err);
+        bool ok =
+            ds_buf_ok(&command, err) && host_run(self, db, ds__document(command.data), &reply, err);
         if (ok) {
             size_t stats = ds__write_doc(out, "storageStats", 12, DS_DOCUMENT);
             ds__write_elements(out, ds__document(reply.data));

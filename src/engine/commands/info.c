@@ -12,7 +12,8 @@
 #include "engine/commands/handlers.h"
 #include "engine/commands/request.h"
 
-/* The MongoDB release whose behaviour the engine follows: clients decide by it what they may use. */
+/* The MongoDB release whose behaviour the engine follows: clients decide by it what they may use.
+ */
 #define COMPATIBLE_VERSION "6.0.5"
 static const int32_t compatible_version[4] = {6, 0, 5, 0};
 
@@ -83,8 +84,7 @@ bool ds__cmd_host_info(ds__op *op, ds_buf *reply, ds_error *err) {
     ds__write_value(reply, "currentTime", 11, ds__date(op->env.now_ms));
     ds__write_str(reply, "hostname", host);
     ds__write_int32(reply, "cpuAddrSize", 64);
-    ds__write_int64(reply, "memSizeMB",
-                    (int64_t)(info.totalram / 1024 * info.mem_unit / 1024));
+    ds__write_int64(reply, "memSizeMB", (int64_t)(info.totalram / 1024 * info.mem_unit / 1024));
     ds__write_int32(reply, "numCores", (int32_t)sysconf(_SC_NPROCESSORS_ONLN));
     ds__write_str(reply, "cpuArch", un.machine);
     ds__write_bool(reply, "numaEnabled", false);
@@ -101,8 +101,8 @@ bool ds__cmd_host_info(ds__op *op, ds_buf *reply, ds_error *err) {
 }
 
 static void write_counters(ds_buf *reply, const char *name) {
-    static const char *const names[] = {"insert", "query", "update", "delete", "getmore",
-                                        "command"};
+    static const char *const names[] = {"insert", "query",   "update",
+                                        "delete", "getmore", "command"};
     size_t doc = begin(reply, name, DS_DOCUMENT);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         ds__write_int64(reply, names[i], 0);
@@ -187,10 +187,15 @@ static bool write_parameter(ds_buf *reply, const char *name) {
 }
 
 bool ds__cmd_get_parameter(ds__op *op, ds_buf *reply, ds_error *err) {
-    static const char *const all[] = {"authenticationMechanisms", "cursorTimeoutMillis",
-                                      "enableTestCommands", "featureCompatibilityVersion",
-                                      "notablescan", "quiet", "requireApiVersion",
-                                      "transactionLifetimeLimitSeconds", "ttlMonitorEnabled"};
+    static const char *const all[] = {"authenticationMechanisms",
+                                      "cursorTimeoutMillis",
+                                      "enableTestCommands",
+                                      "featureCompatibilityVersion",
+                                      "notablescan",
+                                      "quiet",
+                                      "requireApiVersion",
+                                      "transactionLifetimeLimitSeconds",
+                                      "ttlMonitorEnabled"};
     ds__iter it;
     (void)err;
     size_t found = 0;

@@ -8,7 +8,7 @@
 
 /* The host of one cursor's pipeline. */
 typedef struct ds__host {
-    ds__pipeline_host base;  /* first: the stages see only this */
+    ds__pipeline_host base; /* first: the stages see only this */
     ds__cursor *cursor;
 } ds__host;
 
@@ -20,13 +20,13 @@ bool ds__source_open(ds__cursor *cursor, ds__env *env, const ds__query *query, d
 
 /* What an aggregation asks beside its stages. */
 typedef struct ds__aggregate_request {
-    const char *coll;        /* "" for {aggregate: 1} */
+    const char *coll; /* "" for {aggregate: 1} */
     size_t coll_size;
-    ds_value command;        /* as the client wrote it */
+    ds_value command; /* as the client wrote it */
     ds_value pipeline;
     ds_value hint;
     ds_value let;
-    int64_t batch_size;      /* -1: the default */
+    int64_t batch_size; /* -1: the default */
     bool allow_disk;
     bool bypass_validation;
 } ds__aggregate_request;
@@ -53,8 +53,8 @@ bool ds__view_resolve(ds__op *op, ds_arena *arena, const ds__coll *view, ds_valu
                       const char **base, ds_value *stages, ds_error *err);
 
 /* find, count and distinct on a view. */
-bool ds__view_find(ds__op *op, const ds__coll *view, const ds__find_request *request,
-                   ds_buf *reply, ds_error *err);
+bool ds__view_find(ds__op *op, const ds__coll *view, const ds__find_request *request, ds_buf *reply,
+                   ds_error *err);
 bool ds__view_count(ds__op *op, const ds__coll *view, ds_value filter, int64_t skip, int64_t limit,
                     int64_t *out, ds_error *err);
 bool ds__view_distinct(ds__op *op, const ds__coll *view, ds_value filter, const char *key,

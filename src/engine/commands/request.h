@@ -9,20 +9,20 @@ typedef enum ds__arg_kind {
     DS_ARG_ANY,
     DS_ARG_OBJECT,
     DS_ARG_ARRAY,
-    DS_ARG_OBJECTS,   /* an array of documents */
+    DS_ARG_OBJECTS, /* an array of documents */
     DS_ARG_STRING,
-    DS_ARG_BOOL,      /* any number counts as one */
+    DS_ARG_BOOL, /* any number counts as one */
     DS_ARG_STRICT_BOOL,
-    DS_ARG_NUMBER,    /* int, long, double, decimal */
-    DS_ARG_LONG,      /* exactly a 64-bit integer */
-    DS_ARG_REFUSED    /* known to mongod, NotImplemented here; false and null pass */
+    DS_ARG_NUMBER, /* int, long, double, decimal */
+    DS_ARG_LONG,   /* exactly a 64-bit integer */
+    DS_ARG_REFUSED /* known to mongod, NotImplemented here; false and null pass */
 } ds__arg_kind;
 
 enum {
     DS_ARG_REQUIRED = 1,
     DS_ARG_NULL_IS_MISSING = 2,
     DS_ARG_NOT_NEGATIVE = 4,
-    DS_ARG_IGNORED = 8  /* accepted, means nothing in this engine */
+    DS_ARG_IGNORED = 8 /* accepted, means nothing in this engine */
 };
 
 typedef struct ds__arg {

@@ -23,18 +23,18 @@ typedef enum txn_state { TXN_NONE, TXN_OPEN, TXN_COMMITTED, TXN_ABORTED } txn_st
 struct ds__session {
     /* owned */
     ds__txn *txn;
-    ds_buf remembered;     /* elements of the reply of the last retryable write */
+    ds_buf remembered; /* elements of the reply of the last retryable write */
     /* plain */
     uint8_t id[DS_SESSION_ID_SIZE];
-    int64_t txn_number;    /* the highest seen; -1: none */
+    int64_t txn_number; /* the highest seen; -1: none */
     int64_t last_used_ms;
     int64_t began_ms;
-    int64_t peer;          /* connection that opened the transaction; -1: none to watch */
+    int64_t peer; /* connection that opened the transaction; -1: none to watch */
     int64_t remembered_number;
     txn_state state;
     bool busy;
     bool doomed;
-    bool ended;            /* free it when no longer busy */
+    bool ended; /* free it when no longer busy */
 };
 
 struct ds__sessions {
@@ -309,8 +309,7 @@ static bool check_fields(session_fields f, ds_error *err) {
                              f.autocommit.type != DS_MISSING ? "autocommit" : "startTransaction");
     }
     if (f.autocommit.type != DS_MISSING && ds__value_truthy(f.autocommit)) {
-        return ds__error_set(err, DS_INVALID_OPTIONS,
-                             "Specifying autocommit=true is not allowed.");
+        return ds__error_set(err, DS_INVALID_OPTIONS, "Specifying autocommit=true is not allowed.");
     }
     if (f.start.type != DS_MISSING && f.autocommit.type == DS_MISSING) {
         return ds__error_set(err, DS_INVALID_OPTIONS,
@@ -353,8 +352,8 @@ static bool enter_transaction(ds__op *op, session_fields f, int64_t number, ds_e
                              "Only the first command in a transaction may specify a readConcern");
     }
     op->multi_statement = true;
-    bool ok = f.start.type != DS_MISSING ? begin(op, s, number, err)
-                                         : proceed(s, number, ending, err);
+    bool ok =
+        f.start.type != DS_MISSING ? begin(op, s, number, err) : proceed(s, number, ending, err);
     if (ok) {
         op->txn = s->txn;
     }
@@ -465,8 +464,7 @@ void ds__session_remember(ds__op *op, const ds_buf *reply, size_t from) {
 bool ds__session_commit(ds__op *op, ds_error *err) {
     ds__session *s = op->session;
     if (s == NULL || !op->multi_statement) {
-        return ds__error_set(err, 125,
-                             "commitTransaction must be run within a transaction");
+        return ds__error_set(err, 125, "commitTransaction must be run within a transaction");
     }
     if (s->state == TXN_COMMITTED) {
         return true;

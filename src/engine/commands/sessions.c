@@ -53,8 +53,9 @@ static bool check_list(const ds__op *op, bool patterns, ds_error *err) {
             continue;
         }
         if (!ds__doc_get(it.value, "id", 2, &id)) {
-            return ds__error_set(err, 40414, "BSON field '%s.%s.id' is missing but a required "
-                                             "field",
+            return ds__error_set(err, 40414,
+                                 "BSON field '%s.%s.id' is missing but a required "
+                                 "field",
                                  name, name);
         }
         if (id.type != DS_BINARY || id.subtype != 4 || id.size != DS_SESSION_ID_SIZE) {

@@ -15,7 +15,15 @@ static const ds__arg update_args[U_COUNT] = {
 };
 
 enum {
-    S_ARRAY_FILTERS, S_C, S_COLLATION, S_HINT, S_MULTI, S_Q, S_U, S_UPSERT, S_UPSERT_SUPPLIED,
+    S_ARRAY_FILTERS,
+    S_C,
+    S_COLLATION,
+    S_HINT,
+    S_MULTI,
+    S_Q,
+    S_U,
+    S_UPSERT,
+    S_UPSERT_SUPPLIED,
     S_COUNT
 };
 static const ds__arg statement_args[S_COUNT] = {
@@ -88,8 +96,7 @@ static bool run_statement(ds__write *w, const ds__statement_spec *spec, ds_error
               ds__statement_targets(w, &s, spec->multi ? 0 : 1, &targets, &count, err);
     for (size_t i = 0; ok && i < count; i++) {
         bool found, modified;
-        ok = ds__statement_update(w, &s, targets[i].rid, &targets[i].match, &found, &modified,
-                                  err);
+        ok = ds__statement_update(w, &s, targets[i].rid, &targets[i].match, &found, &modified, err);
         n += ok && found;
         changed += ok && modified;
         if (ok && (i & 1023) == 1023) {

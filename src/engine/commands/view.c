@@ -124,10 +124,8 @@ bool ds__view_find(ds__op *op, const ds__coll *view, const ds__find_request *r, 
 static bool run_stages(ds__op *op, const ds__coll *view, ds__cursor *c, stage_list *s,
                        bool (*each)(void *ctx, ds_value doc, ds_error *err), void *ctx,
                        ds_error *err) {
-    ds__aggregate_request a = {.coll = view->name,
-                               .coll_size = strlen(view->name),
-                               .batch_size = -1,
-                               .allow_disk = true};
+    ds__aggregate_request a = {
+        .coll = view->name, .coll_size = strlen(view->name), .batch_size = -1, .allow_disk = true};
     ds_value doc;
     ds_next n;
     a.hint = a.let = ds__missing();

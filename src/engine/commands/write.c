@@ -57,8 +57,8 @@ bool ds__write_failed(ds__write *w, ds_error *err, bool *stop) {
         return false;
     }
     ds_value details = ds__txn_error_details(w->op->txn);
-    bool has = details.type == DS_DOCUMENT && (err->code == DS_DUPLICATE_KEY ||
-                                               err->code == DS_DOCUMENT_VALIDATION_FAILURE);
+    bool has = details.type == DS_DOCUMENT &&
+               (err->code == DS_DUPLICATE_KEY || err->code == DS_DOCUMENT_VALIDATION_FAILURE);
     ds__reply_write_error(&w->errors, w->error_count++, w->index, err,
                           has ? details : ds__missing());
     *stop = w->ordered;
@@ -113,8 +113,7 @@ void ds__write_concern_report(ds__op *op, ds_buf *reply) {
 static bool unacknowledged(const ds__op *op) {
     ds_value wc, mode;
     return ds__doc_get(op->command, "writeConcern", 12, &wc) && wc.type == DS_DOCUMENT &&
-           ds__doc_get(wc, "w", 1, &mode) && ds__is_number(mode) &&
-           ds__number_to_int64(mode) == 0;
+           ds__doc_get(wc, "w", 1, &mode) && ds__is_number(mode) && ds__number_to_int64(mode) == 0;
 }
 
 bool ds__write_end(ds__write *w, bool ok, bool with_modified, ds_buf *reply, ds_error *err) {
@@ -181,8 +180,8 @@ static bool compile_parts(ds__write *w, const ds__statement_spec *spec, ds__stat
     }
     s->scan_eval = s->eval;
     s->scan_eval.scratch = &s->scan_scratch;
-    s->scan_eval.slots = ds_arena_copy(s->env.arena, s->eval.slots,
-                                       s->env.slot_count * sizeof *s->eval.slots);
+    s->scan_eval.slots =
+        ds_arena_copy(s->env.arena, s->eval.slots, s->env.slot_count * sizeof *s->eval.slots);
     if (s->scan_eval.slots == NULL) {
         return ds__error_oom(err);
     }
@@ -283,11 +282,9 @@ bool ds__statement_update(ds__write *w, ds__statement *s, int64_t rid, const ds_
                                              ds__document(s->changed.data), &w->options, err));
 }
 
-bool ds__statement_delete(ds__write *w, ds__statement *s, int64_t rid, bool *found,
-                          ds_error *err) {
+bool ds__statement_delete(ds__write *w, ds__statement *s, int64_t rid, bool *found, ds_error *err) {
     return fetch(w, s, rid, found, err) &&
-           (!*found ||
-            ds__record_delete(w->op->txn, w->coll, rid, ds__document(s->old.data), err));
+           (!*found || ds__record_delete(w->op->txn, w->coll, rid, ds__document(s->old.data), err));
 }
 
 bool ds__statement_upsert(ds__write *w, ds__statement *s, ds_value *doc, ds_error *err) {

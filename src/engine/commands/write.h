@@ -13,19 +13,19 @@ typedef struct ds__write {
     ds__op *op;
     const char *coll_name;
     size_t coll_size;
-    const ds__coll *coll;   /* NULL: does not exist (yet) */
+    const ds__coll *coll; /* NULL: does not exist (yet) */
     /* owned */
-    ds_buf errors;          /* elements of writeErrors */
-    ds_buf upserted;        /* elements of upserted */
+    ds_buf errors;   /* elements of writeErrors */
+    ds_buf upserted; /* elements of upserted */
     size_t error_count;
     size_t upserted_count;
     /* plain */
     ds__record_options options;
     int64_t n;
     int64_t modified;
-    int32_t index;          /* the statement running */
+    int32_t index; /* the statement running */
     bool ordered;
-    bool own;               /* the transaction is this command's */
+    bool own; /* the transaction is this command's */
 } ds__write;
 
 /* Begins: transaction, collection. A view is found too: statements on it fail. */
@@ -47,8 +47,8 @@ typedef struct ds__statement {
     /* owned */
     ds_arena scratch;
     ds_arena scan_scratch;
-    ds_buf old;              /* the document found */
-    ds_buf changed;          /* what becomes of it */
+    ds_buf old;     /* the document found */
+    ds_buf changed; /* what becomes of it */
     ds_buf fixed;
     /* in the op's arena */
     ds__filter *filter;
@@ -64,7 +64,7 @@ typedef struct ds__statement {
 
 typedef struct ds__statement_spec {
     ds_value filter;
-    ds_value update;         /* DS_MISSING: none */
+    ds_value update; /* DS_MISSING: none */
     ds_value array_filters;
     ds_value constants;
     ds_value let;

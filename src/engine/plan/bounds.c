@@ -8,8 +8,12 @@
 #include "bson/key.h"
 #include "bson/number.h"
 
-static ds_value min_key(void) { return (ds_value){.type = DS_MIN_KEY}; }
-static ds_value max_key(void) { return (ds_value){.type = DS_MAX_KEY}; }
+static ds_value min_key(void) {
+    return (ds_value){.type = DS_MIN_KEY};
+}
+static ds_value max_key(void) {
+    return (ds_value){.type = DS_MAX_KEY};
+}
 
 static bool make_cut(ds_arena *arena, ds_value v, bool after, ds__cut *out, ds_error *err) {
     ds_buf buf = {0};
@@ -302,8 +306,7 @@ static bool in_bounds(ds_arena *arena, const ds__filter *f, ds__bounds *out, ds_
         }
         /* Values come sorted: mostly the new span just follows. */
         if (one.count == 1 && !one.full &&
-            (all.count == 0 ||
-             compare_cuts(&all.spans[all.count - 1].hi, &one.spans[0].lo) < 0)) {
+            (all.count == 0 || compare_cuts(&all.spans[all.count - 1].hi, &one.spans[0].lo) < 0)) {
             all.spans[all.count++] = one.spans[0];
             all.tight = all.tight && one.tight;
             all.matches_missing = all.matches_missing || one.matches_missing;

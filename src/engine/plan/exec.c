@@ -13,16 +13,16 @@ struct ds__exec {
     ds__ridset seen;
     /* borrowed */
     const ds__plan *plan;
-    const ds__plan *leaf;   /* the scan running: the plan, or a branch of an OR */
+    const ds__plan *leaf; /* the scan running: the plan, or a branch of an OR */
     ds__eval *eval;
-    ds__txn *txn;           /* NULL while paused */
+    ds__txn *txn; /* NULL while paused */
     /* plain */
     size_t branch;
     int64_t to_skip;
-    int64_t left;           /* -1: no limit */
+    int64_t left; /* -1: no limit */
     ds__exec_stats stats;
-    uint64_t emitted;       /* documents the sorter gave */
-    bool sorted;            /* the sorter is filled */
+    uint64_t emitted; /* documents the sorter gave */
+    bool sorted;      /* the sorter is filled */
     bool dedup;
     bool done;
 };
@@ -126,8 +126,7 @@ bool ds__exec_open(ds__txn *txn, const ds__plan *plan, ds__eval *eval, ds__exec 
 
 static void close_scan(ds__exec *x) {
     if (x->scan != NULL) {
-        x->stats.keys_examined +=
-            x->leaf->kind == DS_PLAN_INDEX ? ds__scan_examined(x->scan) : 0;
+        x->stats.keys_examined += x->leaf->kind == DS_PLAN_INDEX ? ds__scan_examined(x->scan) : 0;
         ds__scan_close(x->scan);
         x->scan = NULL;
     }
@@ -192,8 +191,7 @@ static ds_next scan_next(ds__exec *x, ds__row *row, ds__match_info *match, ds_er
         if (x->eval->scratch->used > 0) {
             ds_arena_reset(x->eval->scratch);
         }
-        if (filter != NULL &&
-            !ds__filter_match(filter, found.doc, x->eval, &matched, match, err)) {
+        if (filter != NULL && !ds__filter_match(filter, found.doc, x->eval, &matched, match, err)) {
             return DS_NEXT_ERROR;
         }
         if (matched) {
@@ -248,8 +246,7 @@ bool ds__exec_at_end(const ds__exec *x) {
     const ds__plan *plan = x->plan;
     uint64_t keep = plan->limit > 0 ? (uint64_t)plan->limit + (uint64_t)plan->skip : UINT64_MAX;
     uint64_t have = x->stats.sorted < keep ? x->stats.sorted : keep;
-    return x->left == 0 || (x->sorted && x->emitted >= have) ||
-           (plan->sort == NULL && x->done);
+    return x->left == 0 || (x->sorted && x->emitted >= have) || (plan->sort == NULL && x->done);
 }
 
 ds_next ds__exec_next(ds__exec *x, ds__row *row, ds__match_info *match, ds_error *err) {

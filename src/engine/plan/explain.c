@@ -7,8 +7,17 @@
 
 /* Stages from the outside in. */
 typedef enum stage_kind {
-    ST_PROJECTION, ST_LIMIT, ST_SKIP, ST_SORT, ST_FETCH, ST_OR, ST_IXSCAN, ST_COLLSCAN, ST_IDHACK,
-    ST_EOF, ST_END
+    ST_PROJECTION,
+    ST_LIMIT,
+    ST_SKIP,
+    ST_SORT,
+    ST_FETCH,
+    ST_OR,
+    ST_IXSCAN,
+    ST_COLLSCAN,
+    ST_IDHACK,
+    ST_EOF,
+    ST_END
 } stage_kind;
 
 typedef struct printer {
@@ -20,7 +29,9 @@ typedef struct printer {
     ds_buf *out;
 } printer;
 
-static void write_str(printer *p, const char *k, const char *v) { ds__write_str(p->out, k, v); }
+static void write_str(printer *p, const char *k, const char *v) {
+    ds__write_str(p->out, k, v);
+}
 
 static void print_bound(ds_buf *text, const ds__cut *cut) {
     const ds_value v = cut->value;

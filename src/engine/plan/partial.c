@@ -87,8 +87,8 @@ static bool needs_field(const ds__filter *f) {
     }
 }
 
-/* {f: ObjectId(…)} implies {f: {$type: "objectId"}}. Not so for numbers and strings: 1 also equals a
- * long, "x" a symbol. */
+/* {f: ObjectId(…)} implies {f: {$type: "objectId"}}. Not so for numbers and strings: 1 also equals
+ * a long, "x" a symbol. */
 static bool type_implied(const ds__filter *f, const ds__filter *p) {
     uint8_t want;
     int64_t number;
@@ -99,8 +99,8 @@ static bool type_implied(const ds__filter *f, const ds__filter *p) {
     } else {
         return false;
     }
-    bool sure = want == DS_OBJECT_ID || want == DS_BOOL || want == DS_DATE ||
-                want == DS_DOCUMENT || want == DS_BINARY || want == DS_TIMESTAMP;
+    bool sure = want == DS_OBJECT_ID || want == DS_BOOL || want == DS_DATE || want == DS_DOCUMENT ||
+                want == DS_BINARY || want == DS_TIMESTAMP;
     if (!sure) {
         return false;
     }

@@ -19,9 +19,9 @@ typedef struct ds__query {
     ds_value hint;                /* name, key pattern, {$natural: ±1} or DS_MISSING */
     ds_value min;                 /* index bounds given by the client, or DS_MISSING */
     ds_value max;
-    ds_value id;                  /* the filter is just {_id: id}; DS_MISSING: it is not */
+    ds_value id; /* the filter is just {_id: id}; DS_MISSING: it is not */
     int64_t skip;
-    int64_t limit;                /* 0: none */
+    int64_t limit; /* 0: none */
     bool allow_disk;
 } ds__query;
 
@@ -30,7 +30,7 @@ typedef enum ds__plan_kind {
     DS_PLAN_ID,
     DS_PLAN_TABLE,
     DS_PLAN_INDEX,
-    DS_PLAN_OR    /* union of branches, each an index scan */
+    DS_PLAN_OR /* union of branches, each an index scan */
 } ds__plan_kind;
 
 typedef struct ds__plan ds__plan;
@@ -44,14 +44,14 @@ struct ds__plan {
     const ds__sort_pattern *sort; /* to be sorted after the scan; NULL: in order already */
     ds__interval *intervals;      /* in the order of the scan */
     size_t interval_count;
-    ds__bounds *parts;            /* INDEX: per part, for explain */
-    ds__plan **branches;          /* OR */
+    ds__bounds *parts;   /* INDEX: per part, for explain */
+    ds__plan **branches; /* OR */
     size_t branch_count;
-    ds_value id;                  /* ID */
+    ds_value id; /* ID */
     /* plain */
     ds__plan_kind kind;
     bool backward;
-    bool exact;                   /* INDEX: entries and matching documents are one to one */
+    bool exact; /* INDEX: entries and matching documents are one to one */
     int64_t skip;
     int64_t limit;
     bool allow_disk;
@@ -67,7 +67,7 @@ bool ds__plan_implies(const ds__filter *filter, const ds__filter *partial);
 /* A document found. Lifetime: until the next call on the execution, or a write. */
 typedef struct ds__row {
     ds_value doc;
-    int64_t rid;   /* 0 after a sort */
+    int64_t rid; /* 0 after a sort */
 } ds__row;
 
 /* A plan running: pausable between calls. */
@@ -102,8 +102,8 @@ bool ds__exec_count(ds__txn *txn, const ds__plan *plan, ds__eval *eval, int64_t 
                     ds_error *err);
 
 /* {…} of queryPlanner.winningPlan: the stages that need no others are inside. `projection` is the
- * stage to put on top ("PROJECTION_SIMPLE"), or NULL; `transform` its specification. `stats` (may be
- * NULL) turns it into executionStages. */
+ * stage to put on top ("PROJECTION_SIMPLE"), or NULL; `transform` its specification. `stats` (may
+ * be NULL) turns it into executionStages. */
 void ds__plan_print(const ds__plan *plan, const char *projection, ds_value transform,
                     ds_value sort_spec, const ds__exec_stats *stats, ds_buf *out);
 
