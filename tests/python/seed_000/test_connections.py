@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connection Management, as written: on the embedded store, and on localhost with the seed's login."""
+"""Connection Management, as written: embedded, and on localhost with the logins it shows."""
 
 import pathlib
 from typing import Any
