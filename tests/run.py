@@ -79,7 +79,7 @@ def c_tests() -> tuple[int, int]:
 
 def python_tests() -> tuple[int, int]:
     """Everything above the waist, on memory, on a file and on a real mongod."""
-    done = run([sys.executable, "-m", "pytest", "-q", "-x" if os.environ.get("FAST") else "-q"])
+    done = run([sys.executable, "-m", "pytest", "-q", "--durations=10"])
     return pytest_totals(done)
 
 
