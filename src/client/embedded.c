@@ -190,7 +190,15 @@ static bool end(ds__backend_session *session, bool commit, bson_t *reply, ds_err
     bool sent = session->state != TXN_STARTING; /* nothing ran: nothing to end */
     session->state = TXN_ENDED;
     session->committed = commit;
-    return sent ? send_end(session, commit, reply, err) : reply_ok(reply);
+    if (!sent) {
+        return reply_ok(reply);
+    }
+    bool ok = send_end(session, commit, reply, err);
+    if (ok && !commit) {
+        bson_destroy(reply); /* the store may have aborted it before: the wish is fulfilled */
+        ok = reply_ok(reply);
+    }
+    return ok;
 }
 
 static bool in_transaction(const ds__backend_session *session) {

@@ -116,6 +116,8 @@ def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         str(log),
         "--setParameter",
         "diagnosticDataCollectionEnabled=false",
+        "--setParameter",
+        "enableTestCommands=1",
     ]
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

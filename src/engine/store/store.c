@@ -171,8 +171,12 @@ static bool check_format(ds__conn *conn, ds_error *err) {
 static bool check_path(const ds__store *store, ds_error *err) {
     struct stat st;
     if (stat(store->path, &st) == 0) {
-        if (S_ISREG(st.st_mode)) {
+        if (S_ISREG(st.st_mode) && (st.st_size == 0 || st.st_size >= 512)) {
             return true;
+        }
+        if (S_ISREG(st.st_mode)) {
+            /* SQLite takes anything shorter than its smallest page for an empty file */
+            return ds__error_set(err, DS_FILE_NOT_OPEN, "'%s' is not a docstore file", store->path);
         }
         return ds__error_set(err, DS_FILE_NOT_OPEN,
                              "'%s' is not a docstore file (not a regular "
