@@ -60,6 +60,9 @@ static int reference_check(ds__pstate *state, ds__field *field, PyObject *value)
     }
     PyObject *id = ds__document_get(state, doc, (size_t)at);
     int fine = !id ? -1 : id != Py_None;
+    if (fine == 1 && (doc->state & DS_DOC_HOLLOW)) { /* made of a key that somebody assigned */
+        fine = ds__field_check(state, &doc->schema->fields[at], id);
+    }
     Py_XDECREF(id);
     return fine;
 }

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import unquote
 
 from mongodb import _core
 from mongodb.errors import (
@@ -87,14 +88,22 @@ class Handle:
             self.client.run("admin", {"ping": 1})
             if "@" in self.uri:
                 self.client.run(self.name, {"ping": 1})
-        except ConnectionFailure:
-            self.close()
-            raise
         except MongoError as error:
             self.close()
+            if isinstance(error, ConnectionFailure) and error.code != 18:  # AuthenticationFailed
+                raise
             raise ConnectionFailure(
-                str(error), code=error.code, code_name=error.code_name, details=error.details
+                self._refusal(error),
+                code=error.code,
+                code_name=error.code_name,
+                details=error.details,
             ) from error
+
+    def _refusal(self, error: MongoError) -> str:
+        login, _, hosts = self.uri.split("://", 1)[1].partition("/")[0].rpartition("@")
+        user = unquote(login.partition(":")[0])
+        who = f" the login of {user!r}" if user and error.code == 18 else ""
+        return f"{hosts} refused{who or ' the connection'}: {error}"
 
     def forget(self) -> None:
         """Drop what belongs to the parent of a forked process, without closing it."""

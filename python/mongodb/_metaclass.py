@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import difflib
+import warnings
 from typing import Any
 
 from mongodb import _core, _registry
@@ -30,6 +32,10 @@ _DEFAULTS: dict[str, Any] = {
     "auto_create_index_on_save": False,
     "strict": True,
 }
+_META = frozenset(
+    "app_label cascade collection db_alias index_cls ordering queryset_class shard_key "
+    "verbose_name verbose_name_plural".split()
+) | frozenset(_DEFAULTS)
 _OWN = frozenset({"abstract", "collection", "id_field"})
 _RESERVED = frozenset({"objects", "save", "pk", "delete", "validate", "_meta", "_fields"})
 
@@ -74,6 +80,13 @@ class DocumentMetaclass(type):
     @staticmethod
     def _make_meta(name: str, roots: list[Any], attrs: dict[str, Any]) -> dict[str, Any]:
         own = dict(attrs.pop("meta", None) or {})
+        for key in own.keys() - _META:
+            close = difflib.get_close_matches(key, _META, 1, 0.8)
+            if close:
+                warnings.warn(
+                    f"{name}.meta has the unknown key {key!r}; did you mean {close[0]!r}?",
+                    stacklevel=5,
+                )
         meta: dict[str, Any] = dict(_DEFAULTS)
         for root in reversed(roots):
             meta.update({k: v for k, v in root._meta.items() if k not in _OWN})

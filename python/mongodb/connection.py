@@ -7,6 +7,7 @@ import logging
 import os
 import pathlib
 import re
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -83,6 +84,7 @@ def _settings(
     if uri is None and host is None and port is None:
         uri = os.environ.get("MONGODB_URI")
         if uri is None:
+            _refuse_login(username)
             return _embedded(db, options)
         known = _database_in(uri)
         db = db or known
@@ -92,6 +94,7 @@ def _settings(
         scheme, rest = uri.split("://", 1)
         uri = f"{scheme}://{_login(username, password)}{rest}"
     if uri.startswith("docstore:"):
+        _refuse_login(username)
         return {"uri": uri, "db": db or _stem(uri), "options": options}
     return {"uri": uri, "db": db or _database_in(uri) or DEFAULT_DATABASE_NAME, "options": options}
 
@@ -109,6 +112,14 @@ def _refuse(uri: str | None, kwargs: Mapping[str, Any]) -> None:
         )
     if kwargs.get("tz_aware") or kwargs.get("tzinfo"):
         raise NotSupportedError("tz_aware is not supported: datetimes are read as naive UTC")
+
+
+def _refuse_login(username: str | None) -> None:
+    if username is not None:
+        raise ConnectionFailure(
+            "the embedded store has no users: leave out username and password, or name the "
+            "server with host="
+        )
 
 
 def _read_preference(value: Any) -> str:
@@ -162,8 +173,6 @@ def quote_path(path: pathlib.Path) -> str:
 
 def _project() -> pathlib.Path:
     """Return Django's BASE_DIR when Django is in use, else the working directory."""
-    import sys
-
     conf = sys.modules.get("django.conf")
     if conf is not None and conf.settings.configured:
         base = getattr(conf.settings, "BASE_DIR", None)
@@ -213,8 +222,9 @@ def connect(
         if alias in _connections:
             if given and known != settings:
                 raise ConnectionFailure(
-                    f"the alias {alias!r} is connected with other settings; "
-                    f"call disconnect({'' if alias == 'default' else repr(alias)}) first"
+                    f"the alias {alias!r} is connected to {_connections[alias].name!r} with other "
+                    f"settings: call disconnect({'' if alias == 'default' else repr(alias)}) "
+                    "first, or give this one an alias of its own"
                 )
             return _connections[alias]
         if known is None or given:
@@ -267,7 +277,21 @@ def get_connection_handle(alias: str = DEFAULT_CONNECTION_NAME) -> Handle:
         if alias in _connection_settings:
             return _open(alias)
     call = "connect()" if alias == DEFAULT_CONNECTION_NAME else f"connect(..., alias={alias!r})"
-    raise ConnectionFailure(f"no connection has the alias {alias!r}: call {call} first")
+    raise ConnectionFailure(
+        f"no connection has the alias {alias!r}: call {call} first{_settings_hint()}"
+    )
+
+
+def _settings_hint() -> str:
+    """Return what a Django project may have forgotten."""
+    conf = sys.modules.get("django.conf")
+    if conf is None or not conf.settings.configured:
+        return ""
+    if "mongodb" not in conf.settings.INSTALLED_APPS:
+        if hasattr(conf.settings, "MONGODB_SETTINGS"):
+            return ", or add 'mongodb' to INSTALLED_APPS, so that MONGODB_SETTINGS is read"
+        return ", or add 'mongodb' to INSTALLED_APPS and set MONGODB_SETTINGS"
+    return ", or name it in MONGODB_SETTINGS"
 
 
 def get_connection(alias: str = DEFAULT_CONNECTION_NAME, reconnect: bool = False) -> Any:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -85,6 +87,7 @@ class BaseField:
                 f"{type(self).__name__} has no option {', '.join(sorted(clash))}: "
                 "the name belongs to the field class"
             )
+        self._warn_of_typos(kwargs)
         self.__dict__.update(kwargs)
         if auto_created:
             self.creation_counter = BaseField.auto_creation_counter
@@ -92,6 +95,18 @@ class BaseField:
         else:
             self.creation_counter = BaseField.creation_counter
             BaseField.creation_counter += 1
+
+    def _warn_of_typos(self, kwargs: Mapping[str, Any]) -> None:
+        """Unknown options are kept as attributes; one that looks like a typo is told."""
+        for key in kwargs:
+            known = {n for cls in type(self).__mro__ for n in _options(cls)}
+            close = difflib.get_close_matches(key, known, 1, 0.8)
+            if close:
+                warnings.warn(
+                    f"{type(self).__name__} has no option {key!r}, did you mean {close[0]!r}? It "
+                    "is kept as an attribute and does nothing",
+                    stacklevel=4,
+                )
 
     # The C side
 
@@ -228,6 +243,13 @@ class BaseField:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.name}>"
+
+
+def _options(cls: type) -> list[str]:
+    code = getattr(vars(cls).get("__init__"), "__code__", None)
+    if code is None:
+        return []
+    return [n for n in code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]]
 
 
 def _is_lazy(choices: Any) -> bool:

@@ -74,7 +74,12 @@ class DateTimeField(BaseField):
             self.error(f"must be a date and time such as 2024-05-31T12:00:00, not {value!r}")
 
     def prepare_query_value(self, op: str | None, value: Any) -> Any:
-        return None if value is None else self.to_mongo(value)
+        if value is None:
+            return None
+        stored = self.to_mongo(value)
+        if stored is None:  # null would silently match documents without a value
+            raise ValueError(f"a date such as 2024-05-31T12:00:00 is needed, not {value!r}")
+        return stored
 
 
 class DateField(DateTimeField):

@@ -90,13 +90,17 @@ class ReferenceField(BaseField):
                 self.error(
                     f"needs a saved document: call save() on the {type(value).__name__} first"
                 )
+            if value._hollow:  # a key was assigned
+                self._validate_key(value.pk)
         elif not isinstance(value, (DBRef, ObjectId)):
-            key = self._key_field()
-            if isinstance(value, (dict, list)) or key.kind == "objectid":
-                self.error(
-                    f"must be a {self.document_type.__name__} document or its id, not {value!r}"
-                )
-            key._validate(value)
+            self._validate_key(value)
+
+    def _validate_key(self, value: Any) -> None:
+        key = self._key_field()
+        wrong = key.kind == "objectid" and not isinstance(value, ObjectId)
+        if isinstance(value, (dict, list)) or wrong:
+            self.error(f"must be a {self.document_type.__name__} document or its id, not {value!r}")
+        key._validate(value)
 
     def lookup_member(self, member_name: str) -> BaseField | None:
         return self.document_type._fields.get(member_name)  # type: ignore[no-any-return]

@@ -236,7 +236,11 @@ class IntField(_Number):
     def prepare_query_value(self, op: str | None, value: Any) -> Any:
         if value is None or isinstance(value, (float, Decimal128)):
             return value
-        return super().prepare_query_value(op, int(value))
+        try:
+            value = int(value)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"a whole number is needed, not {value!r}") from None
+        return super().prepare_query_value(op, value)
 
 
 class LongField(IntField):
@@ -269,7 +273,10 @@ class FloatField(_Number):
         self._validate_limits(value)
 
     def prepare_query_value(self, op: str | None, value: Any) -> Any:
-        return None if value is None else super().prepare_query_value(op, float(value))
+        try:
+            return None if value is None else super().prepare_query_value(op, float(value))
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"a number is needed, not {value!r}") from None
 
 
 class DecimalField(_Number):

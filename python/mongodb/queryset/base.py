@@ -268,7 +268,7 @@ class BaseQuerySet:
         try:
             return db_path(self._document, name)
         except LookUpError as error:
-            raise LookUpError(f"{self._document.__name__} has no field {name!r}") from error
+            raise LookUpError(f"{name!r}: {error}") from error
 
     @property
     def _loaded_fields(self) -> Any:

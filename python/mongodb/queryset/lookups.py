@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import difflib
 import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -89,12 +90,20 @@ def resolve(cls: Any, parts: list[str], positional: bool = False) -> tuple[str, 
                 )
             field = field.lookup_member(part) if field is not None else None
         if field is None:
-            raise InvalidQueryError(
-                f"{cls.__name__} has no field {'__'.join(parts[: at + 1])!r}"
-                + ("" if at else f"; it has {', '.join(cls._fields)}")
-            )
+            raise InvalidQueryError(_missing(cls, parts, at))
         names.append(field.db_field or part)
     return ".".join(names), field
+
+
+def _missing(cls: Any, parts: list[str], at: int) -> str:
+    wrong = parts[at]
+    if not at:
+        return f"{cls.__name__} has no field {wrong!r}; it has {', '.join(cls._fields)}"
+    close = difflib.get_close_matches(wrong, OPERATORS, 1)
+    return (
+        f"{'__'.join(parts)}: {cls.__name__}.{'.'.join(parts[:at])} has no field {wrong!r}, and "
+        f"there is no lookup {wrong!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+    )
 
 
 def _first(cls: Any, part: str) -> BaseField | None:
@@ -224,8 +233,10 @@ def _condition(cls: Any, lookup: Lookup, name: str, value: Any) -> Any:
     op, field = lookup.op, lookup.field
     try:
         condition = _operator(field, op, value)
-    except ValidationError:
-        raise
+    except ValidationError as error:
+        named = ValidationError(f"{name}: {error.message}", field_name=error.field_name)
+        named.errors = error.errors
+        raise named from error
     except (TypeError, ValueError) as error:
         raise InvalidLookupValue(f"{name}={value!r}: {error}") from error
     if not lookup.negated:
@@ -265,6 +276,8 @@ def _one(field: BaseField | None, op: str, value: Any) -> Any:
 def _items(op: str, value: Any) -> Iterable[Any]:
     if isinstance(value, (str, bytes, Mapping)) or _registry.is_document(value):
         raise TypeError(f"{op} takes a list of values")
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{op} takes a list of values, not {type(value).__name__}")
     return list(value)
 
 

@@ -56,7 +56,8 @@ class DocumentFilter(BaseFilterBackend):
         try:
             return queryset.filter(**conditions)
         except errors.ValidationError as error:
-            raise RefusedError(error.to_dict()) from error
+            detail = error.to_dict() or {next(iter(conditions)): [str(error)]}
+            raise RefusedError(detail) from error
         except (errors.InvalidQueryError, ValueError, TypeError) as error:
             raise RefusedError({next(iter(conditions)): [str(error)]}) from error
 

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What newcomers get wrong: each mistake is refused where it is made, in words that help."""
+
+import datetime
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+import mongodb
+from mongodb import Document
+from mongodb.fields import DateTimeField, IntField, ListField, ReferenceField, StringField
+
+
+@pytest.fixture(autouse=True)
+def memory() -> Iterator[None]:
+    mongodb.connect("mistakes", host="docstore://:memory:")
+    yield
+    mongodb.disconnect_all()
+
+
+class Meeting(Document):
+    title = StringField()
+    when = DateTimeField()
+    seats = IntField()
+    tags = ListField(StringField())
+    after = ReferenceField("self")
+
+
+def test_lookup_of_no_date_is_refused() -> None:
+    Meeting(title="a").save()
+    for key in ("when", "when__gt", "when__in"):
+        value = ["soon"] if key.endswith("in") else "soon"
+        with pytest.raises(mongodb.InvalidQueryError, match=key):
+            Meeting.objects.filter(**{key: value}).count()
+    assert Meeting.objects(when__lte=datetime.datetime.now()).count() == 0
+
+
+def test_lookups_of_wrong_values_name_themselves() -> None:
+    with pytest.raises(mongodb.InvalidQueryError, match="seats__gt.*whole number"):
+        Meeting.objects(seats__gt="many").count()
+    with pytest.raises(mongodb.InvalidQueryError, match="seats__in.*list of values"):
+        Meeting.objects(seats__in=3).count()
+    with pytest.raises(mongodb.ValidationError, match="id: .*ObjectId"):
+        Meeting.objects.get(id="no id")
+
+
+def test_unknown_lookup_suggests_the_known_one() -> None:
+    with pytest.raises(mongodb.InvalidQueryError, match="startswith"):
+        Meeting.objects(title__startwith="a").count()
+
+
+def test_reference_takes_no_key_that_its_document_cannot_have() -> None:
+    with pytest.raises(mongodb.ValidationError) as caught:
+        Meeting(after="monday").save()
+    assert list(caught.value.errors) == ["after"]
+    first = Meeting(title="a").save() or Meeting.objects.get()
+    Meeting(title="b", after=first.pk).save()
+    Meeting(title="c", after=str(first.pk)).save()
+    assert Meeting.objects(after=first).count() == 2
+
+
+def test_misspelt_options_warn() -> None:
+    with pytest.warns(UserWarning, match="max_length"):
+        StringField(maxlength=3)
+    with pytest.warns(UserWarning, match="collection"):
+        type("Misspelt", (Document,), {"meta": {"colection": "x"}})
+    StringField(colour="red")  # an attribute of one's own
+
+
+def test_embedded_store_takes_no_login() -> None:
+    with pytest.raises(mongodb.ConnectionFailure, match="no users"):
+        mongodb.connect("x", alias="other", host="docstore://:memory:", username="u", password="p")
+
+
+def test_settings_without_the_app_are_told() -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from django.conf import settings\n"
+            "settings.configure(MONGODB_SETTINGS={'db': 'x'})\n"
+            "import django, mongodb\ndjango.setup()\n"
+            "mongodb.get_db()\n",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "INSTALLED_APPS" in done.stderr.splitlines()[-1]
