@@ -190,7 +190,9 @@ PyObject *ds__document_get(ds__pstate *state, ds__model *doc, size_t at) {
     } else {
         ds__scope scope = {.owner = doc->owner, .context = doc->context,
                            .raw_refs = doc->state & DS_DOC_RAW_REFS};
+        Py_INCREF(scope.owner); /* Python code below may replace the document's bytes */
         value = ds__field_decode(state, &doc->schema->fields[at], stored, &scope);
+        Py_DECREF(scope.owner);
     }
     if (value) {
         Py_XSETREF(doc->values[at], Py_NewRef(value));

@@ -12,7 +12,9 @@ static int list_check(ds__pstate *state, ds__field *field, PyObject *value) {
         return 0;
     }
     for (Py_ssize_t i = 0; field->item && i < PyList_GET_SIZE(value); i++) {
-        int fine = ds__field_check(state, field->item, PyList_GET_ITEM(value, i));
+        PyObject *one = Py_NewRef(PyList_GET_ITEM(value, i));
+        int fine = ds__field_check(state, field->item, one);
+        Py_DECREF(one);
         if (fine != 1) {
             return fine;
         }

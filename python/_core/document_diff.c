@@ -236,6 +236,7 @@ PyObject *ds__document_changes(ds__pstate *state, ds__model *doc) {
     if (!doc->values && !doc->extra) {
         return Py_NewRef(Py_None);
     }
+    PyObject *owner = Py_NewRef(doc->owner); /* to_mongo() may replace the document's bytes */
     ds_buf set = {0}, unset = {0}, scratch = {0}, path = {0};
     ds__doc_begin(&set);
     ds__doc_begin(&unset);
@@ -258,5 +259,6 @@ PyObject *ds__document_changes(ds__pstate *state, ds__model *doc) {
     ds_buf_clear(&unset);
     ds_buf_clear(&scratch);
     ds_buf_clear(&path);
+    Py_DECREF(owner);
     return out;
 }

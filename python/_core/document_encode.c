@@ -294,7 +294,10 @@ bool ds__document_encode(ds__pstate *state, ds_buf *buf, ds__model *doc) {
         return false;
     }
     if (doc->data) {
-        return encode_stored(state, buf, doc);
+        PyObject *owner = Py_NewRef(doc->owner); /* to_mongo() may replace the document's bytes */
+        bool ok = encode_stored(state, buf, doc);
+        Py_DECREF(owner);
+        return ok;
     }
     ds__schema *schema = doc->schema;
     if (schema->primary >= 0 && !encode_field(state, buf, doc, (size_t)schema->primary)) {

@@ -197,6 +197,14 @@ class Handle:
         finally:
             cursor.close()
 
+    def first_batch(self, command: Any) -> Any:
+        """Run a command that answers with a cursor of one batch; None when it is empty."""
+        cursor = self.cursor(command)
+        try:
+            return cursor.next_batch()
+        finally:
+            cursor.close()
+
     # Writes
 
     def _write(self, command: Any, concern: Any) -> dict[str, Any]:

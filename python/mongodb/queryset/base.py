@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from mongodb import _core
@@ -37,32 +38,39 @@ class Origin:
 class BaseQuerySet:
     """The building half of a queryset."""
 
+    # Where a queryset starts. None of these is changed in place.
+    _class_query = True
+    _q: QNode = Q()
+    _raw: Mapping[str, Any] | None = None
+    _order: list[tuple[str, Any]] | None = None
+    _limit: int | None = None
+    _skip = 0
+    _none = False
+    _include: tuple[str, ...] = ()
+    _exclude: tuple[str, ...] = ()
+    _special: Mapping[str, Any] = MappingProxyType({})
+    _options: Mapping[str, Any] = MappingProxyType({})
+    _batch_size = 0
+    _shape: str | None = None  # "scalar", "dicts" or "values"
+    _scalar: tuple[str, ...] = ()
+    _related: tuple[str, ...] = ()
+    _raw_refs = False
+    _cached = True
+    _fresh = True  # nothing was asked for yet
+    # What was loaded
+    _source: Iterator[Any] | None = None
+    _done = False
+    _position = 0
+
     def __init__(self, document: Any, collection: Any = None) -> None:
         self._document = document
         self._alias: str = document._alias()
         self._collection_name: str = document._get_collection_name()
-        self._class_query = True
-        self._q: QNode = Q()
-        self._raw: dict[str, Any] | None = None
-        self._order: list[tuple[str, Any]] | None = None
-        self._limit: int | None = None
-        self._skip = 0
-        self._none = False
-        self._include: tuple[str, ...] = ()
-        self._exclude: tuple[str, ...] = ()
-        self._special: dict[str, Any] = {}
-        self._options: dict[str, Any] = {}
-        self._batch_size = 0
-        self._shape: str | None = None  # "scalar", "dicts" or "values"
-        self._scalar: tuple[str, ...] = ()
-        self._related: tuple[str, ...] = ()
-        self._raw_refs = False
-        self._cached = True
-        self._reset()
+        self._loaded: list[Any] = []
 
     def _reset(self) -> None:
-        self._loaded: list[Any] = []
-        self._source: Iterator[Any] | None = None
+        self._loaded = []
+        self._source = None
         self._done = False
         self._position = 0
 
@@ -77,6 +85,7 @@ class BaseQuerySet:
         """Return a copy that has not been evaluated."""
         copy = type(self).__new__(type(self))
         copy.__dict__.update(self.__dict__)
+        copy._fresh = False
         copy._reset()
         return copy
 
@@ -98,6 +107,7 @@ class BaseQuerySet:
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         state.update(_loaded=list(self._loaded) if self._done else [], _source=None)
+        state.update({k: dict(v) for k, v in state.items() if isinstance(v, MappingProxyType)})
         return state
 
     # Conditions

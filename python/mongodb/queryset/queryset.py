@@ -7,16 +7,19 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from bson import json_util
+from bson import ObjectId, json_util
 
-from mongodb import _persist
+from mongodb import _core, _persist
 from mongodb.errors import InvalidQueryError, NotSupportedError
 from mongodb.queryset.aggregation import AggregationMixin
-from mongodb.queryset.base import BaseQuerySet
+from mongodb.queryset.base import BaseQuerySet, Origin
 from mongodb.queryset.q import QNode
 from mongodb.queryset.writing import WritingMixin
 
 __all__ = ["QuerySet", "QuerySetNoCache"]
+
+
+_WHOLE = Origin((), ())
 
 
 class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
@@ -138,6 +141,10 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
 
     def get(self, *q_objs: QNode, **query: Any) -> Any:
         """Return the only match; DoesNotExist or MultipleObjectsReturned otherwise."""
+        if self._fresh and len(query) == 1 and not q_objs:
+            name, value = next(iter(query.items()))
+            if name in ("pk", self._document._meta["id_field"]) and self._is_key(value):
+                return self._by_key(value)
         wanted = self.filter(*q_objs, **query)
         wanted._order = []
         wanted._limit = 2 if wanted._limit is None else min(2, wanted._limit)
@@ -150,6 +157,22 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
                 f"more than one {document.__name__} matches the query"
             )
         return found[0]
+
+    def _is_key(self, value: Any) -> bool:
+        """Whether the value needs no conversion to be looked up as the primary key."""
+        meta = self._document._meta
+        kind = self._document._fields[meta["id_field"]].kind
+        wanted = {"objectid": ObjectId, "string": str, "int": int}.get(kind)
+        return type(value) is wanted and not meta.get("allow_inheritance")
+
+    def _by_key(self, value: Any) -> Any:
+        """The common get(), without clones: one document by its primary key."""
+        document = self._document
+        command = {"find": self._collection_name, "filter": {"_id": value}, "limit": 1}
+        data = self._handle().first_batch(command)
+        if data is not None and len(data):
+            return _core.Batch(document._schema, data, origin=_WHOLE, trusted=True)[0]
+        raise document.DoesNotExist(f"no {document.__name__} matches the query")
 
     def first(self) -> Any:
         """Return the first document or None."""
