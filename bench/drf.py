@@ -115,7 +115,12 @@ def rows(uri: str, folder: str, rounds: int) -> list[dict[str, Any]]:
         }
 
     return [
-        row("DRF list of 100 documents, whole request, mongod; DRF-MongoEngine", "remote", "peer", 15),
+        row(
+            "DRF list of 100 documents, whole request, mongod; DRF-MongoEngine",
+            "remote",
+            "peer",
+            15,
+        ),
         row("the same; a hand-written PyMongo view", "remote", "hand", 1),
         row("the same, embedded; DRF-MongoEngine on mongod", "embedded", "peer", 15),
         row("the same, embedded; a hand-written PyMongo view", "embedded", "hand", 1),

@@ -30,6 +30,7 @@ def configure() -> None:
         ROOT_URLCONF="urls",
         INSTALLED_APPS=["rest_framework"],
         USE_TZ=True,
+        TIME_ZONE="UTC",
         REST_FRAMEWORK={
             "DEFAULT_AUTHENTICATION_CLASSES": [],
             "UNAUTHENTICATED_USER": None,
@@ -66,7 +67,9 @@ def main() -> int:
             module = importlib.import_module(name)
             print(f"-- {name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
             for row in module.rows(uri, folder, options.rounds):
-                print(f"   {row['work']}: {row['ours']} against {row['peer']}, {row['ratio']:.1f} ×")
+                print(
+                    f"   {row['work']}: {row['ours']} against {row['peer']}, {row['ratio']:.1f} ×"
+                )
                 rows.append(row)
     text = table(rows)
     print("\n" + text)

@@ -41,6 +41,8 @@ int ds__py_object_id_bytes(ds__pstate *state, PyObject *value, uint8_t oid[12]);
 PyObject *ds__py_datetime(ds__pstate *state, int64_t ms, const ds__py_options *options);
 /* Milliseconds of a datetime.datetime (naive means UTC; aware is converted). */
 bool ds__py_datetime_ms(ds__pstate *state, PyObject *datetime, int64_t *ms);
+/* Seconds from 1970 to what a datetime's fields say, its zone aside. */
+int64_t ds__py_wall_seconds(PyObject *datetime);
 /* bson.Decimal128. */
 PyObject *ds__py_decimal128(ds__pstate *state, ds_decimal value);
 /* decimal.Decimal. */

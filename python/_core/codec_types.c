@@ -117,6 +117,13 @@ static bool utc_offset_us(ds__pstate *state, PyObject *datetime, int64_t *us) {
     return true;
 }
 
+int64_t ds__py_wall_seconds(PyObject *datetime) {
+    int64_t days = days_from_date(PyDateTime_GET_YEAR(datetime), PyDateTime_GET_MONTH(datetime),
+                                  PyDateTime_GET_DAY(datetime));
+    return days * 86400 + PyDateTime_DATE_GET_HOUR(datetime) * 3600 +
+           PyDateTime_DATE_GET_MINUTE(datetime) * 60 + PyDateTime_DATE_GET_SECOND(datetime);
+}
+
 bool ds__py_datetime_ms(ds__pstate *state, PyObject *datetime, int64_t *ms) {
     if (!PyObject_TypeCheck(datetime, state->datetime->DateTimeType)) {
         PyErr_Format(PyExc_TypeError, "expected datetime, found %.200s",
@@ -127,12 +134,7 @@ bool ds__py_datetime_ms(ds__pstate *state, PyObject *datetime, int64_t *ms) {
     if (!utc_offset_us(state, datetime, &ahead)) {
         return false;
     }
-    int64_t days = days_from_date(PyDateTime_GET_YEAR(datetime), PyDateTime_GET_MONTH(datetime),
-                                  PyDateTime_GET_DAY(datetime));
-    int64_t seconds = days * 86400 + PyDateTime_DATE_GET_HOUR(datetime) * 3600 +
-                      PyDateTime_DATE_GET_MINUTE(datetime) * 60 +
-                      PyDateTime_DATE_GET_SECOND(datetime);
-    int64_t us = seconds * 1000000 + PyDateTime_DATE_GET_MICROSECOND(datetime) - ahead;
+    int64_t us = ds__py_wall_seconds(datetime) * 1000000 + PyDateTime_DATE_GET_MICROSECOND(datetime) - ahead;
     *ms = us / 1000 - (us % 1000 < 0); /* down, as PyMongo does */
     return true;
 }

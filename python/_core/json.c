@@ -264,7 +264,11 @@ static bool is_as_stored(const ds__model *doc) {
 
 static bool write_document(writing *w, PyObject *document) {
     if (!ds__is_document(w->state, document) || !is_as_stored((ds__model *)document)) {
-        return add_answer(w->out, PyObject_CallOneArg(w->row_b, document)) == 1;
+        int added = add_answer(w->out, PyObject_CallOneArg(w->row_b, document));
+        if (added == 0) {
+            PyErr_SetString(PyExc_TypeError, "a document's JSON must be bytes");
+        }
+        return added == 1;
     }
     bool ok = true, first = true;
     /* a field asked in Python may save the document, which gives it new bytes */
@@ -279,17 +283,25 @@ static bool write_document(writing *w, PyObject *document) {
     return ok;
 }
 
-PyDoc_STRVAR(dumps_doc, "dumps(documents, row, field, datetime_suffix)\n--\n\n"
+PyDoc_STRVAR(dumps_doc, "dumps(documents, row, field, zone)\n--\n\n"
                         "Write a list of documents as a JSON array in UTF-8.\n\n"
                         "row(document) gives the JSON of a document that was changed or is not\n"
                         "stored; field(position, document) that of a field only Python can show,\n"
-                        "or None to leave it out.");
+                        "or None to leave it out. zone: the tzinfo in which dates and times are\n"
+                        "shown, or the text that ends them as they are stored.");
 
 static PyObject *plan_dumps(ds__json_plan *plan, PyObject *args) {
-    PyObject *list_b, *row_b, *field_b, *result = NULL;
-    const char *suffix;
-    if (!PyArg_ParseTuple(args, "O!OOz", &PyList_Type, &list_b, &row_b, &field_b, &suffix)) {
+    PyObject *list_b, *row_b, *field_b, *zone_b, *result = NULL;
+    const char *suffix = NULL;
+    if (!PyArg_ParseTuple(args, "O!OOO", &PyList_Type, &list_b, &row_b, &field_b, &zone_b)) {
         return NULL;
+    }
+    if (PyUnicode_Check(zone_b)) {
+        suffix = PyUnicode_AsUTF8(zone_b);
+        if (suffix == NULL || strlen(suffix) > 8) {
+            return suffix ? PyErr_Format(PyExc_ValueError, "the suffix %R is too long", zone_b) : NULL;
+        }
+        zone_b = NULL;
     }
     ds_buf out = {0};
     writing w = {.state = ds__pstate_of_type(Py_TYPE(plan)),
@@ -297,7 +309,8 @@ static PyObject *plan_dumps(ds__json_plan *plan, PyObject *args) {
                  .out = &out,
                  .row_b = row_b,
                  .field_b = field_b,
-                 .style = {.datetime_suffix = suffix}};
+                 .style = {.datetime_suffix = suffix, .zone = zone_b}};
+    w.style.state = w.state;
     w.values = PyMem_Malloc((plan->count ? plan->count : 1) * sizeof *w.values);
     if (w.values == NULL) {
         return PyErr_NoMemory();

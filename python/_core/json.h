@@ -57,7 +57,10 @@ struct ds__json_plan {
 
 /* What a write needs to know beside the plan. */
 typedef struct ds__json_style {
-    const char *datetime_suffix; /* "Z" or ""; NULL: dates and times are asked in Python */
+    /* borrowed for the write */
+    ds__pstate *state;
+    const char *datetime_suffix; /* "Z" or "" after the stored time */
+    PyObject *zone;              /* instead: the tzinfo that dates and times are shown in */
 } ds__json_style;
 
 /* Appends a value. False, with the buffer cut back, when only Python can show it (a type the writer

@@ -7,6 +7,7 @@
 #include "bson/decimal.h"
 #include "bson/validate.h"
 #include "bson/writer.h"
+#include "codec.h"
 
 static void add(ds_buf *out, const char *text) {
     ds_buf_add(out, text, strlen(text));
@@ -161,7 +162,7 @@ static bool add_date(ds_buf *out, int64_t ms, bool with_time, const char *suffix
     int64_t day_of_month = day_of_year - (153 * month + 2) / 5 + 1;
     month = month < 10 ? month + 3 : month - 9;
     year += era * 400 + (month <= 2);
-    char text[40];
+    char text[48];
     char *p = text;
     *p++ = '"';
     p = digits_of(p, year, 4);
@@ -187,6 +188,61 @@ static bool add_date(ds_buf *out, int64_t ms, bool with_time, const char *suffix
     *p++ = '"';
     ds_buf_add(out, text, (size_t)(p - text));
     return true;
+}
+
+/* How far the style's zone is ahead of UTC at a moment, in seconds: false when the zone cannot tell
+ * or datetime has no such moment. No Python error is left. */
+static bool zone_offset(const ds__json_style *style, int64_t ms, int64_t *ahead) {
+    const PyDateTime_CAPI *api = style->state->datetime;
+    PyObject *stored = ds__py_datetime(style->state, ms, NULL), *there = NULL, *local = NULL;
+    if (stored && Py_IS_TYPE(stored, api->DateTimeType)) {
+        there = api->DateTime_FromDateAndTime(
+            PyDateTime_GET_YEAR(stored), PyDateTime_GET_MONTH(stored), PyDateTime_GET_DAY(stored),
+            PyDateTime_DATE_GET_HOUR(stored), PyDateTime_DATE_GET_MINUTE(stored),
+            PyDateTime_DATE_GET_SECOND(stored), PyDateTime_DATE_GET_MICROSECOND(stored),
+            style->zone, api->DateTimeType);
+    }
+    if (there) {
+        local = PyObject_CallMethod(style->zone, "fromutc", "O", there);
+    }
+    bool ok = local && PyObject_TypeCheck(local, api->DateTimeType) &&
+              PyDateTime_DATE_GET_MICROSECOND(local) == PyDateTime_DATE_GET_MICROSECOND(stored);
+    if (ok) {
+        *ahead = ds__py_wall_seconds(local) - ds__py_wall_seconds(stored);
+    }
+    Py_XDECREF(stored);
+    Py_XDECREF(there);
+    Py_XDECREF(local);
+    PyErr_Clear();
+    return ok;
+}
+
+/* As datetime.isoformat() in a zone, with Z for +00:00. */
+static bool add_local(ds_buf *out, int64_t ms, const ds__json_style *style) {
+    char suffix[16] = "Z";
+    int64_t ahead = 0;
+    if (!zone_offset(style, ms, &ahead) || ahead <= -86400 || ahead >= 86400) {
+        return false;
+    }
+    if (ahead != 0) {
+        int64_t size = ahead < 0 ? -ahead : ahead;
+        char *p = suffix;
+        *p++ = ahead < 0 ? '-' : '+';
+        p = digits_of(p, size / 3600, 2);
+        *p++ = ':';
+        p = digits_of(p, size / 60 % 60, 2);
+        if (size % 60 != 0) {
+            *p++ = ':';
+            p = digits_of(p, size % 60, 2);
+        }
+        *p = '\0';
+    }
+    return add_date(out, ms + ahead * 1000, true, suffix);
+}
+
+static bool add_datetime(ds_buf *out, int64_t ms, const ds__json_style *style) {
+    return style->zone ? add_local(out, ms, style)
+                       : add_date(out, ms, true, style->datetime_suffix);
 }
 
 /* Plain notation. `places` -1: as stored; otherwise only a decimal that has just these. */
@@ -267,7 +323,7 @@ static bool add_dynamic(ds_buf *out, ds_value v, const ds__json_style *style) {
         add(out, v.as.b ? "true" : "false");
         return true;
     case DS_DATE:
-        return style->datetime_suffix && add_date(out, v.as.i64, true, style->datetime_suffix);
+        return add_datetime(out, v.as.i64, style);
     case DS_MISSING:
     case DS_UNDEFINED:
     case DS_NULL:

@@ -2,6 +2,7 @@
 """The C core. Written by hand; tests/python/core/test_stub.py compares it with the module."""
 
 from collections.abc import Iterator, Mapping
+from datetime import tzinfo
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
 
@@ -219,7 +220,7 @@ class JSONPlan:
     @property
     def needs_python(self) -> bool: ...
     def dumps(
-        self, documents: list[Any], row: Any, field: Any, datetime_suffix: str | None, /
+        self, documents: list[Any], row: Any, field: Any, zone: tzinfo | str, /
     ) -> bytes: ...
 
 def insert_command(

@@ -5,6 +5,7 @@ Each field of the serializer is one entry. A field that is shown as it is stored
 one that computes (a method, an override, a dotted source) is asked in Python, for that field only.
 """
 
+import datetime
 import json
 from typing import Any
 
@@ -93,7 +94,7 @@ class Plan:
             )
             return dumps(None if value is None else field.to_representation(value))
 
-        return self.compiled.dumps(documents, row, one, datetime_suffix())
+        return self.compiled.dumps(documents, row, one, shown_zone())
 
 
 def dumps(value: Any) -> bytes:
@@ -107,11 +108,12 @@ def dumps(value: Any) -> bytes:
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode()
 
 
-def datetime_suffix() -> str | None:
-    """What ends a date and time in JSON; None when Python must convert it to a time zone."""
+def shown_zone() -> datetime.tzinfo | str:
+    """The time zone that dates and times are shown in, or what ends them as they are stored."""
     if not settings.USE_TZ:
         return ""
-    return "Z" if str(timezone.get_current_timezone()) == "UTC" else None
+    zone = timezone.get_current_timezone()
+    return "Z" if str(zone) == "UTC" else zone
 
 
 def plan_of(child: Any) -> Plan | None:
