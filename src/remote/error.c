@@ -2,6 +2,7 @@
 /* libmongoc's failures as MongoDB's codes. Its messages name the address and the reason already. */
 #include "remote/internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool mentions(const char *message, const char *word) {
@@ -65,11 +66,30 @@ static int32_t code_of(const bson_error_t *from) {
     }
 }
 
+/* Whom we talked to, when libmongoc does not say. */
+static void add_hosts(ds_error *err, const mongoc_uri_t *uri) {
+    const mongoc_host_list_t *host = mongoc_uri_get_hosts(uri);
+    const char *set = mongoc_uri_get_replica_set(uri);
+    bool known = false;
+    for (const mongoc_host_list_t *h = host; h; h = h->next) {
+        known = known || mentions(err->message, h->host_and_port);
+    }
+    for (int i = 0; host && !known && i < 3; i++, host = host->next) {
+        size_t at = strlen(err->message);
+        snprintf(err->message + at, sizeof err->message - at, "%s%s%s%s", i ? ", " : " - ",
+                 host->host_and_port, set ? ", as a member of replica set " : "", set ? set : "");
+        set = NULL;
+    }
+}
+
 bool ds__remote_error(ds_error *err, const bson_error_t *from, const mongoc_uri_t *uri) {
     ds__error_set(err, code_of(from), "%s",
                   from->message[0] ? from->message : "the server did not answer");
     if (uri && mentions(from->message, "failed to connect to")) {
         ds__remote_explain(err, uri);
+    } else if (uri && (from->domain == MONGOC_ERROR_SERVER_SELECTION ||
+                       err->code == DS_AUTHENTICATION_FAILED)) {
+        add_hosts(err, uri);
     }
     return false;
 }

@@ -115,10 +115,15 @@ static void run(talk *t, const ds__wire_request *request) {
     if (!request->legacy && ds__doc_field(request->command, "$db").type != DS_STRING) {
         ds__error_set(&err, 40571, "OP_MSG requests require a $db argument");
         write_error(&t->reply, &err);
-    } else if (request->legacy && !is_hello(request->command)) {
+        return;
+    }
+    if (request->legacy && !is_hello(request->command)) {
         ds__error_set(&err, 352, "Unsupported OP_QUERY command: only the first hello may use it");
         write_error(&t->reply, &err);
-    } else if (!ds__engine_run(t->connection->server->engine, &t->peer, db, request->command,
+        return;
+    }
+    ds__wire_note_transaction(t->connection, request->command);
+    if (!ds__engine_run(t->connection->server->engine, &t->peer, db, request->command,
                                &t->reply, &err)) {
         write_error(&t->reply, &err);
     }

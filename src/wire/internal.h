@@ -10,6 +10,8 @@
 #include "engine/engine.h"
 #include "wire/wire.h"
 
+typedef struct ds__wire_transaction ds__wire_transaction;
+
 typedef struct ds__wire_connection {
     /* owned */
     int fd;
@@ -31,9 +33,10 @@ struct ds__wire_server {
     char *socket;       /* path of the Unix socket, or NULL */
     char *folder;       /* the private folder around it, or NULL */
     pthread_t acceptor;
-    pthread_mutex_t lock; /* guards connections and count */
+    pthread_mutex_t lock; /* guards connections, count and transactions */
     pthread_cond_t ended;
     ds__wire_connection *connections;
+    ds__wire_transaction *transactions; /* open ones, by the connection that carried them last */
     /* borrowed from the client */
     ds_engine *engine;
     /* plain */
@@ -46,5 +49,10 @@ struct ds__wire_server {
 
 /* Serves one connection until it ends. Does not close it. */
 void ds__wire_serve(ds__wire_connection *connection);
+
+/* Remembers which connection carries a transaction; called before the command runs. */
+void ds__wire_note_transaction(ds__wire_connection *connection, ds_value command);
+/* Aborts the transactions that a connection carried last; called when it has ended. */
+void ds__wire_abandon_transactions(ds__wire_connection *connection);
 
 #endif

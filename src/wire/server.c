@@ -186,6 +186,7 @@ static void *connection_thread(void *arg) {
     ds__wire_connection *connection = arg;
     ds__wire_server *server = connection->server;
     ds__wire_serve(connection);
+    ds__wire_abandon_transactions(connection);
     pthread_mutex_lock(&server->lock);
     *connection->link = connection->next;
     if (connection->next) {

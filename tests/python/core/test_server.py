@@ -83,6 +83,23 @@ def test_transactions(mongo: MongoClient) -> None:
         assert mongo.t.c.find_one({"_id": 2}) is None
 
 
+def test_the_transaction_of_a_client_that_died_is_aborted(
+    server: _core.Server, mongo: MongoClient
+) -> None:
+    child = os.fork()
+    if child == 0:
+        other: MongoClient = MongoClient(server.uri)
+        session = other.start_session()
+        session.start_transaction()
+        other.t.c.insert_one({"_id": "lost"}, session=session)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    begun = time.monotonic()
+    mongo.t.c.insert_one({"_id": "mine"})
+    assert time.monotonic() - begun < 5
+    assert [d["_id"] for d in mongo.t.c.find()] == ["mine"]
+
+
 def test_unacknowledged_writes(mongo: MongoClient) -> None:
     quiet = mongo.t.get_collection("c", write_concern=WriteConcern(w=0))
     quiet.insert_many([{"_id": i} for i in range(10)])
