@@ -102,7 +102,7 @@ PyObject *ds__document_from(ds__pstate *state, PyObject *type, PyObject *owner,
     doc->mask = Py_XNewRef(mask);
     doc->data = data;
     doc->state = flags;
-    if (schema->own_init) {
+    if (schema->own_init || state->init_signals) {
         PyObject *done = PyObject_CallMethod((PyObject *)doc, "_after_load", NULL);
         if (!done) {
             Py_DECREF(doc);

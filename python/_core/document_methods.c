@@ -454,7 +454,18 @@ static PyObject *hollow(PyObject *module, PyObject *args) {
                                context == Py_None ? NULL : context);
 }
 
+/* init_signals(on): whether documents that are loaded run __init__. */
+static PyObject *init_signals(PyObject *module, PyObject *on) {
+    int truth = PyObject_IsTrue(on);
+    if (truth < 0) {
+        return NULL;
+    }
+    ds__pstate_of_module(module)->init_signals = truth;
+    Py_RETURN_NONE;
+}
+
 PyMethodDef ds__document_functions[] = {
+    {"init_signals", init_signals, METH_O, "Whether loaded documents run __init__."},
     {"insert_command", insert_command, METH_VARARGS,
      "insert_command(collection, documents, options, start) -> (command, end)"},
     {"inserted", inserted, METH_VARARGS, "inserted(documents, start, command)"},

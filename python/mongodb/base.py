@@ -12,6 +12,7 @@ from bson import SON, json_util
 
 from mongodb import _core, _registry
 from mongodb._metaclass import DocumentMetaclass
+from mongodb._registry import _document_registry, get_document
 from mongodb.errors import (
     NON_FIELD_ERRORS,
     FieldDoesNotExist,
@@ -21,7 +22,7 @@ from mongodb.errors import (
 from mongodb.fields.base import BaseField
 from mongodb.signals import post_init, pre_init
 
-__all__ = ["BaseDocument"]
+__all__ = ["BaseDocument", "_document_registry", "get_document"]
 
 _IGNORED = frozenset(
     {"_cls", "_created", "_auto_dereference", "__auto_convert", "_BaseDocument__auto_convert"}

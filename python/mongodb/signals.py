@@ -8,6 +8,8 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from mongodb import _core
+
 __all__ = [
     "ANY",
     "Signal",
@@ -56,7 +58,11 @@ class Signal:
         self.disconnect(receiver, sender)
         with self._lock:
             self._entries = (*self._entries, (self._hold(receiver, weak), sender))
+        self._changed()
         return receiver
+
+    def _changed(self) -> None:
+        """Runs after receivers came or went."""
 
     def connect_via(self, sender: Any, weak: bool = True) -> Callable[[Receiver], Receiver]:
         """Connect the decorated function for one sender."""
@@ -82,6 +88,7 @@ class Signal:
                 for entry in self._entries
                 if not (entry[0]() == receiver and (sender is ANY or entry[1] is sender))
             )
+        self._changed()
 
     def receivers_for(self, sender: Any) -> Iterator[Receiver]:
         """Yield the receivers that a signal of this sender reaches."""
@@ -115,8 +122,15 @@ class Signal:
         return f"<Signal {self.name}>"
 
 
-pre_init = Signal("pre_init")
-post_init = Signal("post_init")
+class InitSignal(Signal):
+    """Sent by constructors; loaded documents run theirs only while somebody listens."""
+
+    def _changed(self) -> None:
+        _core.init_signals(bool(pre_init) or bool(post_init))
+
+
+pre_init = InitSignal("pre_init")
+post_init = InitSignal("post_init")
 pre_save = Signal("pre_save")
 pre_save_post_validation = Signal("pre_save_post_validation")
 post_save = Signal("post_save")

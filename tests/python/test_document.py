@@ -536,3 +536,86 @@ def test_django_settings_connect(connected: str, tmp_path: Any) -> None:
     mongodb.disconnect("one")
     with pytest.raises(mongodb.ConnectionFailure):
         get_db("one")
+
+
+def test_init_signals_come_for_loaded_documents_too(connected: str) -> None:
+    from mongodb.signals import post_init
+
+    Thing(name="x").save()
+    seen: list[Any] = []
+
+    @post_init.connect
+    def note(sender: Any, document: Any, **kwargs: Any) -> None:
+        seen.append((sender, document.name))
+
+    try:
+        assert Thing.objects.get().name == "x"
+        Thing(name="y")
+        assert seen == [(Thing, "x"), (Thing, "y")]
+    finally:
+        post_init.disconnect(note)
+    Thing.objects.get()
+    assert len(seen) == 2
+
+
+def test_a_class_with_its_own_init_runs_it_when_loaded(connected: str) -> None:
+    class Counted(Document):
+        name = StringField()
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.upper = (self.name or "").upper()
+
+    Counted(name="x").save()
+    assert Counted.objects.get().upper == "X"
+
+
+def test_lists_of_scalars_values_and_dicts(connected: str) -> None:
+    Thing(name="a", number=1, inner=Inner(a=5)).save()
+    Thing(name="b", number=2).save()
+    things = Thing.objects.order_by("name")
+    assert list(things.scalar("name")) == ["a", "b"]
+    assert list(things.values_list("name", "inner__a")) == [("a", 5), ("b", None)]
+    assert list(things.values("number")) == [{"number": 1}, {"number": 2}]
+    assert [one["n"] for one in things.as_pymongo()] == ["a", "b"]
+    assert sorted(things.distinct("number")) == [1, 2]
+    assert things.distinct("inner") == [Inner(a=5)]
+    assert (things.sum("number"), things.average("number")) == (3, 1.5)
+    assert things.item_frequencies("name") == {"a": 1.0, "b": 1.0}
+    assert Thing.objects.from_json(things.to_json())[1].name == "b"
+    assert "find" in things.as_command() and things.explain()["ok"] == 1
+
+
+def test_updates_through_a_queryset(connected: str) -> None:
+    Thing(name="a", number=1, tags=["x"], inners=[Inner(a=1)]).save()
+    things = Thing.objects(name="a")
+    assert things.update(inc__number=2, push__tags="y", set__inner__b="s") == 1
+    assert things.update(pull__inners__a=1, add_to_set__tags=["y", "z"]) == 1
+    thing = things.get()
+    assert (thing.number, thing.tags, thing.inner.b, thing.inners) == (3, ["x", "y", "z"], "s", [])
+    assert things.modify(new=True, dec__number=1).number == 2
+    assert things.modify(set__number=9).number == 2
+    result = Thing.objects(name="c").update_one(upsert=True, full_result=True, set__number=1)
+    assert result.upserted_id is not None and result.matched_count == 0
+    assert Thing.objects(name="d").upsert_one(set__number=4).name == "d"
+    assert things.modify(remove=True).number == 9 and things.count() == 0
+    with pytest.raises(mongodb.InvalidQueryError, match="no field"):
+        things.update(set__nope=1)
+    with pytest.raises(mongodb.InvalidQueryError, match="refers to"):
+        list(Book.objects(author__name="x"))
+
+
+def test_capped_options_are_checked(connected: str) -> None:
+    class Log(Document):
+        text = StringField()
+        meta = {"max_documents": 10, "max_size": 5000}
+
+    Log(text="x").save()
+    assert get_db().log.options() == {"capped": True, "size": 5120, "max": 10}
+
+    class Log2(Document):
+        text = StringField()
+        meta = {"collection": "log", "max_documents": 20, "max_size": 5000}
+
+    with pytest.raises(mongodb.InvalidCollectionError, match="drop it"):
+        Log2(text="x").save()

@@ -417,6 +417,19 @@ class BaseQuerySet:
         command.update(_without(self._options, "projection"))
         return command
 
+    @property
+    def _collection(self) -> Any:
+        """PyMongo's collection."""
+        return self._handle().pymongo()[self._handle().name][self._collection_name]
+
+    @property
+    def _cursor_args(self) -> dict[str, Any]:
+        """What PyMongo's find() would be given beside the filter."""
+        command = self.as_command()
+        return {
+            key: command[key] for key in ("projection", "sort", "skip", "limit") if key in command
+        }
+
     def explain(self, verbosity: str = "queryPlanner") -> dict[str, Any]:
         """Return how the store would answer."""
         command = _without(self.as_command(), "batchSize")
