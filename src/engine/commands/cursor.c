@@ -97,16 +97,27 @@ static ds_next next_document(ds__cursor *c, ds_value *doc, ds_error *err) {
         ds__row row;
         ds_next n = ds__exec_next(c->exec, &row, NULL, err);
         *doc = row.doc;
+        c->rid = n == DS_NEXT_ROW ? row.rid : 0;
         return n;
     }
     return ds__pipeline_next(c->pipeline, doc, err);
+}
+
+/* Puts $recordId at the end of the document written from `start` on. */
+static void append_record_id(ds_buf *buf, size_t start, int64_t rid) {
+    if (buf->failed) {
+        return;
+    }
+    buf->size--;
+    ds__write_int64(buf, "$recordId", rid);
+    ds__doc_end(buf, start);
 }
 
 /* Adds a document, or keeps it for the next batch when this one is full. */
 static bool add_document(ds__cursor *c, ds__batch *batch, ds_value doc, bool *full, ds_error *err) {
     size_t before = batch->buf->size;
     *full = false;
-    if (c->projection == NULL) {
+    if (c->projection == NULL && !c->show_record_id) {
         if (batch->count > 0 && ds__batch_bytes(batch) + doc.size > DS_MAX_BATCH_BYTES) {
             ds_buf_reset(&c->stash);
             ds_buf_add(&c->stash, doc.as.bytes, doc.size);
@@ -123,8 +134,13 @@ static bool add_document(ds__cursor *c, ds__batch *batch, ds_value doc, bool *fu
     ds_buf_add(batch->buf, name, n + 1);
     size_t start = batch->buf->size;
     ds_arena_reset(&c->scratch);
-    if (!ds__projection_apply(c->projection, doc, &c->eval, batch->buf, err)) {
+    if (c->projection == NULL) {
+        ds_buf_add(batch->buf, doc.as.bytes, doc.size);
+    } else if (!ds__projection_apply(c->projection, doc, &c->eval, batch->buf, err)) {
         return false;
+    }
+    if (c->show_record_id) {
+        append_record_id(batch->buf, start, c->rid);
     }
     if (batch->count > 0 && ds__batch_bytes(batch) > DS_MAX_BATCH_BYTES) {
         ds_buf_reset(&c->stash);

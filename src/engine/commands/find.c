@@ -201,9 +201,8 @@ bool ds__find_parse(ds__op *op, ds_value command, ds__find_request *out, ds_erro
     if (tailable) {
         return ds__error_set(err, DS_NOT_IMPLEMENTED, "tailable cursors are not implemented");
     }
-    if (out->return_key || out->show_record_id) {
-        return ds__error_set(err, DS_NOT_IMPLEMENTED, "%s is not implemented",
-                             out->return_key ? "returnKey" : "showRecordId");
+    if (out->return_key) {
+        return ds__error_set(err, DS_NOT_IMPLEMENTED, "returnKey is not implemented");
     }
     if ((out->min.type == DS_DOCUMENT || out->max.type == DS_DOCUMENT) &&
         out->hint.type == DS_MISSING) {
@@ -262,7 +261,14 @@ static bool compile(ds__op *op, ds__cursor *c, const ds__coll *coll, const ds__f
                                              &c->projection, err)) {
         return false;
     }
-    return ds__cursor_prepare(c, &let, err) && ds__plan_choose(op->txn, &c->env, &q, &c->plan, err);
+    if (!ds__cursor_prepare(c, &let, err) ||
+        !ds__plan_choose(op->txn, &c->env, &q, &c->plan, err)) {
+        return false;
+    }
+    c->show_record_id = r->show_record_id;
+    return !r->show_record_id || c->plan->sort == NULL ||
+           ds__error_set(err, DS_NOT_IMPLEMENTED,
+                         "showRecordId with a sort no index provides is not implemented");
 }
 
 bool ds__find_plan(ds__op *op, ds__cursor *c, const ds__coll *coll, const ds__find_request *r,

@@ -9,7 +9,23 @@ import pytest
 
 from mongodb import _core
 
-KEPT = ("stage", "indexName", "direction", "isMultiKey", "indexBounds", "limitAmount", "sortPattern")
+KEPT = (
+    "stage",
+    "indexName",
+    "direction",
+    "isMultiKey",
+    "indexBounds",
+    "limitAmount",
+    "sortPattern",
+)
+    "stage",
+    "indexName",
+    "direction",
+    "isMultiKey",
+    "indexBounds",
+    "limitAmount",
+    "sortPattern",
+)
 
 
 @pytest.fixture(scope="module")

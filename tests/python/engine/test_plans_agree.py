@@ -136,9 +136,7 @@ def ids(client: _core.Client, command: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("arrays", [False, True])
 @pytest.mark.parametrize("seed", range(12))
-def test_index_plans_find_what_a_scan_finds(
-    client: _core.Client, seed: int, arrays: bool
-) -> None:
+def test_index_plans_find_what_a_scan_finds(client: _core.Client, seed: int, arrays: bool) -> None:
     r = random.Random(seed * 2 + arrays)
     docs = [document(r, i, arrays) for i in range(120)]
     client.run("t", {"insert": "c", "documents": docs})
