@@ -21,6 +21,11 @@ class Options(dict[str, Any]):
         self.model: Any = None  # set once the class exists
 
     @property
+    def concrete_model(self) -> Any:
+        """The class; documents have no proxies."""
+        return self.model
+
+    @property
     def model_name(self) -> str:
         """The class's name in lower case."""
         return self.object_name.lower()

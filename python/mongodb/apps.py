@@ -10,6 +10,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from mongodb._django import adopt_exceptions
 from mongodb.connection import DEFAULT_CONNECTION_NAME, register_connection
 
 __all__ = ["MongodbConfig", "register_settings"]
@@ -23,6 +24,7 @@ class MongodbConfig(AppConfig):
 
     def ready(self) -> None:
         """Note the connections of MONGODB_SETTINGS; each opens when it is first used."""
+        adopt_exceptions()
         found = getattr(settings, "MONGODB_SETTINGS", None)
         if found:
             register_settings(found)

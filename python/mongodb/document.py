@@ -22,12 +22,20 @@ from mongodb.signals import post_delete, pre_delete
 __all__ = ["Document", "DynamicDocument"]
 
 
+class _DefaultManager:
+    """`objects` under the name that Django's shortcuts use for a class."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return owner.objects
+
+
 class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
     """A document of a collection; `objects` queries it, `save()` and `delete()` change it."""
 
     _is_base = True
     _schema_embedded = False
     objects: Any
+    _default_manager = _DefaultManager()
     DoesNotExist: Any
     MultipleObjectsReturned: Any
     # Set on an instance by switch_db and switch_collection.

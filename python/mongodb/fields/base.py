@@ -42,6 +42,7 @@ class BaseField:
     _item: BaseField | None = None
     _dbref = False
     default: Any = None
+    remote_field: Any = None  # Django's introspection asks: no field is a link to a parent's row
 
     def __init__(
         self,

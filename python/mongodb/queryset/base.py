@@ -35,6 +35,10 @@ class Origin:
         return bytes(field.db_field not in self.exclude for field in cls._fields.values())
 
 
+class _NoAnnotations:
+    annotations: Mapping[str, Any] = {}
+
+
 class BaseQuerySet:
     """The building half of a queryset."""
 
@@ -78,6 +82,16 @@ class BaseQuerySet:
     def model(self) -> Any:
         """The Document class, under Django's name."""
         return self._document
+
+    @property
+    def query(self) -> Any:
+        """What Django's generic code asks of a query: that nothing is computed beside the fields."""
+        return _NoAnnotations
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        # A queryset in a class body (a view's `queryset`) must not answer one request with the
+        # documents that another one loaded: each access gives a fresh copy.
+        return self.all()
 
     # Cloning
 

@@ -127,7 +127,27 @@ def as_q(args: tuple[Any, ...], query: dict[str, Any]) -> QNode:
     """Return one condition from what `filter()` was given."""
     node: QNode = Q(**query)
     for one in args:
+        if hasattr(one, "connector") and hasattr(one, "children"):
+            one = _from_django(one)
         if not isinstance(one, QNode):
             raise InvalidQueryError(f"filter() takes lookups and Q objects, not {one!r}")
         node = node & one
     return node
+
+
+def _from_django(node: Any) -> QNode:
+    """Return the condition that one of Django's `Q` objects states."""
+    parts: list[QNode] = []
+    for child in node.children:
+        if isinstance(child, tuple):
+            parts.append(Q(**{child[0]: child[1]}))
+        elif hasattr(child, "children"):
+            parts.append(_from_django(child))
+        else:
+            raise InvalidQueryError(f"documents have no database expressions such as {child!r}")
+    if node.connector not in ("AND", "OR"):
+        raise InvalidQueryError("a Q has no ^: write (a & ~b) | (~a & b)")
+    found: QNode = Q()
+    for part in parts:
+        found = found | part if node.connector == "OR" else found & part
+    return ~found if node.negated else found

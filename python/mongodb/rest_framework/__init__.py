@@ -4,3 +4,7 @@
 The modules are named like DRF's own. Everything here works with plain `rest_framework` views,
 viewsets and routers.
 """
+
+from mongodb._django import adopt_exceptions
+
+adopt_exceptions()

@@ -20,6 +20,9 @@ from mongodb.errors import DoesNotExist
 __all__ = ["BinaryField", "DateTimeField", "DynamicField", "ObjectIdField", "ReferenceField"]
 
 
+BSON_TYPES = (ObjectId, Decimal128, Regex, Timestamp, bytes)
+
+
 class ObjectIdField(serializers.Field):
     """An ObjectId as its 24 hexadecimal digits."""
 

@@ -6,16 +6,28 @@ from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import renderers
+from rest_framework.utils import encoders
 
+from .fields import BSON_TYPES, plain
 from .lists import DocumentList
 
 __all__ = ["JSONRenderer"]
+
+
+class JSONEncoder(encoders.JSONEncoder):
+    """DRF's encoder, with BSON's own types."""
+
+    def default(self, obj: Any) -> Any:
+        if isinstance(obj, BSON_TYPES):
+            return plain(obj)
+        return super().default(obj)
 
 
 class JSONRenderer(renderers.JSONRenderer):
     """DRF's JSONRenderer; a list of documents that nobody touched goes out as the bytes it is."""
 
     takes_document_lists = True
+    encoder_class = JSONEncoder
 
     def render(
         self,

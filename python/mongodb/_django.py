@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What makes Django's own code treat documents as it treats models. Only Django's side imports it."""
+
+from __future__ import annotations
+
+from django.core import exceptions
+
+from mongodb import errors
+
+__all__ = ["adopt_exceptions"]
+
+
+def adopt_exceptions() -> None:
+    """Make DoesNotExist and MultipleObjectsReturned Django's too: its shortcuts, and REST
+    Framework's related fields, then answer a missing document as they answer a missing row."""
+    for ours, theirs in (
+        (errors.DoesNotExist, exceptions.ObjectDoesNotExist),
+        (errors.MultipleObjectsReturned, exceptions.MultipleObjectsReturned),
+    ):
+        if not issubclass(ours, theirs):
+            ours.__bases__ = (*ours.__bases__, theirs)
