@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What makes Django's own code treat documents as it treats models. Only Django's side imports it."""
+"""What makes Django's own code treat documents as models. Only Django's side imports it."""
 
 from __future__ import annotations
 
