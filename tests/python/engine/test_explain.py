@@ -18,14 +18,6 @@ KEPT = (
     "limitAmount",
     "sortPattern",
 )
-    "stage",
-    "indexName",
-    "direction",
-    "isMultiKey",
-    "indexBounds",
-    "limitAmount",
-    "sortPattern",
-)
 
 
 @pytest.fixture(scope="module")
