@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads the catalog from its tables. Every transaction reads one number, the version; the tables
  * only when another process or transaction has changed them. */
+#include "base/limits.h"
 #include "base/mem.h"
 #include "bson/number.h"
+#include "bson/validate.h"
 #include "bson/writer.h"
 #include "engine/catalog/internal.h"
 
@@ -47,6 +49,9 @@ bool ds__coll_read_options(ds__coll *coll, ds_error *err) {
 
 static bool read_parts(ds_arena *arena, ds__index *index, ds_error *err) {
     index->part_count = ds__doc_count(index->key_pattern);
+    if (index->part_count == 0 || index->part_count > DS_MAX_INDEX_FIELDS) {
+        return ds__corrupt(err, "an index definition");
+    }
     index->parts = ds_arena_zalloc(arena, index->part_count * sizeof *index->parts);
     if (!index->parts) {
         return ds__error_oom(err);
@@ -92,7 +97,7 @@ static bool copy_document(ds_arena *arena, sqlite3_stmt *raw, int column, ds_val
                           ds_error *err) {
     const uint8_t *bytes = sqlite3_column_blob(raw, column);
     int size = sqlite3_column_bytes(raw, column);
-    if (size < 5 || ds__load_u32(bytes) != (uint32_t)size) {
+    if (!bytes || !ds__bson_validate(bytes, (size_t)size, DS_MAX_COMMAND_DEPTH, err)) {
         return ds__corrupt(err, "the catalog");
     }
     bytes = ds_arena_copy(arena, bytes, (size_t)size);

@@ -9,6 +9,7 @@
 #include "bson/key.h"
 #include "engine/index/build.h"
 #include "bson/writer.h"
+#include "engine/store/checksum.h"
 #include "engine/store/internal.h"
 
 /* What a step of index upkeep came to. */
@@ -227,12 +228,28 @@ bool ds__record_evict(ds__txn *txn, const ds__coll *coll, ds_error *err) {
     }
 }
 
+/* Binds a document and its checksum. Lifetime: until the next document is bound. */
+static bool bind_document(ds__txn *txn, sqlite3_stmt *raw, int at, ds_value doc, ds_error *err) {
+    uint32_t sum = ds__checksum(doc.as.bytes, doc.size);
+    ds_buf_reset(&txn->stored);
+    ds_buf_add(&txn->stored, doc.as.bytes, doc.size);
+    ds_buf_add(&txn->stored, &sum, sizeof sum);
+    if (!ds_buf_ok(&txn->stored, err)) {
+        return false;
+    }
+    sqlite3_bind_blob(raw, at, txn->stored.data, (int)txn->stored.size, SQLITE_STATIC);
+    return true;
+}
+
 static bool put(ds__txn *txn, const ds__coll *coll, ds_value doc, int64_t *rid, ds_error *err) {
     ds__stmt *stmt = ds__conn_take(txn->conn, DS_STMT_INSERT, coll->id, false, coll->id, err);
     if (!stmt) {
         return false;
     }
-    sqlite3_bind_blob(stmt->raw, 1, doc.as.bytes, (int)doc.size, SQLITE_STATIC);
+    if (!bind_document(txn, stmt->raw, 1, doc, err)) {
+        ds__conn_give(txn->conn, stmt);
+        return false;
+    }
     if (!ds__txn_step_done(txn, stmt, err)) {
         return false;
     }
@@ -280,7 +297,10 @@ bool ds__record_replace(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_valu
         return false;
     }
     sqlite3_bind_int64(stmt->raw, 1, rid);
-    sqlite3_bind_blob(stmt->raw, 2, doc.as.bytes, (int)doc.size, SQLITE_STATIC);
+    if (!bind_document(txn, stmt->raw, 2, doc, err)) {
+        ds__conn_give(txn->conn, stmt);
+        return false;
+    }
     return ds__txn_step_done(txn, stmt, err) &&
            ds__txn_count(txn, coll->id, 0, (int64_t)doc.size - (int64_t)old.size, err) &&
            (!coll->capped || ds__record_evict(txn, coll, err));

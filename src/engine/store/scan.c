@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "bson/key.h"
+#include "engine/store/checksum.h"
 #include "engine/store/internal.h"
 
 typedef enum scan_state {
@@ -44,7 +45,9 @@ static const uint8_t above_all[4] = {0xff, 0xff, 0xff, 0xff};
 bool ds__row_document(ds__txn *txn, sqlite3_stmt *raw, int column, ds_value *out, ds_error *err) {
     const uint8_t *bytes = sqlite3_column_blob(raw, column);
     int size = sqlite3_column_bytes(raw, column);
-    if (!bytes || size < 5 || ds__load_u32(bytes) != (uint32_t)size || bytes[size - 1] != 0) {
+    int length = size - DS_CHECKSUM_SIZE;
+    if (!bytes || length < 5 || ds__load_u32(bytes) != (uint32_t)length ||
+        ds__checksum(bytes, (size_t)length) != ds__load_u32(bytes + length)) {
         *out = ds__missing();
         if (sqlite3_errcode(txn->conn->db) == SQLITE_NOMEM) {
             return ds__error_oom(err);

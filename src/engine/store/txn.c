@@ -13,6 +13,9 @@
 /* How long an upgrade waits for another writer: what follows is a conflict most times. */
 enum { UPGRADE_WAIT_MS = 5 };
 
+/* A connection keeps no more memory than this from a document it wrote. */
+enum { KEEP_BYTES = 1024 * 1024 };
+
 bool ds__txn_fail(ds__txn *txn, int rc, ds_error *err) {
     if (sqlite3_get_autocommit(txn->conn->db)) {
         txn->broken = true;
@@ -79,6 +82,7 @@ void ds__txn_free(ds__txn *txn) {
         ds_arena_clear(&txn->filter_arena);
         ds_arena_clear(&txn->scratch);
         ds_buf_clear(&txn->details);
+        ds_buf_clear(&txn->stored);
         ds__index_keys_clear(&txn->keys[0]);
         ds__index_keys_clear(&txn->keys[1]);
         ds__free(txn->deltas);
@@ -101,6 +105,9 @@ static void finish(ds__txn *txn, bool committed) {
         give_writer(store);
     }
     ds_arena_reset(&txn->scratch);
+    if (txn->stored.cap > KEEP_BYTES) {
+        ds_buf_clear(&txn->stored);
+    }
     ds__store_give_conn(store, conn, damaged);
 }
 
