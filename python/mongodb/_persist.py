@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bson import ObjectId
@@ -242,8 +242,8 @@ def load_reference(cls: Any, key: Any, context: Any, doc: Any = None) -> Any:
 
 
 def load_references(
-    cls: Any, batches: list[Any], paths: list[str], also: list[Any] = ()
-) -> list[Any]:  # type: ignore[assignment]
+    cls: Any, batches: list[Any], paths: list[str], also: Sequence[Any] = ()
+) -> list[Any]:
     """Fetch in one query what the batches refer to at these paths."""
     field = cls._fields[cls._meta["id_field"]]
     wanted: dict[Any, None] = dict.fromkeys(also)

@@ -36,6 +36,9 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
     _schema_embedded = True
     _is_document = True
     _dynamic = False
+    _abstract: bool
+    _schema: Any
+    _extra: Any
     _fields: dict[str, BaseField]
     _meta: dict[str, Any]
     _class_name: str
@@ -181,9 +184,9 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
         fields = list(self._fields.values())
         for at in self._suspects(everything):
             field = fields[at]
-            error = self._field_error(field, self._get(at))
-            if error is not None:
-                errors[field.name] = error
+            wrong = self._field_error(field, self._get(at))
+            if wrong is not None:
+                errors[field.name] = wrong
         if errors:
             raise ValidationError(f"{type(self).__name__} is not valid", errors=errors)
 
@@ -211,7 +214,7 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
 
     def to_mongo(self, use_db_field: bool = True, fields: Any = None) -> SON[str, Any]:
         """Return the document as it is stored, as a SON."""
-        son: SON[str, Any] = bson.decode(self._encode(), _SON_OPTIONS)  # type: ignore[assignment]
+        son: SON[str, Any] = bson.decode(self._encode(), _SON_OPTIONS)
         if fields:
             wanted = {self._db_field_map.get(f.split(".")[0].split("__")[0], f) for f in fields}
             son = SON((k, v) for k, v in son.items() if k in wanted or k in ("_id", "_cls"))

@@ -60,7 +60,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
                 return False
             return self is other if self.pk is None else bool(self.pk == other.pk)
         if isinstance(other, DBRef):
-            return self._get_collection_name() == other.collection and self.pk == other.id
+            return bool(self._get_collection_name() == other.collection and self.pk == other.id)
         return False
 
     def __ne__(self, other: object) -> bool:

@@ -38,12 +38,13 @@ class DynamicMixin:
     """Fields that the class does not declare, as attributes."""
 
     _dynamic = True
+    _extra: Any
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         try:
-            value = self._unknown(name)  # type: ignore[attr-defined]
+            value = self._unknown(name)
         except KeyError:
             value = None
         if value is None:
@@ -54,7 +55,7 @@ class DynamicMixin:
         if name.startswith("_") or hasattr(type(self), name):
             object.__setattr__(self, name, value)
             return
-        extra = self._extra or {}  # type: ignore[has-type]
+        extra = self._extra or {}
         extra[name] = _no_fields(value)
         self._extra = extra
 

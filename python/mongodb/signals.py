@@ -66,14 +66,14 @@ class Signal:
 
     def connect_via(self, sender: Any, weak: bool = True) -> Callable[[Receiver], Receiver]:
         """Connect the decorated function for one sender."""
-        return lambda receiver: self.connect(receiver, sender, weak)  # type: ignore[no-any-return]
+        return lambda receiver: self.connect(receiver, sender, weak)
 
     def _hold(self, receiver: Receiver, weak: bool) -> Callable[[], Receiver | None]:
         if not weak:
             return lambda: receiver
         kind = weakref.WeakMethod if hasattr(receiver, "__self__") else weakref.ref
         try:
-            return kind(receiver, self._drop)  # type: ignore[return-value, arg-type]
+            return kind(receiver, self._drop)
         except TypeError:
             return lambda: receiver
 

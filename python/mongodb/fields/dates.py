@@ -13,9 +13,9 @@ from mongodb.fields.base import BaseField
 from mongodb.fields.scalar import StringField
 
 try:  # accepts more spellings of dates when it is there
-    from dateutil import parser as _dateutil
+    from dateutil import parser as _dateutil  # type: ignore[import-untyped]
 except ImportError:  # pragma: no cover
-    _dateutil = None  # type: ignore[assignment]
+    _dateutil = None
 
 __all__ = ["ComplexDateTimeField", "DateField", "DateTimeField"]
 
@@ -30,9 +30,10 @@ def parse_datetime(text: str) -> datetime.datetime | None:
     if _dateutil is None or not re.search(r"\d", text):
         return None
     try:
-        return _dateutil.parse(text)
+        found: datetime.datetime = _dateutil.parse(text)
     except (TypeError, ValueError, OverflowError):
         return None
+    return found
 
 
 class DateTimeField(BaseField):
@@ -118,7 +119,8 @@ class ComplexDateTimeField(StringField):
     def to_python(self, value: Any) -> Any:
         if isinstance(value, str):
             try:
-                return datetime.datetime(*(int(part) for part in value.split(self.separator)))
+                parts = [int(part) for part in value.split(self.separator)]
+                return datetime.datetime(*parts)  # type: ignore[arg-type]
             except (TypeError, ValueError):
                 return parse_datetime(value) or value
         return value

@@ -40,7 +40,7 @@ class EmbeddedDocumentList(list[Any]):
         """Return those without all the given values."""
         return self._new(one for one in self if not self._matches(one, kwargs))
 
-    def count(self, *args: Any) -> int:  # type: ignore[override]
+    def count(self, *args: Any) -> int:
         """Return how many there are."""
         return super().count(*args) if args else len(self)
 

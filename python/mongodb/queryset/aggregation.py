@@ -25,7 +25,7 @@ class Results:
     def __next__(self) -> dict[str, Any]:
         if self._cursor is None:
             raise StopIteration
-        return next(self._cursor)  # type: ignore[no-any-return]
+        return next(self._cursor)
 
     next = __next__
 

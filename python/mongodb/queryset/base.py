@@ -466,7 +466,7 @@ class BaseQuerySet:
 def _points(field: Any) -> bool:
     while field._item is not None:
         field = field._item
-    return field.kind == "reference"
+    return bool(field.kind == "reference")
 
 
 def _without(mapping: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -53,7 +53,7 @@ _TYPES: dict[Any, Any] = {
 
 
 class InvalidLookupValue(InvalidQueryError, ValueError):
-    """A value that the field of a lookup cannot take; views answer it as they answer a missing one."""
+    """A value that a lookup's field cannot take; views answer as for a missing document."""
 
 
 class Lookup(NamedTuple):
@@ -195,17 +195,17 @@ def build_filter(cls: Any, lookups: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def merge(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+def merge(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     """Return a filter for both: one document where they touch different things."""
     if not first or not second:
-        return first or second
+        return dict(first or second)
     common = first.keys() & second.keys()
     if not common:
         return {**first, **second}
     out = dict(first)
     late: dict[str, Any] = {}
     for key, value in second.items():
-        mine = out.get(key)
+        mine: Any = out.get(key)
         if key not in common:
             out[key] = value
         elif key == "$and":
@@ -308,7 +308,7 @@ def _not(field: BaseField | None, value: Any) -> Any:
 def _element(field: BaseField | None, value: Any) -> Any:
     from mongodb.queryset.q import QNode
 
-    inner = field
+    inner: Any = field
     while inner is not None and inner.kind == "list":
         inner = inner._item
     below = inner.document_type if inner is not None and inner.kind == "embedded" else None

@@ -263,7 +263,7 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         command.update({k: v for k, v in self._options.items() if k in ("collation", "maxTimeMS")})
         values = [] if self._none else self._handle().run(command)["values"]
         if self._shape == "dicts" or self._raw_refs:
-            return values  # type: ignore[no-any-return]
+            return values
         from mongodb.queryset.lookups import resolve
 
         found = resolve(self._document, field.replace("__", ".").split("."))[1]
