@@ -42,6 +42,7 @@ $(STAMPS)/apt:
 $(STAMPS)/venv: pyproject.toml | $(STAMPS)/apt
 	$(call say,Virtual environment in $(VENV))
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check 'pip>=23.1' # Debian 12's own knows no -C
 	@$(BIN)/python tests/requirements.py | $(BIN)/pip install -q --disable-pip-version-check -r /dev/stdin
 	@touch $@
 
