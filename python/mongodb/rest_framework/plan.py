@@ -12,7 +12,6 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 from rest_framework import serializers
-from rest_framework.fields import _UnvalidatedField
 from rest_framework.settings import api_settings
 from rest_framework.utils import encoders
 
@@ -130,10 +129,20 @@ def plan_of(child: Any) -> Plan | None:
         return None
     if overrides(cls, DocumentSerializer, ("__init__", "fields", "get_fields", "get_field_names")):
         return Plan(child)
-    kept = cls.__dict__.get("_json_plan")
-    if kept is None:
-        kept = cls._json_plan = Plan(child)
-    return kept  # type: ignore[no-any-return]
+    formats = shown_formats()
+    kept: tuple[Any, Plan] | None = cls.__dict__.get("_json_plan")
+    if kept is None or kept[0] != formats:
+        kept = cls._json_plan = (formats, Plan(child))
+    return kept[1]
+
+
+def shown_formats() -> tuple[Any, ...]:
+    """The settings that a plan depends on."""
+    return (
+        api_settings.DATETIME_FORMAT,
+        api_settings.DATE_FORMAT,
+        api_settings.COERCE_DECIMAL_TO_STRING,
+    )
 
 
 def overrides(cls: type, base: type, names: tuple[str, ...]) -> bool:
@@ -212,6 +221,8 @@ def plain_options(field: Any) -> bool:
             and api_settings.DATETIME_FORMAT == "iso-8601"
             and not hasattr(field, "timezone")
         )
+    if isinstance(field, fields.DynamicField):
+        return bool(api_settings.DATETIME_FORMAT == "iso-8601")
     if isinstance(field, serializers.DateField):
         return field.__dict__.get("format") is None and api_settings.DATE_FORMAT == "iso-8601"
     if isinstance(field, serializers.UUIDField):
@@ -222,7 +233,7 @@ def plain_options(field: Any) -> bool:
 def collection(writer: str, field: Any, stored: Any) -> tuple[str, Any, Any]:
     inner = getattr(stored, "field", None)
     if inner is None:
-        if type(field.child) in (fields.DynamicField, _UnvalidatedField):
+        if type(field.child) is fields.DynamicField and plain_options(field.child):
             return writer, ("dynamic", None, None), None
         return PYTHON
     item = writer_of(field.child, inner)

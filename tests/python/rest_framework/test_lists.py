@@ -175,3 +175,109 @@ def test_embedded_document_serializer_stands_alone() -> None:
     assert AddressSerializer([Address(street="1", city="X")], many=True).data == [
         {"street": "1", "city": "X", "zip": None}
     ]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"TIME_ZONE": "Europe/Oslo"},
+        {"USE_TZ": False},
+        {"REST_FRAMEWORK": {"UNICODE_JSON": False}},
+        {"REST_FRAMEWORK": {"COMPACT_JSON": False}},
+        {"REST_FRAMEWORK": {"DATETIME_FORMAT": "%d.%m.%Y %H:%M", "DATE_FORMAT": "%d.%m.%Y"}},
+        {"REST_FRAMEWORK": {"COERCE_DECIMAL_TO_STRING": False}},
+    ],
+    ids=lambda changed: str(changed),
+)
+def test_bytes_follow_the_settings(people: list[Any], changed: dict[str, Any]) -> None:
+    from django.conf import settings
+    from django.test import override_settings
+
+    if "REST_FRAMEWORK" in changed:
+        changed = {"REST_FRAMEWORK": {**settings.REST_FRAMEWORK, **changed["REST_FRAMEWORK"]}}
+
+    class Serializer(DocumentSerializer):  # a plan is kept for each class
+        class Meta:
+            model = Person
+            fields = "__all__"
+
+    with override_settings(**changed):
+        ours = body(view(Serializer, JSONRenderer))
+        stock = body(view(Serializer, renderers.JSONRenderer))
+    assert ours == stock
+
+
+def test_settings_that_change_later_are_followed(people: list[Any]) -> None:
+    from django.conf import settings
+    from django.test import override_settings
+
+    changed = {**settings.REST_FRAMEWORK, "DATE_FORMAT": "%d.%m.%Y"}
+    before = body(view(PersonSerializer, JSONRenderer))
+    with override_settings(REST_FRAMEWORK=changed):
+        ours = body(view(PersonSerializer, JSONRenderer))
+        assert ours == body(view(PersonSerializer, renderers.JSONRenderer)) != before
+    assert body(view(PersonSerializer, JSONRenderer)) == before
+
+
+def test_empty_list_and_empty_page(odm: SimpleNamespace) -> None:
+    assert body(view(PersonSerializer, JSONRenderer)) == b"[]"
+
+    class Pages(PageNumberPagination):
+        page_size = 2
+
+    page = body(view(PersonSerializer, JSONRenderer, pagination_class=Pages))
+    assert json.loads(page) == {"count": 0, "next": None, "previous": None, "results": []}
+
+
+def test_nested_serializers_are_written_in_c(people: list[Any]) -> None:
+    class AddressSerializer(DocumentSerializer):
+        class Meta:
+            model = Address
+            fields = ["city", "zip"]
+
+    class Serializer(DocumentSerializer):
+        address = AddressSerializer()
+        addresses = AddressSerializer(many=True)
+
+        class Meta:
+            model = Person
+            fields = ["name", "address", "addresses", "country"]
+
+    plan = plan_of(Serializer())
+    assert plan is not None and not plan.compiled.needs_python
+    ours = body(view(Serializer, JSONRenderer))
+    assert ours == body(view(Serializer, renderers.JSONRenderer))
+    assert json.loads(ours)[0]["addresses"][0] == {"city": "Lyon", "zip": "69000"}
+
+
+def test_depth_and_a_nested_method_fall_back(people: list[Any]) -> None:
+    class AddressSerializer(DocumentSerializer):
+        line = serializers.SerializerMethodField()
+
+        class Meta:
+            model = Address
+            fields = ["line"]
+
+        def get_line(self, address: Any) -> str:
+            return f"{address.street}, {address.city}"
+
+    class Serializer(DocumentSerializer):
+        address = AddressSerializer()
+        addresses = AddressSerializer(many=True)
+
+        class Meta:
+            model = Person
+            fields = ["name", "address", "addresses", "country"]
+            depth = 1
+
+    ours = body(view(Serializer, JSONRenderer))
+    assert ours == body(view(Serializer, renderers.JSONRenderer))
+    assert json.loads(ours)[0]["country"] == {"code": "FR", "name": "France"}
+
+
+def test_one_query_for_a_list_of_references(people: list[Any]) -> None:
+    from mongodb import query_counter
+
+    with query_counter() as queries:
+        body(view(PersonSerializer, JSONRenderer))
+        assert queries == 1
