@@ -138,7 +138,8 @@ int main(int argc, char **argv) {
                        "{\"$group\": {\"_id\": \"$country\", \"people\": {\"$sum\": \"$people\"}}},"
                        "{\"$sort\": {\"_id\": 1}}]}");
     /* what a refusal looks like: the unique index on _id */
-    bool taken = run(client, NULL, "{\"insert\": \"cities\", \"documents\": [{\"_id\": \"Oslo\"}]}");
+    bool taken =
+        run(client, NULL, "{\"insert\": \"cities\", \"documents\": [{\"_id\": \"Oslo\"}]}");
     printf("the insert with a used _id %s\n",
            taken ? "answered ok: 1 with writeErrors" : "was refused as a whole");
     ds_client_close(client);

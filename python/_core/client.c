@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mongodb._core.Client: the waist in Python. Commands are copied to BSON first; the store works with
- * the GIL released. */
+/* mongodb._core.Client: the waist in Python. Commands are copied to BSON first; the store works
+ * with the GIL released. */
 #include "handles.h"
 
 #include "errors.h"
@@ -23,8 +23,7 @@ void ds__py_client_leave(ds__py_client *client) {
     if (--client->users == 0 && client->closed && client->client) {
         ds_client *handle = client->client;
         client->client = NULL;
-        Py_BEGIN_ALLOW_THREADS
-        ds_client_close(handle);
+        Py_BEGIN_ALLOW_THREADS ds_client_close(handle);
         Py_END_ALLOW_THREADS
     }
 }
@@ -105,10 +104,9 @@ static bool call_run(ds__pstate *state, ds__py_client *self, call *c, bson_t *re
     if (!call_begin(state, self, c)) {
         return false;
     }
-    Py_BEGIN_ALLOW_THREADS
-    ok = ds_client_run(self->client, c->handle, c->db, &c->bson, reply, &err);
-    Py_END_ALLOW_THREADS
-    call_end(self, c);
+    Py_BEGIN_ALLOW_THREADS ok =
+        ds_client_run(self->client, c->handle, c->db, &c->bson, reply, &err);
+    Py_END_ALLOW_THREADS call_end(self, c);
     if (!ok) {
         bson_destroy(reply);
         ds__py_raise_error(state, &err);
@@ -117,15 +115,15 @@ static bool call_run(ds__pstate *state, ds__py_client *self, call *c, bson_t *re
 }
 
 static PyObject *client_run(ds__py_client *self, PyObject *args, PyObject *kwargs) {
-    static const char *const names[] = {"db",        "command",   "session",  "check",
-                                        "tz_aware",  "plain_int", "raw_dbref", NULL};
+    static const char *const names[] = {"db",       "command",   "session",   "check",
+                                        "tz_aware", "plain_int", "raw_dbref", NULL};
     ds__pstate *state = ds__pstate_of_type(Py_TYPE(self));
     call c = {.session = Py_None};
     int check = 1, aware = 0, plain = 0, raw = 0;
     bson_t reply;
-    if (!state || !PyArg_ParseTupleAndKeywords(args, kwargs, "sO|O$pppp:run", DS_KEYWORDS(names),
-                                               &c.db, &c.command, &c.session, &check, &aware,
-                                               &plain, &raw)) {
+    if (!state ||
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "sO|O$pppp:run", DS_KEYWORDS(names), &c.db,
+                                     &c.command, &c.session, &check, &aware, &plain, &raw)) {
         return NULL;
     }
     ds__py_options options = {.tz_aware = aware, .plain_int = plain, .raw_dbref = raw};
@@ -139,16 +137,16 @@ static PyObject *client_run_raw(ds__py_client *self, PyObject *args, PyObject *k
     call c = {.session = Py_None};
     int check = 1;
     bson_t reply;
-    if (!state || !PyArg_ParseTupleAndKeywords(args, kwargs, "sO|O$p:run_raw", DS_KEYWORDS(names),
-                                               &c.db, &c.command, &c.session, &check) ||
+    if (!state ||
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "sO|O$p:run_raw", DS_KEYWORDS(names), &c.db,
+                                     &c.command, &c.session, &check) ||
         !call_run(state, self, &c, &reply)) {
         return NULL;
     }
     ds_value value = ds__document(bson_get_data(&reply));
-    PyObject *out = check && !is_ok(value)
-                        ? ds__py_raise_reply(state, value)
-                        : PyBytes_FromStringAndSize((const char *)value.as.bytes,
-                                                    (Py_ssize_t)value.size);
+    PyObject *out = check && !is_ok(value) ? ds__py_raise_reply(state, value)
+                                           : PyBytes_FromStringAndSize((const char *)value.as.bytes,
+                                                                       (Py_ssize_t)value.size);
     bson_destroy(&reply);
     return out;
 }
@@ -159,9 +157,9 @@ static PyObject *client_cursor(ds__py_client *self, PyObject *args, PyObject *kw
     ds__pstate *state = ds__pstate_of_type(Py_TYPE(self));
     call c = {.session = Py_None};
     int batch_size = 0, aware = 0, plain = 0, raw = 0;
-    if (!state || !PyArg_ParseTupleAndKeywords(args, kwargs, "sO|O$ippp:cursor",
-                                               DS_KEYWORDS(names), &c.db, &c.command, &c.session,
-                                               &batch_size, &aware, &plain, &raw) ||
+    if (!state ||
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "sO|O$ippp:cursor", DS_KEYWORDS(names), &c.db,
+                                     &c.command, &c.session, &batch_size, &aware, &plain, &raw) ||
         !call_begin(state, self, &c)) {
         return NULL;
     }
@@ -169,10 +167,9 @@ static PyObject *client_cursor(ds__py_client *self, PyObject *args, PyObject *kw
     ds_cursor *cursor = NULL;
     bson_t reply;
     bool ok;
-    Py_BEGIN_ALLOW_THREADS
-    ok = ds_cursor_open(self->client, c.handle, c.db, &c.bson, &cursor, &reply, &err);
-    Py_END_ALLOW_THREADS
-    PyObject *out = NULL;
+    Py_BEGIN_ALLOW_THREADS ok =
+        ds_cursor_open(self->client, c.handle, c.db, &c.bson, &cursor, &reply, &err);
+    Py_END_ALLOW_THREADS PyObject *out = NULL;
     if (!ok) {
         ds__py_raise_error(state, &err);
     } else if (!cursor) {
@@ -193,8 +190,8 @@ static PyObject *client_session(ds__py_client *self, PyObject *args, PyObject *k
     static const char *const names[] = {"options", NULL};
     ds__pstate *state = ds__pstate_of_type(Py_TYPE(self));
     PyObject *options = Py_None;
-    if (!state || !PyArg_ParseTupleAndKeywords(args, kwargs, "|O:session", DS_KEYWORDS(names),
-                                               &options)) {
+    if (!state ||
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "|O:session", DS_KEYWORDS(names), &options)) {
         return NULL;
     }
     return ds__py_session_new(state, self, options);
@@ -235,10 +232,8 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     }
     ds_error err = {0};
     ds_client *client;
-    Py_BEGIN_ALLOW_THREADS
-    client = ds_client_open(uri, given ? &doc : NULL, &err);
-    Py_END_ALLOW_THREADS
-    ds_buf_clear(&buf);
+    Py_BEGIN_ALLOW_THREADS client = ds_client_open(uri, given ? &doc : NULL, &err);
+    Py_END_ALLOW_THREADS ds_buf_clear(&buf);
     if (!client) {
         return ds__py_raise_error(state, &err);
     }
@@ -254,8 +249,7 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
 static void client_dealloc(ds__py_client *self) {
     PyTypeObject *type = Py_TYPE(self);
     if (self->client) {
-        Py_BEGIN_ALLOW_THREADS
-        ds_client_close(self->client);
+        Py_BEGIN_ALLOW_THREADS ds_client_close(self->client);
         Py_END_ALLOW_THREADS
     }
     type->tp_free(self);
@@ -266,8 +260,8 @@ static PyObject *get_kind(ds__py_client *self, void *unused) {
     if (!self->client) {
         Py_RETURN_NONE;
     }
-    return PyUnicode_FromString(
-        ds_client_kind(self->client) == DS_KIND_EMBEDDED ? "embedded" : "remote");
+    return PyUnicode_FromString(ds_client_kind(self->client) == DS_KIND_EMBEDDED ? "embedded"
+                                                                                 : "remote");
 }
 
 static PyObject *get_default_db(ds__py_client *self, void *unused) {

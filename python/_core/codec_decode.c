@@ -82,13 +82,26 @@ static int regex_flags(const char *letters) {
     int flags = 0;
     for (; *letters; letters++) {
         switch (*letters) {
-        case 'i': flags |= 2; break;
-        case 'l': flags |= 4; break;
-        case 'm': flags |= 8; break;
-        case 's': flags |= 16; break;
-        case 'u': flags |= 32; break;
-        case 'x': flags |= 64; break;
-        default: break;
+        case 'i':
+            flags |= 2;
+            break;
+        case 'l':
+            flags |= 4;
+            break;
+        case 'm':
+            flags |= 8;
+            break;
+        case 's':
+            flags |= 16;
+            break;
+        case 'u':
+            flags |= 32;
+            break;
+        case 'x':
+            flags |= 64;
+            break;
+        default:
+            break;
         }
     }
     return flags;

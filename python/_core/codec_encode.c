@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Python objects as BSON. Exact types first, then subclasses; a chain of frames on the C stack knows
- * the path of the field being written, so that an error can name it. */
+/* Python objects as BSON. Exact types first, then subclasses; a chain of frames on the C stack
+ * knows the path of the field being written, so that an error can name it. */
 #include "codec.h"
 
 #include "base/limits.h"

@@ -134,7 +134,8 @@ bool ds__py_datetime_ms(ds__pstate *state, PyObject *datetime, int64_t *ms) {
     if (!utc_offset_us(state, datetime, &ahead)) {
         return false;
     }
-    int64_t us = ds__py_wall_seconds(datetime) * 1000000 + PyDateTime_DATE_GET_MICROSECOND(datetime) - ahead;
+    int64_t us =
+        ds__py_wall_seconds(datetime) * 1000000 + PyDateTime_DATE_GET_MICROSECOND(datetime) - ahead;
     *ms = us / 1000 - (us % 1000 < 0); /* down, as PyMongo does */
     return true;
 }
@@ -210,8 +211,8 @@ bool ds__py_decimal_value(ds__pstate *state, PyObject *value, ds_decimal *out) {
 
 PyObject *ds__py_uuid(ds__pstate *state, const uint8_t bytes[16]) {
     PyObject *args = PyTuple_New(0);
-    PyObject *names = args ? Py_BuildValue("{s:y#}", "bytes", (const char *)bytes, (Py_ssize_t)16)
-                           : NULL;
+    PyObject *names =
+        args ? Py_BuildValue("{s:y#}", "bytes", (const char *)bytes, (Py_ssize_t)16) : NULL;
     PyObject *out = names ? PyObject_Call(state->uuid, args, names) : NULL;
     Py_XDECREF(args);
     Py_XDECREF(names);

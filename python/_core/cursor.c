@@ -6,11 +6,12 @@
 #include "base/mem.h"
 #include "errors.h"
 
-/* RawBatch: one reply; its buffer is the BSON array of documents. Validated, so readers trust it. */
+/* RawBatch: one reply; its buffer is the BSON array of documents. Validated, so readers trust it.
+ */
 typedef struct raw_batch {
     PyObject_HEAD
-    /* owned */
-    bson_t *reply; /* apart: it asks for more alignment than objects have */
+        /* owned */
+        bson_t *reply; /* apart: it asks for more alignment than objects have */
     /* borrowed from reply */
     const uint8_t *bytes;
     /* plain */
@@ -19,8 +20,8 @@ typedef struct raw_batch {
 
 typedef struct cursor {
     PyObject_HEAD
-    /* owned */
-    ds_cursor *handle; /* NULL once closed */
+        /* owned */
+        ds_cursor *handle; /* NULL once closed */
     ds__py_client *client;
     PyObject *session; /* None or a Session */
     raw_batch *batch;  /* the batch that __next__ reads, or NULL */
@@ -60,10 +61,8 @@ static void close_handle(cursor *self) {
             if (self->session != Py_None) {
                 ((ds__py_session *)self->session)->busy = true;
             }
-            Py_BEGIN_ALLOW_THREADS
-            ds_cursor_close(handle);
-            Py_END_ALLOW_THREADS
-            ds__py_session_leave(self->session);
+            Py_BEGIN_ALLOW_THREADS ds_cursor_close(handle);
+            Py_END_ALLOW_THREADS ds__py_session_leave(self->session);
         }
         ds__py_client_leave(self->client);
     }
@@ -104,10 +103,8 @@ static raw_batch *fetch(ds__pstate *state, cursor *self) {
     bson_t view;
     ds_next found;
     self->busy = true;
-    Py_BEGIN_ALLOW_THREADS
-    found = ds_cursor_batch(self->handle, batch->reply, &view, &err);
-    Py_END_ALLOW_THREADS
-    self->busy = false;
+    Py_BEGIN_ALLOW_THREADS found = ds_cursor_batch(self->handle, batch->reply, &view, &err);
+    Py_END_ALLOW_THREADS self->busy = false;
     ds__py_session_leave(self->session);
     if (found == DS_NEXT_ROW) {
         batch->bytes = bson_get_data(&view);
@@ -116,8 +113,7 @@ static raw_batch *fetch(ds__pstate *state, cursor *self) {
     }
     Py_DECREF(batch);
     if (found == DS_NEXT_REFUSED) {
-        ds__py_raise_reply(state,
-                           ds__document(bson_get_data(ds_cursor_reply(self->handle))));
+        ds__py_raise_reply(state, ds__document(bson_get_data(ds_cursor_reply(self->handle))));
     } else if (found == DS_NEXT_ERROR) {
         ds__py_raise_error(state, &err);
     } else if (!ds_cursor_alive(self->handle)) {

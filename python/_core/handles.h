@@ -16,20 +16,20 @@
 
 typedef struct ds__py_client {
     PyObject_HEAD
-    /* owned */
-    ds_client *client; /* NULL once closed and no longer used */
+        /* owned */
+        ds_client *client; /* NULL once closed and no longer used */
     /* plain */
-    Py_ssize_t users;  /* calls, sessions and cursors that need `client` */
+    Py_ssize_t users; /* calls, sessions and cursors that need `client` */
     bool closed;
 } ds__py_client;
 
 typedef struct ds__py_session {
     PyObject_HEAD
-    /* owned */
-    ds_session *session; /* NULL once closed */
+        /* owned */
+        ds_session *session; /* NULL once closed */
     ds__py_client *client;
     /* plain */
-    bool busy;           /* a thread is in a call with it */
+    bool busy; /* a thread is in a call with it */
 } ds__py_session;
 
 /* Takes the client for a call or a handle; false and an error when it is closed. */

@@ -20,8 +20,8 @@ typedef struct ds__pstate ds__pstate;
 
 /* Lets a file of the extension encode its own types (documents, embedded documents). Writes the
  * field and sets *handled, or leaves both alone. False: a Python error is set. */
-typedef bool (*ds__py_encode_hook)(ds__pstate *state, ds_buf *buf, const char *key,
-                                   size_t key_size, PyObject *value, bool *handled);
+typedef bool (*ds__py_encode_hook)(ds__pstate *state, ds_buf *buf, const char *key, size_t key_size,
+                                   PyObject *value, bool *handled);
 
 struct ds__pstate {
     /* owned */

@@ -7,8 +7,8 @@
 
 typedef struct server {
     PyObject_HEAD
-    /* owned */
-    ds__wire_server *handle; /* NULL once stopped */
+        /* owned */
+        ds__wire_server *handle; /* NULL once stopped */
     ds__py_client *client;
     PyObject *address;
     PyObject *uri;
@@ -20,9 +20,9 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     PyObject *client;
     const char *socket = NULL, *host = NULL;
     unsigned short port = 0;
-    if (!state || !PyArg_ParseTupleAndKeywords(args, kwargs, "O!|z$zH:Server", DS_KEYWORDS(names),
-                                               state->client_type, &client, &socket, &host,
-                                               &port)) {
+    if (!state ||
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "O!|z$zH:Server", DS_KEYWORDS(names),
+                                     state->client_type, &client, &socket, &host, &port)) {
         return NULL;
     }
     if (socket && host) {
@@ -42,10 +42,8 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     ds__wire_options options = {
         .host = host, .port = port, .socket = host ? NULL : (socket ? socket : "")};
     ds_error err = {0};
-    Py_BEGIN_ALLOW_THREADS
-    self->handle = ds__wire_start(owner->client, &options, &err);
-    Py_END_ALLOW_THREADS
-    if (!self->handle) {
+    Py_BEGIN_ALLOW_THREADS self->handle = ds__wire_start(owner->client, &options, &err);
+    Py_END_ALLOW_THREADS if (!self->handle) {
         ds__py_client_leave(owner);
         Py_DECREF(self);
         return ds__py_raise_error(state, &err);
@@ -63,10 +61,8 @@ static void stop(server *self) {
     ds__wire_server *handle = self->handle;
     if (handle) {
         self->handle = NULL;
-        Py_BEGIN_ALLOW_THREADS
-        ds__wire_stop(handle);
-        Py_END_ALLOW_THREADS
-        ds__py_client_leave(self->client);
+        Py_BEGIN_ALLOW_THREADS ds__wire_stop(handle);
+        Py_END_ALLOW_THREADS ds__py_client_leave(self->client);
     }
 }
 

@@ -50,10 +50,8 @@ PyObject *ds__py_session_new(ds__pstate *state, ds__py_client *client, PyObject 
     }
     ds_error err = {0};
     ds_session *handle;
-    Py_BEGIN_ALLOW_THREADS
-    handle = ds_session_open(client->client, given ? &doc : NULL, &err);
-    Py_END_ALLOW_THREADS
-    ds_buf_clear(&buf);
+    Py_BEGIN_ALLOW_THREADS handle = ds_session_open(client->client, given ? &doc : NULL, &err);
+    Py_END_ALLOW_THREADS ds_buf_clear(&buf);
     PyTypeObject *type = (PyTypeObject *)state->session_type;
     ds__py_session *self = handle ? (ds__py_session *)type->tp_alloc(type, 0) : NULL;
     if (!self) {
@@ -74,10 +72,8 @@ static void close_handle(ds__py_session *self) {
     ds_session *handle = self->session;
     if (handle) {
         self->session = NULL;
-        Py_BEGIN_ALLOW_THREADS
-        ds_session_close(handle);
-        Py_END_ALLOW_THREADS
-        ds__py_client_leave(self->client);
+        Py_BEGIN_ALLOW_THREADS ds_session_close(handle);
+        Py_END_ALLOW_THREADS ds__py_client_leave(self->client);
     }
 }
 
@@ -106,8 +102,8 @@ static PyObject *session_begin(ds__py_session *self, PyObject *args, PyObject *k
     ds_buf buf = {0};
     bson_t doc;
     bool given = false, ok = false;
-    if (!state || !PyArg_ParseTupleAndKeywords(args, kwargs, "|O:begin", DS_KEYWORDS(names),
-                                               &options) ||
+    if (!state ||
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "|O:begin", DS_KEYWORDS(names), &options) ||
         !ds__py_session_enter(state, NULL, (PyObject *)self, &handle)) {
         return NULL;
     }
@@ -132,10 +128,9 @@ static PyObject *end(ds__py_session *self, bool commit) {
     ds_error err = {0};
     bson_t reply;
     bool ok;
-    Py_BEGIN_ALLOW_THREADS
-    ok = commit ? ds_session_commit(handle, &reply, &err) : ds_session_abort(handle, &reply, &err);
-    Py_END_ALLOW_THREADS
-    ds__py_session_leave((PyObject *)self);
+    Py_BEGIN_ALLOW_THREADS ok =
+        commit ? ds_session_commit(handle, &reply, &err) : ds_session_abort(handle, &reply, &err);
+    Py_END_ALLOW_THREADS ds__py_session_leave((PyObject *)self);
     if (!ok) {
         bson_destroy(&reply);
         return ds__py_raise_error(state, &err);

@@ -71,9 +71,8 @@ static int serve(const wanted *w, const sigset_t *signals) {
         return DS_EXIT_FAILED;
     }
     ds_error err = {0};
-    ds__wire_options wire = {.host = w->socket ? NULL : w->host,
-                             .port = (uint16_t)w->port,
-                             .socket = w->socket};
+    ds__wire_options wire = {
+        .host = w->socket ? NULL : w->host, .port = (uint16_t)w->port, .socket = w->socket};
     ds__wire_server *server = ds__wire_start(client, &wire, &err);
     int code = DS_EXIT_OK;
     if (server) {

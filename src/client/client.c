@@ -22,8 +22,8 @@ static bool check_db(const char *db, ds_error *err) {
     }
     size_t bad = strcspn(db, "/\\. \"$");
     if (bad < size && strcmp(db, "$external") != 0) {
-        return ds__error_set(err, DS_INVALID_NAMESPACE,
-                             "database name '%s' must not contain '%c'", db, db[bad]);
+        return ds__error_set(err, DS_INVALID_NAMESPACE, "database name '%s' must not contain '%c'",
+                             db, db[bad]);
     }
     return true;
 }

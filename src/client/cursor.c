@@ -12,7 +12,7 @@
 
 struct ds_cursor {
     /* owned */
-    bson_t reply;          /* the batch being read, or the refusal */
+    bson_t reply; /* the batch being read, or the refusal */
     ds__backend_pin *pin;
     char *db;
     char *collection;
@@ -25,9 +25,9 @@ struct ds_cursor {
     /* plain */
     int64_t id;
     int32_t batch_size;
-    bool unread;           /* the batch has documents that nobody was given */
+    bool unread; /* the batch has documents that nobody was given */
     bool refused;
-    bool tailable;         /* an empty batch means "nothing yet", not "ask again" */
+    bool tailable; /* an empty batch means "nothing yet", not "ask again" */
 };
 
 /* The batch inside a cursor's reply: false when the reply has none. */
@@ -42,8 +42,7 @@ static bool read_reply(const bson_t *reply, ds_value *batch, int64_t *id, ds_val
         *batch = ds__doc_field(cursor, "nextBatch");
     }
     *ns = ds__doc_field(cursor, "ns");
-    return batch->type == DS_ARRAY &&
-           ds__value_exact_int64(ds__doc_field(cursor, "id"), id);
+    return batch->type == DS_ARRAY && ds__value_exact_int64(ds__doc_field(cursor, "id"), id);
 }
 
 static bool is_ok(const bson_t *reply) {
@@ -107,8 +106,7 @@ static bool is_tailable(const bson_t *command) {
     }
     ds_value pipeline = ds__doc_field(doc, "pipeline");
     ds_value first = pipeline.type == DS_ARRAY ? ds__array_at(pipeline, 0) : ds__missing();
-    return first.type == DS_DOCUMENT &&
-           ds__doc_field(first, "$changeStream").type != DS_MISSING;
+    return first.type == DS_DOCUMENT && ds__doc_field(first, "$changeStream").type != DS_MISSING;
 }
 
 DS_API bool ds_cursor_open(ds_client *client, ds_session *session, const char *db,
@@ -123,7 +121,8 @@ DS_API bool ds_cursor_open(ds_client *client, ds_session *session, const char *d
     }
     cursor->client = client;
     cursor->session = session;
-    bool ok = ds__client_run_pinned(client, session, &cursor->pin, db, command, &cursor->reply, err);
+    bool ok =
+        ds__client_run_pinned(client, session, &cursor->pin, db, command, &cursor->reply, err);
     if (!ok) {
         goto done;
     }
@@ -177,8 +176,8 @@ static bool cursor_command(ds_cursor *cursor, const char *name, ds_buf *buf, ds_
 static bool run_cursor_command(ds_cursor *cursor, const char *name, bson_t *reply, ds_error *err) {
     ds_buf buf = {0};
     bson_t command;
-    bool ok = cursor_command(cursor, name, &buf, err) &&
-              bson_init_static(&command, buf.data, buf.size);
+    bool ok =
+        cursor_command(cursor, name, &buf, err) && bson_init_static(&command, buf.data, buf.size);
     if (ok) {
         ok = ds__client_run_pinned(cursor->client, cursor->session, &cursor->pin, cursor->db,
                                    &command, reply, err);
@@ -241,7 +240,8 @@ DS_API ds_next ds_cursor_next(ds_cursor *cursor, bson_t *doc, ds_error *err) {
         if (ds__iter_next(&cursor->at)) {
             ds_value v = cursor->at.value;
             if (v.type != DS_DOCUMENT || !bson_init_static(doc, v.as.bytes, v.size)) {
-                ds__error_set(err, DS_PROTOCOL_ERROR, "a batch holds something else than documents");
+                ds__error_set(err, DS_PROTOCOL_ERROR,
+                              "a batch holds something else than documents");
                 return DS_NEXT_ERROR;
             }
             return DS_NEXT_ROW;
@@ -258,8 +258,9 @@ DS_API ds_next ds_cursor_batch(ds_cursor *cursor, bson_t *reply, bson_t *batch, 
     bson_init(reply);
     if (cursor->unread && cursor->at.at != cursor->batch.as.bytes + 4) {
         if (cursor->at.at < cursor->at.end) {
-            ds__error_set(err, DS_ILLEGAL_OPERATION,
-                          "some documents of this batch were read one by one; read the rest so too");
+            ds__error_set(
+                err, DS_ILLEGAL_OPERATION,
+                "some documents of this batch were read one by one; read the rest so too");
             return DS_NEXT_ERROR;
         }
         cursor->unread = false;

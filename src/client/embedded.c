@@ -29,7 +29,7 @@ struct ds__backend_session {
     /* plain */
     int64_t txn_number;
     txn_state state;
-    bool committed;     /* how an ended transaction ended */
+    bool committed; /* how an ended transaction ended */
 };
 
 /* A bson_t cannot take over memory of ours, so the reply is copied once. */
@@ -48,8 +48,8 @@ static bool run_value(embedded *store, const char *db, ds_value command, bson_t 
     bson_init(reply);
     ds_buf buf;
     ds_buf_init(&buf, DS_MAX_MESSAGE_SIZE + DS_MAX_INTERNAL_SIZE);
-    bool ok = ds__engine_run(store->engine, NULL, db, command, &buf, err) &&
-              ds_buf_ok(&buf, err) && copy_reply(&buf, reply, err);
+    bool ok = ds__engine_run(store->engine, NULL, db, command, &buf, err) && ds_buf_ok(&buf, err) &&
+              copy_reply(&buf, reply, err);
     ds_buf_clear(&buf);
     return ok;
 }
@@ -338,8 +338,8 @@ static bool read_uri(const char *uri, const bson_t *options, settings *out, char
     if (ok && text.size == 0) {
         ok = ds__error_set(err, DS_FAILED_TO_PARSE, "the URI '%.80s' names no file", uri);
     }
-    ok = ok && (!at[size] || read_query(out, at + size + 1, err)) &&
-         read_options(out, options, err);
+    ok =
+        ok && (!at[size] || read_query(out, at + size + 1, err)) && read_options(out, options, err);
     if (ok) {
         *path = ds__strndup((const char *)text.data, text.size);
         ok = *path ? true : ds__error_oom(err);

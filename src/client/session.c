@@ -14,8 +14,7 @@ DS_API ds_session *ds_session_open(ds_client *client, const bson_t *options, ds_
         return NULL;
     }
     session->client = client;
-    session->backend_session =
-        client->backend->vtable->session_open(client->backend, options, err);
+    session->backend_session = client->backend->vtable->session_open(client->backend, options, err);
     if (!session->backend_session) {
         ds__free(session);
         return NULL;

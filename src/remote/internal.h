@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The remote store's parts: the URI, connections, sessions, errors. libmongoc stays in this room. */
+/* The remote store's parts: the URI, connections, sessions, errors. libmongoc stays in this room.
+ */
 #ifndef DS_REMOTE_INTERNAL_H
 #define DS_REMOTE_INTERNAL_H
 
@@ -23,7 +24,7 @@ typedef struct ds__remote_conn {
     mongoc_client_session_t *writer; /* NULL until the first retryable write */
     struct ds__remote_conn *next;    /* in the list of idle ones */
     /* plain */
-    int64_t txn_number;              /* of `writer` */
+    int64_t txn_number; /* of `writer` */
 } ds__remote_conn;
 
 /* Everything that must not cross a fork(). A child makes its own and leaves the parent's alone. */

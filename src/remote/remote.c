@@ -118,9 +118,9 @@ static bool is_retryable(ds_value command) {
             return false;
         }
         int64_t limit = 0;
-        bool many = deletes ? !ds__value_exact_int64(ds__doc_field(it.value, "limit"), &limit) ||
-                                  limit != 1
-                            : ds__value_truthy(ds__doc_field(it.value, "multi"));
+        bool many =
+            deletes ? !ds__value_exact_int64(ds__doc_field(it.value, "limit"), &limit) || limit != 1
+                    : ds__value_truthy(ds__doc_field(it.value, "multi"));
         if (many) {
             return false;
         }
@@ -174,7 +174,8 @@ static bool take_field(request *r, const ds__iter *it, ds_error *err) {
     return true;
 }
 
-static bool request_init(request *r, const ds__remote *store, const char *db, const bson_t *command, ds_error *err) {
+static bool request_init(request *r, const ds__remote *store, const char *db, const bson_t *command,
+                         ds_error *err) {
     *r = (request){.db = db, .uri = store->uri};
     bson_init(&r->opts);
     ds_value doc = ds__document(bson_get_data(command));
@@ -230,8 +231,8 @@ static bool use_session(request *r, mongoc_client_session_t *session, ds_error *
 }
 
 /* Sends once, by the call that suits the command. `reply` is initialised here. */
-static bool send_once(const request *r, mongoc_client_t *client, const bson_t *command, bson_t *reply,
-                 bson_error_t *error) {
+static bool send_once(const request *r, mongoc_client_t *client, const bson_t *command,
+                      bson_t *reply, bson_error_t *error) {
     *error = (bson_error_t){0};
     switch (r->kind) {
     case COMMAND_READ:
@@ -343,8 +344,7 @@ static bool run_on(ds__remote *store, request *r, ds__remote_conn *conn, bson_t 
                    ds_error *err) {
     bson_error_t error;
     bool numbered = r->kind == COMMAND_BULK && !r->has_lsid && !r->unacknowledged &&
-                    store->retry_writes &&
-                    is_retryable(ds__document(bson_get_data(&r->command))) &&
+                    store->retry_writes && is_retryable(ds__document(bson_get_data(&r->command))) &&
                     numbers_allowed(store, conn->client) && start_writer(conn);
     if (numbered) {
         return run_numbered(r, conn, reply, err);
@@ -354,9 +354,8 @@ static bool run_on(ds__remote *store, request *r, ds__remote_conn *conn, bson_t 
 }
 
 /* A cursor's first command: on a connection and session of its own, kept while it has an id. */
-static bool run_opening(ds__remote *store, ds__remote_pool *pool, request *r,
-                        ds__remote_conn *conn, ds__backend_pin **pin, bson_t *reply,
-                        ds_error *err) {
+static bool run_opening(ds__remote *store, ds__remote_pool *pool, request *r, ds__remote_conn *conn,
+                        ds__backend_pin **pin, bson_t *reply, ds_error *err) {
     mongoc_client_session_t *own = NULL;
     ds__backend_pin *kept = ds__alloc(sizeof *kept);
     if (!kept) {
@@ -381,8 +380,8 @@ static bool run_opening(ds__remote *store, ds__remote_pool *pool, request *r,
     bool ok = run_on(store, r, conn, reply, err);
     ds__remote_watch_end(pool, &watch);
     int64_t id = 0;
-    ds_value cursor = ok ? ds__doc_field(ds__document(bson_get_data(reply)), "cursor")
-                         : ds__missing();
+    ds_value cursor =
+        ok ? ds__doc_field(ds__document(bson_get_data(reply)), "cursor") : ds__missing();
     if (cursor.type == DS_DOCUMENT) {
         ds__value_exact_int64(ds__doc_field(cursor, "id"), &id);
     }
@@ -405,9 +404,8 @@ static bool run_pinned(ds__remote *store, request *r, ds__backend_pin *pin, ds__
         ok = use_session(r, pin->session, err);
     }
     if (ok && pin->server) {
-        ok = bson_append_int32(&r->opts, "serverId", -1, (int32_t)pin->server)
-                 ? true
-                 : ds__error_oom(err);
+        ok = bson_append_int32(&r->opts, "serverId", -1, (int32_t)pin->server) ? true
+                                                                               : ds__error_oom(err);
     }
     if (!ok) {
         bson_init(reply);
@@ -418,10 +416,10 @@ static bool run_pinned(ds__remote *store, request *r, ds__backend_pin *pin, ds__
 
 static bool check_process(ds__remote_pool *of, ds__remote_pool *ours, const char *what,
                           ds_error *err) {
-    return of == ours ? true
-                      : ds__error_set(err, DS_ILLEGAL_OPERATION,
-                                      "the %s was opened before fork(); open another in the child",
-                                      what);
+    return of == ours
+               ? true
+               : ds__error_set(err, DS_ILLEGAL_OPERATION,
+                               "the %s was opened before fork(); open another in the child", what);
 }
 
 static bool remote_run(ds__backend *self, ds__backend_session *session, ds__backend_pin **pin,
@@ -514,7 +512,7 @@ static const ds__backend_vtable vtable = {
 
 ds__backend *ds__remote_open(const char *uri, const bson_t *options, char **default_db,
                              ds_error *err) {
-    mongoc_init(); /* does nothing the second time */
+    mongoc_init();                      /* does nothing the second time */
     mongoc_log_set_handler(NULL, NULL); /* every failure is returned: nothing goes to stderr */
     mongoc_handshake_data_append("mongodb-rest", DS_VERSION, NULL);
     ds__remote *store = ds__alloc(sizeof *store);

@@ -47,8 +47,7 @@ static mongoc_transaction_opt_t *transaction_options(const bson_t *options, ds_e
             ok = prefs != NULL;
             mongoc_transaction_opts_set_read_prefs(out, prefs);
             mongoc_read_prefs_destroy(prefs);
-        } else if (strcmp(it.key, "maxCommitTimeMS") == 0 &&
-                   ds__value_exact_int64(it.value, &ms)) {
+        } else if (strcmp(it.key, "maxCommitTimeMS") == 0 && ds__value_exact_int64(it.value, &ms)) {
             mongoc_transaction_opts_set_max_commit_time_ms(out, ms);
         } else {
             ok = ds__error_set(err, DS_INVALID_OPTIONS,

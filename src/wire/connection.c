@@ -123,8 +123,8 @@ static void run(talk *t, const ds__wire_request *request) {
         return;
     }
     ds__wire_note_transaction(t->connection, request->command);
-    if (!ds__engine_run(t->connection->server->engine, &t->peer, db, request->command,
-                               &t->reply, &err)) {
+    if (!ds__engine_run(t->connection->server->engine, &t->peer, db, request->command, &t->reply,
+                        &err)) {
         write_error(&t->reply, &err);
     }
 }
@@ -209,8 +209,8 @@ static bool answer(talk *t) {
 
 void ds__wire_serve(ds__wire_connection *connection) {
     talk t = {.connection = connection};
-    t.peer = (ds__engine_peer){
-        .me = connection->me, .connection_id = connection->id, .remember = true};
+    t.peer =
+        (ds__engine_peer){.me = connection->me, .connection_id = connection->id, .remember = true};
     ds_buf_init(&t.in, DS_MAX_MESSAGE_SIZE);
     ds_buf_init(&t.merged, (size_t)2 * DS_MAX_MESSAGE_SIZE);
     ds_buf_init(&t.reply, DS_MAX_MESSAGE_SIZE);

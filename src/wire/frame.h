@@ -15,11 +15,7 @@ enum {
     DS_WIRE_OP_MSG = 2013
 };
 
-enum {
-    DS_WIRE_CHECKSUM = 1,
-    DS_WIRE_MORE_TO_COME = 2,
-    DS_WIRE_EXHAUST_ALLOWED = 1 << 16
-};
+enum { DS_WIRE_CHECKSUM = 1, DS_WIRE_MORE_TO_COME = 2, DS_WIRE_EXHAUST_ALLOWED = 1 << 16 };
 
 typedef struct ds__wire_header {
     int32_t size;
@@ -34,7 +30,7 @@ typedef struct ds__wire_request {
     uint32_t flags; /* of OP_MSG; 0 for OP_QUERY */
     bool legacy;    /* OP_QUERY: answer with OP_REPLY */
     ds_value command;
-    char db[128];   /* of OP_QUERY's namespace; "" for OP_MSG, which has $db */
+    char db[128]; /* of OP_QUERY's namespace; "" for OP_MSG, which has $db */
 } ds__wire_request;
 
 /* Reads the first 16 bytes. Errors: ProtocolError for a size out of range. */
@@ -47,8 +43,7 @@ bool ds__wire_parse(const uint8_t *bytes, size_t size, ds_buf *merged, ds__wire_
                     ds_error *err);
 
 /* Starts a reply in `buf`; the document is then appended, and the result goes to finish. */
-void ds__wire_begin_reply(ds_buf *buf, const ds__wire_request *request, uint32_t flags,
-                          int32_t id);
+void ds__wire_begin_reply(ds_buf *buf, const ds__wire_request *request, uint32_t flags, int32_t id);
 /* Writes the size. */
 void ds__wire_finish_reply(ds_buf *buf);
 

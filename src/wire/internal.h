@@ -27,11 +27,11 @@ typedef struct ds__wire_connection {
 struct ds__wire_server {
     /* owned */
     int listener;
-    int wake;           /* an eventfd: readable once the server stops */
+    int wake; /* an eventfd: readable once the server stops */
     char *address;
     char *uri;
-    char *socket;       /* path of the Unix socket, or NULL */
-    char *folder;       /* the private folder around it, or NULL */
+    char *socket; /* path of the Unix socket, or NULL */
+    char *folder; /* the private folder around it, or NULL */
     pthread_t acceptor;
     pthread_mutex_t lock; /* guards connections, count and transactions */
     pthread_cond_t ended;

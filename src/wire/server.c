@@ -77,8 +77,9 @@ static bool listen_unix(ds__wire_server *server, const char *path, ds_error *err
     }
     size_t size = strlen(server->socket);
     if (size >= sizeof address.sun_path) {
-        ds__error_set(err, DS_BAD_VALUE, "the socket's path has %zu bytes; at most %zu are possible",
-                      size, sizeof address.sun_path - 1);
+        ds__error_set(err, DS_BAD_VALUE,
+                      "the socket's path has %zu bytes; at most %zu are possible", size,
+                      sizeof address.sun_path - 1);
         goto failed;
     }
     memcpy(address.sun_path, server->socket, size + 1);

@@ -34,8 +34,8 @@ static bool read_names(ds_value command, uint8_t session[16], int64_t *number) {
 static bool ends(ds_value command) {
     ds__iter it;
     ds__iter_init(&it, command);
-    return ds__iter_next(&it) && (strcmp(it.key, "commitTransaction") == 0 ||
-                                  strcmp(it.key, "abortTransaction") == 0);
+    return ds__iter_next(&it) &&
+           (strcmp(it.key, "commitTransaction") == 0 || strcmp(it.key, "abortTransaction") == 0);
 }
 
 void ds__wire_note_transaction(ds__wire_connection *connection, ds_value command) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The waist: the same tests on the embedded store and, when DS_TEST_MONGODB_URI names a replica set,
- * on a deployment. */
+/* The waist: the same tests on the embedded store and, when DS_TEST_MONGODB_URI names a replica
+ * set, on a deployment. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -187,27 +187,33 @@ static void transactions_commit_and_abort(void **state) {
     assert_true(ds_session_in_transaction(session));
     good(client, session, "{\"insert\": \"txn\", \"documents\": [{\"_id\": 1}]}", "n");
     good(client, session, "{\"find\": \"txn\"}", "cursor.firstBatch.0._id");
-    assert_int_equal(good(client, NULL, "{\"count\": \"txn\", \"query\": {\"_id\": {\"$gte\": 0}}}", "n"), 0);
+    assert_int_equal(
+        good(client, NULL, "{\"count\": \"txn\", \"query\": {\"_id\": {\"$gte\": 0}}}", "n"), 0);
     assert_true(ds_session_abort(session, &reply, &err));
     bson_destroy(&reply);
-    assert_int_equal(good(client, NULL, "{\"count\": \"txn\", \"query\": {\"_id\": {\"$gte\": 0}}}", "n"), 0);
+    assert_int_equal(
+        good(client, NULL, "{\"count\": \"txn\", \"query\": {\"_id\": {\"$gte\": 0}}}", "n"), 0);
 
     bson_t *options = json("{\"writeConcern\": {\"w\": \"majority\"},"
                            " \"readConcern\": {\"level\": \"snapshot\"}}");
     assert_true(ds_session_begin(session, options, &err));
     bson_destroy(options);
-    good(client, session, "{\"insert\": \"txn\", \"documents\": [{\"_id\": 1}, {\"_id\": 2}]}", "n");
+    good(client, session, "{\"insert\": \"txn\", \"documents\": [{\"_id\": 1}, {\"_id\": 2}]}",
+         "n");
     assert_true(ds_session_commit(session, &reply, &err));
     assert_int_equal(number(&reply, "ok"), 1);
     bson_destroy(&reply);
-    assert_int_equal(good(client, NULL, "{\"count\": \"txn\", \"query\": {\"_id\": {\"$gte\": 0}}}", "n"), 2);
+    assert_int_equal(
+        good(client, NULL, "{\"count\": \"txn\", \"query\": {\"_id\": {\"$gte\": 0}}}", "n"), 2);
     /* outside a transaction the session goes on */
-    good(client, session, "{\"update\": \"txn\", \"updates\": [{\"q\": {}, \"u\": {\"$set\": {\"a\": 1}}}]}", "n");
+    good(client, session,
+         "{\"update\": \"txn\", \"updates\": [{\"q\": {}, \"u\": {\"$set\": {\"a\": 1}}}]}", "n");
     good(client, session, "{\"findAndModify\": \"txn\", \"remove\": true}", "ok");
     assert_true(ds_session_begin(session, NULL, &err));
     good(client, session, "{\"insert\": \"txn\", \"documents\": [{\"_id\": 9}]}", "n");
     ds_session_close(session); /* aborts */
-    assert_int_equal(good(client, NULL, "{\"count\": \"txn\", \"query\": {\"_id\": {\"$gte\": 0}}}", "n"), 1);
+    assert_int_equal(
+        good(client, NULL, "{\"count\": \"txn\", \"query\": {\"_id\": {\"$gte\": 0}}}", "n"), 1);
     ds_client_close(client);
 }
 

@@ -82,7 +82,8 @@ static void options_in_a_document_win_over_the_uri(void **state) {
         {"mongodb://a:1,b:2,[::1]:3/db?replicaSet=rs&w=majority&wTimeoutMS=5&j=true", NULL},
         {"mongodb://u:p%40@h/db?authSource=admin&authMechanism=SCRAM-SHA-256", NULL},
         {"mongodb://%2Ftmp%2Fmongodb-27017.sock/db", NULL},
-        {"mongodb://h/?readPreference=secondary&readPreferenceTags=dc:east&readPreferenceTags=", NULL},
+        {"mongodb://h/?readPreference=secondary&readPreferenceTags=dc:east&readPreferenceTags=",
+         NULL},
         {"mongodb://h/?uuidRepresentation=standard&appname=x", "{\"maxPoolSize\": 5, \"w\": 1}"},
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
