@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import warnings
 from typing import Any
 
@@ -136,6 +137,9 @@ class DocumentMetaclass(type):
             own_access = own_access or type(field).__set__ is not BaseField.__set__
             slot = field if own_access else _core.Slot(field, cls._schema, at)
             type.__setattr__(cls, field.name, slot)
+            display = f"get_{field.name}_display"
+            if field.choices and not hasattr(cls, display):
+                type.__setattr__(cls, display, functools.partialmethod(_display, field))
         _registry.register(cls)
         for parent in parents:
             if cls._class_name not in parent._subclasses and cls._meta.get("allow_inheritance"):
@@ -220,6 +224,14 @@ class TopLevelDocumentMetaclass(DocumentMetaclass):
             from mongodb._delete_rules import add_rules
 
             add_rules(cls)
+
+
+def _display(document: Any, field: BaseField, separator: str = ", ") -> Any:
+    """Return the label of a field's value; of a list's items, joined."""
+    value = getattr(document, field.name)
+    if isinstance(value, (list, tuple)):
+        return separator.join(str(field.choice_label(one)) for one in value)
+    return field.choice_label(value)
 
 
 def _check_name(owner: str, key: str) -> None:

@@ -49,6 +49,8 @@ def test_lookups_of_wrong_values_name_themselves() -> None:
 def test_unknown_lookup_suggests_the_known_one() -> None:
     with pytest.raises(mongodb.InvalidQueryError, match="startswith"):
         Meeting.objects(title__startwith="a").count()
+    with pytest.raises(mongodb.InvalidQueryError, match="title=None"):
+        Meeting.objects(title__isnull=True).count()
 
 
 def test_reference_takes_no_key_that_its_document_cannot_have() -> None:
@@ -89,3 +91,13 @@ def test_settings_without_the_app_are_told() -> None:
         check=False,
     )
     assert "INSTALLED_APPS" in done.stderr.splitlines()[-1]
+
+
+def test_choices_have_a_display() -> None:
+    class Ticket(Document):
+        level = IntField(choices=[(1, "low"), (2, "high")])
+        areas = ListField(StringField(), choices=[("a", "Alpha"), ("b", "Beta")])
+
+    ticket = Ticket(level=2, areas=["a", "b"])
+    assert (ticket.get_level_display(), ticket.get_areas_display()) == ("high", "Alpha, Beta")
+    assert Ticket().get_level_display() is None

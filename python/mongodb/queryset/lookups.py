@@ -28,6 +28,12 @@ _GEO = frozenset(
     "max_distance min_distance geo_within geo_within_box geo_within_polygon geo_within_center "
     "geo_within_sphere geo_intersects".split()
 )
+# Django's lookups that this one has not.
+_INSTEAD = {
+    "isnull": "x=None or x__ne=None",
+    "range": "x__gte=... and x__lte=...",
+    **dict.fromkeys(("year", "month", "day", "date"), "x__gte=... and x__lt=..."),
+}
 OPERATORS = _COMPARISON | _MANY | _PLAIN | _GEO | STRING_OPERATORS
 _TYPES: dict[Any, Any] = {
     int: ["int", "long"],
@@ -99,10 +105,14 @@ def _missing(cls: Any, parts: list[str], at: int) -> str:
     wrong = parts[at]
     if not at:
         return f"{cls.__name__} has no field {wrong!r}; it has {', '.join(cls._fields)}"
-    close = difflib.get_close_matches(wrong, OPERATORS, 1)
+    before = "__".join(parts[:at])
+    close = difflib.get_close_matches(wrong, OPERATORS - _GEO, 1)
+    hint = f"did you mean {close[0]!r}?" if close else ""
+    if wrong in _INSTEAD:
+        hint = "write " + _INSTEAD[wrong].replace("x", before)
     return (
         f"{'__'.join(parts)}: {cls.__name__}.{'.'.join(parts[:at])} has no field {wrong!r}, and "
-        f"there is no lookup {wrong!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+        f"there is no lookup {wrong!r}" + (f"; {hint}" if hint else "")
     )
 
 
