@@ -20,6 +20,9 @@ bool ds__txn_fail(ds__txn *txn, int rc, ds_error *err) {
     if (sqlite3_get_autocommit(txn->conn->db)) {
         txn->broken = true;
     }
+    if ((rc & 0xff) == SQLITE_FULL && !txn->write) {
+        rc = SQLITE_CORRUPT; /* a page number beyond all limits; readers do not fill disks */
+    }
     return ds__conn_error(txn->conn, rc, err);
 }
 

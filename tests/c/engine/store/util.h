@@ -118,6 +118,10 @@ static inline int64_t count_rows(ds__store *store) {
     ds__scan *scan;
     ds__scan_row row;
     int64_t n = 0;
+    if (!coll_of(txn)) { /* its maker was killed before the first commit */
+        ds__txn_abort(txn);
+        return 0;
+    }
     assert_true(ds__scan_table(txn, coll_of(txn), false, &scan, &err));
     while (ds__scan_next(scan, &row, &err) == DS_NEXT_ROW) {
         n++;
