@@ -17,7 +17,14 @@ from rest_framework import serializers
 
 from mongodb.errors import DoesNotExist
 
-__all__ = ["BinaryField", "DateTimeField", "DynamicField", "ObjectIdField", "ReferenceField"]
+__all__ = [
+    "BinaryField",
+    "DateTimeField",
+    "DynamicField",
+    "EnumField",
+    "ObjectIdField",
+    "ReferenceField",
+]
 
 
 BSON_TYPES = (ObjectId, Decimal128, Regex, Timestamp, bytes)
@@ -32,7 +39,7 @@ class ObjectIdField(serializers.Field):
         try:
             return ObjectId(str(data))
         except InvalidId:
-            self.fail("invalid", input=data)
+            raise self.fail("invalid", input=data) from None
 
     def to_representation(self, value: Any) -> str:
         return str(value)
@@ -80,6 +87,13 @@ class DynamicField(serializers.Field):
 
     def to_representation(self, value: Any) -> Any:
         return plain(value)
+
+
+class EnumField(serializers.ChoiceField):
+    """A member of an Enum, as its value."""
+
+    def to_representation(self, value: Any) -> Any:
+        return getattr(value, "value", value)
 
 
 class ReferenceField(serializers.PrimaryKeyRelatedField[Any]):

@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a document's field to the serializer field that shows and checks it."""
 
+import enum
 from typing import Any
 
 from rest_framework import serializers
 
 from mongodb import fields as odm
 
-from .fields import BinaryField, DateTimeField, DynamicField, ObjectIdField, ReferenceField
+from .fields import (
+    BinaryField,
+    DateTimeField,
+    DynamicField,
+    EnumField,
+    ObjectIdField,
+    ReferenceField,
+)
 from .validators import UniqueValidator
 
 __all__ = ["SERIALIZER_FIELDS", "common_kwargs", "is_generated", "serializer_field"]
@@ -38,6 +46,7 @@ SERIALIZER_FIELDS: dict[str, type[serializers.Field]] = {
     "DictField": serializers.DictField,
     "MapField": serializers.DictField,
     "DynamicField": DynamicField,
+    "EnumField": EnumField,
     "BaseField": DynamicField,
 }
 
@@ -97,6 +106,8 @@ def choices_of(field: Any) -> list[Any] | None:
         choices = choices()
     if not choices:
         return None
+    if all(isinstance(one, enum.Enum) for one in choices):
+        return [(one.value, one.name.replace("_", " ").capitalize()) for one in choices]
     if isinstance(choices, dict):
         return list(choices.items())
     return list(choices)
@@ -124,7 +135,7 @@ def serializer_field(
     choices = choices_of(field)
     if choices is not None:
         keep = {"read_only", "required", "allow_null", "label", "help_text", "validators"}
-        return serializers.ChoiceField, {
+        return SERIALIZER_FIELDS[kind] if kind == "EnumField" else serializers.ChoiceField, {
             "choices": choices,
             **{key: value for key, value in kwargs.items() if key in keep},
         }

@@ -158,7 +158,7 @@ def entry_of(child: Any, field: Any) -> tuple[Any, ...]:
     if name == "pk":
         name = model._meta.get("id_field")
     stored = model._fields.get(name) if name else None
-    if stored is None or overridden_attribute(model, name):
+    if name is None or stored is None or overridden_attribute(model, name):
         return key, None, *PYTHON, None
     writer, argument, nested = writer_of(field, stored)
     return key, stored.db_field, writer, argument, nested, missing_json(stored)

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError as RefusedError
+from rest_framework.utils import html
 
 from mongodb import errors
 from mongodb.document import Document
@@ -146,6 +147,12 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
         NestedSerializer.__name__ = f"{document_type.__name__}Serializer"
         return NestedSerializer
 
+    def get_value(self, dictionary: Any) -> Any:
+        value = super().get_value(dictionary)
+        if html.is_html_input(dictionary) and not self.required and _blank(value):
+            return serializers.empty  # a part of a form that was left empty was not sent
+        return value
+
     # Validators
 
     def get_validators(self) -> list[Any]:
@@ -257,6 +264,12 @@ def refusal_detail(error: Any) -> Any:
         for key, value in detail.items()
     }
     return _listed(detail)
+
+
+def _blank(value: Any) -> bool:
+    """Whether a form's part has fields and nothing in them."""
+    values = list(value.values()) if isinstance(value, dict) else []
+    return bool(values) and all(item in ("", []) for item in values)
 
 
 def _listed(detail: Any) -> Any:
