@@ -7,6 +7,53 @@ static bool within(const ds__field *f, double x) {
     return !(f->flags & DS_FIELD_LIMITS) || (x >= f->min && x <= f->max);
 }
 
+static bool is_alnum(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* Labels of letters, digits and inner hyphens, two or more, the last of two or more letters. */
+static bool is_plain_domain(const char *p, const char *end) {
+    size_t labels = 0, size = 0, letters = 0;
+    for (; p <= end; p++) {
+        if (p == end || *p == '.') {
+            if (size == 0 || size > 63 || p[-1] == '-') {
+                return false;
+            }
+            labels++;
+            if (p == end) {
+                break;
+            }
+            size = letters = 0;
+        } else if (is_alnum(*p) || (*p == '-' && size > 0)) {
+            size++;
+            letters += is_alnum(*p) && (*p < '0' || *p > '9');
+        } else {
+            return false;
+        }
+    }
+    return labels >= 2 && size >= 2 && letters == size;
+}
+
+/* An address that every EmailField takes; stranger ones are for the field to judge. */
+static bool is_plain_email(PyObject *text) {
+    if (!PyUnicode_IS_COMPACT_ASCII(text)) {
+        return false;
+    }
+    const char *p = (const char *)PyUnicode_1BYTE_DATA(text);
+    const char *end = p + PyUnicode_GET_LENGTH(text);
+    const char *at = memchr(p, '@', (size_t)(end - p));
+    if (!at || at == p || at[-1] == '.' || *p == '.') {
+        return false;
+    }
+    for (; p < at; p++) {
+        bool dot = *p == '.' && p[1] != '.';
+        if (!is_alnum(*p) && !dot && *p != '-' && *p != '_' && *p != '+') {
+            return false;
+        }
+    }
+    return is_plain_domain(at + 1, end);
+}
+
 static int list_check(ds__pstate *state, ds__field *field, PyObject *value) {
     if (!within(field, (double)PyList_GET_SIZE(value))) {
         return 0;
@@ -77,7 +124,8 @@ int ds__field_check(ds__pstate *state, ds__field *field, PyObject *value) {
     }
     switch ((ds__kind)field->kind) {
     case DS_HOLDS_STRING:
-        return type == &PyUnicode_Type && within(field, (double)PyUnicode_GET_LENGTH(value));
+        return type == &PyUnicode_Type && within(field, (double)PyUnicode_GET_LENGTH(value)) &&
+               (!(field->flags & DS_FIELD_EMAIL) || is_plain_email(value));
     case DS_HOLDS_INT:
     case DS_HOLDS_LONG: {
         int overflow;

@@ -4,6 +4,7 @@
 
 #include <structmember.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "bson/validate.h"
 #include "bson/writer.h"
@@ -464,11 +465,18 @@ static PyObject *init_signals(PyObject *module, PyObject *on) {
     Py_RETURN_NONE;
 }
 
+static PyObject *object_id(PyObject *module, PyObject *unused) {
+    uint8_t oid[12];
+    ds__object_id_new(oid);
+    return ds__py_object_id(ds__pstate_of_module(module), oid);
+}
+
 PyMethodDef ds__document_functions[] = {
     {"init_signals", init_signals, METH_O, "Whether loaded documents run __init__."},
     {"insert_command", insert_command, METH_VARARGS,
      "insert_command(collection, documents, options, start) -> (command, end)"},
     {"inserted", inserted, METH_VARARGS, "inserted(documents, start, command)"},
+    {"object_id", object_id, METH_NOARGS, "object_id() -> a new ObjectId"},
     {"document", document_of, METH_VARARGS, "document(cls, data) -> Document"},
     {"hollow", hollow, METH_VARARGS, "hollow(cls, key, context=None) -> Document"},
     {NULL},

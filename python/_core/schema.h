@@ -47,7 +47,8 @@ enum {
     DS_FIELD_PRIMARY = 64,
     DS_FIELD_DBREF = 128,
     DS_FIELD_LIMITS = 256,    /* min and max are set */
-    DS_FIELD_WARM = 512       /* the default of a new document is taken when it is made */
+    DS_FIELD_WARM = 512,      /* the default of a new document is taken when it is made */
+    DS_FIELD_EMAIL = 1024     /* a string that must be an e-mail address */
 };
 
 /* A field, or the item of a list or map (name and db_name empty). */

@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 
-from mongodb import _registry
+from mongodb import _core, _registry
 from mongodb._indexes import declared_indexes
 from mongodb.errors import InvalidCollectionError, MongoError, OperationError, SaveConditionError
 from mongodb.signals import post_save, pre_save, pre_save_post_validation
@@ -62,17 +61,36 @@ def _stamp(doc: Any, created: bool) -> None:
                 setattr(doc, name, cls._fields[name].generate())
 
 
-def stamp(doc: Any) -> None:
-    """Set what a document about to be inserted gets by itself."""
-    _stamp(doc, True)
-    if doc.pk is None and type(doc)._fields[type(doc)._meta["id_field"]].auto_created:
-        doc.pk = ObjectId()
+def stamp_all(docs: list[Any]) -> None:
+    """Set what documents about to be inserted get by themselves."""
+    cls: Any = None
+    for doc in docs:
+        if type(doc) is not cls:
+            cls = type(doc)
+            timed = bool(cls._auto_now or cls._auto_now_add or cls._generated)
+            key = cls._meta["id_field"]
+            made = cls._fields[key].auto_created
+        if timed:
+            _stamp(doc, True)
+        if made and getattr(doc, key) is None:
+            setattr(doc, key, _core.object_id())
+
+
+def validate_all(docs: list[Any]) -> None:
+    """Validate new documents; one that C finds nothing suspicious in is done."""
+    cls: Any = None
+    for doc in docs:
+        if type(doc) is not cls:
+            cls = type(doc)
+            plain = cls.clean is cls._plain_clean
+        if not plain or doc._suspects(True):
+            doc._validate(True, everything=True)
 
 
 def _insert(doc: Any, handle: Any, collection: str, force: bool, concern: Any) -> None:
     given = doc.pk is not None
     if not given and type(doc)._fields[type(doc)._meta["id_field"]].kind == "objectid":
-        doc.pk = ObjectId()
+        doc.pk = _core.object_id()
     try:
         data = doc._encode()
         if given and not force:

@@ -20,7 +20,7 @@ UPDATE_OPERATORS = frozenset(
 
 # Flags of spec(); the numbers are those of schema.h.
 _REQUIRED, _NULL, _PY_DECODE, _PY_ENCODE, _PY_CHECK = 1, 2, 4, 8, 16
-_CALL_DEFAULT, _PRIMARY, _DBREF, _LIMITS, _WARM = 32, 64, 128, 256, 512
+_CALL_DEFAULT, _PRIMARY, _DBREF, _LIMITS, _WARM, _EMAIL = 32, 64, 128, 256, 512, 1024
 _INF = float("inf")
 
 
@@ -41,6 +41,7 @@ class BaseField:
     _auto_gen = False
     _item: BaseField | None = None
     _dbref = False
+    _address = False
     default: Any = None
     remote_field: Any = None  # Django's introspection asks: no field is a link to a parent's row
 
@@ -126,6 +127,7 @@ class BaseField:
             (self._dbref, _DBREF),
             (low != -_INF or high != _INF, _LIMITS),
             (self._warm(), _WARM),
+            (self._address, _EMAIL),
         ):
             if on:
                 flags |= bit

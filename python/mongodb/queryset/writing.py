@@ -87,21 +87,20 @@ class WritingMixin:
                 raise OperationError(
                     f"insert() takes {self._document.__name__} documents, not {type(doc).__name__}"
                 )
-            if doc.pk is not None and not doc._created:
+            if not doc._created and doc.pk is not None:
                 raise OperationError(
                     "a document that is in the store already is saved, not inserted"
                 )
         pre_bulk_insert.send(self._document, documents=docs, **extra)
-        for doc in docs:
-            _persist.stamp(doc)
-            if validate:
-                doc._validate(True, everything=True)
+        _persist.stamp_all(docs)
+        if validate:
+            _persist.validate_all(docs)
         if docs:
             self._insert(docs, write_concern, ordered)
         post_bulk_insert.send(self._document, documents=docs, loaded=load_bulk, **extra)
-        keys = [doc.pk for doc in docs]
         if load_bulk:
             return docs[0] if single else docs
+        keys = [doc.pk for doc in docs]
         return keys[0] if single else keys
 
     def bulk_create(self, docs: Any, **kwargs: Any) -> Any:
