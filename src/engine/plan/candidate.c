@@ -194,9 +194,12 @@ static bool widen_across_elements(ds__chooser *c, ds__candidate *k, size_t i) {
         const ds__index_part *other = &k->index->parts[j];
         size_t n = shared_prefix(&part->path, &other->path);
         uint64_t mask = n >= 64 ? UINT64_MAX : ((uint64_t)1 << n) - 1;
-        bool same_element = k->owners[i] != NULL && k->owners[i] == k->owners[j];
-        if (n > 0 && !k->parts[j].full && ((part->multikey | other->multikey) & mask) &&
-            !same_element) {
+        if (k->owners[i] != NULL && k->owners[i] == k->owners[j]) {
+            /* one element of the $elemMatch; arrays inside that element are not decided by it */
+            uint32_t bound = k->owners[i]->path.count;
+            mask = bound >= 64 ? 0 : mask >> bound << bound;
+        }
+        if (n > 0 && !k->parts[j].full && ((part->multikey | other->multikey) & mask)) {
             k->covered[i] = 0;
             return ds__bounds_full(c->arena, &k->parts[i], c->err);
         }
