@@ -119,6 +119,10 @@ PyObject *ds__document_hollow(ds__pstate *state, PyObject *type, PyObject *key,
     if (!schema) {
         return NULL;
     }
+    if (schema->primary < 0) {
+        PyErr_Format(PyExc_TypeError, "%R has no primary key to refer to", type);
+        return NULL;
+    }
     ds__model *doc = (ds__model *)((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, 0);
     if (!doc) {
         return NULL;
@@ -143,6 +147,22 @@ bool ds__document_fill(ds__model *doc) {
         return false;
     }
     return done != NULL;
+}
+
+/* Defaults are compared with a fresh one, since lists and dicts may have been changed in place. */
+bool ds__document_default(const ds__model *doc, size_t at) {
+    if (doc->flags[at] != DS_VALUE_DEFAULT || ds__document_stored(doc, at).type != DS_MISSING) {
+        return false;
+    }
+    PyObject *value = Py_NewRef(doc->values[at]);
+    PyObject *fresh = PyObject_CallMethod(doc->schema->fields[at].object, "get_default", NULL);
+    int same = fresh ? PyObject_RichCompareBool(fresh, value, Py_EQ) : -1;
+    Py_XDECREF(fresh);
+    Py_DECREF(value);
+    if (same < 0) {
+        PyErr_Clear(); /* not comparable: taken as changed */
+    }
+    return same == 1;
 }
 
 static PyObject *make_default(ds__model *doc, size_t at) {

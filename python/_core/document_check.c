@@ -166,7 +166,7 @@ int ds__field_check(ds__pstate *state, ds__field *field, PyObject *value) {
     return 0;
 }
 
-PyObject *ds__document_suspects(ds__pstate *state, ds__model *doc, bool all) {
+static PyObject *suspects(ds__pstate *state, ds__model *doc, bool all) {
     PyObject *list = PyList_New(0);
     if (!list || !ds__document_open(doc)) {
         Py_XDECREF(list);
@@ -197,5 +197,14 @@ PyObject *ds__document_suspects(ds__pstate *state, ds__model *doc, bool all) {
         }
         Py_XDECREF(at);
     }
+    return list;
+}
+
+PyObject *ds__document_suspects(ds__pstate *state, ds__model *doc, bool all) {
+    if (Py_EnterRecursiveCall(" while validating a document")) {
+        return NULL;
+    }
+    PyObject *list = suspects(state, doc, all);
+    Py_LeaveRecursiveCall();
     return list;
 }

@@ -51,7 +51,11 @@ static PyObject *reference_decode(ds__pstate *state, ds__field *field, ds_value 
         }
     }
     ds__schema *schema = ds__schema_of(state, type);
-    if (!schema || schema->primary < 0) {
+    if (!schema) {
+        return NULL;
+    }
+    if (schema->primary < 0) {
+        PyErr_Format(PyExc_TypeError, "%R has no primary key to refer to", type);
         return NULL;
     }
     PyObject *key = ds__field_decode(state, &schema->fields[schema->primary], id, scope);
@@ -122,7 +126,7 @@ static PyObject *classed_decode(ds__pstate *state, ds_value doc, ds_value cls,
         return NULL;
     }
     PyObject *registry = PyImport_ImportModule("mongodb._registry");
-    PyObject *type = registry ? PyObject_CallMethod(registry, "get_or_none", "O", name) : NULL;
+    PyObject *type = registry ? PyObject_CallMethod(registry, "embedded_or_none", "O", name) : NULL;
     Py_XDECREF(registry);
     Py_DECREF(name);
     if (!type || type == Py_None) {

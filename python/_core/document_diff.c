@@ -140,20 +140,6 @@ bool ds__diff_value(ds_buf *set, ds_buf *unset, ds_buf *path, ds_value before, d
     return true;
 }
 
-/* A default that was only looked at is not stored. */
-static bool still_default(ds__pstate *state, ds__model *doc, size_t at) {
-    if (!(doc->flags[at] & DS_VALUE_DEFAULT) || (doc->flags[at] & DS_VALUE_ASSIGNED)) {
-        return false;
-    }
-    PyObject *fresh = PyObject_CallMethod(doc->schema->fields[at].object, "get_default", NULL);
-    int same = fresh ? PyObject_RichCompareBool(fresh, doc->values[at], Py_EQ) : -1;
-    Py_XDECREF(fresh);
-    if (same < 0) {
-        PyErr_Clear(); /* not comparable: taken as changed */
-    }
-    return same == 1;
-}
-
 static bool field_changes(ds__pstate *state, ds__model *doc, size_t at, ds_buf *set,
                           ds_buf *unset, ds_buf *scratch, ds_buf *path) {
     ds__field *f = &doc->schema->fields[at];
@@ -243,7 +229,7 @@ PyObject *ds__document_changes(ds__pstate *state, ds__model *doc) {
     bool ok = ds__document_open(doc);
     for (size_t i = 0; ok && i < doc->schema->count; i++) {
         if (ds__document_touched(doc, i) && (int)i != doc->schema->primary &&
-            !still_default(state, doc, i)) {
+            !ds__document_default(doc, i)) {
             ok = field_changes(state, doc, i, &set, &unset, &scratch, &path);
         }
     }

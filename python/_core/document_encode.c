@@ -274,7 +274,7 @@ static bool encode_stored(ds__pstate *state, ds_buf *buf, ds__model *doc) {
         }
     }
     for (size_t i = 0; i < doc->schema->count; i++) {
-        if (!doc->offsets[i] && ds__document_touched(doc, i) &&
+        if (!doc->offsets[i] && ds__document_touched(doc, i) && !ds__document_default(doc, i) &&
             !encode_field(state, buf, doc, i)) {
             return false;
         }

@@ -121,7 +121,7 @@ static void forget_values(ds__model *doc) {
 /* Values stay readable but no longer count as assigned. */
 static void settle_values(ds__model *doc) {
     for (size_t i = 0; doc->values && i < doc->schema->count; i++) {
-        doc->flags[i] = 0;
+        doc->flags[i] = doc->flags[i] & DS_VALUE_ASSIGNED ? 0 : doc->flags[i];
     }
 }
 

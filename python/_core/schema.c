@@ -317,6 +317,11 @@ PyType_Spec ds__schema_spec = {
 };
 
 ds__schema *ds__schema_of(ds__pstate *state, PyObject *type) {
+    if (!PyType_Check(type) ||
+        !PyType_IsSubtype((PyTypeObject *)type, (PyTypeObject *)state->document_type)) {
+        PyErr_Format(PyExc_TypeError, "%R is no Document class", type);
+        return NULL;
+    }
     PyObject *schema = PyObject_GetAttrString(type, "_schema");
     if (!schema) {
         return NULL;

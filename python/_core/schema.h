@@ -184,6 +184,9 @@ bool ds__document_open(ds__model *doc);
 bool ds__document_fill(ds__model *doc);
 /* Whether the field can have been changed since it was read. */
 bool ds__document_touched(const ds__model *doc, size_t at);
+/* Whether the field is missing in the store and still has the default it was read as: such a value
+ * is not stored. */
+bool ds__document_default(const ds__model *doc, size_t at);
 /* The stored value of the field, DS_MISSING when there is none. Call ds__document_open before. */
 ds_value ds__document_stored(const ds__model *doc, size_t at);
 /* The fields as they would be stored, without the document's frame. */

@@ -33,12 +33,13 @@ def get_document(name: str) -> Any:
     return found
 
 
-def get_or_none(name: str) -> Any:
-    """Return the class with that name or None."""
+def embedded_or_none(name: str) -> Any:
+    """Return the class of embedded documents with that name, or None."""
     try:
-        return get_document(name)
+        found = get_document(name)
     except NotRegistered:
         return None
+    return found if is_embedded_class(found) else None
 
 
 def resolve(name: Any, owner: Any) -> Any:

@@ -8,6 +8,7 @@ import enum
 import gc
 import os
 import pickle
+import random
 import sys
 import uuid
 from typing import Any
@@ -152,6 +153,23 @@ def test_a_default_that_was_only_read_is_not_stored(connected: str) -> None:
     thing.tags.append("a")
     thing.save()
     assert get_db().thing.find_one()["tags"] == ["a"]
+
+
+class Defaulted(Document):
+    name = StringField()
+    settings = DictField(default=lambda: {"public": True})
+
+
+def test_a_default_that_was_read_is_stored_whole_when_it_changes(connected: str) -> None:
+    get_db().defaulted.insert_one({"name": "x"})
+    one = Defaulted.objects.get()
+    assert one.settings == {"public": True}
+    one.name = "y"
+    one.save()
+    assert "settings" not in get_db().defaulted.find_one()
+    one.settings["dark"] = True
+    one.save()
+    assert get_db().defaulted.find_one()["settings"] == {"public": True, "dark": True}
 
 
 def test_unknown_stored_fields_are_kept(connected: str) -> None:
@@ -619,3 +637,69 @@ def test_capped_options_are_checked(connected: str) -> None:
 
     with pytest.raises(mongodb.InvalidCollectionError, match="drop it"):
         Log2(text="x").save()
+
+
+def test_odd_bytes_are_refused_or_read_and_reading_changes_nothing() -> None:
+    from mongodb import _core
+
+    good = bson.encode(
+        {"_id": bson.ObjectId(), "n": "abc", "number": 5, "real": 1.5, "tags": ["a", "b"],
+         "inner": {"a": 1, "bb": "x"}, "inners": [{"a": 1}, {"a": 2}], "extra": {"a": {"b": [1]}},
+         "counts": {"k": 1}, "anything": {"q": [1, {"z": 2}]}, "made": datetime.datetime(2020, 1, 1)}
+    )  # fmt: skip
+    chance = random.Random(7)
+    accepted = 0
+    for _ in range(3000):
+        data = bytearray(good)
+        for _ in range(chance.randint(1, 3)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        try:
+            thing = _core.document(Thing, bytes(data))
+        except ValueError:
+            continue
+        accepted += 1
+        for name in Thing._fields:
+            try:
+                getattr(thing, name)
+            except (ValueError, TypeError, OverflowError, bson.errors.InvalidBSON):
+                continue
+        assert thing._changes() is None, bytes(data)
+        assert len(thing._encode()) > 4
+    assert accepted > 100
+
+
+def test_documents_inside_themselves_are_an_error() -> None:
+    class Node(EmbeddedDocument):
+        child = EmbeddedDocumentField("self")
+
+    class Tree(Document):
+        root = EmbeddedDocumentField(Node)
+
+    node = Node()
+    node.child = node
+    for call in (Tree(root=node)._encode, Tree(root=node).validate, Tree(root=node).to_dict):
+        with pytest.raises(RecursionError):
+            call()
+
+
+def test_misuse_of_the_core_is_an_error() -> None:
+    from mongodb import _core
+
+    thing = Thing()
+    for call in (
+        lambda: _core.hollow(thing, 1),
+        lambda: _core.hollow(Inner, 1),
+        lambda: _core.hollow(int, 1),
+        lambda: _core.document(Document, b"\5\0\0\0\0"),
+        lambda: _core.document(Thing, b"\6\0\0\0\0"),
+        lambda: _core.Batch(Thing._schema, b""),
+        lambda: _core.Batch(Thing._schema, bson.encode({"0": 1})),
+        lambda: thing._get(99),
+        lambda: thing._load(b"x"),
+        lambda: setattr(thing, "_mask", b""),
+        lambda: setattr(thing, "_extra", 1),
+        lambda: Thing.__dict__["name"].__get__(Author()),
+        lambda: _core.insert_command("c", [1], {}, 0),
+    ):
+        with pytest.raises((TypeError, ValueError, IndexError)):
+            call()

@@ -211,8 +211,10 @@ class ListField(_Complex):
         return [None if one is None else self.field.to_python(one) for one in value]
 
     def to_mongo(self, value: Any) -> Any:
-        if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-            return value
+        if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+            return _plain(value)
+        if _registry.is_document(value):
+            return _plain(value)
         if self.field is None:
             return [_plain(one) for one in value]
         return [None if one is None else self.field.to_mongo(one) for one in value]
