@@ -18,6 +18,13 @@ static bool same_scalar(ds_value a, ds_value b) {
         if (ds__is_number(a) && ds__is_number(b)) {
             return ds__number_compare(a, b) == 0;
         }
+        if (a.type == DS_SYMBOL && b.type == DS_STRING) { /* read as str */
+            return a.size == b.size && memcmp(a.as.bytes, b.as.bytes, a.size) == 0;
+        }
+        if ((a.type == DS_UNDEFINED && b.type == DS_NULL) ||
+            (a.type == DS_DB_POINTER && b.type == DS_DOCUMENT)) { /* read as None, as a DBRef */
+            return true;
+        }
         ds_value id;
         return a.type == DS_DOCUMENT && ds__doc_get(a, "$id", 3, &id) && id.type == b.type &&
                same_scalar(id, b); /* a DBRef and its id */
