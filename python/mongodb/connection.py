@@ -95,7 +95,7 @@ def _settings(
         uri = f"{scheme}://{_login(username, password)}{rest}"
     if uri.startswith("docstore:"):
         _refuse_login(username)
-        return {"uri": uri, "db": db or _stem(uri), "options": options}
+        return {"uri": uri, "db": db or _stem(uri), "options": options, "by_file": db is None}
     return {"uri": uri, "db": db or _database_in(uri) or DEFAULT_DATABASE_NAME, "options": options}
 
 
@@ -255,6 +255,8 @@ def _open(alias: str) -> Handle:
     elif "found" in settings:
         logger.info("using the embedded store %s", settings["found"])
     handle.client  # opens it  # noqa: B018
+    if settings.get("by_file"):
+        handle.name = _database_of(handle)
     _connections[alias] = handle
     return handle
 
@@ -264,6 +266,16 @@ def _for_servers(option: str) -> bool:
     from pymongo.common import VALIDATORS
 
     return option.lower() in VALIDATORS and option.lower() not in EMBEDDED_OPTIONS
+
+
+def _database_of(handle: Handle) -> str:
+    """Return the database of a file that was named alone: a renamed one keeps its own."""
+    reply = handle.client.run("admin", {"listDatabases": 1, "nameOnly": True})
+    names = {one["name"] for one in reply["databases"]} - {"admin", "config", "local"}
+    if handle.name in names or len(names) != 1:
+        return handle.name
+    logger.info("using the database %s of %s", *names, handle.uri)
+    return names.pop()  # type: ignore[no-any-return]
 
 
 def get_connection_handle(alias: str = DEFAULT_CONNECTION_NAME) -> Handle:

@@ -2,6 +2,7 @@
 """What newcomers get wrong: each mistake is refused where it is made, in words that help."""
 
 import datetime
+import pathlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -101,3 +102,16 @@ def test_choices_have_a_display() -> None:
     ticket = Ticket(level=2, areas=["a", "b"])
     assert (ticket.get_level_display(), ticket.get_areas_display()) == ("high", "Alpha, Beta")
     assert Ticket().get_level_display() is None
+
+
+def test_renamed_file_keeps_its_database(tmp_path: pathlib.Path) -> None:
+    mongodb.disconnect()
+    mongodb.connect(host=f"docstore://{tmp_path}/shop.docstore")
+    Meeting(title="a").save()
+    mongodb.disconnect()
+    (tmp_path / "shop.docstore").rename(tmp_path / "backup.docstore")
+    mongodb.connect(host=f"docstore://{tmp_path}/backup.docstore")
+    assert Meeting.objects.count() == 1 and mongodb.get_db().name == "shop"
+    mongodb.disconnect()
+    mongodb.connect("backup", host=f"docstore://{tmp_path}/backup.docstore")
+    assert Meeting.objects.count() == 0 and mongodb.get_db().name == "backup"
