@@ -10,7 +10,7 @@ say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
 APT := build-essential pkg-config ninja-build ccache clang libclang-rt-14-dev \
 	libbson-dev libmongoc-dev libsqlite3-dev libpcre2-dev libicu-dev libssl-dev libcmocka-dev \
-	libintelrdfpmath-dev python3-dev python3-venv libcurl4
+	libintelrdfpmath-dev python3-dev python3-venv libcurl4 openssl
 
 SOURCES := $(shell git ls-files -co --exclude-standard include src python meson.build meson.options pyproject.toml 2>/dev/null)
 
