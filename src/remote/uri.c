@@ -171,15 +171,22 @@ static bool add_text(parts *out, const option *o, ds_value v, ds_error *err) {
     return true;
 }
 
+/* A view's text has no NUL behind it. */
+static bool looks_like_number(ds_value v) {
+    for (uint32_t i = 0; i < v.size; i++) {
+        if (strchr("0123456789+-", ds__text(v)[i]) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool add_w(parts *out, const option *o, ds_value v, ds_error *err) {
     char text[24];
     int64_t n = 0;
-    if (v.type == DS_STRING && v.size) {
-        bool number = strspn(ds__text(v), "0123456789+-") >= v.size;
-        if (!number) {
-            add_pair(out, o, ds__text(v), v.size);
-            return true;
-        }
+    if (v.type == DS_STRING && v.size && !looks_like_number(v)) {
+        add_pair(out, o, ds__text(v), v.size);
+        return true;
     }
     if (!ds__option_int("w", v, 0, 50, &n, err)) {
         return ds__error_prefix(err, "w is a number of members or a name such as majority: ");
