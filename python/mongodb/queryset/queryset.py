@@ -100,12 +100,14 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
 
     def _all(self) -> list[Any]:
         if not self._cached:
-            return list(self)
+            return list(iter(self))
         while self._more():
             pass
         return self._loaded
 
     def __len__(self) -> int:
+        if not self._cached:  # list() asks for the length before it iterates
+            raise TypeError("a queryset without a cache has no length; use count()")
         return len(self._all())
 
     def __bool__(self) -> bool:
