@@ -16,7 +16,7 @@ BATCH = 2000
 
 
 class Command(BaseCommand):
-    help = "Load the demo's data: 33,000 cities, some users and posts."
+    help = "Load the demo's data: 34,000 cities, some users and posts."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
