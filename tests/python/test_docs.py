@@ -71,7 +71,7 @@ def test_blocks_run(page: pathlib.Path, memory: None, monkeypatch: pytest.Monkey
     if page.name == "README.md":  # its project is called shop
         for name in ("shop", "shop.documents"):
             module = types.ModuleType(name)
-            module.__dict__["__getattr__"] = lambda wanted: names[wanted]
+            module.__dict__.update(__path__=[], __getattr__=lambda wanted: names[wanted])
             monkeypatch.setitem(sys.modules, name, module)
     for first, text in blocks(page):
         tree = ast.parse("\n" * first + text)
