@@ -115,3 +115,10 @@ def test_renamed_file_keeps_its_database(tmp_path: pathlib.Path) -> None:
     mongodb.disconnect()
     mongodb.connect("backup", host=f"docstore://{tmp_path}/backup.docstore")
     assert Meeting.objects.count() == 0 and mongodb.get_db().name == "backup"
+
+
+def test_file_in_no_folder_says_so(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(mongodb.ConnectionFailure, match="its folder does not exist"):
+        mongodb.connect(alias="lost", host=f"docstore://{tmp_path}/missing/shop.docstore")
+    with pytest.raises(mongodb.ConnectionFailure, match="not a regular file"):
+        mongodb.connect(alias="lost", host=f"docstore://{tmp_path}")

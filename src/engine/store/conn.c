@@ -19,6 +19,16 @@ struct ds__stmt_list {
 
 enum { MAX_PREPARED = 512, CACHE_KIB = 65536 };
 
+/* SQLite says the same for every reason not to open a file; the system knows which. */
+static const char *open_reason(ds__conn *conn, const char *text) {
+    int reason = conn && conn->db ? sqlite3_system_errno(conn->db) : 0;
+    if (reason == ENOENT) {
+        return "its folder does not exist";
+    }
+    const char *known = reason ? strerrordesc_np(reason) : NULL;
+    return known ? known : text;
+}
+
 bool ds__conn_error(ds__conn *conn, int rc, ds_error *err) {
     const char *text = conn && conn->db ? sqlite3_errmsg(conn->db) : sqlite3_errstr(rc);
     const char *path = conn ? conn->store->path : "";
@@ -52,7 +62,8 @@ bool ds__conn_error(ds__conn *conn, int rc, ds_error *err) {
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-        return ds__error_set(err, DS_FILE_NOT_OPEN, "cannot open '%s': %s", path, text);
+        return ds__error_set(err, DS_FILE_NOT_OPEN, "cannot open '%s': %s", path,
+                             open_reason(conn, text));
     case SQLITE_IOERR:
         if (conn && conn->db && sqlite3_system_errno(conn->db) == ENOSPC) {
             return ds__error_set(err, DS_OUT_OF_DISK_SPACE,
