@@ -226,6 +226,7 @@ bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *
     size_t before = reply->size;
     size_t root = ds__doc_begin(reply);
     size_t start = reply->size;
+    ds__sessions_reap(engine, ds__clock_now_ms()); /* before: what it ends may be in the way */
     bool ok = prepare(&op, db ? db : "", &why);
     if (ok && ds__session_enter(&op, &why)) {
         ok = run_command(&op, reply, start, &why);

@@ -81,6 +81,10 @@ const ds__command *ds__command_table(size_t *count);
 bool ds__session_enter(ds__op *op, ds_error *err);
 void ds__session_leave(ds__op *op, bool ok);
 
+/* Every few seconds ends the sessions nobody used for long, and aborts transactions open for too
+ * long: they keep a snapshot, or all writers waiting. `now` is ds__clock_now_ms. */
+void ds__sessions_reap(ds_engine *engine, int64_t now);
+
 ds__sessions *ds__sessions_new(ds_engine *engine);
 void ds__sessions_free(ds__sessions *sessions);
 ds__cursors *ds__cursors_new(ds_engine *engine);

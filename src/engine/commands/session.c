@@ -15,7 +15,8 @@
 enum {
     SESSION_TIMEOUT_MS = 30 * 60 * 1000,
     TRANSACTION_TIMEOUT_MS = 60 * 1000,
-    REAP_EVERY_MS = 10 * 1000
+    REAP_EVERY_MS = 10 * 1000,
+    MOST_AT_ONCE = 64
 };
 
 typedef enum txn_state { TXN_NONE, TXN_OPEN, TXN_COMMITTED, TXN_ABORTED } txn_state;
@@ -45,7 +46,7 @@ struct ds__sessions {
     /* borrowed */
     ds_engine *engine;
     /* plain */
-    int64_t reaped_ms;
+    int64_t reaped_ms; /* atomic */
 };
 
 ds__sessions *ds__sessions_new(ds_engine *engine) {
@@ -141,29 +142,33 @@ bool ds__session_id(const ds__op *op, uint8_t id[DS_SESSION_ID_SIZE]) {
     return ds__doc_get(op->command, "lsid", 4, &lsid) && read_id(lsid, id);
 }
 
-/* Ends sessions nobody used for long, and transactions open for too long. Under the lock. */
-static void reap(ds__sessions *sessions, int64_t now) {
+void ds__sessions_reap(ds_engine *engine, int64_t now) {
+    ds__sessions *sessions = engine->sessions;
     const void *key;
     size_t at = 0;
     size_t size;
     void *value;
-    ds__session *idle[64];
+    ds__session *idle[MOST_AT_ONCE];
     size_t n = 0;
-    if (now - sessions->reaped_ms < REAP_EVERY_MS) {
+    int64_t last = __atomic_load_n(&sessions->reaped_ms, __ATOMIC_RELAXED);
+    if (now - last < REAP_EVERY_MS ||
+        !__atomic_compare_exchange_n(&sessions->reaped_ms, &last, now, false, __ATOMIC_RELAXED,
+                                     __ATOMIC_RELAXED)) {
         return;
     }
-    sessions->reaped_ms = now;
-    while (n < 64 && ds_map_each(&sessions->by_id, &at, &key, &size, &value)) {
+    pthread_mutex_lock(&sessions->lock);
+    while (ds_map_each(&sessions->by_id, &at, &key, &size, &value)) {
         ds__session *s = value;
         if (s->busy) {
             continue;
         }
         if (s->state == TXN_OPEN && now - s->began_ms > TRANSACTION_TIMEOUT_MS) {
+            ds__cursors_end_transaction(engine->cursors, s->id, s->txn_number);
             ds__txn_abort(s->txn);
             s->txn = NULL;
             s->state = TXN_ABORTED;
         }
-        if (now - s->last_used_ms > SESSION_TIMEOUT_MS) {
+        if (n < MOST_AT_ONCE && now - s->last_used_ms > SESSION_TIMEOUT_MS) {
             idle[n++] = s;
         }
     }
@@ -171,6 +176,7 @@ static void reap(ds__sessions *sessions, int64_t now) {
         ds_map_remove(&sessions->by_id, idle[i]->id, DS_SESSION_ID_SIZE);
         session_free(idle[i]);
     }
+    pthread_mutex_unlock(&sessions->lock);
 }
 
 /* The session, made if new, taken by this command. */
@@ -179,7 +185,6 @@ static bool check_out(ds__op *op, const uint8_t *id, ds__session **out, ds_error
     int64_t now = ds__clock_now_ms();
     bool ok = true;
     pthread_mutex_lock(&sessions->lock);
-    reap(sessions, now);
     ds__session *s;
     while ((s = ds_map_get(&sessions->by_id, id, DS_SESSION_ID_SIZE)) != NULL && s->busy) {
         pthread_cond_wait(&sessions->freed, &sessions->lock);

@@ -56,6 +56,26 @@ static int32_t count_of(ds_engine *engine) {
     return n;
 }
 
+static const char abandoned[] =
+    "{\"insert\": \"c\", \"documents\": [{\"x\": 1}], \"lsid\": {\"id\": {\"$binary\": {\"base64\": "
+    "\"AAAAAAAAAAAAAAAAAAAAAA==\", \"subType\": \"04\"}}}, \"txnNumber\": {\"$numberLong\": \"1\"}, "
+    "\"autocommit\": false, \"startTransaction\": true}";
+
+/* A client that is gone, or forgot: its transaction must not keep all others from writing. */
+static void an_abandoned_transaction_is_aborted(void **state) {
+    (void)state;
+    ds_engine *engine = open_engine(":memory:");
+    run_ok(engine, "{\"create\": \"c\"}");
+    run_ok(engine, abandoned);
+    ds__sessions_reap(engine, ds__clock_now_ms() + 11 * 1000);
+    assert_int_equal(code_of(engine, "{\"insert\": \"c\", \"documents\": [{}], \"maxTimeMS\": 20}"),
+                     DS_MAX_TIME_MS_EXPIRED);
+    ds__sessions_reap(engine, ds__clock_now_ms() + 61 * 1000);
+    run_ok(engine, "{\"insert\": \"c\", \"documents\": [{}]}");
+    assert_int_equal(count_of(engine), 1);
+    ds__engine_close(engine);
+}
+
 static void unknown_commands_are_refused(void **state) {
     (void)state;
     ds_engine *engine = open_engine(":memory:");
@@ -236,6 +256,7 @@ static void changes_of_the_catalog_are_seen_by_other_engines(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_abandoned_transaction_is_aborted),
         cmocka_unit_test(unknown_commands_are_refused),
         cmocka_unit_test(a_failed_index_build_leaves_nothing_behind),
         cmocka_unit_test(a_refused_document_is_told_which_rule_it_breaks),
