@@ -174,8 +174,12 @@ bool ds__aggregate_reply(ds__op *op, ds__cursor *c, const ds__aggregate_request 
                          bool *kept, ds_error *err) {
     ds__batch batch;
     int64_t id = 0;
-    const char *ns = c->ns;
+    /* a cursor that is kept may be ended by others at once */
+    const char *ns = ds_arena_strndup(&op->arena, c->ns, strlen(c->ns));
     *kept = false;
+    if (ns == NULL) {
+        return ds__error_oom(err);
+    }
     bool writes = ds__pipeline_writes(c->pipeline);
     ds__batch_begin(&batch, reply, true);
     if (!ds__cursor_fill(c, &batch,

@@ -296,7 +296,11 @@ static bool run(ds__op *op, const ds__find_request *r, const ds__coll *coll, ds_
         }
         return ds__error_prefix(err, "Executor error during find command :: caused by :: ");
     }
-    const char *ns = c->ns;
+    /* a cursor that is kept may be ended by others at once */
+    const char *ns = ds_arena_strndup(&op->arena, c->ns, strlen(c->ns));
+    if (ns == NULL) {
+        return ds__error_oom(err);
+    }
     if (!c->exhausted && !c->single_batch) {
         if (!ds__cursors_keep(op, c, &id, err)) {
             return false;
