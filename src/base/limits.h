@@ -10,11 +10,13 @@ enum {
     DS_MAX_WRITE_BATCH = 100000,
     DS_MAX_DEPTH = 180,                       /* nesting of a stored document */
     DS_MAX_COMMAND_DEPTH = 200,
+    DS_MAX_COMPUTED_DEPTH = 200,              /* nesting of a value $reduce has built */
     DS_MAX_EXPR_DEPTH = 200,                  /* nesting of a filter or an expression */
     DS_MAX_NAMESPACE = 255,
     DS_MAX_INDEXES = 64,
     DS_MAX_INDEX_FIELDS = 32,
     DS_MAX_PIPELINE_STAGES = 1000,
+    DS_MAX_PIPELINE_NESTING = 2000,           /* levels all stages together may add, beside 10 each */
     DS_MAX_PIPELINE_DEPTH = 20,               /* sub-pipelines in sub-pipelines */
     DS_MAX_GROUP_BYTES = 100 * 1024 * 1024,   /* memory of one $group or $sort */
     DS_DEFAULT_FIRST_BATCH = 101,

@@ -2,6 +2,8 @@
 /* Checking untrusted BSON once. Every length is checked before it is used. */
 #include "bson/validate.h"
 
+#include "bson/scan.h"
+
 typedef struct door {
     const uint8_t *bytes;
     size_t size;
@@ -166,6 +168,30 @@ bool ds__bson_validate(const uint8_t *bytes, size_t size, int max_depth, ds_erro
         return bad(&d, end, "nothing after the document");
     }
     return true;
+}
+
+static bool within(const uint8_t *bytes, uint32_t size, int levels) {
+    enum { SMALLEST_LEVEL = 7 }; /* type, empty name, size and end */
+    if (levels >= 0 && size / SMALLEST_LEVEL <= (uint32_t)levels) {
+        return true;
+    }
+    if (levels < 0) {
+        return false;
+    }
+    ds__scan s;
+    ds__scan_init(&s, ds__document(bytes));
+    while (ds__scan_next(&s)) {
+        const uint8_t *payload = s.element + s.key_size + 2;
+        if ((*s.element == DS_DOCUMENT || *s.element == DS_ARRAY) &&
+            !within(payload, ds__load_u32(payload), levels - 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool ds__value_depth_within(ds_value v, int levels) {
+    return (v.type != DS_DOCUMENT && v.type != DS_ARRAY) || within(v.as.bytes, v.size, levels);
 }
 
 bool ds__utf8_valid(const char *s, size_t size) {

@@ -12,6 +12,10 @@
  * Overflow for nesting. */
 bool ds__bson_validate(const uint8_t *bytes, size_t size, int max_depth, ds_error *err);
 
+/* Whether documents and arrays inside `v` are at most `levels` deep ({a: 1} has none, {a: {b: 1}}
+ * one). Small ones are not even looked at. */
+bool ds__value_depth_within(ds_value v, int levels);
+
 /* Whether the bytes are well-formed UTF-8. */
 bool ds__utf8_valid(const char *s, size_t size);
 

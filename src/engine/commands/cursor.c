@@ -113,11 +113,23 @@ static void append_record_id(ds_buf *buf, size_t start, int64_t rid) {
     ds__doc_end(buf, start);
 }
 
+static bool check_size(size_t size, ds_error *err) {
+    if (size <= DS_MAX_INTERNAL_SIZE) {
+        return true;
+    }
+    return ds__error_set(err, DS_BSON_OBJECT_TOO_LARGE,
+                         "BSONObj size: %zu (0x%zX) is invalid. Size must be between 0 and %d(16MB)",
+                         size, size, DS_MAX_INTERNAL_SIZE);
+}
+
 /* Adds a document, or keeps it for the next batch when this one is full. */
 static bool add_document(ds__cursor *c, ds__batch *batch, ds_value doc, bool *full, ds_error *err) {
     size_t before = batch->buf->size;
     *full = false;
     if (c->projection == NULL && !c->show_record_id) {
+        if (!check_size(doc.size, err)) {
+            return false;
+        }
         if (batch->count > 0 && ds__batch_bytes(batch) + doc.size > DS_MAX_BATCH_BYTES) {
             ds_buf_reset(&c->stash);
             ds_buf_add(&c->stash, doc.as.bytes, doc.size);
@@ -141,6 +153,9 @@ static bool add_document(ds__cursor *c, ds__batch *batch, ds_value doc, bool *fu
     }
     if (c->show_record_id) {
         append_record_id(batch->buf, start, c->rid);
+    }
+    if (!batch->buf->failed && !check_size(batch->buf->size - start, err)) {
+        return false;
     }
     if (batch->count > 0 && ds__batch_bytes(batch) > DS_MAX_BATCH_BYTES) {
         ds_buf_reset(&c->stash);

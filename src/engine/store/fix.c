@@ -2,6 +2,7 @@
 /* The shape documents are stored in: an _id, first; server time for empty timestamps at the top. */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "bson/validate.h"
 #include "bson/writer.h"
 #include "engine/store/records.h"
 
@@ -55,6 +56,11 @@ bool ds__record_fix(ds_value doc, ds_buf *out, ds_value *fixed, ds_error *err) {
         return ds__error_set(err, DS_BAD_VALUE,
                              "object to insert too large. size in bytes: %u, max size: %d",
                              doc.size, DS_MAX_DOC_SIZE);
+    }
+    if (!ds__value_depth_within(doc, DS_MAX_DEPTH)) {
+        return ds__error_set(err, DS_OVERFLOW,
+                             "cannot insert document because it exceeds %d levels of nesting",
+                             DS_MAX_DEPTH);
     }
     ds__iter_init(&it, doc);
     for (size_t i = 0; ds__iter_next(&it); i++) {

@@ -3,6 +3,7 @@
 #include "lang/expr/internal.h"
 
 #include "base/limits.h"
+#include "bson/validate.h"
 
 /* Arguments in common; the others follow. */
 enum {
@@ -10,6 +11,9 @@ enum {
     ARG_IN,
     ARG_THIRD /* $filter's limit, $reduce's initialValue */
 };
+
+/* Steps of $reduce between looks at how deep its value has become. */
+enum { DEPTH_CHECK_EVERY = 16 };
 
 /* The input of $map and the like. `*done` when it is nullish and the result null. */
 static bool run_input(const ds__expr *expr, ds__eval *eval, int32_t code, ds_value *array,
@@ -179,6 +183,17 @@ static bool parse_filter(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_er
     return parse_iterate(p, expr, arg, &shape, err);
 }
 
+/* What grows by a level in each step must end before those who walk it run out of stack. */
+static bool check_depth(ds_value v, ds_error *err) {
+    if (ds__value_depth_within(v, DS_MAX_COMPUTED_DEPTH)) {
+        return true;
+    }
+    return ds__error_set(err, DS_OVERFLOW,
+                         "cannot convert document to BSON because it exceeds the limit of %d levels "
+                         "of nesting",
+                         DS_MAX_COMPUTED_DEPTH);
+}
+
 /* $reduce keeps $$this in expr->slot and $$value in the slot after it. */
 static bool eval_reduce(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds_value array;
@@ -202,11 +217,12 @@ static bool eval_reduce(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_
     for (size_t steps = 1; ds__iter_next(&it); steps++) {
         eval->slots[expr->slot] = it.value;
         eval->slots[expr->slot + 1] = *out;
-        if (!may_go_on(eval, steps, err) || !ds__expr_run(expr->args[ARG_IN], eval, out, err)) {
+        if (!may_go_on(eval, steps, err) || !ds__expr_run(expr->args[ARG_IN], eval, out, err) ||
+            (steps % DEPTH_CHECK_EVERY == 0 && !check_depth(*out, err))) {
             return false;
         }
     }
-    return true;
+    return check_depth(*out, err);
 }
 
 static bool parse_reduce(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error *err) {

@@ -145,6 +145,9 @@ bool ds__filter_parse_document(ds__filter_parser *p, ds_value doc, ds__filter **
         if (!ds__path_parse(p->env->arena, it.key, it.key_size, &path)) {
             return ds__error_oom(err);
         }
+        if (path.count > DS_MAX_DEPTH) {
+            return ds__error_set(err, 5729100, "FieldPath is too long");
+        }
         if (!ds__filter_parse_field(p, &path, it.value, &list, err)) {
             return false;
         }

@@ -3,6 +3,8 @@
  * parsed is the table's business. */
 #include "lang/pipeline/internal.h"
 
+#include "bson/validate.h"
+
 static const ds__stage_def *find_def(const char *name, size_t size) {
     for (const ds__stage_def *def = ds__stage_defs; def->name; def++) {
         if (strlen(def->name) == size && memcmp(def->name, name, size) == 0) {
@@ -109,6 +111,22 @@ static bool parse_stage(ds__stage_parser *p, ds_value spec, ds_error *err) {
     return check_place(p, def, err) && def->parse(p, it.value, err);
 }
 
+/* Each stage may nest what the one before made: all together, as deep as walkers can go. */
+static bool check_nesting(ds__stage_parser *p, ds_value spec, ds_error *err) {
+    int levels = 10;
+    while (!ds__value_depth_within(spec, levels)) {
+        levels++;
+    }
+    p->nesting += levels - 10;
+    if (p->nesting > DS_MAX_PIPELINE_NESTING) {
+        return ds__error_set(err, DS_OVERFLOW,
+                             "the stages of the pipeline are nested too deeply: %d levels in all, at "
+                             "most %d",
+                             p->nesting, DS_MAX_PIPELINE_NESTING);
+    }
+    return true;
+}
+
 static ds_next head_next(ds__stage *stage, ds_value *doc, ds_error *err) {
     if (!ds__stage_tick(stage, err)) {
         return DS_NEXT_ERROR;
@@ -149,7 +167,7 @@ bool ds__pipeline_compile(ds__env *env, ds_value stages, const ds__pipeline_opti
                                  DS_MAX_PIPELINE_STAGES);
         }
         p.is_last = it.at >= it.end;
-        if (!parse_stage(&p, it.value, err)) {
+        if (!check_nesting(&p, it.value, err) || !parse_stage(&p, it.value, err)) {
             return false;
         }
         p.position++;

@@ -2,6 +2,9 @@
 /* Pipeline updates: stages that make the new document from the old, and the constants of `c`. */
 #include "lang/update/internal.h"
 
+#include "base/limits.h"
+#include "bson/validate.h"
+
 static bool bind_constants(ds__env *env, ds_value constants, ds__update *update,
                            const ds__var_scope **scope, ds_error *err) {
     ds__iter it;
@@ -56,7 +59,14 @@ bool ds__update_run_pipeline(const ds__update *update, ds_value doc, ds__eval *e
     for (size_t i = 0; i < update->constant_count; i++) {
         eval->slots[update->constant_slots[i]] = update->constants[i];
     }
-    return ds__pipeline_apply(update->pipeline, doc, eval, out, err) && ds_buf_ok(out, err);
+    if (!ds__pipeline_apply(update->pipeline, doc, eval, out, err) || !ds_buf_ok(out, err)) {
+        return false;
+    }
+    if (!ds__value_depth_within(ds__document(out->data), DS_MAX_DEPTH)) {
+        return ds__error_set(err, DS_OVERFLOW, "Document exceeds maximum nesting depth of %d",
+                             DS_MAX_DEPTH);
+    }
+    return true;
 }
 
 bool ds__update_apply_pipeline(const ds__update *update, ds_value doc, ds__eval *eval, ds_buf *out,

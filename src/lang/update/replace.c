@@ -3,6 +3,7 @@
  * top level becomes the present time. */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "bson/validate.h"
 #include "lang/update/internal.h"
 
 void ds__update_write_id_first(ds_value doc, ds_value id, const ds__env *env, ds_buf *out) {
@@ -56,6 +57,10 @@ bool ds__update_apply_replace(const ds__update *update, ds_value doc, ds__eval *
         id = old_id;
     } else if (!ds__update_check_id(id, err) || !ds__update_check_altered(old_id, id, err)) {
         return false;
+    }
+    if (!ds__value_depth_within(fresh, DS_MAX_DEPTH)) {
+        return ds__error_set(err, DS_OVERFLOW, "Document exceeds maximum nesting depth of %d",
+                             DS_MAX_DEPTH);
     }
     *modified = true;
     ds__update_write_id_first(fresh, id, eval->env, out);
