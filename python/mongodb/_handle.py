@@ -28,6 +28,11 @@ _transactions: contextvars.ContextVar[Mapping[Any, Any]] = contextvars.ContextVa
 )
 
 
+# Documents of a batch in this process, where asking again is cheap: more of them leave the
+# processor's cache before they are looked at.
+_LOCAL_BATCH = 1000
+
+
 def current_transaction(handle: Any) -> Any:
     """Return the transaction that is open on the connection here, or None."""
     return _transactions.get().get(handle)
@@ -191,6 +196,8 @@ class Handle:
 
     def batches(self, command: Any, batch_size: int = 0) -> Iterator[Any]:
         """Yield the replies' arrays of documents, as buffers."""
+        if not batch_size and self.embedded:
+            batch_size = _LOCAL_BATCH
         cursor = self.cursor(command, batch_size)
         try:
             yield from cursor.raw_batches()
