@@ -63,7 +63,12 @@ demo: build
 test: build
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/run.py $(ONLY)
 
-bench: build
+$(STAMPS)/bench: pyproject.toml | $(STAMPS)/venv
+	$(call say,What the benchmarks compare with)
+	@$(BIN)/python tests/requirements.py bench | $(BIN)/pip install -q --disable-pip-version-check -r /dev/stdin
+	@touch $@
+
+bench: build $(STAMPS)/bench
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python bench/run.py
 
 fuzz: build

@@ -116,7 +116,13 @@ def rows(uri: str, folder: str, rounds: int) -> list[dict[str, Any]]:
         }
 
     return [
-        row("resident memory of a document held, mongod; PyMongo dict", "mongod", "pymongo", "held", 1),
+        row(
+            "resident memory of a document held, mongod; PyMongo dict",
+            "mongod",
+            "pymongo",
+            "held",
+            1,
+        ),
         row("the same; MongoEngine", "mongod", "mongoengine", "held", 1),
         row("the same, 3 fields read; PyMongo dict", "mongod", "pymongo", "touched", 1),
         row("the same, 3 fields read; MongoEngine", "mongod", "mongoengine", "touched", 1),

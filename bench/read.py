@@ -65,11 +65,11 @@ def rows(uri: str, folder: str, rounds: int) -> list[dict[str, Any]]:
 
     return [
         row(
-            "iterate 10,000 from mongod, 3 fields; a document, PyMongo to dicts",
+            "iterate 10,000 from mongod, 3 fields; PyMongo to dicts",
             "remote",
             "dicts",
             4,
         ),
-        row("the same; a document, MongoEngine", "remote", "mongoengine", 30),
+        row("the same; MongoEngine", "remote", "mongoengine", 30),
         row("the same from the embedded store; PyMongo from mongod", "embedded", "dicts", 10),
     ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run the benchmarks, each contender in turn in one process, and print the table of docs/benchmarks.md.
+"""Run the benchmarks, each contender in turn, and print the table of docs/benchmarks.md.
 
     python bench/run.py [read get insert drf scan memory] [--rounds N] [--write]
 
@@ -8,8 +8,10 @@
 
 import argparse
 import importlib
+import os
 import pathlib
 import platform
+import sqlite3
 import sys
 import tempfile
 from typing import Any
@@ -50,10 +52,26 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def versions(uri: str, rounds: int) -> str:
+    """What was measured with, in one sentence."""
+    import mongoengine
+    import pymongo
+    import rest_framework
+
+    server = pymongo.MongoClient(uri).server_info()["version"]
+    return (
+        f"Measured on {os.cpu_count()} cores that other work shared, {platform.system()} "
+        f"{platform.machine()}, with Python {platform.python_version()}, mongod {server}, "
+        f"PyMongo {pymongo.version}, MongoEngine {mongoengine.__version__}, "
+        f"Django {django.get_version()}, DRF {rest_framework.VERSION}, "
+        f"SQLite {sqlite3.sqlite_version}; {rounds} rounds, the best of each contender."
+    )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help=", ".join(NAMES))
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     sys.path.insert(0, str(HERE))
@@ -77,7 +95,7 @@ def main() -> int:
         page = PAGE.read_text(encoding="utf-8")
         before, rest = page.split(BEGIN)
         after = rest.split(END)[1]
-        note = f"Python {platform.python_version()}, {platform.machine()}, {options.rounds} rounds, best of each."
+        note = versions(uri, options.rounds)
         PAGE.write_text(f"{before}{BEGIN}\n{text}\n\n{note}\n{END}{after}", encoding="utf-8")
     return 0
 
