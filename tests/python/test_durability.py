@@ -1,232 +1,239 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Killed processes, many processes, damaged files: what was acknowledged is there."""
+"""What was acknowledged stays: kill -9 among several writers, full disks, forks, locked files."""
 
+import multiprocessing
 import os
 import pathlib
 import random
+import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from mongodb import _core
-from mongodb.errors import MongoError
+from mongodb import _core, errors
 
-# Acknowledges each write by its number on standard output. Pairs are written in a transaction.
 WRITER = """
-import os, sys
-from mongodb import _core
-
-client = _core.Client(sys.argv[1])
-name, begin = sys.argv[2], int(sys.argv[3])
-client.run("t", {"createIndexes": "c", "indexes": [{"key": {"n": 1}, "name": "n_1"}]})
-session = client.session()
-os.write(1, b"ready\\n")
-for n in range(begin, begin + 1_000_000):
-    key = f"{name}{n}"
-    if n % 3:
-        client.run("t", {"insert": "c", "documents": [{"_id": key, "n": n, "pad": "x" * 300}]})
-    else:
-        while True:
-            session.begin()
-            try:
-                for half in ("a", "b"):
-                    document = {"_id": key + half, "n": n}
-                    client.run("t", {"insert": "pairs", "documents": [document]}, session)
-                session.commit()
-                break
-            except Exception as error:
-                if session.in_transaction:
-                    session.abort()
-                if getattr(error, "code", None) != 112:
-                    raise
-    os.write(1, b"%d\\n" % n)
-"""
-
-COUNTER = """
 import sys
 from mongodb import _core
-
-client = _core.Client(sys.argv[1])
-name, times = sys.argv[2], int(sys.argv[3])
-bump = {"update": "c", "updates": [{"q": {"_id": "all"}, "u": {"$inc": {"n": 1}}, "upsert": True}]}
-for i in range(times):
-    assert client.run("t", bump)["n"] == 1
-    client.run("t", {"insert": "log", "documents": [{"_id": f"{name}-{i}"}]})
-    if i % 10 == 0:
-        sum(1 for _ in client.cursor("t", {"find": "log", "batchSize": 20}))
+client = _core.Client("docstore://" + sys.argv[1])
+name, n = sys.argv[2], 0
+while True:
+    n += 1
+    done = client.run("db", {"insert": "c", "documents": [
+        {"_id": f"{name}-{n}", "writer": name, "n": n, "tags": [n % 5, n % 7]}]}, check=False)
+    if done.get("n") == 1:
+        print("i", n, flush=True)
+    if n % 3 == 0:
+        done = client.run("db", {"update": "c", "updates": [
+            {"q": {"_id": f"{name}-{n - 1}"}, "u": {"$set": {"tags": ["changed", n]}}}]}, check=False)
+        if done.get("n") == 1:
+            print("u", n - 1, flush=True)
+    if n % 5 == 0:
+        done = client.run("db", {"delete": "c", "deletes": [
+            {"q": {"_id": f"{name}-{n - 4}"}, "limit": 1}]}, check=False)
+        if done.get("n") == 1:
+            print("d", n - 4, flush=True)
 """
 
 
-def start(code: str, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
-    )
+def open_store(path: pathlib.Path, **options: Any) -> _core.Client:
+    return _core.Client(f"docstore://{path}", options or None)
 
 
-def acknowledged(process: subprocess.Popen[bytes]) -> list[int]:
-    """What a killed writer had said, a half-written last line left out."""
-    out, errors = process.communicate()
-    assert process.returncode == -signal.SIGKILL, errors.decode()
-    lines = out.split(b"\n")
-    return [int(line) for line in lines[1:-1]]
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
-def keys(client: _core.Client, collection: str) -> set[str]:
-    return {d["_id"] for d in client.cursor("t", {"find": collection, "projection": {"_id": 1}})}
+def acknowledged(writer: "subprocess.Popen[bytes]", name: str, kept: dict[str, Any]) -> None:
+    """Read what a killed writer was told, up to its last whole line."""
+    assert writer.stdout is not None
+    for line in writer.stdout.read().split(b"\n")[:-1]:
+        what, number = line.split()
+        key = f"{name}-{number.decode()}"
+        if what == b"d":
+            kept[key] = None
+        elif kept.get(key, "new") is not None:
+            kept[key] = "changed" if what == b"u" else "new"
 
 
-def check(client: _core.Client) -> None:
-    for collection in ("c", "pairs"):
-        reply = client.run("t", {"validate": collection, "full": True}, check=False)
-        assert reply.get("valid", reply.get("code") == 26), reply
+def check_store(path: pathlib.Path, kept: dict[str, Any], writers: int) -> int:
+    """Every acknowledged write is there and the indexes agree with the collection."""
+    with open_store(path) as client:
+        found = {doc["_id"]: doc for doc in client.cursor("db", {"find": "c"})}
+        for key, state in kept.items():
+            if state is None:
+                assert key not in found, f"{key} was deleted"
+            elif key in found and state == "changed":
+                assert found[key]["tags"][0] == "changed"
+            # an unacknowledged delete may have taken what was acknowledged before
+        missing = [key for key, state in kept.items() if state is not None and key not in found]
+        assert len(missing) <= writers
+        report = client.run("db", {"validate": "c"})
+        assert report["valid"], report
+        assert client.run("db", {"count": "c"})["n"] == len(found)
+        for name in {doc["writer"] for doc in found.values()}:
+            by_index = client.run("db", {"count": "c", "query": {"writer": name}, "hint": "w_n"})
+            assert by_index["n"] == sum(doc["writer"] == name for doc in found.values())
+        return len(found)
 
 
-def test_a_killed_writer_loses_no_acknowledged_write(tmp_path: pathlib.Path) -> None:
-    uri = f"docstore://{tmp_path}/kill.docstore"
-    chance = random.Random(5)
-    expected: set[str] = set()
-    pairs: set[str] = set()
-    at = 0
-    for _ in range(12):
-        writers = [start(WRITER, uri, name, str(at)) for name in ("x", "y")]
-        for writer in writers:
+def test_kill_9_loses_no_acknowledged_write(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "store.docstore"
+    with open_store(path) as client:
+        index = [
+            {"key": {"writer": 1, "n": 1}, "name": "w_n", "unique": True},
+            {"key": {"tags": 1}, "name": "tags"},
+        ]
+        client.run("db", {"createIndexes": "c", "indexes": index})
+    chance = random.Random(7)
+    kept: dict[str, Any] = {}
+    killed = 0
+    for turn in range(5):
+        names = [f"{turn}{letter}" for letter in "ab"]
+        writers = [
+            subprocess.Popen(
+                [sys.executable, "-c", WRITER, str(path), name],
+                stdout=subprocess.PIPE,
+                env=environment(),
+            )
+            for name in names
+        ]
+        time.sleep(0.6 + chance.random() * 0.3)
+        for name, writer in zip(names, writers, strict=True):
+            writer.send_signal(signal.SIGKILL)
+            writer.wait()
+            acknowledged(writer, name, kept)
+            killed += 1
             assert writer.stdout is not None
-            assert writer.stdout.readline() == b"ready\n"
-        time.sleep(chance.uniform(0.02, 0.25))
-        for writer in writers:
-            writer.kill()
-        for name, writer in zip(("x", "y"), writers, strict=True):
-            for n in acknowledged(writer):
-                (expected if n % 3 else pairs).add(f"{name}{n}")
-        at += 1_000_000
-        with _core.Client(uri) as client:
-            assert expected <= keys(client, "c")
-            found = keys(client, "pairs")
-            assert {key + half for key in pairs for half in "ab"} <= found
-            assert {k[:-1] for k in found if k[-1] == "a"} == {
-                k[:-1] for k in found if k[-1] == "b"
-            }
-            check(client)
-    assert len(expected) > 100
+            writer.stdout.close()
+        check_store(path, kept, killed)
+    assert len(kept) > 20
 
 
-def test_several_processes_write_at_once(tmp_path: pathlib.Path) -> None:
-    uri = f"docstore://{tmp_path}/many.docstore"
-    begun = time.monotonic()
-    workers = [start(COUNTER, uri, f"w{i}", "100") for i in range(4)]
-    for worker in workers:
-        _, errors = worker.communicate(timeout=120)
-        assert worker.returncode == 0, errors.decode()
-    assert time.monotonic() - begun < 60
-    with _core.Client(uri) as client:
-        assert client.run("t", {"find": "c"})["cursor"]["firstBatch"] == [{"_id": "all", "n": 400}]
-        assert len(keys(client, "log")) == 400
+def test_several_processes_write_and_read_one_file(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "store.docstore"
+    program = """
+import sys
+from mongodb import _core
+client = _core.Client("docstore://" + sys.argv[1])
+for i in range(150):
+    client.run("db", {"findAndModify": "c", "query": {"_id": "n"}, "update": {"$inc": {"n": 1}},
+                      "upsert": True})
+    seen = client.run("db", {"find": "c", "filter": {"_id": "n"}})["cursor"]["firstBatch"]
+    assert len(seen) == 1 and seen[0]["n"] >= i + 1
+"""
+    workers = [
+        subprocess.Popen([sys.executable, "-c", program, str(path)], env=environment())
+        for _ in range(3)
+    ]
+    assert [worker.wait(60) for worker in workers] == [0, 0, 0]
+    with open_store(path) as client:
+        assert client.run("db", {"find": "c"})["cursor"]["firstBatch"] == [{"_id": "n", "n": 450}]
 
 
-def in_child(work: Callable[[], object]) -> int:
-    """Run `work` in a forked child; 0 when it returned something true."""
-    child = os.fork()
-    if child == 0:
-        code = 2
-        try:
-            code = 0 if work() else 1
-        except BaseException as error:
-            print(error, file=sys.stderr)
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def use_in_child(client: _core.Client, results: Any) -> None:
+    for i in range(20):
+        client.run("db", {"insert": "c", "documents": [{"who": "child", "i": i}]})
+    results.put(client.run("db", {"count": "c", "query": {"who": "child"}})["n"])
 
 
-def test_children_write_beside_their_parent(tmp_path: pathlib.Path) -> None:
-    with _core.Client(f"docstore://{tmp_path}/fork.docstore") as client:
-        client.run("t", {"insert": "c", "documents": [{"_id": "parent"}]})
-        for i in range(3):
-            insert = {"insert": "c", "documents": [{"_id": i}]}
-            assert in_child(lambda insert=insert: client.run("t", insert)["n"] == 1) == 0
-        client.run("t", {"insert": "c", "documents": [{"_id": "after"}]})
-        assert keys(client, "c") == {"parent", 0, 1, 2, "after"}
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_child_uses_the_connection_and_the_parent_goes_on(tmp_path: pathlib.Path) -> None:
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+    with open_store(tmp_path / "store.docstore") as client:
+        client.run("db", {"insert": "c", "documents": [{"who": "parent"}]})
+        child = context.Process(target=use_in_child, args=(client, results))
+        child.start()
+        for _ in range(20):
+            client.run("db", {"insert": "c", "documents": [{"who": "parent"}]})
+        assert results.get(timeout=30) == 20
+        child.join(30)
+        assert child.exitcode == 0
+        assert client.run("db", {"count": "c"})["n"] == 41
+        assert client.run("db", {"validate": "c"})["valid"]
 
 
-def test_a_transaction_stays_with_the_process_that_began_it(tmp_path: pathlib.Path) -> None:
-    with _core.Client(f"docstore://{tmp_path}/fork.docstore") as client, client.session() as own:
-        own.begin()
-        client.run("t", {"insert": "c", "documents": [{"_id": "parent"}]}, own)
+def test_threads_share_a_client(tmp_path: pathlib.Path) -> None:
+    failures: list[BaseException] = []
+    with open_store(tmp_path / "store.docstore") as client:
 
-        def work() -> bool:
-            with pytest.raises(MongoError, match="fork"):
-                client.run("t", {"find": "c"})
-            with _core.Client(f"docstore://{tmp_path}/fork.docstore") as other:
-                return keys(other, "c") == set()
+        def work(number: int) -> None:
+            try:
+                for i in range(40):
+                    client.run("db", {"insert": "c", "documents": [{"t": number, "i": i}]})
+                    rows = list(
+                        client.cursor("db", {"find": "c", "filter": {"t": number}, "batchSize": 7})
+                    )
+                    assert len(rows) == i + 1
+            except BaseException as error:
+                failures.append(error)
 
-        assert in_child(work) == 0
-        own.commit()
-        assert keys(client, "c") == {"parent"}
-
-
-@pytest.fixture
-def filled(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A closed store of some hundred pages."""
-    path = tmp_path / "filled.docstore"
-    with _core.Client(f"docstore://{path}") as client:
-        documents = [{"_id": i, "pad": os.urandom(2000)} for i in range(1000)]
-        client.run("t", {"insert": "c", "documents": documents})
-    yield path
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failures
+        assert client.run("db", {"count": "c"})["n"] == 160
 
 
-def test_a_file_that_is_no_store_is_refused_and_kept(tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "letter.txt"
-    for content in (b"Dear reader, " * 500, b"x", os.urandom(70_000)):
-        path.write_bytes(content)
-        with pytest.raises(MongoError, match=r"letter\.txt"):
-            _core.Client(f"docstore://{path}")
-        assert path.read_bytes() == content
-        assert not path.with_name("letter.txt-wal").exists()
+def test_a_locked_file_is_told_and_nothing_is_written(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "store.docstore"
+    with open_store(path) as holder, open_store(path, busyTimeoutMS=150) as client:
+        holder.run("db", {"insert": "c", "documents": [{"_id": 1}]})
+        session = holder.session()
+        session.begin()
+        holder.run("db", {"insert": "c", "documents": [{"_id": 2}]}, session)
+        with pytest.raises(errors.OperationError) as caught:
+            client.run("db", {"insert": "c", "documents": [{"_id": 3}]})
+        assert caught.value.code == 24
+        assert str(path) in str(caught.value)
+        assert client.run("db", {"count": "c"})["n"] == 1  # readers do not wait
+        session.abort()
+        session.close()
+        client.run("db", {"insert": "c", "documents": [{"_id": 3}]})
+        assert client.run("db", {"count": "c"})["n"] == 2
 
 
-def test_a_truncated_store_is_an_error_never_a_crash(filled: pathlib.Path) -> None:
-    whole = filled.read_bytes()
-    for size in (100, 16384, len(whole) // 2, len(whole) - 16384):
-        filled.write_bytes(whole[:size])
-        try:
-            with _core.Client(f"docstore://{filled}") as client:
-                reply = client.run("t", {"validate": "c", "full": True}, check=False)
-                assert reply["ok"] == 0.0 or not reply["valid"]
-        except MongoError as error:
-            assert str(error)
+def fill_disk(path: str, results: Any) -> None:
+    """With files of at most 2 MB: as a disk that is full. Run in a process of its own."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    with open_store(pathlib.Path(path)) as client:
+        client.run("db", {"createIndexes": "c", "indexes": [{"key": {"n": 1}, "name": "n"}]})
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
+        done = 0
+        code = None
+        while code is None and done < 10000:
+            documents = [{"_id": done + i, "n": done + i, "t": "x" * 1000} for i in range(50)]
+            reply = client.run("db", {"insert": "c", "documents": documents}, check=False)
+            if not reply["ok"] or "writeErrors" in reply:
+                code = reply.get("code") or reply["writeErrors"][0]["code"]
+                assert reply.get("n", 0) == 0
+            else:
+                done += 50
+        count = client.run("db", {"count": "c"}, check=False).get("n")
+        results.put((done, code, count))
 
 
-def test_damaged_pages_are_an_error_never_a_crash(filled: pathlib.Path) -> None:
-    whole = filled.read_bytes()
-    chance = random.Random(3)
-    for _ in range(20):
-        damaged = bytearray(whole)
-        at = chance.randrange(16384, len(whole) - 64)
-        damaged[at : at + 64] = os.urandom(64)
-        filled.write_bytes(damaged)
-        try:
-            with _core.Client(f"docstore://{filled}") as client:
-                for document in client.cursor("t", {"find": "c"}):
-                    assert len(document) >= 0
-                client.run("t", {"validate": "c", "full": True}, check=False)
-        except (MongoError, ValueError) as error:
-            assert str(error)
-
-
-def test_a_read_only_store_refuses_writes(filled: pathlib.Path) -> None:
-    with _core.Client(f"docstore://{filled}?readOnly=true") as client:
-        assert client.run("t", {"count": "c"})["n"] == 1000
-        with pytest.raises(MongoError):
-            client.run("t", {"insert": "c", "documents": [{}]})
-
-
-def test_no_file_is_made_when_not_wanted(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(MongoError, match="none"):
-        _core.Client(f"docstore://{tmp_path}/none.docstore?create=false")
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_full_disk_undoes_the_command(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "store.docstore"
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+    child = context.Process(target=fill_disk, args=(str(path), results))
+    child.start()
+    done, code, count = results.get(timeout=60)
+    child.join(30)
+    assert code in (14031, 39)
+    assert done > 0
+    assert count == done
+    with open_store(path) as client:
+        assert client.run("db", {"count": "c"})["n"] == done
+        assert client.run("db", {"validate": "c"})["valid"]
+        client.run("db", {"insert": "c", "documents": [{"n": -1}]})
