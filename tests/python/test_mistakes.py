@@ -47,6 +47,21 @@ def test_lookups_of_wrong_values_name_themselves() -> None:
         Meeting.objects.get(id="no id")
 
 
+def test_text_lookups_are_for_text() -> None:
+    with pytest.raises(mongodb.InvalidQueryError, match="for text"):
+        Meeting.objects(seats__contains=1).count()
+    with pytest.raises(mongodb.InvalidQueryError, match="title__regex"):
+        Meeting.objects(title__regex="(").count()
+    assert Meeting.objects(tags__startswith="a").count() == 0
+
+
+def test_list_of_a_query_that_cannot_be_sent_raises() -> None:
+    query = Meeting.objects(title=object())
+    for _ in range(2):
+        with pytest.raises(TypeError, match="cannot be stored as BSON"):
+            list(query)
+
+
 def test_unknown_lookup_suggests_the_known_one() -> None:
     with pytest.raises(mongodb.InvalidQueryError, match="startswith"):
         Meeting.objects(title__startwith="a").count()

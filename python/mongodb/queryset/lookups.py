@@ -247,7 +247,7 @@ def _condition(cls: Any, lookup: Lookup, name: str, value: Any) -> Any:
         named = ValidationError(f"{name}: {error.message}", field_name=error.field_name)
         named.errors = error.errors
         raise named from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, re.error) as error:
         raise InvalidLookupValue(f"{name}={value!r}: {error}") from error
     if not lookup.negated:
         return condition
@@ -268,7 +268,10 @@ def _operator(field: BaseField | None, op: str | None, value: Any) -> Any:
     if op in _MANY:
         return {f"${op}": [_one(field, op, item) for item in _items(op, value)]}
     if op in STRING_OPERATORS:
-        return _regex(field.prepare_query_value(op, value) if field is not None else value)
+        pattern = _regex(field.prepare_query_value(op, value) if field is not None else value)
+        if not isinstance(pattern, Regex):
+            raise TypeError(f"{op} is for text, not for a {type(field).__name__}")
+        return pattern
     return _SPECIAL[op](field, value)
 
 

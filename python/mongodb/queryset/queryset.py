@@ -33,7 +33,12 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
             return False
         if self._source is None:
             self._source = self._results()
-        chunk = next(self._source, None)
+        try:
+            chunk = next(self._source, None)
+        except BaseException:
+            # Begin anew next time: list() asks for the length first and swallows a TypeError.
+            self._reset()
+            raise
         if chunk is None:
             self._done = True
             self._source = None
