@@ -80,7 +80,7 @@ def main() -> int:
 
     uri = support.start_mongod()
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=support.ram_disk()) as folder:
         for name in options.names or NAMES:
             module = importlib.import_module(name)
             print(f"-- {name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)

@@ -36,11 +36,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def ram_disk() -> str | None:
+    """Where the files of both stores go, for the disk is not what is compared; None: no such place."""
+    place = "/dev/shm"
+    roomy = os.access(place, os.W_OK) and shutil.disk_usage(place).free > 2 << 30
+    return place if roomy else None
+
+
 def start_mongod() -> str:
     """A single-member replica set on a fresh folder; its URI. Ends with the process."""
     binary = pathlib.Path(list(fiftyone.__path__)[0]) / "db" / "bin" / "mongod"
-    shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    folder = tempfile.mkdtemp(prefix="bench-mongod-", dir=shm)
+    folder = tempfile.mkdtemp(prefix="bench-mongod-", dir=ram_disk())
     port = free_port()
     server = subprocess.Popen(
         [str(binary), "--dbpath", folder, "--port", str(port), "--replSet", "bench"]
