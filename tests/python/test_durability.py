@@ -30,7 +30,8 @@ while True:
         print("i", n, flush=True)
     if n % 3 == 0:
         done = client.run("db", {"update": "c", "updates": [
-            {"q": {"_id": f"{name}-{n - 1}"}, "u": {"$set": {"tags": ["changed", n]}}}]}, check=False)
+            {"q": {"_id": f"{name}-{n - 1}"}, "u": {"$set": {"tags": ["changed", n]}}}]},
+            check=False)
         if done.get("n") == 1:
             print("u", n - 1, flush=True)
     if n % 5 == 0:
