@@ -118,6 +118,13 @@ bool ds__conn_int(ds__conn *conn, const char *sql, int64_t fallback, int64_t *ou
     return ok;
 }
 
+/* SQLite counts the cache in pages of the size it knows when it is told. */
+bool ds__conn_limit_cache(ds__conn *conn, ds_error *err) {
+    char sql[64];
+    snprintf(sql, sizeof sql, "PRAGMA cache_size=-%d", CACHE_KIB);
+    return ds__conn_exec(conn, sql, err);
+}
+
 ds__conn *ds__conn_open(ds__store *store, ds_error *err) {
     ds__conn *conn = ds__alloc(sizeof *conn);
     if (!conn) {
@@ -143,11 +150,15 @@ ds__conn *ds__conn_open(ds__store *store, ds_error *err) {
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 1200, 100);
     char sql[256];
     snprintf(sql, sizeof sql,
-             "PRAGMA cache_size=-%d; PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY;"
+             "PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY;"
              "PRAGMA synchronous=%s; PRAGMA journal_size_limit=67108864",
-             CACHE_KIB,
              store->in_memory ? "OFF" : (store->options.full_durability ? "FULL" : "NORMAL"));
     if (!ds__conn_exec(conn, sql, err)) {
+        goto failed;
+    }
+    /* Reads the size of pages, where the file has one; what is wrong with it is told later. */
+    sqlite3_exec(conn->db, "PRAGMA schema_version", NULL, NULL, NULL);
+    if (!ds__conn_limit_cache(conn, err)) {
         goto failed;
     }
     return conn;

@@ -144,6 +144,8 @@ void ds__store_give_conn(ds__store *store, ds__conn *conn, bool damaged);
 /* conn.c */
 ds__conn *ds__conn_open(ds__store *store, ds_error *err);
 void ds__conn_close(ds__conn *conn);
+/* Sets the size of the page cache; anew once the file has its own size of pages. */
+bool ds__conn_limit_cache(ds__conn *conn, ds_error *err);
 /* A statement by name, prepared or taken from the cache; give it back with ds__conn_give. */
 ds__stmt *ds__conn_take(ds__conn *conn, ds__stmt_kind kind, int64_t id, bool unique, int64_t coll,
                         ds_error *err);

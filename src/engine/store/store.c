@@ -126,7 +126,7 @@ static bool initialise(ds__conn *conn, ds_error *err) {
         }
     }
     if (ds__conn_exec(conn, "COMMIT", err)) {
-        return true;
+        return ds__conn_limit_cache(conn, err);
     }
 failed:
     sqlite3_exec(conn->db, "ROLLBACK", NULL, NULL, NULL);

@@ -38,6 +38,40 @@ static void documents_survive_closing(void **state) {
     ds__store_close(store);
 }
 
+/* A new file's first connection, and one that finds the file. */
+static void a_large_transaction_leaves_memory_for_the_log(void **state) {
+    (void)state;
+    enum { SIZE = 1024 * 1024, DOCUMENTS = 100 };
+    const char *path = temp_path();
+    char log[100];
+    snprintf(log, sizeof log, "%s-wal", path);
+    uint8_t *bytes = calloc(1, SIZE); /* {x: binary of zeros} */
+    assert_non_null(bytes);
+    const int32_t size = SIZE, inner = SIZE - 4 - 3 - 5 - 1;
+    memcpy(bytes, &size, 4);
+    memcpy(bytes + 4, "\5x", 3);
+    memcpy(bytes + 7, &inner, 4);
+    for (int round = 0; round < 2; round++) {
+        ds__store *store = open_store(path);
+        ds__txn *txn = begin(store, DS_TXN_WRITE);
+        const ds__coll *coll = coll_of(txn);
+        struct stat st;
+        for (int i = 0; i < DOCUMENTS; i++) {
+            ds_error err = {0};
+            ds_buf fixed = {0};
+            ds_value doc;
+            assert_true(ds__record_fix(ds__document(bytes), &fixed, &doc, &err));
+            assert_true(ds__record_insert(txn, coll, doc, NULL, NULL, &err));
+            ds_buf_clear(&fixed);
+        }
+        assert_int_equal(stat(log, &st), 0);
+        assert_true(st.st_size > 10 * SIZE);
+        ds__txn_abort(txn);
+        ds__store_close(store);
+    }
+    free(bytes);
+}
+
 static void refuses_a_file_that_is_no_store(void **state) {
     (void)state;
     ds_error err = {0};
@@ -340,6 +374,7 @@ static void damage_is_told_as_such(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(documents_survive_closing),
+        cmocka_unit_test(a_large_transaction_leaves_memory_for_the_log),
         cmocka_unit_test(refuses_a_file_that_is_no_store),
         cmocka_unit_test(refuses_another_sqlite_database),
         cmocka_unit_test(refuses_a_newer_format_naming_both),
