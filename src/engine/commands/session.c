@@ -207,6 +207,10 @@ static bool check_out(ds__op *op, const uint8_t *id, ds__session **out, ds_error
     } else {
         s->busy = true;
         s->last_used_ms = now;
+        if (s->txn != NULL && ds__txn_is_foreign(s->txn)) { /* stays with the parent */
+            s->txn = NULL;
+            s->state = TXN_ABORTED;
+        }
     }
     pthread_mutex_unlock(&sessions->lock);
     *out = s;

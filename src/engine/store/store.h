@@ -51,8 +51,10 @@ bool ds__txn_upgrade(ds__txn *txn, ds_error *err);
 /* Commits and frees in every case. `sync`: the commit is on the disk before this returns (write
  * concern j: true). A failed commit has undone everything. Errors: OutOfDiskSpace, … */
 bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err);
-/* Undoes everything and frees. NULL is allowed. */
+/* Undoes everything and frees. NULL is allowed. A foreign one is left alone. */
 void ds__txn_abort(ds__txn *txn);
+/* Whether it was begun before a fork, by the parent, and is not this process's to use or end. */
+bool ds__txn_is_foreign(const ds__txn *txn);
 bool ds__txn_is_write(const ds__txn *txn);
 /* Whether SQLite itself had to roll the transaction back (disk full, I/O): it can only be aborted.
  */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -248,9 +249,13 @@ bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err) {
     return ok;
 }
 
+bool ds__txn_is_foreign(const ds__txn *txn) {
+    return __atomic_load_n(&txn->store->pid, __ATOMIC_ACQUIRE) != getpid();
+}
+
 void ds__txn_abort(ds__txn *txn) {
-    if (!txn) {
-        return;
+    if (!txn || ds__txn_is_foreign(txn)) {
+        return; /* undoing it here would undo what the parent has in the log and its index */
     }
     ds__scan_detach_all(txn);
     if (!sqlite3_get_autocommit(txn->conn->db)) {
