@@ -310,7 +310,9 @@ bool ds__plan_choose(ds__txn *txn, ds__env *env, const ds__query *query, ds__pla
         if (*out != NULL) {
             (*out)->id = query->id;
             (*out)->filter = (*out)->residual = NULL;
-            (*out)->sort = NULL;
+            if (query->skip == 0) {
+                (*out)->sort = NULL;
+            }
         }
         return *out != NULL;
     }
