@@ -12,7 +12,8 @@ int64_t ds__floor_div(int64_t a, int64_t b) {
 }
 
 int64_t ds__floor_mod(int64_t a, int64_t b) {
-    return a - ds__floor_div(a, b) * b;
+    int64_t rest = a % b;
+    return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
 }
 
 int64_t ds__date_days(int64_t year, int64_t month, int64_t day) {
@@ -29,7 +30,7 @@ int64_t ds__date_days(int64_t year, int64_t month, int64_t day) {
 
 void ds__date_split(int64_t ms, ds__date_fields *out) {
     int64_t days = ds__floor_div(ms, DS_MS_DAY);
-    int64_t rest = ms - days * DS_MS_DAY;
+    int64_t rest = ds__floor_mod(ms, DS_MS_DAY);
     int64_t z = days + 719468;
     int64_t era = ds__floor_div(z, 146097);
     int64_t day_of_era = z - era * 146097;

@@ -194,6 +194,25 @@ static bool check_depth(ds_value v, ds_error *err) {
                          DS_MAX_COMPUTED_DEPTH);
 }
 
+/* Values of earlier steps are of no use: their memory is given back when it is much more than the
+ * present one takes. */
+static bool give_back(ds_arena *scratch, ds_arena_mark mark, ds_value *v, ds_error *err) {
+    enum { ENOUGH = 1024 * 1024 };
+    size_t used = scratch->used - mark.used;
+    if (used < ENOUGH || used / 4 < v->size) {
+        return true;
+    }
+    ds_arena kept = {0};
+    ds_value copy;
+    bool ok = ds__value_copy(&kept, *v, &copy);
+    if (ok) {
+        ds_arena_restore(scratch, mark);
+        ok = ds__value_copy(scratch, copy, v);
+    }
+    ds_arena_clear(&kept);
+    return ok ? true : ds__error_oom(err);
+}
+
 /* $reduce keeps $$this in expr->slot and $$value in the slot after it. */
 static bool eval_reduce(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds_value array;
@@ -212,13 +231,15 @@ static bool eval_reduce(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_
     if (!ds__expr_run(expr->args[ARG_THIRD], eval, out, err)) {
         return false;
     }
+    ds_arena_mark mark = ds_arena_save(eval->scratch);
     ds__iter it;
     ds__iter_init(&it, array);
     for (size_t steps = 1; ds__iter_next(&it); steps++) {
         eval->slots[expr->slot] = it.value;
         eval->slots[expr->slot + 1] = *out;
         if (!may_go_on(eval, steps, err) || !ds__expr_run(expr->args[ARG_IN], eval, out, err) ||
-            (steps % DEPTH_CHECK_EVERY == 0 && !check_depth(*out, err))) {
+            (steps % DEPTH_CHECK_EVERY == 0 && !check_depth(*out, err)) ||
+            !give_back(eval->scratch, mark, out, err)) {
             return false;
         }
     }

@@ -2,6 +2,8 @@
 /* Strings: joining, cutting, searching, case (ASCII only, as MongoDB does), lengths. */
 #include "lang/expr/internal.h"
 
+#include "base/limits.h"
+
 static bool is_continuation(unsigned char c) {
     return (c & 0xC0) == 0x80;
 }
@@ -56,6 +58,10 @@ static bool eval_concat(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_
                                  ds__type_name(parts[i].type));
         }
         size += parts[i].size;
+    }
+    if (size > DS_MAX_GROUP_BYTES) {
+        return ds__error_set(err, DS_BSON_OBJECT_TOO_LARGE,
+                             "an expression's result of %zu bytes is too large", size);
     }
     char *text = ds_arena_alloc(eval->scratch, size + 1);
     if (text == NULL) {
