@@ -16,7 +16,8 @@ enum {
     SESSION_TIMEOUT_MS = 30 * 60 * 1000,
     TRANSACTION_TIMEOUT_MS = 60 * 1000,
     REAP_EVERY_MS = 10 * 1000,
-    MOST_AT_ONCE = 64
+    MOST_AT_ONCE = 64,
+    TURN_WAIT_MS = 1000
 };
 
 typedef enum txn_state { TXN_NONE, TXN_OPEN, TXN_COMMITTED, TXN_ABORTED } txn_state;
@@ -238,6 +239,36 @@ static void abort_open(ds__op *op, ds__session *s) {
     }
 }
 
+static bool is_write(const char *name) {
+    return strcmp(name, "insert") == 0 || strcmp(name, "update") == 0 ||
+           strcmp(name, "delete") == 0 || strcmp(name, "findAndModify") == 0 ||
+           strcmp(name, "aggregate") == 0;
+}
+
+/* Commands that are sure to write. */
+static bool writes(const ds__op *op) {
+    return (op->row->flags & DS_CMD_WRITE) ||
+           (is_write(op->row->name) && strcmp(op->row->name, "aggregate") != 0);
+}
+
+/* A transaction that writes from the first has no snapshot to lose: it waits for its turn. Not for
+ * long: who it waits for may be the same thread, in another session. */
+static bool begin_writing(ds__op *op, ds__txn **txn, ds_error *err) {
+    int64_t until = ds__clock_mono_us() / 1000 + TURN_WAIT_MS;
+    bool shorter = op->deadline_ms != 0 && op->deadline_ms < until;
+    if (ds__txn_begin(op->engine->store, DS_TXN_WRITE, shorter ? op->deadline_ms : until, txn,
+                      err)) {
+        return true;
+    }
+    if (!shorter && (err->code == DS_MAX_TIME_MS_EXPIRED || err->code == DS_LOCK_TIMEOUT)) {
+        *err = (ds_error){0};
+        ds__error_set(err, DS_WRITE_CONFLICT,
+                      "WriteConflict error: this operation conflicted with another operation. "
+                      "Please retry your operation or multi-document transaction.");
+    }
+    return false;
+}
+
 static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
     if (number < s->txn_number) {
         return ds__error_set(err, DS_TRANSACTION_TOO_OLD,
@@ -256,7 +287,10 @@ static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
     s->txn_number = number;
     s->doomed = false;
     s->state = TXN_ABORTED;
-    if (!ds__txn_begin(op->engine->store, DS_TXN_READ, op->deadline_ms, &s->txn, err)) {
+    bool begun = writes(op) ? begin_writing(op, &s->txn, err)
+                            : ds__txn_begin(op->engine->store, DS_TXN_READ, op->deadline_ms,
+                                            &s->txn, err);
+    if (!begun) {
         return false;
     }
     s->state = TXN_OPEN;
@@ -330,12 +364,6 @@ static bool check_fields(session_fields f, ds_error *err) {
                              "Specifying startTransaction=false is not allowed.");
     }
     return true;
-}
-
-static bool is_write(const char *name) {
-    return strcmp(name, "insert") == 0 || strcmp(name, "update") == 0 ||
-           strcmp(name, "delete") == 0 || strcmp(name, "findAndModify") == 0 ||
-           strcmp(name, "aggregate") == 0;
 }
 
 static bool enter_transaction(ds__op *op, session_fields f, int64_t number, ds_error *err) {

@@ -2,6 +2,7 @@
 """Sessions, transactions and retried writes of the embedded engine, as a replica set answers."""
 
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -178,3 +179,40 @@ def test_threads_do_not_lose_increments(client: _core.Client) -> None:
     for t in threads:
         t.join()
     assert client.run("t", {"find": "c"})["cursor"]["firstBatch"][0]["v"] == 201
+
+
+def test_transactions_that_begin_with_a_write_wait_for_their_turn(client: _core.Client) -> None:
+    failed: list[Exception] = []
+
+    def work(thread: int) -> None:
+        try:
+            for i in range(20):
+                with client.session() as s:
+                    s.begin()
+                    document = {"_id": f"{thread}-{i}"}
+                    client.run("t", {"insert": "w", "documents": [document]}, session=s)
+                    time.sleep(0.002)
+                    s.commit()
+        except Exception as error:
+            failed.append(error)
+
+    client.run("t", {"create": "w"})
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not failed
+    assert client.run("t", {"count": "w"})["n"] == 80
+
+
+def test_a_thread_that_waits_for_itself_gets_a_conflict(client: _core.Client) -> None:
+    insert = {"insert": "c", "documents": [{}]}
+    with client.session() as one, client.session() as two:
+        one.begin()
+        two.begin()
+        client.run("t", insert, session=one)
+        reply = client.run("t", insert, session=two, check=False)
+        assert reply["code"] == 112
+        assert reply["errorLabels"] == ["TransientTransactionError"]
+        one.commit()
