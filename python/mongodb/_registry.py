@@ -68,6 +68,23 @@ def class_tree(cls: Any) -> Iterator[Any]:
     """Yield the class and all classes below it."""
     yield cls
     for name in cls._subclasses:
-        found = _document_registry.get(name)
+        found = below(cls, name)
         if found is not None and found is not cls:
             yield found
+
+
+def below(cls: Any, name: str) -> Any:
+    """Return the class of that name among the class and its subclasses, or None.
+
+    A class of the same name elsewhere may have taken its place in the registry.
+    """
+    found = _document_registry.get(name)
+    if found is not None and issubclass(found, cls):
+        return found
+    waiting = [cls]
+    while waiting:
+        one = waiting.pop()
+        if one._class_name == name:
+            return one
+        waiting += type.__subclasses__(one)
+    return None

@@ -61,7 +61,7 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
     def _class_named(cls, name: str) -> Any:
         if name == cls._class_name:
             return cls
-        found = _registry.get_document(name)
+        found = _registry.below(cls, name) or _registry.get_document(name)
         return found if issubclass(found, _core.Document) else cls
 
     def _after_load(self) -> None:

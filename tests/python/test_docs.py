@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import mongodb
+from mongodb import _registry
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -60,6 +61,8 @@ def memory(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> Iterator[
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MONGODB_URI", "docstore://:memory:")
     mongodb.disconnect_all()
+    # the pages' classes must not take the names of other tests' classes
+    monkeypatch.setattr(_registry, "_document_registry", dict(_registry._document_registry))
     mongodb.register_connection("default", "docs")
     yield
     mongodb.disconnect_all()
