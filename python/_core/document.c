@@ -149,9 +149,19 @@ bool ds__document_fill(ds__model *doc) {
     return done != NULL;
 }
 
+/* A stored null of a field that has a default and does not take null shows the default. */
+static bool shows_default(const ds__model *doc, size_t at, ds_value stored) {
+    const ds__field *f = &doc->schema->fields[at];
+    return stored.type == DS_NULL && f->default_value && !(f->flags & DS_FIELD_NULL);
+}
+
 /* Defaults are compared with a fresh one, since lists and dicts may have been changed in place. */
 bool ds__document_default(const ds__model *doc, size_t at) {
-    if (doc->flags[at] != DS_VALUE_DEFAULT || ds__document_stored(doc, at).type != DS_MISSING) {
+    if (doc->flags[at] != DS_VALUE_DEFAULT) {
+        return false;
+    }
+    ds_value stored = ds__document_stored(doc, at);
+    if (stored.type != DS_MISSING && !shows_default(doc, at, stored)) {
         return false;
     }
     PyObject *value = Py_NewRef(doc->values[at]);
@@ -205,7 +215,7 @@ PyObject *ds__document_get(ds__pstate *state, ds__model *doc, size_t at) {
     if (doc->values[at]) { /* set while it was fetched */
         return Py_NewRef(doc->values[at]);
     }
-    if (stored.type == DS_MISSING) {
+    if (stored.type == DS_MISSING || shows_default(doc, at, stored)) {
         value = make_default(doc, at);
     } else {
         ds__scope scope = {.owner = doc->owner, .context = doc->context,
@@ -267,7 +277,8 @@ static PyObject *convert(ds__field *f, PyObject *value) {
             ((kind == DS_HOLDS_INT || kind == DS_HOLDS_LONG) && type == &PyLong_Type) ||
             (kind == DS_HOLDS_FLOAT && type == &PyFloat_Type) ||
             (kind == DS_HOLDS_BOOL && type == &PyBool_Type) || kind == DS_HOLDS_DYNAMIC ||
-            kind == DS_HOLDS_DATETIME || kind == DS_HOLDS_OBJECT_ID) {
+            kind == DS_HOLDS_DATETIME ||
+            (kind == DS_HOLDS_OBJECT_ID && !PyUnicode_Check(value))) {
             return Py_NewRef(value);
         }
         if (kind == DS_HOLDS_LIST && !f->item && type == &PyList_Type) {
@@ -277,7 +288,7 @@ static PyObject *convert(ds__field *f, PyObject *value) {
             return PyDict_Copy(value);
         }
     }
-    return PyObject_CallMethod(f->object, "to_python", "O", value);
+    return PyObject_CallMethod(f->object, "to_python", "(O)", value);
 }
 
 static bool init_one(ds__pstate *state, ds__model *doc, PyObject *name, PyObject *value,

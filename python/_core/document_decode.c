@@ -12,7 +12,7 @@ static PyObject *python_decode(ds__pstate *state, ds__field *field, ds_value val
     if (!raw) {
         return NULL;
     }
-    PyObject *out = PyObject_CallMethod(field->object, "to_python", "O", raw);
+    PyObject *out = PyObject_CallMethod(field->object, "to_python", "(O)", raw);
     Py_DECREF(raw);
     return out;
 }

@@ -7,7 +7,7 @@
 
 static bool python_encode(ds__pstate *state, ds_buf *buf, ds__field *field, const char *key,
                           size_t key_size, PyObject *value) {
-    PyObject *raw = PyObject_CallMethod(field->object, "to_mongo", "O", value);
+    PyObject *raw = PyObject_CallMethod(field->object, "to_mongo", "(O)", value);
     bool ok = raw && ds__py_encode_value(state, buf, key, key_size, raw);
     Py_XDECREF(raw);
     return ok;
@@ -253,7 +253,8 @@ static bool encode_stored(ds__pstate *state, ds_buf *buf, ds__model *doc) {
     while (ds__iter_next(&it)) {
         int at = ds__schema_find(doc->schema, it.key, it.key_size);
         if (at >= 0) {
-            if (!ds__document_touched(doc, (size_t)at)) {
+            if (!ds__document_touched(doc, (size_t)at) ||
+                ds__document_default(doc, (size_t)at)) {
                 ds_buf_add(buf, it.element, it.element_size);
             } else if (!encode_field(state, buf, doc, (size_t)at)) {
                 return false;

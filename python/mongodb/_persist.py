@@ -89,8 +89,11 @@ def validate_all(docs: list[Any]) -> None:
 
 def _insert(doc: Any, handle: Any, collection: str, force: bool, concern: Any) -> None:
     given = doc.pk is not None
-    if not given and type(doc)._fields[type(doc)._meta["id_field"]].kind == "objectid":
+    field = type(doc)._fields[type(doc)._meta["id_field"]]
+    if not given and field.kind == "objectid":
         doc.pk = _core.object_id()
+    elif field.kind == "objectid" and isinstance(doc.pk, str):
+        doc.pk = field.to_python(doc.pk)  # equal to the one that is read back
     try:
         data = doc._encode()
         if given and not force:

@@ -122,7 +122,7 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
         return iter([*self._fields, *self._dynamic_names()])
 
     def __len__(self) -> int:
-        return len([*self])
+        return len(self._fields) + len(self._dynamic_names())
 
     def __bool__(self) -> bool:
         return True
@@ -236,9 +236,16 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
 
     @classmethod
     def from_json(cls, json_data: str, created: bool = False, **kwargs: Any) -> Any:
-        """Return the document that extended JSON describes; `created` says it is stored already."""
+        """Return the document that extended JSON describes.
+
+        It is new with `created`, or without a primary key; else taken as one of the store.
+        """
         kwargs.setdefault("json_options", json_util.LEGACY_JSON_OPTIONS)
-        return cls._from_son(json_util.loads(json_data, **kwargs), created=created)
+        son = json_util.loads(json_data, **kwargs)
+        document = cls._from_son(son)
+        if created or not isinstance(son, Mapping) or "_id" not in son:
+            document = document._as_new()
+        return document
 
     @classmethod
     def _from_son(
@@ -252,6 +259,14 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
         if created or not cls._schema_embedded:
             document._created = not created and cls._schema_embedded
         return document
+
+    def _as_new(self) -> Any:
+        """Return a copy that is not in the store, its defaults filled in."""
+        new = self._restore({**self._snapshot(), "stored": None, "created": True})
+        if self._dynamic:
+            for name in self._dynamic_names():
+                setattr(new, name, getattr(self, name))
+        return new
 
     # Copies
 

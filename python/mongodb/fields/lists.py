@@ -24,7 +24,8 @@ class EmbeddedDocumentList(list[Any]):
         for path, value in wanted.items():
             found = document
             for part in path.split("__"):
-                found = getattr(found, part, None)
+                if found is not None:
+                    found = getattr(found, part)
             if found != value:
                 return False
         return True

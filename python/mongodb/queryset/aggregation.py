@@ -146,6 +146,7 @@ class AggregationMixin:
         path = db_path(self._document, field)
         stages: list[dict[str, Any]] = [
             {"$project": {"value": f"${path}"}},
+            {"$match": {"value": {"$ne": []}}},
             {"$unwind": {"path": "$value", "preserveNullAndEmptyArrays": True}},
             {"$group": {"_id": "$value", "n": {"$sum": 1}}},
         ]

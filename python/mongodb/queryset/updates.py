@@ -77,11 +77,29 @@ def _item(field: BaseField | None) -> BaseField | None:
     return field._item if field is not None and field.kind in ("list", "python") else None
 
 
+_STORES = frozenset({"set", "set_on_insert", "push", "push_all", "add_to_set"})
+_CHECKED = frozenset(
+    "string int long float decimal bool datetime date uuid objectid binary embedded".split()
+)
+
+
+def _check(field: BaseField, op: str, value: Any) -> None:
+    """Refuse what the field would not take from a document that is saved."""
+    if op not in _STORES or value is None:
+        return
+    if field.kind in _CHECKED:
+        field.validate(field.to_python(value))
+    elif field.kind == "list" and field._item is not None and isinstance(value, (list, tuple)):
+        for one in value:
+            _check(field._item, op, one)
+
+
 def _prepare(field: BaseField | None, op: str, value: Any) -> Any:
     if field is None:
         from mongodb.fields.nested import _plain
 
         return _plain(value)
+    _check(field, op, value)
     return field.prepare_query_value(op, value)
 
 
