@@ -24,6 +24,8 @@ typedef enum command_kind {
     COMMAND_AGGREGATE
 } command_kind;
 
+enum { HEARTBEAT_MS = 1000 };
+
 static const struct {
     const char *name;
     command_kind kind;
@@ -525,6 +527,11 @@ ds__backend *ds__remote_open(const char *uri, const bson_t *options, char **defa
     if (!store->uri) {
         ds__free(store);
         return NULL;
+    }
+    /* After a broken connection a server is known again at its monitor's next answer, which the
+     * driver lets take 10 s: too long for a request that waits to be repeated. */
+    if (!mongoc_uri_has_option(store->uri, MONGOC_URI_HEARTBEATFREQUENCYMS)) {
+        mongoc_uri_set_option_as_int32(store->uri, MONGOC_URI_HEARTBEATFREQUENCYMS, HEARTBEAT_MS);
     }
     store->retry_writes = mongoc_uri_get_option_as_bool(store->uri, MONGOC_URI_RETRYWRITES, true);
     atomic_init(&store->standalone, -1);
