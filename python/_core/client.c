@@ -69,14 +69,30 @@ typedef struct call {
     ds_session *handle;
 } call;
 
-static bool call_begin(ds__pstate *state, ds__py_client *self, call *c) {
+/* The command as BSON. Bytes are used where they are: the caller's arguments keep them, nobody can
+ * change them, and the client checks every command. */
+static bool take_command(ds__pstate *state, call *c) {
     bool given = false;
+    if (PyBytes_CheckExact(c->command)) {
+        if (!bson_init_static(&c->bson, (const uint8_t *)PyBytes_AS_STRING(c->command),
+                              (size_t)PyBytes_GET_SIZE(c->command))) {
+            PyErr_SetString(PyExc_ValueError, "the command is not valid BSON");
+            return false;
+        }
+        return true;
+    }
     if (!ds__py_optional_document(state, c->command, &c->buf, &c->bson, &given)) {
         ds_buf_clear(&c->buf);
         return false;
     }
     if (!given) {
         PyErr_SetString(PyExc_TypeError, "a command document is needed");
+    }
+    return given;
+}
+
+static bool call_begin(ds__pstate *state, ds__py_client *self, call *c) {
+    if (!take_command(state, c)) {
         return false;
     }
     if (!ds__py_client_enter(state, self)) {

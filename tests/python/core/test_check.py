@@ -6,10 +6,11 @@ import random
 import re
 from typing import Any
 
+import bson
 import pytest
 from bson import ObjectId
 
-from mongodb import Document, ValidationError, _core
+from mongodb import Document, MongoError, ValidationError, _core
 from mongodb.fields import EmailField
 
 
@@ -73,3 +74,12 @@ def test_object_ids_are_new_in_a_child_process() -> None:
     os.close(read)
     os.close(write)
     assert theirs[4:9] != mine[4:9] and mine[4:9] == first.binary[4:9]
+
+
+def test_bytes_as_a_command_are_checked() -> None:
+    with _core.Client("docstore://:memory:") as client:
+        good = bson.encode({"ping": 1, "text": "abc"})
+        assert client.run("db", good)["ok"] == 1
+        for bad in (b"", good[:-1], good + b"\0", good.replace(b"\x02text", b"\x7etext")):
+            with pytest.raises((MongoError, ValueError)):
+                client.run("db", bad)
