@@ -37,7 +37,7 @@ def free_port() -> int:
 
 
 def ram_disk() -> str | None:
-    """Where the files of both stores go, for the disk is not what is compared; None: no such place."""
+    """Where the files of both stores go: the disk is not compared. None: there is no such place."""
     place = "/dev/shm"
     roomy = os.access(place, os.W_OK) and shutil.disk_usage(place).free > 2 << 30
     return place if roomy else None
