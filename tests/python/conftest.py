@@ -149,7 +149,7 @@ class Seed:
     """Runs the code blocks of seed_000.md as they are written."""
 
     def __init__(self) -> None:
-        text = pathlib.Path(__file__).with_name("seed_000.md").read_text()
+        text = pathlib.Path(__file__).with_name("seed_000").joinpath("seed_000.md").read_text()
         self.blocks: dict[str, list[str]] = {}
         heading = ""
         for part in re.split(r"(?ms)^(#+ [^\n]+$|```.*?^```$)", text):
