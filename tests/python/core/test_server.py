@@ -124,7 +124,7 @@ def test_tcp_is_a_replica_set_of_one() -> None:
 def test_stop_ends_connections_at_once() -> None:
     with _core.Client("docstore://:memory:") as client:
         server = _core.Server(client, host="127.0.0.1")
-        with MongoClient(server.uri) as mongo:
+        with MongoClient(server.uri, serverSelectionTimeoutMS=500) as mongo:
             mongo.admin.command("ping")
             assert server.connections > 0
             begun = time.monotonic()
