@@ -180,7 +180,8 @@ static PyObject *suspects(ds__pstate *state, ds__model *doc, bool all) {
         PyObject *value = ds__document_get(state, doc, i);
         int fine = -1;
         if (value == Py_None) {
-            fine = !(f->flags & DS_FIELD_REQUIRED) || (f->flags & DS_FIELD_PRIMARY);
+            fine = !(f->flags & DS_FIELD_REQUIRED) ||
+                   ((f->flags & DS_FIELD_PRIMARY) && f->kind == DS_HOLDS_OBJECT_ID);
         } else if (value && (f->flags & DS_FIELD_REQUIRED) &&
                    ((PyList_Check(value) && PyList_GET_SIZE(value) == 0) ||
                     (PyDict_Check(value) && PyDict_GET_SIZE(value) == 0))) {

@@ -24,6 +24,23 @@ PyObject *ds__document_bytes(ds__pstate *state, ds__model *doc) {
     return bytes;
 }
 
+/* A field that declares no class reads an embedded document back by its _cls. */
+static bool name_class(ds_buf *buf, ds__model *doc) {
+    ds_value was;
+    if (doc->schema->class_name ||
+        (doc->data && ds__doc_get(ds__document(doc->data), "_cls", 4, &was))) {
+        return true;
+    }
+    PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(doc), "_class_name");
+    Py_ssize_t size = 0;
+    const char *text = name ? PyUnicode_AsUTF8AndSize(name, &size) : NULL;
+    if (text) {
+        ds__write_value(buf, "_cls", 4, ds__string(text, (size_t)size));
+    }
+    Py_XDECREF(name);
+    return text != NULL;
+}
+
 bool ds__document_hook(ds__pstate *state, ds_buf *buf, const char *key, size_t key_size,
                        PyObject *value, bool *handled) {
     if (!ds__is_document(state, value)) {
@@ -33,7 +50,7 @@ bool ds__document_hook(ds__pstate *state, ds_buf *buf, const char *key, size_t k
     *handled = true;
     if (doc->schema->embedded) {
         size_t at = ds__write_doc(buf, key, key_size, DS_DOCUMENT);
-        bool ok = ds__document_encode(state, buf, doc);
+        bool ok = ds__document_encode(state, buf, doc) && name_class(buf, doc);
         ds__doc_end(buf, at);
         return ok;
     }

@@ -262,11 +262,7 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
 
     def _as_new(self) -> Any:
         """Return a copy that is not in the store, its defaults filled in."""
-        new = self._restore({**self._snapshot(), "stored": None, "created": True})
-        if self._dynamic:
-            for name in self._dynamic_names():
-                setattr(new, name, getattr(self, name))
-        return new
+        return self._restore({**self._snapshot(), "stored": None, "created": True})
 
     # Copies
 
@@ -308,6 +304,11 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
                     state["stored"] is not None and document._has_stored(at)
                 ):
                     document._set(at, changed._get(at) if changed._has_stored(at) else None)
+        if cls._dynamic and state["stored"] != state["now"]:
+            names = changed._dynamic_names()
+            document._extra = {name: None for name in document._dynamic_names()} | {
+                name: getattr(changed, name) for name in names
+            }
         document._mask = state["mask"]
         document._created = state["created"]
         document.__dict__.update(state["attributes"])

@@ -39,6 +39,8 @@ class DynamicMixin:
 
     _dynamic = True
     _extra: Any
+    _hollow: bool
+    _fetch: Any
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -55,6 +57,8 @@ class DynamicMixin:
         if name.startswith("_") or hasattr(type(self), name):
             object.__setattr__(self, name, value)
             return
+        if self._hollow:
+            self._fetch()
         extra = self._extra or {}
         extra[name] = _no_fields(value)
         self._extra = extra

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
+import functools
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -72,6 +74,10 @@ class BaseField:
         self.db_field = db_field if not primary_key else "_id"  # type: ignore[assignment]
         self._db_field_given = db_field
         self.required = required or primary_key
+        # Each document gets its own list or dict.
+        shared = isinstance(default, (list, dict, set, bytearray))
+        if shared:
+            default = functools.partial(copy.deepcopy, default) if default else type(default)
         self.default = default
         self.unique = bool(unique or unique_with)
         self.unique_with = unique_with

@@ -28,7 +28,11 @@ __all__ = [
 def _plain(value: Any) -> Any:
     """Return the value with embedded documents as dicts and others as references."""
     if _registry.is_document(value):
-        return value.to_mongo() if value._schema_embedded else value.to_dbref()
+        if not value._schema_embedded:
+            return value.to_dbref()
+        son = value.to_mongo()
+        son.setdefault("_cls", value._class_name)
+        return son
     if isinstance(value, Mapping):
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
