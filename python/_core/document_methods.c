@@ -49,9 +49,13 @@ bool ds__document_hook(ds__pstate *state, ds_buf *buf, const char *key, size_t k
     ds__model *doc = (ds__model *)value;
     *handled = true;
     if (doc->schema->embedded) {
+        if (Py_EnterRecursiveCall(" while storing an embedded document")) {
+            return false;
+        }
         size_t at = ds__write_doc(buf, key, key_size, DS_DOCUMENT);
         bool ok = ds__document_encode(state, buf, doc) && name_class(buf, doc);
         ds__doc_end(buf, at);
+        Py_LeaveRecursiveCall();
         return ok;
     }
     PyObject *ref = PyObject_CallMethod(value, "to_dbref", NULL);

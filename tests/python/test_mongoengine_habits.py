@@ -266,3 +266,20 @@ def test_embedded_documents_without_a_field_keep_their_class(connected: str) -> 
     assert Loose.objects.get(pk=loose.pk).parts[0].size == 5
     loose.update(set__part=SizedPart(size=6))
     assert loose.reload().part.size == 6
+
+
+def test_an_embedded_document_inside_itself_is_refused(connected: str) -> None:
+    class Knot(EmbeddedDocument):
+        any = DynamicField()
+
+    class Knotted(Document):
+        any = DynamicField()
+
+    knot = Knot()
+    knot.any = knot
+    with pytest.raises(RecursionError):
+        knot.to_mongo()
+    knot.any = [{"deep": knot}]
+    with pytest.raises((RecursionError, ValueError)):
+        Knotted(any=knot).save()
+    assert Knotted.objects.count() == 0
