@@ -131,8 +131,7 @@ static int narrowness(const ds__bounds *b) {
                : 1;
 }
 
-static bool part_bounds(ds__chooser *c, ds__candidate *k, size_t i, bool *rejects_missing,
-                        size_t *matched) {
+static bool part_bounds(ds__chooser *c, ds__candidate *k, size_t i, bool *rejects_missing) {
     const ds__index_part *part = &k->index->parts[i];
     bool multikey = part->multikey != 0;
     ds__bounds *b = &k->parts[i];
@@ -311,6 +310,15 @@ static bool fits_hash(ds__candidate *k) {
     return true;
 }
 
+/* Whether the bounds alone decide every predicate. */
+static bool decides_all(const ds__chooser *c, const ds__candidate *k) {
+    uint64_t covered = 0;
+    for (size_t i = 0; i < k->used; i++) {
+        covered |= k->covered[i];
+    }
+    return (size_t)__builtin_popcountll(covered) == c->count;
+}
+
 /* Bounds of all parts; `*usable` says whether every match is in the index. */
 bool ds__plan_consider(ds__chooser *c, const ds__index *index, bool hinted, ds__candidate *k,
                        bool *usable) {
@@ -323,9 +331,8 @@ bool ds__plan_consider(ds__chooser *c, const ds__index *index, bool hinted, ds__
         return ds__error_oom(c->err);
     }
     bool rejects_missing = false;
-    size_t matched = 0;
     for (size_t i = 0; i < index->part_count; i++) {
-        if (!part_bounds(c, k, i, &rejects_missing, &matched)) {
+        if (!part_bounds(c, k, i, &rejects_missing)) {
             return false;
         }
     }
@@ -342,7 +349,7 @@ bool ds__plan_consider(ds__chooser *c, const ds__index *index, bool hinted, ds__
         }
     }
     ds__plan_score(k, c->query);
-    k->exact = k->exact && !c->lossy && matched == c->count && index->kind == DS_INDEX_ORDERED;
+    k->exact = k->exact && !c->lossy && decides_all(c, k) && index->kind == DS_INDEX_ORDERED;
     *usable = hinted || ((!index->sparse || rejects_missing) && !index->hidden);
     if (!hinted && index->partial.type == DS_DOCUMENT) {
         const ds__filter *partial;
