@@ -152,7 +152,7 @@ static bool wanted(const printer *p, stage_kind kind) {
     case ST_SORT:
         return plan->sort != NULL;
     case ST_FETCH:
-        return plan->kind == DS_PLAN_INDEX || plan->kind == DS_PLAN_OR;
+        return (plan->kind == DS_PLAN_INDEX && !plan->keys_only) || plan->kind == DS_PLAN_OR;
     case ST_OR:
         return plan->kind == DS_PLAN_OR;
     case ST_IXSCAN:

@@ -52,6 +52,7 @@ struct ds__plan {
     ds__plan_kind kind;
     bool backward;
     bool exact; /* INDEX: entries and matching documents are one to one */
+    bool keys_only; /* explain of a count: the documents are not fetched */
     int64_t skip;
     int64_t limit;
     bool allow_disk;
