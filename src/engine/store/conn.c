@@ -17,7 +17,7 @@ struct ds__stmt_list {
     uint64_t name;
 };
 
-enum { MAX_PREPARED = 512, CACHE_KIB = 65536 };
+enum { MAX_PREPARED = 512, CACHE_KIB = 32 * 1024 };
 
 /* SQLite says the same for every reason not to open a file; the system knows which. */
 static const char *open_reason(ds__conn *conn, const char *text) {
