@@ -3,6 +3,8 @@
  * knows the path of the field being written, so that an error can name it. */
 #include "codec.h"
 
+#include "raw.h"
+
 #include "base/limits.h"
 #include "bson/decimal.h"
 #include "bson/validate.h"
@@ -506,7 +508,21 @@ static bool put_general(ds__pstate *state, ds_buf *buf, const frame *at, PyObjec
     return refuse(PyExc_TypeError, at, "this type cannot be stored as BSON", value);
 }
 
+/* Made from Python values part by part, it may have become too deep. */
+static bool put_made(ds_buf *buf, const frame *at, PyObject *raw) {
+    ds_value doc = ds__raw_view(raw);
+    Py_buffer view = {.buf = (void *)(uintptr_t)doc.as.bytes, .len = (Py_ssize_t)doc.size};
+    if (!check_raw(at, &view)) {
+        return false;
+    }
+    put(buf, at, doc);
+    return true;
+}
+
 static bool encode_rare(ds__pstate *state, ds_buf *buf, const frame *at, PyObject *value) {
+    if (Py_IS_TYPE(value, (PyTypeObject *)state->raw_type)) {
+        return put_made(buf, at, value);
+    }
     uint8_t oid[12];
     int found = ds__py_object_id_bytes(state, value, oid);
     if (found != 0) {
@@ -600,6 +616,11 @@ bool ds__py_encode_document(ds__pstate *state, ds_buf *buf, PyObject *document) 
         }
         Py_DECREF(raw);
         return ok && ds__py_buf_ok(buf);
+    }
+    if (Py_IS_TYPE(document, (PyTypeObject *)state->raw_type)) {
+        ds_value doc = ds__raw_view(document);
+        ds_buf_add(buf, doc.as.bytes, doc.size);
+        return ds__py_buf_ok(buf);
     }
     if (!PyDict_Check(document)) {
         int mapping = PyObject_IsInstance(document, state->mapping);

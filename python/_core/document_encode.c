@@ -97,9 +97,8 @@ static bool reference_encode(ds__pstate *state, ds_buf *buf, ds__field *field, c
     return ok;
 }
 
-/* A scalar of exactly the type its kind stores; *handled stays false for any other. */
-static bool scalar_encode(ds__pstate *state, ds__field *field, PyObject *value, ds_value *out,
-                          bool *handled) {
+bool ds__field_scalar(ds__pstate *state, ds__field *field, PyObject *value, ds_value *out,
+                      bool *handled) {
     *handled = false;
     switch ((ds__kind)field->kind) {
     case DS_HOLDS_STRING:
@@ -166,7 +165,7 @@ bool ds__field_encode(ds__pstate *state, ds_buf *buf, ds__field *field, const ch
     }
     bool handled = false;
     ds_value scalar = {0};
-    if (!scalar_encode(state, field, value, &scalar, &handled)) {
+    if (!ds__field_scalar(state, field, value, &scalar, &handled)) {
         return false;
     }
     if (handled) {

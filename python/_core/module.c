@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "bson/validate.h"
 #include "json.h"
+#include "lookup.h"
 #include "schema.h"
 
 static PyModuleDef module_def;
@@ -100,6 +101,8 @@ static PyMethodDef methods[] = {
     {"encode", py_encode, METH_O, "encode(document): the document as BSON bytes."},
     {"decode", (PyCFunction)(void (*)(void))py_decode, METH_VARARGS | METH_KEYWORDS,
      "decode(data, *, tz_aware=False, plain_int=False, raw_dbref=False): BSON bytes as a dict."},
+    {"join_filters", ds__join_filters, METH_VARARGS,
+     "join_filters(op, filters): one Raw of a list of them; op is $and, $or or $nor."},
     {NULL},
 };
 
@@ -108,7 +111,8 @@ static int exec_module(PyObject *module) {
     if (import_all(state) != 0 || ds__py_add_client(module, state) != 0 ||
         ds__py_add_session(module, state) != 0 || ds__py_add_cursor(module, state) != 0 ||
         ds__py_add_server(module, state) != 0 || ds__py_add_documents(module, state) != 0 ||
-        ds__py_add_json(module, state) != 0) {
+        ds__py_add_json(module, state) != 0 ||
+        ds__py_add_raw(module, state) != 0) {
         return -1;
     }
     return PyModule_AddStringConstant(module, "__version__", DS_VERSION);

@@ -3,6 +3,8 @@
  * of its kind, its flags, its limits and its item. */
 #include "schema.h"
 
+#include "lookup.h"
+
 #include <structmember.h>
 
 static const char *const KINDS[DS_HOLDS_COUNT] = {
@@ -51,11 +53,11 @@ static void field_clear(ds__field *field) {
     }
 }
 
-static int field_visit(ds__field *field, visitproc visit, void *arg) {
+int ds__field_visit(ds__field *field, visitproc visit, void *arg) {
     Py_VISIT(field->object);
     Py_VISIT(field->default_value);
     Py_VISIT(field->target);
-    return field->item ? field_visit(field->item, visit, arg) : 0;
+    return field->item ? ds__field_visit(field->item, visit, arg) : 0;
 }
 
 static bool kind_named(const char *name, uint8_t *out) {
@@ -103,6 +105,24 @@ static bool field_init(ds__field *field, PyObject *object, int depth) {
 done:
     Py_XDECREF(spec);
     return ok;
+}
+
+void ds__field_free(ds__field *field) {
+    if (field) {
+        field_clear(field);
+        PyMem_Free(field);
+    }
+}
+
+ds__field *ds__field_compile(PyObject *object) {
+    ds__field *field = PyMem_Calloc(1, sizeof *field);
+    if (!field) {
+        PyErr_NoMemory();
+    } else if (!field_init(field, object, 0)) {
+        ds__field_free(field);
+        field = NULL;
+    }
+    return field;
 }
 
 static bool field_names(ds__field *field) {
@@ -224,16 +244,17 @@ static int schema_traverse(ds__schema *self, visitproc visit, void *arg) {
     Py_VISIT(self->by_name);
     Py_VISIT(self->subclasses);
     for (size_t i = 0; i < self->count; i++) {
-        int r = field_visit(&self->fields[i], visit, arg);
+        int r = ds__field_visit(&self->fields[i], visit, arg);
         if (r) {
             return r;
         }
     }
-    return 0;
+    return ds__lookups_visit(self, visit, arg);
 }
 
 static int schema_clear(ds__schema *self) {
     /* The fields stay until deallocation: documents of the class may still look at them. */
+    ds__lookups_clear(self);
     Py_CLEAR(self->owner);
     Py_CLEAR(self->subclasses);
     return 0;
@@ -288,6 +309,10 @@ static PyMethodDef schema_methods[] = {
     {"describe", (PyCFunction)schema_describe, METH_NOARGS,
      "Return each field's name, db_field, kind, flags, Python field and item."},
     {"index", (PyCFunction)schema_index, METH_O, "Return the position of a field by its name."},
+    {"filter", (PyCFunction)ds__schema_filter, METH_O,
+     "Return the filter for a dict of lookups, as Raw."},
+    {"update", (PyCFunction)ds__schema_update, METH_O,
+     "Return the update for a dict of changes, as Raw; None: Python has to make it."},
     {NULL},
 };
 

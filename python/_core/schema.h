@@ -70,7 +70,7 @@ typedef struct ds__field {
     double max;
 } ds__field;
 
-/* mongodb._core.Schema. Immutable once made. */
+/* mongodb._core.Schema. Immutable once made, but for the keywords it has met. */
 typedef struct ds__schema {
     PyObject_HEAD
     /* owned */
@@ -80,8 +80,13 @@ typedef struct ds__schema {
     PyObject *subclasses; /* dict: _cls -> class, filled as they are met */
     ds__field *fields;
     uint16_t *table;      /* positions + 1 by hash of the stored name */
+    struct ds__lookup **lookups; /* keywords of filters and updates that were compiled */
+    PyObject *filter_keys; /* dict: keyword -> position in lookups, or NULL */
+    PyObject *update_keys; /* the same for updates */
     /* plain */
     size_t count;
+    size_t lookup_count;
+    size_t lookup_room;
     uint32_t mask;        /* of table */
     int primary;          /* position of the primary key, -1: none */
     bool dynamic;         /* keeps unknown fields as attributes */
@@ -146,6 +151,10 @@ ds__schema *ds__schema_of(ds__pstate *state, PyObject *type);
 int ds__schema_find(const ds__schema *schema, const char *key, size_t size);
 /* The class a stored document belongs to, by its _cls. Borrowed. */
 PyObject *ds__schema_class(ds__pstate *state, ds__schema *schema, ds_value doc);
+/* A field object compiled by itself, without its names; freed with ds__field_free. */
+ds__field *ds__field_compile(PyObject *object);
+void ds__field_free(ds__field *field);
+int ds__field_visit(ds__field *field, visitproc visit, void *arg);
 /* The class of an embedded document or reference field. Borrowed. */
 PyObject *ds__field_target(ds__field *field);
 
@@ -161,6 +170,9 @@ PyObject *ds__field_decode(ds__pstate *state, ds__field *field, ds_value value,
                            const ds__scope *scope);
 /* Any value, embedded documents with _cls included. */
 PyObject *ds__dynamic_decode(ds__pstate *state, ds_value value, const ds__scope *scope);
+/* A scalar of exactly the type its kind stores; *handled stays false for any other. */
+bool ds__field_scalar(ds__pstate *state, ds__field *field, PyObject *value, ds_value *out,
+                      bool *handled);
 /* Writes a value that is not None. */
 bool ds__field_encode(ds__pstate *state, ds_buf *buf, ds__field *field, const char *key,
                       size_t key_size, PyObject *value);

@@ -116,7 +116,7 @@ def _update(doc: Any, handle: Any, collection: str, condition: Any, concern: Any
         return False
     query = own_filter(doc)
     if condition is not None:
-        query = {"$and": [query, doc._qs().filter(**condition)._query]}
+        query = {"$and": [query, doc._qs().filter(**condition)._filter()]}
     if changes is None:
         found = handle.count(collection, query)
     else:

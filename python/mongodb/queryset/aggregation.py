@@ -75,7 +75,7 @@ class AggregationMixin:
     def _stages(self: Any) -> list[dict[str, Any]]:
         """Return the stages that stand for the queryset."""
         out: list[dict[str, Any]] = []
-        query = self._query
+        query = self._filter()
         if query:
             out.append({"$match": query})
         order = self._ordering()

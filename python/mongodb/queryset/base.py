@@ -166,13 +166,16 @@ class BaseQuerySet:
     @property
     def _query(self) -> dict[str, Any]:
         """The filter as it is sent."""
-        query = self._q.to_query(self._document)
-        if self._raw:
-            query = merge(query, self._raw)
-        if self._special:
-            query = merge(query, self._special)
+        return self._filter().decode()  # type: ignore[no-any-return]
+
+    def _filter(self) -> Any:
+        """Return the filter as `_core.Raw`."""
+        query = self._q.to_bson(self._document)
+        more = [_core.Raw(one) for one in (self._raw, self._special) if one]
+        if more:
+            query = _core.join_filters("$and", [query, *more])
         classes = self._class_filter()
-        return merge(classes, query) if classes else query
+        return _core.join_filters("$and", [_core.Raw(classes), query]) if classes else query
 
     @property
     def _query_obj(self) -> QNode:
@@ -415,7 +418,10 @@ class BaseQuerySet:
 
     def as_command(self) -> dict[str, Any]:
         """Return the find command that evaluating the queryset sends."""
-        command: dict[str, Any] = {"find": self._collection_name, "filter": self._query}
+        return self._command(self._query)
+
+    def _command(self, query: Any) -> dict[str, Any]:
+        command: dict[str, Any] = {"find": self._collection_name, "filter": query}
         order = self._ordering()
         if order:
             command["sort"] = dict(order)
@@ -446,7 +452,7 @@ class BaseQuerySet:
 
     def explain(self, verbosity: str = "queryPlanner") -> dict[str, Any]:
         """Return how the store would answer."""
-        command = _without(self.as_command(), "batchSize")
+        command = _without(self._command(self._filter()), "batchSize")
         return self._handle().run({"explain": command, "verbosity": verbosity})  # type: ignore[no-any-return]
 
     def _batches(self) -> Iterator[Any]:
@@ -457,7 +463,7 @@ class BaseQuerySet:
         origin = Origin(self._include, self._exclude)
         mask = origin.mask_for(self._document)
         schema = self._document._schema
-        for data in handle.batches(self.as_command(), self._batch_size):
+        for data in handle.batches(self._command(self._filter()), self._batch_size):
             yield _core.Batch(
                 schema, data, mask=mask, origin=origin, raw_refs=self._raw_refs, trusted=True
             )

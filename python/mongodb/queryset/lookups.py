@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lookups such as `age__gte=18` as filters. What a name means is worked out once per class."""
+"""Lookups such as `age__gte=18`: their names, and values that are not of a field's own type.
+
+Filters are written by `_core.Schema.filter`, which asks here for what a name means, once per class.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,12 @@ from typing import Any, NamedTuple
 
 from bson import Binary, Decimal128, Int64, ObjectId, Regex
 
-from mongodb import _registry
+from mongodb import _core, _registry
 from mongodb.errors import InvalidQueryError, LookUpError, NotSupportedError, ValidationError
 from mongodb.fields.base import BaseField
 from mongodb.fields.scalar import STRING_OPERATORS
 
-__all__ = ["Lookup", "build_filter", "db_path", "merge", "parse"]
+__all__ = ["Lookup", "build_filter", "db_path", "filter_bson", "merge", "parse"]
 
 _COMPARISON = frozenset({"ne", "gt", "gte", "lt", "lte"})
 _MANY = frozenset({"in", "nin", "all"})
@@ -187,22 +190,23 @@ def _is_field(cls: Any, parts: list[str]) -> bool:
     return field is not None and field.owner_document is not None
 
 
-def build_filter(cls: Any, lookups: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the filter for keywords; all of them must hold."""
-    out: dict[str, Any] = {}
+def filter_bson(cls: Any, lookups: Mapping[str, Any]) -> Any:
+    """Return the filter for keywords as `_core.Raw`; all of them must hold."""
+    if cls._schema is not None:
+        return cls._schema.filter(lookups)
+    parts = []  # an abstract class has no schema
     for name, value in lookups.items():
         if name == "__raw__":
-            if not isinstance(value, Mapping):
-                raise InvalidQueryError("__raw__ takes a filter document")
-            out = merge(out, dict(value))
-            continue
-        lookup = parse(cls, name)
-        condition = _condition(cls, lookup, name, value)
-        if lookup.path not in out:
-            out[lookup.path] = condition
+            parts.append(_core.Raw(value))
         else:
-            out = merge(out, {lookup.path: condition})
-    return out
+            lookup = parse(cls, name)
+            parts.append(_core.Raw({lookup.path: _condition(cls, lookup, name, value)}))
+    return _core.join_filters("$and", parts)
+
+
+def build_filter(cls: Any, lookups: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the filter for keywords as a dict."""
+    return filter_bson(cls, lookups).decode()  # type: ignore[no-any-return]
 
 
 def merge(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
@@ -328,14 +332,14 @@ def _element(field: BaseField | None, value: Any) -> Any:
     if isinstance(value, QNode):
         if below is None:
             raise TypeError("elemMatch takes a Q only for lists of embedded documents")
-        return {"$elemMatch": value.to_query(below)}
+        return {"$elemMatch": value.to_bson(below)}
     if below is not None and _registry.is_document(value):
         return {"$elemMatch": dict(value.to_mongo())}
     if not isinstance(value, Mapping):
         raise TypeError("elemMatch takes a dict of lookups or a Q")
     if below is None or any(key[:1] == "$" for key in value):
         return {"$elemMatch": dict(value)}
-    return {"$elemMatch": build_filter(below, {k.replace(".", "__"): v for k, v in value.items()})}
+    return {"$elemMatch": filter_bson(below, {k.replace(".", "__"): v for k, v in value.items()})}
 
 
 def _size(field: BaseField | None, value: Any) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from mongodb import _core
 from mongodb.errors import InvalidQueryError
-from mongodb.queryset.lookups import build_filter, merge
+from mongodb.queryset.lookups import filter_bson
 
 __all__ = ["Q", "QNode"]
 
@@ -18,6 +19,10 @@ class QNode:
 
     def to_query(self, document: Any) -> dict[str, Any]:
         """Return the filter for documents of the class."""
+        return self.to_bson(document).decode()  # type: ignore[no-any-return]
+
+    def to_bson(self, document: Any) -> Any:
+        """Return the same as `_core.Raw`."""
         raise NotImplementedError
 
     @property
@@ -59,11 +64,11 @@ class Q(QNode):
         self.query = query
         self._args = args
 
-    def to_query(self, document: Any) -> dict[str, Any]:
-        out = build_filter(document, self.query)
-        for one in self._args:
-            out = merge(out, one.to_query(document))
-        return out
+    def to_bson(self, document: Any) -> Any:
+        out = filter_bson(document, self.query)
+        if not self._args:
+            return out
+        return _core.join_filters("$and", [out, *(one.to_bson(document) for one in self._args)])
 
     @property
     def empty(self) -> bool:
@@ -96,16 +101,9 @@ class QCombination(QNode):
     def empty(self) -> bool:
         return self.operation != self.NOT and all(child.empty for child in self.children)
 
-    def to_query(self, document: Any) -> dict[str, Any]:
-        parts = [child.to_query(document) for child in self.children]
-        if self.operation == self.NOT:
-            return {"$nor": parts}
-        if self.operation == self.OR:
-            return {"$or": parts} if all(parts) else {}
-        out: dict[str, Any] = {}
-        for part in parts:
-            out = merge(out, part)
-        return out
+    def to_bson(self, document: Any) -> Any:
+        parts = [child.to_bson(document) for child in self.children]
+        return _core.join_filters(("$and", "$or", "$nor")[self.operation], parts)
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -62,7 +62,7 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
     def _dicts(self) -> Iterator[list[Any]]:
         if self._none:
             return
-        cursor = self._handle().cursor(self.as_command(), self._batch_size)
+        cursor = self._handle().cursor(self._command(self._filter()), self._batch_size)
         with cursor:
             while True:
                 chunk = [one for _, one in zip(range(1000), cursor, strict=False)]
@@ -233,7 +233,7 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
                 options["skip"] = self._skip
             if self._limit is not None:
                 options["limit"] = self._limit
-        return self._handle().count(self._collection_name, self._query, **options)  # type: ignore[no-any-return]
+        return self._handle().count(self._collection_name, self._filter(), **options)  # type: ignore[no-any-return]
 
     def exists(self) -> bool:
         """Tell whether any document matches."""
@@ -266,7 +266,7 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
     def distinct(self, field: str) -> list[Any]:
         """Return the different values of a field."""
         path = self._field_path(field)
-        command = {"distinct": self._collection_name, "key": path, "query": self._query}
+        command = {"distinct": self._collection_name, "key": path, "query": self._filter()}
         command.update({k: v for k, v in self._options.items() if k in ("collation", "maxTimeMS")})
         values = [] if self._none else self._handle().run(command)["values"]
         if self._shape == "dicts" or self._raw_refs:

@@ -9,11 +9,11 @@ from typing import Any
 from mongodb import _registry
 from mongodb.errors import InvalidQueryError, ValidationError
 from mongodb.fields.base import UPDATE_OPERATORS, BaseField
-from mongodb.queryset.lookups import OPERATORS, _operator, build_filter, resolve
+from mongodb.queryset.lookups import OPERATORS, _operator, filter_bson, resolve
 
-__all__ = ["build_update"]
+__all__ = ["NAMES", "build_update", "change", "encode_update", "split"]
 
-_NAMES = {
+NAMES = {
     "set": "$set", "unset": "$unset", "inc": "$inc", "dec": "$inc", "mul": "$mul", "min": "$min",
     "max": "$max", "push": "$push", "push_all": "$push", "pull": "$pull", "pull_all": "$pullAll",
     "pop": "$pop", "add_to_set": "$addToSet", "rename": "$rename",
@@ -33,19 +33,37 @@ def build_update(cls: Any, update: Mapping[str, Any]) -> Any:
             for op, changes in value.items():
                 out.setdefault(op, {}).update(changes)
             continue
-        parts = name.split("__")
-        op = parts.pop(0) if len(parts) > 1 and _is_operator(cls, parts) else "set"
-        if parts and parts[-1] == "":
-            parts.pop()
-        try:
-            _add(cls, out, op, parts, value)
-        except ValidationError:
-            raise
-        except (TypeError, ValueError) as error:
-            raise InvalidQueryError(f"{name}={value!r}: {error}") from error
+        group, path, stored = change(cls, name, value)
+        out.setdefault(group, {})[path] = stored
     if not out:
         raise InvalidQueryError("an update needs at least one change, such as set__name='x'")
     return out
+
+
+def encode_update(cls: Any, update: dict[str, Any]) -> Any:
+    """Return the update as `_core.Raw`, or what `build_update` makes of the rare ones."""
+    made = cls._schema.update(update)
+    return build_update(cls, update) if made is None else made
+
+
+def split(cls: Any, name: str) -> tuple[str, list[str]]:
+    """Return a keyword's operator and the parts of its path."""
+    parts = name.split("__")
+    op = parts.pop(0) if len(parts) > 1 and _is_operator(cls, parts) else "set"
+    if parts and parts[-1] == "":
+        parts.pop()
+    return op, parts
+
+
+def change(cls: Any, name: str, value: Any) -> tuple[str, str, Any]:
+    """Return what one keyword changes: operator, path, stored value."""
+    op, parts = split(cls, name)
+    try:
+        return NAMES[op], *_change(cls, op, parts, value)
+    except ValidationError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise InvalidQueryError(f"{name}={value!r}: {error}") from error
 
 
 def _is_operator(cls: Any, parts: list[str]) -> bool:
@@ -54,12 +72,9 @@ def _is_operator(cls: Any, parts: list[str]) -> bool:
     )
 
 
-def _add(cls: Any, out: dict[str, Any], op: str, parts: list[str], value: Any) -> None:
-    target = out.setdefault(_NAMES[op], {})
+def _change(cls: Any, op: str, parts: list[str], value: Any) -> tuple[str, Any]:
     if op == "pull":
-        path, condition = _pull(cls, parts, value)
-        target[path] = condition
-        return
+        return _pull(cls, parts, value)
     position = None
     if op in ("push", "push_all") and parts[-1].isdigit() and len(parts) > 1:
         position = int(parts.pop())
@@ -70,7 +85,7 @@ def _add(cls: Any, out: dict[str, Any], op: str, parts: list[str], value: Any) -
         stored = {"$each": many}
         if position is not None:
             stored["$position"] = position
-    target[path] = stored
+    return path, stored
 
 
 def _item(field: BaseField | None) -> BaseField | None:
@@ -163,12 +178,12 @@ def _pull(cls: Any, parts: list[str], value: Any) -> tuple[str, Any]:
         item = field._item
         if not rest:
             if item is not None and item.kind == "embedded" and isinstance(value, Mapping):
-                return path, build_filter(item.document_type, value)
+                return path, filter_bson(item.document_type, value)
             return path, _prepare(item, "pull", value)
         if len(rest) == 1 and rest[0] in OPERATORS:
             return path, _operator(item, rest[0], value)
         if item is not None and item.kind == "embedded":
-            return path, build_filter(item.document_type, {"__".join(rest): value})
+            return path, filter_bson(item.document_type, {"__".join(rest): value})
         return path, {".".join(rest): value}
     path, field = resolve(cls, parts, positional=True)
     return path, value if _registry.is_document(value) else _prepare(field, "pull", value)

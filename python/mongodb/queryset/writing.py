@@ -9,7 +9,7 @@ from typing import Any
 from mongodb import _core, _persist
 from mongodb._delete_rules import apply_rules, rules_for
 from mongodb.errors import NotUniqueError, OperationError
-from mongodb.queryset.updates import build_update
+from mongodb.queryset.updates import build_update, encode_update
 from mongodb.signals import post_bulk_insert, post_delete, pre_bulk_insert, pre_delete
 
 __all__ = ["WritingMixin"]
@@ -136,10 +136,14 @@ class WritingMixin:
             raise OperationError("update() needs at least one change, such as set__name='x'")
         if self._none:
             return 0
-        statement: dict[str, Any] = {"q": self._query, "u": self._changes(update), "multi": multi}
+        statement: dict[str, Any] = {
+            "q": self._filter(),
+            "u": self._changes(update),
+            "multi": multi,
+        }
         if upsert:
             statement["upsert"] = True
-            statement["u"] = self._with_class(statement["u"])
+            statement["u"] = self._with_class(statement["u"], update)
         if array_filters is not None:
             statement["arrayFilters"] = array_filters
         for name in ("collation", "hint"):
@@ -157,13 +161,13 @@ class WritingMixin:
         return reply["n"]
 
     def _changes(self, update: Mapping[str, Any]) -> Any:
-        return build_update(self._document, update) if update else {"$set": {}}
+        return encode_update(self._document, dict(update)) if update else {"$set": {}}
 
-    def _with_class(self, change: Any) -> Any:
+    def _with_class(self, change: Any, update: Mapping[str, Any]) -> Any:
         document = self._document
         if not document._meta.get("allow_inheritance") or isinstance(change, list):
             return change
-        out = dict(change)
+        out = build_update(document, update) if update else {}
         known = self._query.get("_cls")
         if not isinstance(known, str):
             out["$setOnInsert"] = {**out.get("$setOnInsert", {}), "_cls": document._class_name}
@@ -199,7 +203,7 @@ class WritingMixin:
             raise OperationError("a removed document has no new state: remove and new conflict")
         if not update and not upsert and not remove:
             raise OperationError("modify() needs at least one change, or remove=True")
-        command: dict[str, Any] = {"findAndModify": self._collection_name, "query": self._query}
+        command: dict[str, Any] = {"findAndModify": self._collection_name, "query": self._filter()}
         order = self._ordering()
         if order:
             command["sort"] = dict(order)
@@ -207,7 +211,7 @@ class WritingMixin:
             command["remove"] = True
         else:
             change = self._changes(update)
-            command.update(update=self._with_class(change) if upsert else change, new=new)
+            command.update(update=self._with_class(change, update) if upsert else change, new=new)
             if upsert:
                 command["upsert"] = True
         if array_filters is not None:
@@ -251,9 +255,9 @@ class WritingMixin:
             if rules:
                 seen.update((document, key) for key in keys)
                 apply_rules(document, keys, seen, write_concern)
-            query = document.objects(pk__in=keys).clear_cls_query()._query
+            query = document.objects(pk__in=keys).clear_cls_query()._filter()
         else:
-            query = self._query
+            query = self._filter()
         options = {k: self._options[k] for k in ("collation", "hint") if k in self._options}
         return self._handle().delete(self._collection_name, query, 0, write_concern, **options)  # type: ignore[no-any-return]
 
