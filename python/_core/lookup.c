@@ -192,7 +192,7 @@ static bool add_document(ds_buf *out, ds_value more) {
 
 static bool add_raw(ds__pstate *state, ds_buf *out, PyObject *value) {
     PyObject *module_b = ds__lookup_module(state);
-    PyObject *document = module_b ? PyObject_CallMethod(module_b, "raw", "O", value) : NULL;
+    PyObject *document = module_b ? PyObject_CallMethod(module_b, "raw", "(O)", value) : NULL;
     ds_buf piece = {0};
     bool ok = document && ds__py_encode_document(state, &piece, document) &&
               add_document(out, ds__document(piece.data));

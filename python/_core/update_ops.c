@@ -7,6 +7,7 @@
 
 typedef enum change {
     CHANGE_VALUE,  /* the value as the field stores it */
+    CHANGE_STORED, /* the same, if a document could be saved with it */
     CHANGE_ITEM,   /* the same for a list's item; `field` is the item */
     CHANGE_NUMBER, /* a plain number */
     CHANGE_LESS,   /* a plain number, negated */
@@ -15,7 +16,8 @@ typedef enum change {
     CHANGE_COUNT
 } change;
 
-static const char *const CHANGES[CHANGE_COUNT] = {"value", "item", "number", "less", "unset", "now"};
+static const char *const CHANGES[CHANGE_COUNT] = {"value", "stored", "item",
+                                                   "number", "less", "unset", "now"};
 
 uint8_t ds__update_op(PyObject *name) {
     uint8_t i = 0;
@@ -36,6 +38,29 @@ static ds__taken number_change(ds__pstate *state, ds_buf *buf, const ds__lookup 
     return ok ? DS_TAKEN_YES : ds__lookup_failed();
 }
 
+/* Whether a value may be stored is judged as for a saved document; doubts are Python's. */
+static ds__taken stored_change(ds__pstate *state, ds_buf *buf, const ds__lookup *lookup,
+                               PyObject *value) {
+    bool checked = lookup->field && value != Py_None;
+    if (checked) {
+        switch ((ds__kind)lookup->field->kind) {
+        case DS_HOLDS_DYNAMIC:
+        case DS_HOLDS_DICT:
+        case DS_HOLDS_REFERENCE:
+            checked = false;
+            break;
+        default:
+            break;
+        }
+    }
+    int fine = checked ? ds__field_check(state, lookup->field, value) : 1;
+    if (fine < 0) {
+        return ds__lookup_failed();
+    }
+    return fine ? ds__lookup_value(state, buf, lookup->field, lookup->key, lookup->key_size, value)
+                : DS_TAKEN_NO;
+}
+
 static ds__taken write_change(ds__pstate *state, ds_buf *buf, const ds__lookup *lookup,
                               PyObject *value) {
     if (!lookup->native) {
@@ -44,11 +69,13 @@ static ds__taken write_change(ds__pstate *state, ds_buf *buf, const ds__lookup *
     switch ((change)lookup->op) {
     case CHANGE_VALUE:
         return ds__lookup_value(state, buf, lookup->field, lookup->key, lookup->key_size, value);
+    case CHANGE_STORED:
+        return stored_change(state, buf, lookup, value);
     case CHANGE_ITEM:
         if (PyList_Check(value) || PyTuple_Check(value) || PyAnySet_Check(value)) {
             return DS_TAKEN_NO;
         }
-        return ds__lookup_value(state, buf, lookup->field, lookup->key, lookup->key_size, value);
+        return stored_change(state, buf, lookup, value);
     case CHANGE_NUMBER:
     case CHANGE_LESS:
         return number_change(state, buf, lookup, value);

@@ -40,7 +40,7 @@ def filter_key(cls: Any, name: str) -> _Key:
 
 
 _CHANGES = {
-    "set": "value", "set_on_insert": "value", "min": "value", "max": "value", "push": "item",
+    "set": "stored", "set_on_insert": "stored", "min": "value", "max": "value", "push": "item",
     "add_to_set": "item", "inc": "number", "mul": "number", "dec": "less", "unset": "unset",
     "current_date": "now",
 }  # fmt: skip
