@@ -60,10 +60,34 @@ static ds__taken taken(bool ok) {
     return ok ? DS_TAKEN_YES : ds__lookup_failed();
 }
 
+/* Whether a value holds something that fields in Python store in their own way. */
+static bool holds_more(ds__pstate *state, PyObject *value, int depth) {
+    if (PyList_CheckExact(value) || PyTuple_CheckExact(value)) {
+        for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(value); i++) {
+            if (depth > 100 ||
+                holds_more(state, PySequence_Fast_GET_ITEM(value, i), depth + 1)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    if (PyDict_CheckExact(value)) {
+        PyObject *key_b, *one_b;
+        Py_ssize_t at = 0;
+        while (PyDict_Next(value, &at, &key_b, &one_b)) {
+            if (depth > 100 || holds_more(state, one_b, depth + 1)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    return ds__is_document(state, value);
+}
+
 /* A value that no field converts. */
 static ds__taken plain_value(ds__pstate *state, ds_buf *buf, const char *key, size_t key_size,
                              PyObject *value) {
-    if (ds__is_document(state, value) ||
+    if (holds_more(state, value, 0) ||
         PyObject_TypeCheck(value, (PyTypeObject *)state->pattern) ||
         PyObject_TypeCheck(value, (PyTypeObject *)state->regex)) {
         return DS_TAKEN_NO;

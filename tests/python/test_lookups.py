@@ -31,6 +31,7 @@ from mongodb.fields import (
     UUIDField,
 )
 from mongodb.queryset.lookups import _condition, merge, parse
+from mongodb.queryset.q import QNode
 from mongodb.queryset.updates import build_update
 
 
@@ -88,7 +89,7 @@ VALUES: list[Any] = [
     "2024-05-31", decimal.Decimal("1.10"), OID, str(OID), uuid.UUID(int=5), [], ["a", "b"],
     [1, None], ("a",), {"a"}, frozenset({1}), [[1, 2], [3]], [OID], {"a": 1}, {"$gt": 3},
     re.compile("^a", re.IGNORECASE), Regex("x", "i"), TOWN, [TOWN], Street(name="s", number=3),
-    DBRef("town", OID), object(), 2**70, "\ud800", "a\0b",
+    DBRef("town", OID), [Street(name="s")], {"a": [Street(name="s"), TOWN]}, object(), 2**70, "\ud800", "a\0b",
 ]  # fmt: skip
 OPERATORS = [
     "", "exact", "eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "all", "exists", "size",
@@ -179,6 +180,16 @@ def test_combined_conditions_are_one_filter() -> None:
         "rooms": {"$lt": 3, "$gt": 1},
         "l": "x",
     }
+
+
+def test_a_condition_of_ones_own_says_its_filter() -> None:
+    class Big(QNode):
+        def to_query(self, document: Any) -> dict[str, Any]:
+            return {"rooms": {"$gt": 9}}
+
+    assert (Big() & Q(label="x")).to_query(House) == {"rooms": {"$gt": 9}, "l": "x"}
+    with pytest.raises(NotImplementedError):
+        QNode().to_query(House)
 
 
 def test_hostile_keywords_are_refused() -> None:

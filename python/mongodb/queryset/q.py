@@ -22,8 +22,10 @@ class QNode:
         return self.to_bson(document).decode()  # type: ignore[no-any-return]
 
     def to_bson(self, document: Any) -> Any:
-        """Return the same as `_core.Raw`."""
-        raise NotImplementedError
+        """Return the same as `_core.Raw`; a class overrides one of the two."""
+        if type(self).to_query is QNode.to_query:
+            raise NotImplementedError
+        return _core.Raw(self.to_query(document))
 
     @property
     def empty(self) -> bool:
