@@ -2,6 +2,7 @@
 /* The listening socket and the list of connections, a thread each. */
 #include "wire/internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -13,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -20,7 +22,9 @@
 #include "client/client.h"
 #include "client/uri.h"
 
-enum { DEFAULT_CONNECTIONS = 1000, BACKLOG = 128 };
+enum { DEFAULT_CONNECTIONS = 1000, BACKLOG = 128, STALE_SECONDS = 60 };
+
+static const char folder_prefix[] = "docstore-";
 
 static bool system_error(ds_error *err, const char *what, const char *where) {
     int32_t code = errno == EADDRINUSE ? DS_ALREADY_INITIALIZED : DS_OPERATION_FAILED;
@@ -43,13 +47,42 @@ static bool is_alive(const struct sockaddr_un *path) {
     return alive;
 }
 
+/* Removes the private folders that killed processes left in `base`. A fresh one may belong to a
+ * process between bind and listen. */
+static void remove_stale_folders(const char *base) {
+    DIR *dir = opendir(base);
+    struct dirent *entry;
+    while (dir && (entry = readdir(dir)) != NULL) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        struct stat info;
+        if (strncmp(entry->d_name, folder_prefix, sizeof folder_prefix - 1) != 0) {
+            continue;
+        }
+        int n = snprintf(address.sun_path, sizeof address.sun_path, "%s/%s/mongodb.sock", base,
+                         entry->d_name);
+        if (n < 0 || (size_t)n >= sizeof address.sun_path || lstat(address.sun_path, &info) != 0 ||
+            !S_ISSOCK(info.st_mode) || info.st_uid != geteuid() ||
+            info.st_mtime > time(NULL) - STALE_SECONDS || is_alive(&address)) {
+            continue;
+        }
+        if (unlink(address.sun_path) == 0) {
+            *strrchr(address.sun_path, '/') = 0;
+            rmdir(address.sun_path);
+        }
+    }
+    if (dir) {
+        closedir(dir);
+    }
+}
+
 static bool make_folder(ds__wire_server *server, ds_error *err) {
     const char *base = getenv("XDG_RUNTIME_DIR");
     if (!base || !*base || access(base, W_OK) != 0) {
         base = "/tmp";
     }
+    remove_stale_folders(base);
     ds_buf text = {0};
-    ds_buf_printf(&text, "%s/docstore-XXXXXX", base);
+    ds_buf_printf(&text, "%s/%sXXXXXX", base, folder_prefix);
     if (!set_text(&server->folder, &text, err)) {
         return false;
     }

@@ -333,3 +333,23 @@ def test_what_the_program_says(arguments: list[str], code: int, words: str) -> N
     done = subprocess.run([program(), *arguments], capture_output=True, text=True)
     assert done.returncode == code
     assert words in done.stdout + done.stderr
+
+
+def test_folders_of_killed_processes_are_removed(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    code = (
+        "import os, signal\nfrom mongodb import _core\n"
+        "server = _core.Server(_core.Client('docstore://:memory:'))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    (left,) = tmp_path.glob("docstore-*/mongodb.sock")
+    with _core.Client("docstore://:memory:") as client, _core.Server(client):
+        assert left.exists()  # too fresh: its process may be about to listen
+    long_ago = time.time() - 3600
+    os.utime(left, (long_ago, long_ago))
+    with _core.Client("docstore://:memory:") as client, _core.Server(client):
+        assert not left.parent.exists()
+        assert len(list(tmp_path.iterdir())) == 1
