@@ -19,8 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     memcpy(copy, data, size);
     if (ds__wire_parse(copy, size, &merged, &request, &err)) {
-        if (!ds__bson_validate(request.command.as.bytes, request.command.size, DS_MAX_COMMAND_DEPTH + 2,
-                               &err)) {
+        if (!ds__bson_validate(request.command.as.bytes, request.command.size,
+                               DS_MAX_COMMAND_DEPTH + 2, &err)) {
             abort();
         }
         ds_buf reply = {0};

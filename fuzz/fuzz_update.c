@@ -12,7 +12,8 @@ static void add_path(void *ctx, const ds__path *path) {
     (void)path;
 }
 
-static void apply(const ds__update *update, const ds__filter *filter, ds__eval *eval, ds_value doc) {
+static void apply(const ds__update *update, const ds__filter *filter, ds__eval *eval,
+                  ds_value doc) {
     ds_buf out = {0};
     ds_error err;
     ds__match_info match = {0};

@@ -17,7 +17,7 @@ typedef struct ds_arena {
     /* plain */
     char *at;
     char *end;
-    size_t used;             /* bytes handed out since init or the last reset */
+    size_t used; /* bytes handed out since init or the last reset */
 } ds_arena;
 
 /* A point to go back to. */

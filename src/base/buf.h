@@ -15,7 +15,7 @@ typedef struct ds_buf {
     /* plain */
     size_t size;
     size_t cap;
-    size_t max;    /* 0: DS_BUF_DEFAULT_MAX */
+    size_t max; /* 0: DS_BUF_DEFAULT_MAX */
     bool failed;
 } ds_buf;
 

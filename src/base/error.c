@@ -33,8 +33,8 @@ static size_t character(const unsigned char *p) {
     return size;
 }
 
-/* A message quotes what users wrote, perhaps cut off within a character; drivers refuse replies that
- * are not UTF-8, so every byte of such becomes a question mark. */
+/* A message quotes what users wrote, perhaps cut off within a character; drivers refuse replies
+ * that are not UTF-8, so every byte of such becomes a question mark. */
 static void mend(char *message) {
     for (unsigned char *p = (unsigned char *)message; *p;) {
         size_t size = character(p);

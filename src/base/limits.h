@@ -4,25 +4,25 @@
 #define DS_BASE_LIMITS_H
 
 enum {
-    DS_MAX_DOC_SIZE = 16 * 1024 * 1024,       /* a user document */
+    DS_MAX_DOC_SIZE = 16 * 1024 * 1024, /* a user document */
     DS_MAX_INTERNAL_SIZE = 16 * 1024 * 1024 + 16 * 1024,
-    DS_MAX_MESSAGE_SIZE = 48000000,           /* a command or reply on the wire */
+    DS_MAX_MESSAGE_SIZE = 48000000, /* a command or reply on the wire */
     DS_MAX_WRITE_BATCH = 100000,
-    DS_MAX_DEPTH = 180,                       /* nesting of a stored document */
+    DS_MAX_DEPTH = 180, /* nesting of a stored document */
     DS_MAX_COMMAND_DEPTH = 200,
-    DS_MAX_COMPUTED_DEPTH = 200,              /* nesting of a value $reduce has built */
-    DS_MAX_EXPR_DEPTH = 200,                  /* nesting of a filter or an expression */
+    DS_MAX_COMPUTED_DEPTH = 200, /* nesting of a value $reduce has built */
+    DS_MAX_EXPR_DEPTH = 200,     /* nesting of a filter or an expression */
     DS_MAX_NAMESPACE = 255,
     DS_MAX_INDEXES = 64,
     DS_MAX_INDEX_FIELDS = 32,
     DS_MAX_PIPELINE_STAGES = 1000,
-    DS_MAX_PIPELINE_NESTING = 2000,           /* levels all stages together may add, beside 10 each */
-    DS_MAX_PIPELINE_DEPTH = 20,               /* sub-pipelines in sub-pipelines */
-    DS_MAX_GROUP_BYTES = 100 * 1024 * 1024,   /* memory of one $group or $sort */
+    DS_MAX_PIPELINE_NESTING = 2000,         /* levels all stages together may add, beside 10 each */
+    DS_MAX_PIPELINE_DEPTH = 20,             /* sub-pipelines in sub-pipelines */
+    DS_MAX_GROUP_BYTES = 100 * 1024 * 1024, /* memory of one $group or $sort */
     DS_DEFAULT_FIRST_BATCH = 101,
     DS_MAX_BATCH_BYTES = 16 * 1024 * 1024,
-    DS_INTERRUPT_EVERY = 1024,                /* steps between checks for interruption */
-    DS_MAX_QUOTED = 120                       /* bytes of a user's value in a message */
+    DS_INTERRUPT_EVERY = 1024, /* steps between checks for interruption */
+    DS_MAX_QUOTED = 120        /* bytes of a user's value in a message */
 };
 
 #endif

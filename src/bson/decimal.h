@@ -10,14 +10,14 @@
 
 typedef enum ds__decimal_round {
     DS_ROUND_HALF_EVEN = 0,
-    DS_ROUND_DOWN = 1,      /* toward minus infinity */
-    DS_ROUND_UP = 2,        /* toward plus infinity */
+    DS_ROUND_DOWN = 1, /* toward minus infinity */
+    DS_ROUND_UP = 2,   /* toward plus infinity */
     DS_ROUND_TO_ZERO = 3,
     DS_ROUND_HALF_AWAY = 4
 } ds__decimal_round;
 
 ds_decimal ds__dec_from_int64(int64_t v);
-ds_decimal ds__dec_from_double(double v);      /* 15 significant digits, as MongoDB converts */
+ds_decimal ds__dec_from_double(double v);       /* 15 significant digits, as MongoDB converts */
 ds_decimal ds__dec_from_double_exact(double v); /* nearest decimal of 34 digits */
 /* Parses MongoDB's syntax; false when the text is no decimal. `*inexact` may be NULL. */
 bool ds__dec_from_text(const char *text, size_t size, ds_decimal *out, bool *inexact);
@@ -38,7 +38,8 @@ ds_decimal ds__dec_ln(ds_decimal v);
 ds_decimal ds__dec_log10(ds_decimal v);
 ds_decimal ds__dec_pow(ds_decimal a, ds_decimal b);
 ds_decimal ds__dec_sqrt(ds_decimal v);
-/* A function of trigonometry by name: sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh. */
+/* A function of trigonometry by name: sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh.
+ */
 bool ds__dec_trig(const char *name, ds_decimal v, ds_decimal *out);
 ds_decimal ds__dec_atan2(ds_decimal a, ds_decimal b);
 /* Rounds to an integer. */

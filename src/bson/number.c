@@ -88,7 +88,7 @@ static int64_t whole(ds_value v) {
 /* An int64 result of an int32 operation goes back to int32 when it fits. */
 static ds_value narrow(uint8_t type, int64_t v) {
     return type == DS_INT32 && v >= INT32_MIN && v <= INT32_MAX ? ds__int32((int32_t)v)
-                                                                 : ds__int64(v);
+                                                                : ds__int64(v);
 }
 
 typedef enum { ADD, SUBTRACT, MULTIPLY } operation;
@@ -123,8 +123,7 @@ static bool compute(operation op, ds_value a, ds_value b, ds_value *out) {
 static ds_value compute_or_double(operation op, ds_value a, ds_value b) {
     ds_value out;
     if (!compute(op, a, b, &out)) {
-        compute(op, ds__double(ds__number_to_double(a)), ds__double(ds__number_to_double(b)),
-                &out);
+        compute(op, ds__double(ds__number_to_double(a)), ds__double(ds__number_to_double(b)), &out);
     }
     return out;
 }

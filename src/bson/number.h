@@ -20,7 +20,7 @@ bool ds__number_multiply_checked(ds_value a, ds_value b, ds_value *out);
 
 /* Conversions of a number; out of range saturates (to_int64) or rounds (to_double). */
 double ds__number_to_double(ds_value v);
-int64_t ds__number_to_int64(ds_value v); /* truncates; NaN is 0 */
+int64_t ds__number_to_int64(ds_value v);      /* truncates; NaN is 0 */
 ds_decimal ds__number_to_decimal(ds_value v); /* a double keeps 15 significant digits */
 bool ds__number_is_nan(ds_value v);
 bool ds__number_is_infinite(ds_value v);

@@ -7,15 +7,15 @@
 #include "bson/value.h"
 
 typedef struct ds__path_part {
-    const char *name;   /* NUL-terminated, in the arena */
+    const char *name; /* NUL-terminated, in the arena */
     uint32_t size;
-    int32_t index;      /* the position it names in an array ("0", "12"), or -1 */
+    int32_t index; /* the position it names in an array ("0", "12"), or -1 */
 } ds__path_part;
 
 typedef struct ds__path {
-    const char *text;   /* the whole, NUL-terminated */
+    const char *text; /* the whole, NUL-terminated */
     uint32_t size;
-    uint32_t count;     /* parts; "a..b" has an empty one */
+    uint32_t count; /* parts; "a..b" has an empty one */
     ds__path_part *parts;
 } ds__path;
 

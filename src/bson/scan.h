@@ -37,7 +37,7 @@ static inline size_t ds__scan_size(uint8_t type, const uint8_t *p) {
  *   while (ds__scan_next(&s)) { s.key, s.key_size, s.element … s.at }
  * ds__scan_value decodes the current value. Lifetime: the document's bytes. */
 typedef struct ds__scan {
-    const uint8_t *at;  /* the end of the current element */
+    const uint8_t *at; /* the end of the current element */
     const uint8_t *end;
     const uint8_t *element;
     const char *key;

@@ -78,20 +78,36 @@ static inline uint64_t ds__load_u64(const uint8_t *p) {
     return v;
 }
 
-static inline ds_value ds__missing(void) { return (ds_value){.type = DS_MISSING}; }
-static inline ds_value ds__null(void) { return (ds_value){.type = DS_NULL}; }
-static inline ds_value ds__int32(int32_t v) { return (ds_value){.type = DS_INT32, .as.i32 = v}; }
-static inline ds_value ds__int64(int64_t v) { return (ds_value){.type = DS_INT64, .as.i64 = v}; }
-static inline ds_value ds__double(double v) { return (ds_value){.type = DS_DOUBLE, .as.f64 = v}; }
-static inline ds_value ds__bool(bool v) { return (ds_value){.type = DS_BOOL, .as.b = v}; }
-static inline ds_value ds__date(int64_t ms) { return (ds_value){.type = DS_DATE, .as.i64 = ms}; }
+static inline ds_value ds__missing(void) {
+    return (ds_value){.type = DS_MISSING};
+}
+static inline ds_value ds__null(void) {
+    return (ds_value){.type = DS_NULL};
+}
+static inline ds_value ds__int32(int32_t v) {
+    return (ds_value){.type = DS_INT32, .as.i32 = v};
+}
+static inline ds_value ds__int64(int64_t v) {
+    return (ds_value){.type = DS_INT64, .as.i64 = v};
+}
+static inline ds_value ds__double(double v) {
+    return (ds_value){.type = DS_DOUBLE, .as.f64 = v};
+}
+static inline ds_value ds__bool(bool v) {
+    return (ds_value){.type = DS_BOOL, .as.b = v};
+}
+static inline ds_value ds__date(int64_t ms) {
+    return (ds_value){.type = DS_DATE, .as.i64 = ms};
+}
 static inline ds_value ds__decimal(ds_decimal v) {
     return (ds_value){.type = DS_DECIMAL, .as.dec = v};
 }
 static inline ds_value ds__string(const char *s, size_t size) {
     return (ds_value){.type = DS_STRING, .size = (uint32_t)size, .as.bytes = (const uint8_t *)s};
 }
-static inline ds_value ds__cstring(const char *s) { return ds__string(s, strlen(s)); }
+static inline ds_value ds__cstring(const char *s) {
+    return ds__string(s, strlen(s));
+}
 /* A view of a whole BSON document (its length is in its first four bytes). */
 static inline ds_value ds__document(const uint8_t *bson) {
     return (ds_value){.type = DS_DOCUMENT, .size = ds__load_u32(bson), .as.bytes = bson};
@@ -110,7 +126,9 @@ static inline bool ds__is_nullish(ds_value v) {
 static inline bool ds__is_string(ds_value v, const char *s) {
     return v.type == DS_STRING && v.size == strlen(s) && memcmp(v.as.bytes, s, v.size) == 0;
 }
-static inline const char *ds__text(ds_value v) { return (const char *)v.as.bytes; }
+static inline const char *ds__text(ds_value v) {
+    return (const char *)v.as.bytes;
+}
 
 /* MongoDB's alias of a type as $type prints it: "double", "int", "objectId", "missing". */
 const char *ds__type_name(uint8_t type);
@@ -159,7 +177,9 @@ static inline bool ds__iter_next(ds__iter *it) {
 }
 
 /* Whether the document or array has no elements. */
-static inline bool ds__doc_empty(ds_value doc) { return doc.size <= 5; }
+static inline bool ds__doc_empty(ds_value doc) {
+    return doc.size <= 5;
+}
 /* How many elements. */
 size_t ds__doc_count(ds_value doc);
 /* The field `key`; false and DS_MISSING when there is none. `doc` must be a document or array. */

@@ -2,7 +2,6 @@
 /* Writing BSON. */
 #include "bson/writer.h"
 
-
 size_t ds__doc_begin(ds_buf *buf) {
     size_t at = buf->size;
     static const uint8_t zero[4];

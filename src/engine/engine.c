@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The door: opens the store, finds a command's row, gives it a transaction, and turns what comes out
- * into a reply. A write that loses a race outside a session's transaction is run again. */
+/* The door: opens the store, finds a command's row, gives it a transaction, and turns what comes
+ * out into a reply. A write that loses a race outside a session's transaction is run again. */
 #include "engine/engine.h"
 
 #include "base/clock.h"
@@ -166,8 +166,7 @@ static bool run_command(ds__op *op, ds_buf *reply, size_t start, ds_error *err) 
     if (op->txn) { /* a session's */
         if (!(op->row->flags & DS_CMD_IN_TXN)) {
             return ds__error_set(err, DS_OPERATION_NOT_SUPPORTED_IN_TRANSACTION,
-                                 "Cannot run '%s' in a multi-document transaction.",
-                                 op->row->name);
+                                 "Cannot run '%s' in a multi-document transaction.", op->row->name);
         }
         if ((op->row->flags & DS_CMD_WRITE) && !ds__txn_upgrade(op->txn, err)) {
             return false;
@@ -219,8 +218,8 @@ static void write_cluster_time(const ds__op *op, ds_buf *reply) {
     ds__write_value(reply, "operationTime", 13, now);
 }
 
-bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *db, ds_value command,
-                    ds_buf *reply, ds_error *err) {
+bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *db,
+                    ds_value command, ds_buf *reply, ds_error *err) {
     ds__op op = {.engine = engine, .peer = peer, .command = command, .target = ds__missing()};
     ds_error why = {0};
     size_t before = reply->size;

@@ -12,7 +12,7 @@
 typedef struct ds_engine ds_engine;
 
 typedef struct ds__engine_options {
-    bool full_durability;    /* sync every commit */
+    bool full_durability; /* sync every commit */
     bool read_only;
     bool no_create;          /* fail when the file is not there */
     int32_t busy_timeout_ms; /* 0: 30 s; how long a writer waits for another */
@@ -25,15 +25,15 @@ void ds__engine_close(ds_engine *engine);
 
 /* What a connection tells the engine about itself: replies of hello. NULL for in-process. */
 typedef struct ds__engine_peer {
-    const char *me;        /* "localhost:27017": the address clients came in on */
+    const char *me; /* "localhost:27017": the address clients came in on */
     int64_t connection_id;
-    bool remember;         /* cursors and transactions of this peer end with it */
+    bool remember; /* cursors and transactions of this peer end with it */
 } ds__engine_peer;
 
 /* Runs a command document ({find: "c", …}; `$db` wins over `db`; lsid, txnNumber, autocommit,
  * startTransaction as on the wire). The command must be validated BSON. Always writes a reply
  * document when it returns true, ok: 0 replies included. False: no memory, closed. */
-bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *db, ds_value command,
-                    ds_buf *reply, ds_error *err);
+bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *db,
+                    ds_value command, ds_buf *reply, ds_error *err);
 
 #endif

@@ -30,21 +30,21 @@ typedef struct ds__op {
     ds_engine *engine;
     const ds__engine_peer *peer; /* may be NULL */
     const struct ds__command *row;
-    const char *db;              /* NUL-terminated, in the arena */
+    const char *db; /* NUL-terminated, in the arena */
     ds_value command;
-    ds_value target;             /* the value of the command's first field */
-    ds__session *session;        /* the session whose transaction `txn` is; NULL outside */
-    ds__txn *txn;                /* the session's or the door's; NULL when the row wants none */
+    ds_value target;      /* the value of the command's first field */
+    ds__session *session; /* the session whose transaction `txn` is; NULL outside */
+    ds__txn *txn;         /* the session's or the door's; NULL when the row wants none */
     /* owned */
-    ds_arena arena;              /* until the command ends */
-    ds__env env;                 /* on that arena; now and interruption are set */
-    ds_buf details;              /* fields for an error's reply beside code and errmsg (a document,
-                                  * or empty): when unset the door asks ds__txn_error_details */
+    ds_arena arena; /* until the command ends */
+    ds__env env;    /* on that arena; now and interruption are set */
+    ds_buf details; /* fields for an error's reply beside code and errmsg (a document,
+                     * or empty): when unset the door asks ds__txn_error_details */
     /* plain */
-    int64_t deadline_ms;         /* of ds__clock_mono_us / 1000, from maxTimeMS; 0: none */
-    bool sync;                   /* writeConcern.j: the commit must be on the disk */
-    bool multi_statement;        /* inside a transaction of several commands */
-    bool ok_written;             /* the handler wrote the field ok itself */
+    int64_t deadline_ms;  /* of ds__clock_mono_us / 1000, from maxTimeMS; 0: none */
+    bool sync;            /* writeConcern.j: the commit must be on the disk */
+    bool multi_statement; /* inside a transaction of several commands */
+    bool ok_written;      /* the handler wrote the field ok itself */
 } ds__op;
 
 /* Runs a command: appends its fields to `reply`, a begun document; the door adds `ok: 1`. On false
@@ -54,13 +54,13 @@ typedef struct ds__op {
 typedef bool (*ds__command_fn)(ds__op *op, ds_buf *reply, ds_error *err);
 
 enum {
-    DS_CMD_READ = 1,     /* wants a transaction that reads */
-    DS_CMD_WRITE = 2,    /* wants one that writes; run again on WriteConflict outside sessions */
-    DS_CMD_OWN_TXN = 4,  /* begins and ends transactions itself (outside of sessions') */
-    DS_CMD_IN_TXN = 8,   /* allowed in a transaction of several commands */
-    DS_CMD_ADMIN = 16,   /* only on the database admin */
-    DS_CMD_UPGRADE = 32  /* reads first: a session's transaction becomes a writing one only when
-                          * the command calls ds__txn_upgrade */
+    DS_CMD_READ = 1,    /* wants a transaction that reads */
+    DS_CMD_WRITE = 2,   /* wants one that writes; run again on WriteConflict outside sessions */
+    DS_CMD_OWN_TXN = 4, /* begins and ends transactions itself (outside of sessions') */
+    DS_CMD_IN_TXN = 8,  /* allowed in a transaction of several commands */
+    DS_CMD_ADMIN = 16,  /* only on the database admin */
+    DS_CMD_UPGRADE = 32 /* reads first: a session's transaction becomes a writing one only when
+                         * the command calls ds__txn_upgrade */
 };
 
 typedef struct ds__command {

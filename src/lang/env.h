@@ -32,25 +32,25 @@ typedef bool (*ds__interrupt_fn)(void *ctx, ds_error *err);
 
 typedef struct ds__env {
     /* borrowed */
-    ds_arena *arena;                /* the command's: compiled trees and constants */
-    const ds__collator *collator;   /* NULL: by bytes */
-    ds__interrupt_fn interrupt;     /* may be NULL */
+    ds_arena *arena;              /* the command's: compiled trees and constants */
+    const ds__collator *collator; /* NULL: by bytes */
+    ds__interrupt_fn interrupt;   /* may be NULL */
     void *interrupt_ctx;
-    const ds__var_scope *let;       /* variables of the command's `let`, already bound to slots */
+    const ds__var_scope *let; /* variables of the command's `let`, already bound to slots */
     /* plain */
-    int64_t now_ms;                 /* $$NOW */
-    uint64_t cluster_time;          /* $$CLUSTER_TIME, a timestamp */
-    uint32_t slot_count;            /* slots handed out so far; starts at DS_VAR_FIRST_USER */
-    const void *pipeline_host;      /* ds__pipeline_host of the command, for stages that read
-                                     * other collections; NULL where none may */
+    int64_t now_ms;            /* $$NOW */
+    uint64_t cluster_time;     /* $$CLUSTER_TIME, a timestamp */
+    uint32_t slot_count;       /* slots handed out so far; starts at DS_VAR_FIRST_USER */
+    const void *pipeline_host; /* ds__pipeline_host of the command, for stages that read
+                                * other collections; NULL where none may */
 } ds__env;
 
 /* The state of one evaluation thread: variables' values and scratch memory. */
 typedef struct ds__eval {
     /* borrowed */
     const ds__env *env;
-    ds_arena *scratch;      /* results live here; the caller resets it between documents */
-    ds_value *slots;        /* env->slot_count of them; slots[DS_VAR_ROOT] is the document */
+    ds_arena *scratch; /* results live here; the caller resets it between documents */
+    ds_value *slots;   /* env->slot_count of them; slots[DS_VAR_ROOT] is the document */
 } ds__eval;
 
 /* Makes slots in `arena`, filled with now, cluster time and missing. Call after all compiling. */
@@ -58,7 +58,9 @@ bool ds__eval_init(ds__eval *eval, const ds__env *env, ds_arena *arena, ds_arena
                    ds_error *err);
 
 /* A new slot for a variable. */
-static inline uint32_t ds__env_new_slot(ds__env *env) { return env->slot_count++; }
+static inline uint32_t ds__env_new_slot(ds__env *env) {
+    return env->slot_count++;
+}
 
 /* Calls the interrupt hook; true to go on. */
 static inline bool ds__env_check(const ds__env *env, ds_error *err) {

@@ -117,9 +117,10 @@ static bool check_size(size_t size, ds_error *err) {
     if (size <= DS_MAX_INTERNAL_SIZE) {
         return true;
     }
-    return ds__error_set(err, DS_BSON_OBJECT_TOO_LARGE,
-                         "BSONObj size: %zu (0x%zX) is invalid. Size must be between 0 and %d(16MB)",
-                         size, size, DS_MAX_INTERNAL_SIZE);
+    return ds__error_set(
+        err, DS_BSON_OBJECT_TOO_LARGE,
+        "BSONObj size: %zu (0x%zX) is invalid. Size must be between 0 and %d(16MB)", size, size,
+        DS_MAX_INTERNAL_SIZE);
 }
 
 /* Adds a document, or keeps it for the next batch when this one is full. */

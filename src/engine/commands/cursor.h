@@ -35,7 +35,7 @@ struct ds__cursor {
     ds__eval scan_eval; /* for filters: its scratch is reset for each document */
     ds__op *op;         /* the command running now; NULL in the registry */
     int64_t id;
-    int64_t rid;             /* of the document delivered last */
+    int64_t rid; /* of the document delivered last */
     int64_t last_used_ms;
     int64_t txn_number; /* of the transaction it belongs to; -1: none */
     int64_t peer;

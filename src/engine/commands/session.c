@@ -287,9 +287,9 @@ static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
     s->txn_number = number;
     s->doomed = false;
     s->state = TXN_ABORTED;
-    bool begun = writes(op) ? begin_writing(op, &s->txn, err)
-                            : ds__txn_begin(op->engine->store, DS_TXN_READ, op->deadline_ms,
-                                            &s->txn, err);
+    bool begun = writes(op)
+                     ? begin_writing(op, &s->txn, err)
+                     : ds__txn_begin(op->engine->store, DS_TXN_READ, op->deadline_ms, &s->txn, err);
     if (!begun) {
         return false;
     }

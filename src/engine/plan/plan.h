@@ -51,7 +51,7 @@ struct ds__plan {
     /* plain */
     ds__plan_kind kind;
     bool backward;
-    bool exact; /* INDEX: entries and matching documents are one to one */
+    bool exact;     /* INDEX: entries and matching documents are one to one */
     bool keys_only; /* explain of a count: the documents are not fetched */
     int64_t skip;
     int64_t limit;

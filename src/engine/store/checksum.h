@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The checksum behind every stored document. SQLite has none for its pages, and what reads documents
- * trusts their bytes: a damaged page is told here, before anybody walks along a wrong length. */
+/* The checksum behind every stored document. SQLite has none for its pages, and what reads
+ * documents trusts their bytes: a damaged page is told here, before anybody walks along a wrong
+ * length. */
 #ifndef DS_ENGINE_STORE_CHECKSUM_H
 #define DS_ENGINE_STORE_CHECKSUM_H
 

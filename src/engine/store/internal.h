@@ -119,7 +119,7 @@ struct ds__txn {
     ds_arena filter_arena;
     ds_arena scratch;
     ds_buf details;
-    ds_buf stored;                /* a document as it is written: with its checksum */
+    ds_buf stored;                 /* a document as it is written: with its checksum */
     ds__stmt *gets[DS_STORE_GETS]; /* rows of the last ds__record_get per collection */
     ds__index_keys keys[2];        /* scratch of records.c */
     /* plain */

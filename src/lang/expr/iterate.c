@@ -188,10 +188,11 @@ static bool check_depth(ds_value v, ds_error *err) {
     if (ds__value_depth_within(v, DS_MAX_COMPUTED_DEPTH)) {
         return true;
     }
-    return ds__error_set(err, DS_OVERFLOW,
-                         "cannot convert document to BSON because it exceeds the limit of %d levels "
-                         "of nesting",
-                         DS_MAX_COMPUTED_DEPTH);
+    return ds__error_set(
+        err, DS_OVERFLOW,
+        "cannot convert document to BSON because it exceeds the limit of %d levels "
+        "of nesting",
+        DS_MAX_COMPUTED_DEPTH);
 }
 
 /* Values of earlier steps are of no use: their memory is given back when it is much more than the

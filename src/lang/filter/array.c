@@ -99,9 +99,9 @@ DS_FILTER_FIELD(ds__filter_parse_elem_match) {
                      : ds__filter_parse_document(p, arg->value, &child, err) &&
                            ds__filter_list_add(p, &list, child, err);
     p->nested = was_nested;
-    if (!ok || !ds__filter_make(
-                   p, values ? DS_FILTER_ELEM_MATCH_VALUE : DS_FILTER_ELEM_MATCH_OBJECT, &list, out,
-                   err)) {
+    if (!ok ||
+        !ds__filter_make(p, values ? DS_FILTER_ELEM_MATCH_VALUE : DS_FILTER_ELEM_MATCH_OBJECT,
+                         &list, out, err)) {
         return false;
     }
     (*out)->path = *arg->path;

@@ -185,19 +185,19 @@ static bool make_in(ds__filter_parser *p, const ds__filter_arg *arg, ds__filter 
     return true;
 }
 
-ds__filter *ds__filter_or_to_in(ds__filter_parser *p, ds__filter *or) {
+ds__filter *ds__filter_or_to_in(ds__filter_parser *p, ds__filter * or) {
     ds_value *spare;
     ds_error ignored;
     for (size_t i = 0; i < or->child_count; i++) {
         const ds__filter *c = or->children[i];
         if (c->op != DS_FILTER_EQ || c->operand.type == DS_REGEX ||
-            !same_path(&c->path, &or->children[0]->path)) {
-            return or;
+            !same_path(&c->path, & or->children[0]->path)) {
+            return or ;
         }
     }
-    ds__filter *f = new_in(p, &or->children[0]->path, or->child_count, &spare, &ignored);
+    ds__filter *f = new_in(p, & or->children[0]->path, or->child_count, &spare, &ignored);
     if (f == NULL) {
-        return or;
+        return or ;
     }
     ds__filter_in *in = f->detail;
     for (size_t i = 0; i < or->child_count; i++) {

@@ -133,8 +133,8 @@ bool ds__filter_parse_document(ds__filter_parser *p, ds_value doc, ds__filter **
     ds__iter it;
     ds__iter_init(&it, doc);
     while (ds__iter_next(&it)) {
-        bool dbref = strcmp(it.key, "$ref") == 0 || strcmp(it.key, "$id") == 0 ||
-                     strcmp(it.key, "$db") == 0;
+        bool dbref =
+            strcmp(it.key, "$ref") == 0 || strcmp(it.key, "$id") == 0 || strcmp(it.key, "$db") == 0;
         if (it.key[0] == '$' && !dbref) {
             if (!parse_top(p, &it, &list, err)) {
                 return false;

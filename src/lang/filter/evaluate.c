@@ -116,8 +116,7 @@ static bool bits_of_number(ds__filter_parser *p, const ds__filter_arg *arg, ds__
     return true;
 }
 
-static bool bits_of_binary(ds__filter_parser *p, ds_value v, ds__filter_bits *bits,
-                           ds_error *err) {
+static bool bits_of_binary(ds__filter_parser *p, ds_value v, ds__filter_bits *bits, ds_error *err) {
     bits->positions = ds_arena_alloc(p->env->arena, ((size_t)v.size * 8 + 1) * sizeof(uint32_t));
     if (bits->positions == NULL) {
         return ds__error_oom(err);
@@ -188,10 +187,9 @@ DS_FILTER_FIELD(ds__filter_parse_bits) {
     if (arg->value.type == DS_ARRAY) {
         return bits_of_positions(p, arg->value, bits, err);
     }
-    return ds__error_set(err, DS_BAD_VALUE,
-                         "%.*s takes an Array, a number, or a BinData but received: %s: %s",
-                         DS_MAX_QUOTED, arg->path->text, arg->name,
-                         ds__value_quote(arg->value, text, sizeof text));
+    return ds__error_set(
+        err, DS_BAD_VALUE, "%.*s takes an Array, a number, or a BinData but received: %s: %s",
+        DS_MAX_QUOTED, arg->path->text, arg->name, ds__value_quote(arg->value, text, sizeof text));
 }
 
 static bool bit_is_set(ds_value v, int64_t number, uint32_t bit) {

@@ -14,14 +14,14 @@ typedef enum ds__filter_op {
     DS_FILTER_AND,
     DS_FILTER_OR,
     DS_FILTER_NOR,
-    DS_FILTER_NOT,          /* children[0], of the same path */
-    DS_FILTER_EQ,           /* operand; null also matches missing */
+    DS_FILTER_NOT, /* children[0], of the same path */
+    DS_FILTER_EQ,  /* operand; null also matches missing */
     DS_FILTER_LT,
     DS_FILTER_LTE,
     DS_FILTER_GT,
     DS_FILTER_GTE,
-    DS_FILTER_IN,           /* values[], regexes[] */
-    DS_FILTER_EXISTS,       /* flag */
+    DS_FILTER_IN,     /* values[], regexes[] */
+    DS_FILTER_EXISTS, /* flag */
     DS_FILTER_TYPE,
     DS_FILTER_SIZE,
     DS_FILTER_MOD,
@@ -32,32 +32,32 @@ typedef enum ds__filter_op {
     DS_FILTER_BITS,
     DS_FILTER_EXPR,
     DS_FILTER_JSON_SCHEMA,
-    DS_FILTER_TRUE,         /* $alwaysTrue, $comment */
+    DS_FILTER_TRUE, /* $alwaysTrue, $comment */
     DS_FILTER_FALSE,
-    DS_FILTER_OTHER         /* planners treat as opaque */
+    DS_FILTER_OTHER /* planners treat as opaque */
 } ds__filter_op;
 
 typedef struct ds__filter ds__filter;
 struct ds__filter {
     ds__filter_op op;
-    ds__path path;              /* leaves; empty for logical nodes */
-    ds_value operand;           /* comparisons; the raw argument otherwise */
-    ds_value *values;           /* IN: sorted by canonical order, no duplicates */
+    ds__path path;    /* leaves; empty for logical nodes */
+    ds_value operand; /* comparisons; the raw argument otherwise */
+    ds_value *values; /* IN: sorted by canonical order, no duplicates */
     size_t value_count;
-    size_t regex_count;         /* IN: regexes beside the values */
+    size_t regex_count; /* IN: regexes beside the values */
     ds__filter **children;
     size_t child_count;
-    ds__filter **written;       /* the children in the order written; NULL when it is the same */
-    bool flag;                  /* EXISTS: wanted */
-    const char *regex_prefix;   /* REGEX: the literal text a match must start with, or NULL */
+    ds__filter **written;     /* the children in the order written; NULL when it is the same */
+    bool flag;                /* EXISTS: wanted */
+    const char *regex_prefix; /* REGEX: the literal text a match must start with, or NULL */
     uint32_t regex_prefix_size;
-    bool regex_prefix_exact;    /* the regex is nothing but that prefix */
-    ds__expr *expr;             /* EXPR */
-    void *detail;               /* the operator's own compiled state */
+    bool regex_prefix_exact;      /* the regex is nothing but that prefix */
+    ds__expr *expr;               /* EXPR */
+    void *detail;                 /* the operator's own compiled state */
     const ds__collator *collator; /* comparisons of strings; NULL: by bytes */
-    double number;              /* comparisons: the operand, when number_exact */
-    bool number_exact;          /* the operand is a number a double holds exactly, up to 2^53 */
-    int operand_rank;           /* comparisons: the operand's type rank */
+    double number;                /* comparisons: the operand, when number_exact */
+    bool number_exact;            /* the operand is a number a double holds exactly, up to 2^53 */
+    int operand_rank;             /* comparisons: the operand's type rank */
 };
 
 typedef struct ds__filter_options {
@@ -72,7 +72,7 @@ bool ds__filter_compile(ds__env *env, ds_value spec, const ds__filter_options *o
 /* What positional operators need to know of a match. */
 typedef struct ds__match_info {
     bool has_position;
-    size_t position;  /* index of the array element that matched (update's `$`) */
+    size_t position; /* index of the array element that matched (update's `$`) */
 } ds__match_info;
 
 /* Whether `doc` matches. `info` may be NULL. eval may lend scratch only for $expr. */

@@ -74,8 +74,7 @@ bool ds__filter_make(ds__filter_parser *p, ds__filter_op op, const ds__filter_li
 /* NOT of `child`. */
 bool ds__filter_negate(ds__filter_parser *p, ds__filter *child, ds__filter **out, ds_error *err);
 /* {a: 1, $or: […]}: an AND node of what the document says. */
-bool ds__filter_parse_document(ds__filter_parser *p, ds_value doc, ds__filter **out,
-                               ds_error *err);
+bool ds__filter_parse_document(ds__filter_parser *p, ds_value doc, ds__filter **out, ds_error *err);
 /* {$gt: 1, $lt: 5} on a path: adds one item per operator. */
 bool ds__filter_parse_operators(ds__filter_parser *p, const ds__path *path, ds_value doc,
                                 ds__filter_list *list, ds_error *err);
@@ -88,11 +87,11 @@ bool ds__filter_is_operators(ds_value v, bool incomplete_dbref);
 ds__filter *ds__filter_optimize(ds__filter_parser *p, ds__filter *filter);
 
 /* Rows of the tables, by family. */
-#define DS_FILTER_FIELD(name) \
-    bool name(ds__filter_parser *p, const ds__filter_field_op *op, const ds__filter_arg *arg, \
+#define DS_FILTER_FIELD(name)                                                                      \
+    bool name(ds__filter_parser *p, const ds__filter_field_op *op, const ds__filter_arg *arg,      \
               ds__filter **out, ds_error *err)
-#define DS_FILTER_TOP(name) \
-    bool name(ds__filter_parser *p, const ds__filter_top_op *op, ds_value arg, ds__filter **out, \
+#define DS_FILTER_TOP(name)                                                                        \
+    bool name(ds__filter_parser *p, const ds__filter_top_op *op, ds_value arg, ds__filter **out,   \
               ds_error *err)
 DS_FILTER_FIELD(ds__filter_parse_compare);
 DS_FILTER_FIELD(ds__filter_parse_ne);
@@ -124,23 +123,23 @@ bool ds__filter_make_compare(ds__filter_parser *p, ds__filter_op op, const ds__p
 bool ds__filter_make_regex(ds__filter_parser *p, const ds__path *path, ds_value regex,
                            ds__filter **out, ds_error *err);
 /* {$or: [{a: 1}, {a: 2}]} is {a: {$in: [1, 2]}}: the node to use in place of `or`. */
-ds__filter *ds__filter_or_to_in(ds__filter_parser *p, ds__filter *or);
+ds__filter *ds__filter_or_to_in(ds__filter_parser *p, ds__filter * or);
 /* $expr and its like only apply to whole documents and where the caller allows them. */
 bool ds__filter_check_top(const ds__filter_parser *p, const char *name, ds_error *err);
 
 /* Regexes beside the values of an IN node. */
 typedef struct ds__filter_in {
-    ds_value *regexes;       /* as given */
+    ds_value *regexes; /* as given */
     ds__regex **compiled;
     bool has_null;
 } ds__filter_in;
 
 /* $type's wanted types. */
 typedef struct ds__filter_types {
-    uint32_t mask;  /* bit per type below 32 */
+    uint32_t mask; /* bit per type below 32 */
     bool min_key;
     bool max_key;
-    bool number;    /* given as "number" */
+    bool number; /* given as "number" */
 } ds__filter_types;
 
 typedef enum ds__filter_bit_test {
@@ -170,8 +169,8 @@ typedef struct ds__filter_sample {
 typedef struct ds__match {
     ds__eval *eval; /* may be NULL */
     ds_error *err;
-    bool failed;    /* err is set; the answer means nothing */
-    bool written;   /* conditions in the order written */
+    bool failed;  /* err is set; the answer means nothing */
+    bool written; /* conditions in the order written */
 } ds__match;
 
 /* Whether a document matches a node, and whether one value passes a node's test (no paths, no

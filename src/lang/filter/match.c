@@ -116,8 +116,7 @@ static bool walk_leaf_array(const ds__filter *f, ds_value array, ds__match *m,
 static bool walk_array(const ds__filter *f, ds_value array, uint32_t part, ds__match *m,
                        ds__match_info *info) {
     /* an empty last part ("a.") is no part for an array */
-    if (part == f->path.count ||
-        (part + 1 == f->path.count && f->path.parts[part].size == 0)) {
+    if (part == f->path.count || (part + 1 == f->path.count && f->path.parts[part].size == 0)) {
         return walk_leaf_array(f, array, m, info);
     }
     int32_t wanted = f->path.parts[part].index;

@@ -12,7 +12,7 @@ typedef struct ds__schema_entry {
     const char *name;
     uint32_t size;
     ds__regex *regex;
-    ds__schema *schema;  /* dependencies: NULL when `names` holds the required fields */
+    ds__schema *schema; /* dependencies: NULL when `names` holds the required fields */
     ds_value names;
 } ds__schema_entry;
 
@@ -48,15 +48,15 @@ struct ds__schema {
     ds__schema_range fields_count;
     ds__regex *pattern;
     bool unique_items;
-    ds__schema *items;         /* every element */
-    ds__schema_list tuple;     /* items as an array: by position */
-    ds__schema *more_items;    /* additionalItems as a schema */
-    bool no_more_items;        /* additionalItems: false */
-    ds_value required;         /* array of names, or missing */
+    ds__schema *items;      /* every element */
+    ds__schema_list tuple;  /* items as an array: by position */
+    ds__schema *more_items; /* additionalItems as a schema */
+    bool no_more_items;     /* additionalItems: false */
+    ds_value required;      /* array of names, or missing */
     ds__schema_entries properties;
     ds__schema_entries patterns;
-    ds__schema *more_fields;   /* additionalProperties as a schema */
-    bool no_more_fields;       /* additionalProperties: false */
+    ds__schema *more_fields; /* additionalProperties as a schema */
+    bool no_more_fields;     /* additionalProperties: false */
     ds__schema_entries dependencies;
     ds__schema_list all_of;
     ds__schema_list any_of;

@@ -69,8 +69,8 @@ static bool check_number(const ds__schema *s, ds_value v) {
         }
     }
     return s->multiple_of.type == DS_MISSING ||
-           ds__dec_is_zero(ds__dec_remainder(ds__number_to_decimal(v),
-                                             ds__number_to_decimal(s->multiple_of)));
+           ds__dec_is_zero(
+               ds__dec_remainder(ds__number_to_decimal(v), ds__number_to_decimal(s->multiple_of)));
 }
 
 static bool check_string(const ds__schema *s, ds_value v) {
@@ -146,8 +146,7 @@ static bool check_field(const ds__schema *s, const ds__scan *at) {
             }
         }
     }
-    return known ||
-           (!s->no_more_fields && (s->more_fields == NULL || check(s->more_fields, v)));
+    return known || (!s->no_more_fields && (s->more_fields == NULL || check(s->more_fields, v)));
 }
 
 static bool check_object(const ds__schema *s, ds_value v) {
@@ -188,8 +187,7 @@ static bool check(const ds__schema *s, ds_value v) {
     if (s->one_of_values.type != DS_MISSING && !contains(s->one_of_values, v)) {
         return false;
     }
-    if ((ds__is_number(v) && !check_number(s, v)) ||
-        (v.type == DS_STRING && !check_string(s, v)) ||
+    if ((ds__is_number(v) && !check_number(s, v)) || (v.type == DS_STRING && !check_string(s, v)) ||
         (v.type == DS_ARRAY && !check_array(s, v)) ||
         (v.type == DS_DOCUMENT && !check_object(s, v))) {
         return false;

@@ -4,8 +4,7 @@
 #include "lang/filter/internal.h"
 
 /* The condition is a whole document filter for document values. */
-static bool compile_document(ds__filter_parser *p, ds_value spec, ds__filter **out,
-                             ds_error *err) {
+static bool compile_document(ds__filter_parser *p, ds_value spec, ds__filter **out, ds_error *err) {
     ds__filter *f = NULL;
     ds__filter_list list = {0};
     if (!ds__filter_parse_document(p, spec, &f, err) ||
@@ -110,8 +109,7 @@ bool ds__filter_compile_array_filter(ds__env *env, ds_value spec, ds__filter **o
     ds__filter *f = NULL;
     *out = NULL;
     *identifier = NULL;
-    if (!ds__filter_compile(env, spec, &options, &f, err) ||
-        !find_identifier(f, identifier, err)) {
+    if (!ds__filter_compile(env, spec, &options, &f, err) || !find_identifier(f, identifier, err)) {
         return false;
     }
     if (*identifier == NULL) {

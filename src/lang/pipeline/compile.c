@@ -119,10 +119,11 @@ static bool check_nesting(ds__stage_parser *p, ds_value spec, ds_error *err) {
     }
     p->nesting += levels - 10;
     if (p->nesting > DS_MAX_PIPELINE_NESTING) {
-        return ds__error_set(err, DS_OVERFLOW,
-                             "the stages of the pipeline are nested too deeply: %d levels in all, at "
-                             "most %d",
-                             p->nesting, DS_MAX_PIPELINE_NESTING);
+        return ds__error_set(
+            err, DS_OVERFLOW,
+            "the stages of the pipeline are nested too deeply: %d levels in all, at "
+            "most %d",
+            p->nesting, DS_MAX_PIPELINE_NESTING);
     }
     return true;
 }

@@ -89,7 +89,7 @@ struct ds__stage_parser {
     ds_value spec; /* the stage document being parsed */
     size_t position;
     bool is_last;
-    int nesting;      /* levels deeper than common, of the stages so far */
+    int nesting; /* levels deeper than common, of the stages so far */
 };
 
 typedef struct ds__stage_def {

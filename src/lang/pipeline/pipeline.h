@@ -48,13 +48,13 @@ typedef struct ds__pipeline ds__pipeline;
 
 typedef struct ds__pipeline_options {
     bool allow_disk_use;
-    bool from_update;      /* a pipeline update: only $addFields/$set, $project/$unset,
-                            * $replaceRoot/$replaceWith */
-    bool in_lookup;        /* a sub-pipeline: $out and $merge refused */
+    bool from_update; /* a pipeline update: only $addFields/$set, $project/$unset,
+                       * $replaceRoot/$replaceWith */
+    bool in_lookup;   /* a sub-pipeline: $out and $merge refused */
     bool in_facet;
     const ds__var_scope *scope;
-    size_t memory;         /* of one $group or $sort before it spills; 0: DS_MAX_GROUP_BYTES */
-    int depth;             /* of sub-pipelines in sub-pipelines; 0 from outside */
+    size_t memory; /* of one $group or $sort before it spills; 0: DS_MAX_GROUP_BYTES */
+    int depth;     /* of sub-pipelines in sub-pipelines; 0 from outside */
 } ds__pipeline_options;
 
 /* Compiles the stages of an array, optimised. Lives in env->arena; clear after use (spill files).
@@ -65,11 +65,11 @@ bool ds__pipeline_compile(ds__env *env, ds_value stages, const ds__pipeline_opti
 /* The part of the pipeline an engine can take over: leading $match (as one filter), then, if they
  * follow, a $sort pattern, skip and limit. Those stages are removed when taken. */
 typedef struct ds__pipeline_head {
-    ds__filter *filter;  /* NULL: none */
+    ds__filter *filter; /* NULL: none */
     ds_value filter_spec;
-    ds_value sort;       /* document or DS_MISSING: only right after the match */
-    int64_t skip;        /* 0: none */
-    int64_t limit;       /* 0: none */
+    ds_value sort; /* document or DS_MISSING: only right after the match */
+    int64_t skip;  /* 0: none */
+    int64_t limit; /* 0: none */
 } ds__pipeline_head;
 bool ds__pipeline_take_head(ds__pipeline *pipeline, ds__env *env, bool take_sort,
                             ds__pipeline_head *out, ds_error *err);

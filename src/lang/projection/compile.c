@@ -92,8 +92,8 @@ static bool parse_flag(ds__project_compiler *c, const char *path, bool include, 
     }
     /* a collision is reported before a clash of modes */
     return ds__project_check_path(path, strlen(path), err) &&
-           ds__project_add(c, path, strlen(path),
-                           include ? DS_RULE_INCLUDE : DS_RULE_EXCLUDE, false, &f, err) &&
+           ds__project_add(c, path, strlen(path), include ? DS_RULE_INCLUDE : DS_RULE_EXCLUDE,
+                           false, &f, err) &&
            set_mode(c, include ? DS_MODE_INCLUDE : DS_MODE_EXCLUDE, path, err);
 }
 
@@ -247,8 +247,7 @@ static bool parse_operator(ds__project_compiler *c, const char *path, ds_value s
     return add_expression(c, path, spec, err);
 }
 
-static bool parse_object(ds__project_compiler *c, const char *path, ds_value value,
-                         ds_error *err) {
+static bool parse_object(ds__project_compiler *c, const char *path, ds_value value, ds_error *err) {
     ds__iter it;
     if (ds__doc_empty(value)) {
         return ds__error_set(err, 51270,

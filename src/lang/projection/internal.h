@@ -25,11 +25,11 @@ typedef struct ds__project_field {
     const char *name;
     uint32_t size;
     ds__project_rule rule;
-    bool positional;         /* the first array on the way down here keeps one element */
-    ds__project_node *node;  /* NODE */
-    ds__expr *expr;          /* COMPUTE */
-    ds__filter *match;       /* ELEM_MATCH: {field: {$elemMatch: …}} */
-    int64_t skip;            /* SLICE: negative counts from the end */
+    bool positional;        /* the first array on the way down here keeps one element */
+    ds__project_node *node; /* NODE */
+    ds__expr *expr;         /* COMPUTE */
+    ds__filter *match;      /* ELEM_MATCH: {field: {$elemMatch: …}} */
+    int64_t skip;           /* SLICE: negative counts from the end */
     int64_t limit;
 } ds__project_field;
 
@@ -37,7 +37,7 @@ struct ds__project_node {
     ds__project_field *fields; /* in the order of the specification */
     size_t count;
     size_t cap;
-    bool computed;             /* a COMPUTE or ELEM_MATCH here or below */
+    bool computed; /* a COMPUTE or ELEM_MATCH here or below */
 };
 
 typedef enum ds__project_mode {
@@ -52,7 +52,7 @@ struct ds__projection {
     ds__projection_kind kind;
     const ds__filter *filter; /* borrowed: where `$` points */
     bool positional;
-    bool special;             /* has $slice, $elemMatch, `$` */
+    bool special; /* has $slice, $elemMatch, `$` */
 };
 
 /* State of compiling. */
@@ -76,7 +76,8 @@ enum {
 
 /* Checks a dotted field path as aggregation does. Errors: 40352, 40353, 15998, 16410, 16411. */
 bool ds__project_check_path(const char *path, size_t size, ds_error *err);
-/* Adds a leaf at a path; `*out` is to be filled in by the caller with its rule. Errors: collisions. */
+/* Adds a leaf at a path; `*out` is to be filled in by the caller with its rule. Errors: collisions.
+ */
 bool ds__project_add(ds__project_compiler *c, const char *path, size_t size, ds__project_rule rule,
                      bool positional, ds__project_field **out, ds_error *err);
 /* `parent`.`name` (or `name` when parent is empty) in the arena; NULL without memory. */

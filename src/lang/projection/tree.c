@@ -113,8 +113,7 @@ bool ds__project_add(ds__project_compiler *c, const char *path, size_t size, ds_
 static bool finish(ds__project_compiler *c, ds_error *err) {
     ds__projection *p = c->projection;
     if (p->mode == DS_MODE_UNKNOWN) {
-        bool include =
-            c->id_included || (c->has_elem_match && !c->has_slice && !c->has_meta);
+        bool include = c->id_included || (c->has_elem_match && !c->has_slice && !c->has_meta);
         p->mode = include ? DS_MODE_INCLUDE : DS_MODE_EXCLUDE;
     }
     if (p->mode == DS_MODE_EXCLUDE || ds__project_find(&p->root, "_id", 3) != NULL) {
@@ -173,8 +172,7 @@ bool ds__projection_compile(ds__env *env, const ds__var_scope *scope, ds__projec
     }
     p->kind = kind;
     p->filter = filter;
-    ds__project_compiler c = {
-        .env = env, .scope = scope ? scope : env->let, .projection = p};
+    ds__project_compiler c = {.env = env, .scope = scope ? scope : env->let, .projection = p};
     if (!compile_kind(&c, kept, err)) {
         return false;
     }
@@ -185,8 +183,7 @@ bool ds__projection_compile(ds__env *env, const ds__var_scope *scope, ds__projec
 static bool only_inclusions(const ds__project_node *node) {
     for (size_t i = 0; i < node->count; i++) {
         const ds__project_field *f = &node->fields[i];
-        if (f->rule != DS_RULE_INCLUDE &&
-            (f->rule != DS_RULE_NODE || !only_inclusions(f->node))) {
+        if (f->rule != DS_RULE_INCLUDE && (f->rule != DS_RULE_NODE || !only_inclusions(f->node))) {
             return false;
         }
     }
@@ -227,8 +224,8 @@ static void depend_node(depend *d, const ds__project_node *node, uint32_t depth,
             depend_node(d, f->node, depth + 1, at);
             continue;
         }
-        ds__path path = {.text = d->text, .size = (uint32_t)at, .count = depth + 1,
-                         .parts = d->parts};
+        ds__path path = {
+            .text = d->text, .size = (uint32_t)at, .count = depth + 1, .parts = d->parts};
         d->add(d->ctx, &path);
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Updates: replacement, operators ({$set: …}) or a pipeline, compiled once, applied per document. */
+/* Updates: replacement, operators ({$set: …}) or a pipeline, compiled once, applied per document.
+ */
 #ifndef DS_LANG_UPDATE_UPDATE_H
 #define DS_LANG_UPDATE_UPDATE_H
 

@@ -21,16 +21,59 @@ static ds_value decimal(const char *text) {
 
 static size_t fill(ds_value *v) {
     size_t n = 0;
-    const double doubles[] = {NAN, -INFINITY, -1e308, -9007199254740993.0, -1.5, -1, -0.1, -0.0, 0,
-                              5e-324, 0.1, 1, 1.5, 2, 9007199254740992.0, 9223372036854775807.0,
-                              1e19, 1e308, INFINITY};
-    const int64_t longs[] = {INT64_MIN, INT64_MIN + 1, -9007199254740993, -9007199254740992, -1, 0,
-                             1, 2, 9007199254740991, 9007199254740993, 9223372036854775296,
-                             INT64_MAX - 1, INT64_MAX};
-    const char *decimals[] = {"NaN", "-Infinity", "-1E+6000", "-1.5", "-0.1", "-0", "0", "1E-6000",
-                              "-1E-6000", "0.1", "0.10", "1", "1.00", "1.5", "9007199254740993",
-                              "9007199254740993.5", "9223372036854775807", "9223372036854775807.5",
-                              "1E+6000", "Infinity", "0.1000000000000000055511151231257827"};
+    const double doubles[] = {NAN,
+                              -INFINITY,
+                              -1e308,
+                              -9007199254740993.0,
+                              -1.5,
+                              -1,
+                              -0.1,
+                              -0.0,
+                              0,
+                              5e-324,
+                              0.1,
+                              1,
+                              1.5,
+                              2,
+                              9007199254740992.0,
+                              9223372036854775807.0,
+                              1e19,
+                              1e308,
+                              INFINITY};
+    const int64_t longs[] = {INT64_MIN,
+                             INT64_MIN + 1,
+                             -9007199254740993,
+                             -9007199254740992,
+                             -1,
+                             0,
+                             1,
+                             2,
+                             9007199254740991,
+                             9007199254740993,
+                             9223372036854775296,
+                             INT64_MAX - 1,
+                             INT64_MAX};
+    const char *decimals[] = {"NaN",
+                              "-Infinity",
+                              "-1E+6000",
+                              "-1.5",
+                              "-0.1",
+                              "-0",
+                              "0",
+                              "1E-6000",
+                              "-1E-6000",
+                              "0.1",
+                              "0.10",
+                              "1",
+                              "1.00",
+                              "1.5",
+                              "9007199254740993",
+                              "9007199254740993.5",
+                              "9223372036854775807",
+                              "9223372036854775807.5",
+                              "1E+6000",
+                              "Infinity",
+                              "0.1000000000000000055511151231257827"};
     const char *strings[] = {"", "a", "ab", "b", "\xff"};
     for (size_t i = 0; i < sizeof doubles / sizeof doubles[0]; i++) {
         v[n++] = ds__double(doubles[i]);
@@ -103,9 +146,9 @@ static void ranks_bound_their_types(void **state) {
 }
 
 static void decimal_text_is_mongodbs(void **state) {
-    const char *cases[][2] = {{"1.10", "1.10"}, {"1000", "1000"}, {"1E3", "1E+3"},
+    const char *cases[][2] = {{"1.10", "1.10"},         {"1000", "1000"},      {"1E3", "1E+3"},
                               {"0.000001", "0.000001"}, {"0.0000001", "1E-7"}, {"-0", "-0"},
-                              {"12.5E-9", "1.25E-8"}, {"inf", "Infinity"}};
+                              {"12.5E-9", "1.25E-8"},   {"inf", "Infinity"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char text[DS_DECIMAL_TEXT_SIZE];
         ds__dec_to_text(decimal(cases[i][0]).as.dec, text);

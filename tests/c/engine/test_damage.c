@@ -23,7 +23,8 @@ static const char *const commands[] = {
     "{\"distinct\": \"c\", \"key\": \"t.b\"}",
     "{\"validate\": \"c\"}",
     "{\"count\": \"c\", \"query\": {\"o.p.q\": {\"$gt\": 5}}}",
-    "{\"update\": \"c\", \"updates\": [{\"q\": {}, \"u\": {\"$inc\": {\"z\": 1}}, \"multi\": true}]}",
+    "{\"update\": \"c\", \"updates\": [{\"q\": {}, \"u\": {\"$inc\": {\"z\": 1}}, \"multi\": "
+    "true}]}",
     "{\"insert\": \"c\", \"documents\": [{\"n\": 1, \"s\": \"new\"}]}",
     "{\"createIndexes\": \"c\", \"indexes\": [{\"key\": {\"t.a\": 1}, \"name\": \"a\"}]}",
     "{\"delete\": \"c\", \"deletes\": [{\"q\": {}, \"limit\": 0}]}",
@@ -62,15 +63,17 @@ static void fill(const char *path) {
     ds_engine *engine = open_engine(path, &err);
     assert_non_null(engine);
     run(engine,
-        "{\"createIndexes\": \"c\", \"indexes\": [{\"key\": {\"n\": 1}, \"name\": \"n\"}, {\"key\": "
+        "{\"createIndexes\": \"c\", \"indexes\": [{\"key\": {\"n\": 1}, \"name\": \"n\"}, "
+        "{\"key\": "
         "{\"s\": 1, \"n\": -1}, \"name\": \"s\", \"unique\": true}]}",
         &reply);
     for (int i = 0; i < 300; i++) {
-        snprintf(json, sizeof json,
-                 "{\"insert\": \"c\", \"documents\": [{\"_id\": %d, \"n\": %d, \"s\": \"k%d\", \"t\": "
-                 "[{\"a\": %d, \"b\": \"xxxxxxxxxxxxxxxxxxxx\"}, {\"a\": 1, \"b\": \"y\"}], \"o\": "
-                 "{\"p\": {\"q\": %d}}}]}",
-                 i, i, i, i, i);
+        snprintf(
+            json, sizeof json,
+            "{\"insert\": \"c\", \"documents\": [{\"_id\": %d, \"n\": %d, \"s\": \"k%d\", \"t\": "
+            "[{\"a\": %d, \"b\": \"xxxxxxxxxxxxxxxxxxxx\"}, {\"a\": 1, \"b\": \"y\"}], \"o\": "
+            "{\"p\": {\"q\": %d}}}]}",
+            i, i, i, i, i);
         run(engine, json, &reply);
     }
     bson_t command = BSON_INITIALIZER, docs, doc;
@@ -120,7 +123,8 @@ static void write_file(const char *path, const uint8_t *bytes, size_t size) {
 static void damage(uint8_t *bytes, size_t size, int kind, uint64_t *random) {
     if (kind == 0) { /* bits */
         for (int i = 0; i < 12; i++) {
-            bytes[100 + next_random(random) % (size - 100)] ^= (uint8_t)(1 << next_random(random) % 8);
+            bytes[100 + next_random(random) % (size - 100)] ^=
+                (uint8_t)(1 << next_random(random) % 8);
         }
     } else if (kind == 1) { /* a page */
         uint8_t *page = bytes + PAGE * (1 + next_random(random) % (size / PAGE - 1));

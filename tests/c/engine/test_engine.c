@@ -56,10 +56,11 @@ static int32_t count_of(ds_engine *engine) {
     return n;
 }
 
-static const char abandoned[] =
-    "{\"insert\": \"c\", \"documents\": [{\"x\": 1}], \"lsid\": {\"id\": {\"$binary\": {\"base64\": "
-    "\"AAAAAAAAAAAAAAAAAAAAAA==\", \"subType\": \"04\"}}}, \"txnNumber\": {\"$numberLong\": \"1\"}, "
-    "\"autocommit\": false, \"startTransaction\": true}";
+static const char abandoned[] = "{\"insert\": \"c\", \"documents\": [{\"x\": 1}], \"lsid\": "
+                                "{\"id\": {\"$binary\": {\"base64\": "
+                                "\"AAAAAAAAAAAAAAAAAAAAAA==\", \"subType\": \"04\"}}}, "
+                                "\"txnNumber\": {\"$numberLong\": \"1\"}, "
+                                "\"autocommit\": false, \"startTransaction\": true}";
 
 /* A client that is gone, or forgot: its transaction must not keep all others from writing. */
 static void an_abandoned_transaction_is_aborted(void **state) {

@@ -72,10 +72,11 @@ static void *write_documents(void *arg) {
                  "[%d, \"x\"]}]}",
                  w->number, i, i, i % 7);
         expect(w, &reply, json);
-        snprintf(json, sizeof json,
-                 "{\"update\": \"c\", \"updates\": [{\"q\": {\"_id\": \"%d-%d\"}, \"u\": {\"$inc\": "
-                 "{\"m\": 1}, \"$push\": {\"tags\": %d}}}]}",
-                 w->number, i / 2, i);
+        snprintf(
+            json, sizeof json,
+            "{\"update\": \"c\", \"updates\": [{\"q\": {\"_id\": \"%d-%d\"}, \"u\": {\"$inc\": "
+            "{\"m\": 1}, \"$push\": {\"tags\": %d}}}]}",
+            w->number, i / 2, i);
         expect(w, &reply, json);
         expect(w, &reply,
                "{\"findAndModify\": \"counter\", \"query\": {\"_id\": 1}, \"update\": {\"$inc\": "
@@ -90,8 +91,9 @@ static void *read_documents(void *arg) {
     ds_buf reply = {0};
     char json[300];
     for (int i = 0; i < ROUNDS; i++) {
-        ds_value r = run(w, &reply, "{\"find\": \"c\", \"filter\": {\"n\": {\"$gte\": 2}}, "
-                                    "\"sort\": {\"n\": 1}, \"batchSize\": 3}");
+        ds_value r = run(w, &reply,
+                         "{\"find\": \"c\", \"filter\": {\"n\": {\"$gte\": 2}}, "
+                         "\"sort\": {\"n\": 1}, \"batchSize\": 3}");
         ds_value id = ds__doc_field(ds__doc_field(r, "cursor"), "id");
         if (id.type == DS_INT64 && id.as.i64 != 0) {
             snprintf(json, sizeof json,
@@ -171,8 +173,9 @@ static void threads_share_an_engine(const char *path) {
         fail_msg("%s", err.message);
     }
     worker self = {.engine = engine, .failures = &failures};
-    expect(&self, &reply, "{\"insert\": \"accounts\", \"documents\": [{\"_id\": \"a\", \"n\": 0}, "
-                          "{\"_id\": \"b\", \"n\": 0}]}");
+    expect(&self, &reply,
+           "{\"insert\": \"accounts\", \"documents\": [{\"_id\": \"a\", \"n\": 0}, "
+           "{\"_id\": \"b\", \"n\": 0}]}");
     int count = 0;
     for (int i = 0; i < THREADS; i++) {
         for (int j = 0; j < (i == 0 ? 4 : 3); j++, count++) {
@@ -188,14 +191,14 @@ static void threads_share_an_engine(const char *path) {
     }
     assert_int_equal(failures, 0);
     assert_int_equal(int_field(run(&self, &reply, "{\"count\": \"c\"}"), "n"), THREADS * ROUNDS);
-    ds_value counter = run(&self, &reply, "{\"findAndModify\": \"counter\", \"query\": {\"_id\": 1}, "
-                                          "\"update\": {\"$set\": {\"seen\": true}}}");
+    ds_value counter = run(&self, &reply,
+                           "{\"findAndModify\": \"counter\", \"query\": {\"_id\": 1}, "
+                           "\"update\": {\"$set\": {\"seen\": true}}}");
     assert_int_equal(int_field(ds__doc_field(counter, "value"), "n"), THREADS * ROUNDS);
     ds_value sums = run(&self, &reply,
                         "{\"aggregate\": \"accounts\", \"pipeline\": [{\"$group\": {\"_id\": null, "
                         "\"n\": {\"$sum\": \"$n\"}}}], \"cursor\": {}}");
-    ds_value first =
-        ds__array_at(ds__doc_field(ds__doc_field(sums, "cursor"), "firstBatch"), 0);
+    ds_value first = ds__array_at(ds__doc_field(ds__doc_field(sums, "cursor"), "firstBatch"), 0);
     assert_int_equal(int_field(first, "n"), 0);
     ds_value valid = run(&self, &reply, "{\"validate\": \"c\"}");
     assert_true(ds__value_truthy(ds__doc_field(valid, "valid")));

@@ -5,7 +5,8 @@
 static void constants_are_folded(void **state) {
     bench b;
     bench_open(&b);
-    const ds_value *v = ds__expr_constant(compile(&b, "{'e': {'$add': [1, {'$multiply': [2, 3]}]}}"));
+    const ds_value *v =
+        ds__expr_constant(compile(&b, "{'e': {'$add': [1, {'$multiply': [2, 3]}]}}"));
     assert_non_null(v);
     assert_int_equal(v->type, DS_INT32);
     assert_int_equal(v->as.i32, 7);

@@ -10,8 +10,8 @@ static ds__filter *compile(bench *b, const char *text) {
 
 static bool matches(bench *b, const char *filter, const char *doc, ds__match_info *info) {
     bool matched = false;
-    assert_true(ds__filter_match(compile(b, filter), json(b, doc), &b->eval, &matched, info,
-                                 &b->err));
+    assert_true(
+        ds__filter_match(compile(b, filter), json(b, doc), &b->eval, &matched, info, &b->err));
     return matched;
 }
 

@@ -6,10 +6,10 @@
 static bool pulls(bench *b, const char *condition, const char *value) {
     ds__filter *f = NULL;
     bool matched = false;
-    assert_true(ds__filter_compile_value(&b->env, ds__doc_field(json(b, condition), "v"), &f,
-                                         &b->err));
-    assert_true(ds__filter_match_value(f, ds__doc_field(json(b, value), "v"), &b->eval, &matched,
-                                       &b->err));
+    assert_true(
+        ds__filter_compile_value(&b->env, ds__doc_field(json(b, condition), "v"), &f, &b->err));
+    assert_true(
+        ds__filter_match_value(f, ds__doc_field(json(b, value), "v"), &b->eval, &matched, &b->err));
     return matched;
 }
 
@@ -35,10 +35,11 @@ static bool array_filter(bench *b, const char *filter, const char *value, const 
     ds__filter *f = NULL;
     const char *identifier = NULL;
     bool matched = false;
-    assert_true(ds__filter_compile_array_filter(&b->env, json(b, filter), &f, &identifier, &b->err));
+    assert_true(
+        ds__filter_compile_array_filter(&b->env, json(b, filter), &f, &identifier, &b->err));
     assert_string_equal(identifier, name);
-    assert_true(ds__filter_match_value(f, ds__doc_field(json(b, value), "v"), &b->eval, &matched,
-                                       &b->err));
+    assert_true(
+        ds__filter_match_value(f, ds__doc_field(json(b, value), "v"), &b->eval, &matched, &b->err));
     return matched;
 }
 

@@ -53,8 +53,7 @@ static void positional_needs_a_match_in_the_array(void **state) {
     gives(&b, compile(&b, DS_PROJECT_FIND, "{'a.$': 1}", "{'a': {'$gt': 1}}"),
           "{'a': [1, 2, 3], 'b': 1}", "{'a': [2]}");
     ds__projection *p = compile(&b, DS_PROJECT_FIND, "{'a.$': 1}", "{'b': 1}");
-    assert_false(
-        ds__projection_apply(p, json(&b, "{'a': [1], 'b': 1}"), &b.eval, &out, &b.err));
+    assert_false(ds__projection_apply(p, json(&b, "{'a': [1], 'b': 1}"), &b.eval, &out, &b.err));
     assert_int_equal(b.err.code, 51246);
     ds_buf_clear(&out);
     bench_close(&b);
