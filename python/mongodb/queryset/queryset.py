@@ -217,10 +217,13 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
 
     # Counting
 
-    def count(self, *asked: bool, with_limit_and_skip: bool = False) -> int:
-        """Return how many documents match; limit and skip count only if asked for."""
-        # Django's paginator uses a count() without named parameters, and else loads everything.
-        with_limit_and_skip = with_limit_and_skip or any(asked)
+    def count(self, *asked: bool, **named: bool) -> int:
+        """Return how many documents match; limit and skip count only if asked for: count(True) or
+        count(with_limit_and_skip=True)."""
+        # Django's paginator calls a count() that names no parameter, and else loads everything.
+        with_limit_and_skip = named.pop("with_limit_and_skip", False) or any(asked)
+        if named:
+            raise TypeError(f"count() takes with_limit_and_skip, not {', '.join(named)}")
         if self._none:
             return 0
         options: dict[str, Any] = {

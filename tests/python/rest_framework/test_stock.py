@@ -206,3 +206,16 @@ def test_stock_serializer_is_not_needed_for_meta(odm: SimpleNamespace) -> None:
     assert (meta.object_name, meta.model_name, meta.verbose_name) == ("Person", "person", "person")
     assert meta.pk.name == "id" and meta.get_field("name").max_length == 30
     assert Person.objects.model is Person
+
+
+def test_counting_pages_loads_no_documents(
+    odm: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.core.paginator import Paginator
+
+    odm.Person.objects.insert(
+        [odm.Person(name=f"n{at}", email=f"n{at}@example.com") for at in range(5)]
+    )
+    people = odm.Person.objects.all()
+    monkeypatch.setattr(type(people), "_more", lambda self: pytest.fail("documents were loaded"))
+    assert Paginator(people, 2).num_pages == 3
