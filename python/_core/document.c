@@ -219,7 +219,8 @@ PyObject *ds__document_get(ds__pstate *state, ds__model *doc, size_t at) {
         value = make_default(doc, at);
     } else {
         ds__scope scope = {.owner = doc->owner, .context = doc->context,
-                           .raw_refs = doc->state & DS_DOC_RAW_REFS};
+                           .raw_refs = doc->state & DS_DOC_RAW_REFS,
+                           .partial = (doc->state & DS_DOC_PARTIAL) || ds__document_partly(doc, at)};
         Py_INCREF(scope.owner); /* Python code below may replace the document's bytes */
         value = ds__field_decode(state, &doc->schema->fields[at], stored, &scope);
         Py_DECREF(scope.owner);
@@ -243,6 +244,11 @@ int ds__document_set(ds__pstate *state, ds__model *doc, size_t at, PyObject *val
     if ((doc->state & DS_DOC_HOLLOW) && !(f->flags & DS_FIELD_PRIMARY) &&
         (!ds__document_fill(doc) || !ds__document_open(doc))) {
         return -1;
+    }
+    /* `x.tags += [...]` of a list that was loaded in part stays a change in place. */
+    if (doc->values[at] == value && doc->data && !(doc->flags[at] & DS_VALUE_ASSIGNED) &&
+        ((doc->state & DS_DOC_PARTIAL) || ds__document_partly(doc, at))) {
+        return 0;
     }
     if (value == Py_None && f->default_value && !(f->flags & DS_FIELD_NULL)) {
         kept = make_default(doc, at);

@@ -26,7 +26,8 @@ static PyObject *embedded_decode(ds__pstate *state, ds__field *field, ds_value v
         return NULL;
     }
     return ds__document_from(state, type, scope->owner, value.as.bytes, scope->context, NULL,
-                             scope->raw_refs ? DS_DOC_RAW_REFS : 0);
+                             (uint8_t)((scope->raw_refs ? DS_DOC_RAW_REFS : 0) |
+                                       (scope->partial ? DS_DOC_PARTIAL : 0)));
 }
 
 static PyObject *reference_decode(ds__pstate *state, ds__field *field, ds_value value,
@@ -134,7 +135,7 @@ static PyObject *classed_decode(ds__pstate *state, ds_value doc, ds_value cls,
         return type ? dict_decode(state, NULL, doc, scope) : NULL;
     }
     PyObject *out = ds__document_from(state, type, scope->owner, doc.as.bytes, scope->context,
-                                      NULL, 0);
+                                      NULL, scope->partial ? DS_DOC_PARTIAL : 0);
     Py_DECREF(type);
     return out;
 }

@@ -169,6 +169,9 @@ static bool field_changes(ds__pstate *state, ds__model *doc, size_t at, ds_buf *
     }
     ds_buf_reset(path);
     ds_buf_add(path, f->key, f->key_size);
+    if (ds__document_partly(doc, at)) {
+        return ds__partial_diff(state, doc, at, set, unset, path, before, after);
+    }
     return ds__diff_value(set, unset, path, before, after);
 }
 

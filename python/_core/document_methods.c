@@ -160,6 +160,9 @@ static PyObject *load(ds__model *doc, PyObject *args, PyObject *kwargs) {
         return NULL;
     }
     if (keep) {
+        if (!ds__partial_settle(doc)) {
+            return NULL;
+        }
         settle_values(doc);
     } else {
         forget_values(doc);
@@ -188,9 +191,25 @@ static PyObject *share(ds__model *doc, PyObject *other) {
     Py_RETURN_NONE;
 }
 
-/* Adds the fields of other bytes that these bytes lack: the rest of a partly loaded document. */
-static PyObject *merge(ds__model *doc, PyObject *data) {
+static bool listed(PyObject *replace, const ds__iter *it) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(replace); i++) {
+        PyObject *name = PyTuple_GET_ITEM(replace, i);
+        if (PyBytes_Check(name) && (size_t)PyBytes_GET_SIZE(name) == it->key_size &&
+            memcmp(PyBytes_AS_STRING(name), it->key, it->key_size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Adds the fields of other bytes that these bytes lack: the rest of a partly loaded document. The
+ * fields with the names in `replace` (bytes) are all taken from there. */
+static PyObject *merge(ds__model *doc, PyObject *args) {
     ds_error err;
+    PyObject *data, *replace;
+    if (!PyArg_ParseTuple(args, "OO!:_merge", &data, &PyTuple_Type, &replace)) {
+        return NULL;
+    }
     if (!PyBytes_Check(data) || !doc->data ||
         !ds__bson_validate((const uint8_t *)PyBytes_AS_STRING(data),
                            (size_t)PyBytes_GET_SIZE(data), DS_MAX_DEPTH, &err)) {
@@ -201,10 +220,15 @@ static PyObject *merge(ds__model *doc, PyObject *data) {
     ds__iter it;
     ds_value mine = ds__document(doc->data), found;
     size_t root = ds__doc_begin(&buf);
-    ds__write_elements(&buf, mine);
+    ds__iter_init(&it, mine);
+    while (ds__iter_next(&it)) {
+        if (!listed(replace, &it)) {
+            ds_buf_add(&buf, it.element, it.element_size);
+        }
+    }
     ds__iter_init(&it, ds__document((const uint8_t *)PyBytes_AS_STRING(data)));
     while (ds__iter_next(&it)) {
-        if (!ds__doc_get(mine, it.key, it.key_size, &found)) {
+        if (!ds__doc_get(mine, it.key, it.key_size, &found) || listed(replace, &it)) {
             ds_buf_add(&buf, it.element, it.element_size);
         }
     }
@@ -266,7 +290,8 @@ static PyObject *unknown(ds__model *doc, PyObject *name) {
         PyErr_SetObject(PyExc_KeyError, name);
         return NULL;
     }
-    ds__scope scope = {.owner = doc->owner, .context = doc->context};
+    ds__scope scope = {.owner = doc->owner, .context = doc->context,
+                       .partial = doc->state & DS_DOC_PARTIAL};
     PyObject *out = ds__dynamic_decode(state, value, &scope);
     if (!doc->extra) {
         doc->extra = PyDict_New();
@@ -308,7 +333,7 @@ PyMethodDef ds__document_methods[] = {
     {"_load", (PyCFunction)(void (*)(void))load, METH_VARARGS | METH_KEYWORDS,
      "Take BSON as what the store has."},
     {"_share", (PyCFunction)share, METH_O, "Take the bytes of another document."},
-    {"_merge", (PyCFunction)merge, METH_O, "Add the stored fields that were not loaded."},
+    {"_merge", (PyCFunction)merge, METH_VARARGS, "Add the stored fields that were not loaded."},
     {"_suspects", (PyCFunction)suspects, METH_O, "Return the positions check() has to judge."},
     {"_touched", (PyCFunction)touched, METH_NOARGS, "Return the names that may have changed."},
     {"_has_stored", (PyCFunction)has_stored, METH_O, "Tell whether the store has the field."},

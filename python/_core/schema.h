@@ -100,11 +100,15 @@ typedef struct ds__schema {
 enum {
     DS_DOC_NEW = 1,       /* not in the store yet */
     DS_DOC_HOLLOW = 2,    /* only the primary key is known; the rest is fetched when read */
-    DS_DOC_PARTIAL = 4,   /* `mask` says which fields were loaded */
+    DS_DOC_PARTIAL = 4,   /* embedded: what is missing here may be in the store */
     DS_DOC_RAW_REFS = 8,  /* references are read as ids */
 };
 
 enum { DS_VALUE_ASSIGNED = 1, DS_VALUE_DEFAULT = 2 };
+
+/* A field's byte in the mask. PARTLY: some of its paths, or elements of an array. Behind these
+ * bytes the mask lists the projection's paths (document_partial.c). */
+enum { DS_LOADED_NOT = 0, DS_LOADED = 1, DS_LOADED_PARTLY = 2 };
 
 /* mongodb._core.Document, the base of every document class. */
 typedef struct ds__model {
@@ -163,6 +167,7 @@ typedef struct ds__scope {
     PyObject *owner;   /* of the bytes */
     PyObject *context; /* a Batch or NULL */
     bool raw_refs;
+    bool partial; /* embedded documents below may lack what is stored */
 } ds__scope;
 
 /* The value of a field in Python. New reference. */
@@ -207,6 +212,14 @@ bool ds__document_encode(ds__pstate *state, ds_buf *buf, ds__model *doc);
 PyObject *ds__document_changes(ds__pstate *state, ds__model *doc);
 /* Appends to `set` and `unset` what turns `before` into `after` at `path`. */
 bool ds__diff_value(ds_buf *set, ds_buf *unset, ds_buf *path, ds_value before, ds_value after);
+
+/* Whether only a part of the field was loaded. */
+bool ds__document_partly(const ds__model *doc, size_t at);
+/* ds__diff_value for such a field; OperationError when what was not loaded could be lost. */
+bool ds__partial_diff(ds__pstate *state, ds__model *doc, size_t at, ds_buf *set, ds_buf *unset,
+                      ds_buf *path, ds_value before, ds_value after);
+/* After a save: fields loaded in part that were assigned are known whole. */
+bool ds__partial_settle(ds__model *doc);
 
 /* Tables that the files of this family share. */
 extern PyType_Spec ds__schema_spec, ds__slot_spec, ds__batch_spec;

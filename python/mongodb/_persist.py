@@ -214,6 +214,11 @@ def reload(doc: Any, fields: list[str]) -> None:
     found = _find_one(type(doc), doc, doc.pk)
     if found is None:
         raise type(doc).DoesNotExist(f"{type(doc).__name__} {doc.pk!r} is not in the store")
+    if fields and doc._mask is not None:
+        _merge(doc, found, fields)
+        for name in fields:
+            doc._forget(doc._schema.index(name))
+        return
     if fields:
         for name in fields:
             at = doc._schema.index(name)
@@ -247,8 +252,19 @@ def fill_rest(doc: Any) -> None:
     found = _find_one(type(doc), doc, doc.pk)
     if found is None:
         raise type(doc).DoesNotExist(f"{type(doc).__name__} {doc.pk!r} is no longer in the store")
-    doc._merge(found._stored())
-    doc._mask = None
+    _merge(doc, found, [])
+
+
+def _merge(doc: Any, found: Any, fields: list[str]) -> None:
+    """Add what was not loaded and replace `fields`; others that were loaded stay as they were."""
+    replaced = {doc._fields[name].db_field for name in fields}
+    doc._merge(found._stored(), tuple(name.encode() for name in replaced))
+    names = [field.db_field for field in doc._fields.values()]
+    levels = bytes(
+        2 if level == 2 and name not in replaced else 1
+        for name, level in zip(names, doc._mask, strict=False)
+    )
+    doc._mask = levels + doc._mask[len(names) :] if 2 in levels else None
 
 
 def load_reference(cls: Any, key: Any, context: Any, doc: Any = None) -> Any:

@@ -303,7 +303,9 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
                 if changed._has_stored(at) or (
                     state["stored"] is not None and document._has_stored(at)
                 ):
-                    document._set(at, changed._get(at) if changed._has_stored(at) else None)
+                    value = changed._get(at) if changed._has_stored(at) else None
+                    partly = state["mask"] is not None and state["mask"][at] == 2
+                    (document._put if partly else document._set)(at, value)
         if cls._dynamic and state["stored"] != state["now"]:
             names = changed._dynamic_names()
             document._extra = {name: None for name in document._dynamic_names()} | {

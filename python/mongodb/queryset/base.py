@@ -19,20 +19,45 @@ __all__ = ["BaseQuerySet", "Origin"]
 class Origin:
     """Where a batch came from: what its documents need to know of the query."""
 
-    __slots__ = ("exclude", "include")
+    __slots__ = ("chosen", "exclude", "include")
 
-    def __init__(self, include: tuple[str, ...], exclude: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        include: tuple[str, ...],
+        exclude: tuple[str, ...],
+        chosen: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self.include = include
         self.exclude = exclude
+        self.chosen = chosen  # paths of which $slice or $elemMatch picks elements
 
     def mask_for(self, cls: Any) -> bytes | None:
-        """Return one byte per field of the class: loaded or not; None for all."""
-        if not self.include and not self.exclude:
+        """Return one byte per field of the class, 0: not loaded, 1: loaded, 2: in part; None for all.
+
+        With fields loaded in part, the paths of the projection follow, as the C side reads them.
+        """
+        if not self.include and not self.exclude and not self.chosen:
             return None
-        if self.include:
-            tops = {path.split(".")[0] for path in self.include} | {"_id"}
-            return bytes(field.db_field in tops for field in cls._fields.values())
-        return bytes(field.db_field not in self.exclude for field in cls._fields.values())
+        parts = [("m" if "$elemMatch" in op else "s", path) for path, op in self.chosen.items()]
+        parts += [("m", path.split(".$")[0]) for path in self.include if ".$" in path]
+        partly = {path.split(".")[0] for _, path in parts}
+        whole = {"_id", *(path for path in self.include if "." not in path)}
+        inclusive = bool(self.include) or any(kind == "m" for kind, _ in parts)
+        if inclusive:
+            partly |= {path.split(".")[0] for path in self.include} - whole
+            parts += [("i", path) for path in self.include]
+        else:
+            partly |= {path.split(".")[0] for path in self.exclude if "." in path}
+            partly -= set(self.exclude)
+            parts += [("x", path) for path in self.exclude]
+            whole.update(f.db_field for f in cls._fields.values() if f.db_field not in self.exclude)
+        levels = bytes(
+            2 if name in partly else int(name in whole)
+            for name in (field.db_field for field in cls._fields.values())
+        )
+        if 2 not in levels:
+            return levels
+        return levels + b"".join(f"{kind}{path}\0".encode() for kind, path in parts)
 
 
 class _NoAnnotations:
@@ -299,7 +324,7 @@ class BaseQuerySet:
 
     @property
     def _loaded_fields(self) -> Any:
-        return Origin(self._include, self._exclude)
+        return Origin(self._include, self._exclude, self._options.get("projection", {}))
 
     def _projection(self) -> dict[str, Any]:
         extra = dict(self._options.get("projection", {}))
@@ -309,6 +334,12 @@ class BaseQuerySet:
             if self._document._meta.get("allow_inheritance"):
                 out["_cls"] = 1
             return {**out, **extra}
+        if (
+            any("$elemMatch" in op for op in extra.values())
+            and not self._exclude
+            and self._document._meta.get("allow_inheritance")
+        ):
+            extra["_cls"] = 1  # $elemMatch alone makes the projection one that includes
         hidden = ("_id", "_cls")  # a document without them could not be saved
         out = {p: 0 for p in _without_children(self._exclude) if p not in hidden}
         return {**out, **extra}
@@ -460,7 +491,7 @@ class BaseQuerySet:
         if self._none:
             return
         handle = self._handle()
-        origin = Origin(self._include, self._exclude)
+        origin = self._loaded_fields
         mask = origin.mask_for(self._document)
         schema = self._document._schema
         for data in handle.batches(self._command(self._filter()), self._batch_size):
