@@ -17,6 +17,14 @@ typedef struct ds__py_options {
  * cannot hold, OverflowError for integers beyond 64 bits, ValueError for names with NUL. */
 bool ds__py_encode_value(ds__pstate *state, ds_buf *buf, const char *key, size_t key_size,
                          PyObject *value);
+/* The same inside of what is being encoded: the place's key is the field's. */
+bool ds__py_encode_at(ds__pstate *state, ds_buf *buf, const ds__place *at, PyObject *value);
+/* The place of a field below `parent`, which may be NULL. */
+static inline ds__place ds__place_of(const ds__place *parent, const char *key, size_t size) {
+    return (ds__place){parent, key, size, parent ? parent->depth + 1 : 0};
+}
+/* Raises ValueError with the path when the place is nested too deeply. */
+bool ds__py_depth_ok(const ds__place *at);
 /* The same, named by an array position. */
 bool ds__py_encode_index(ds__pstate *state, ds_buf *buf, size_t index, PyObject *value);
 /* Appends one whole document: a mapping, a RawBSONDocument, or bytes holding a BSON document (these

@@ -10,13 +10,7 @@
 #include "bson/validate.h"
 #include "bson/writer.h"
 
-/* Where in the document we are. Frames live on the stack of the calls. */
-typedef struct frame {
-    const struct frame *parent;
-    const char *key;
-    size_t size;
-    int depth;
-} frame;
+typedef ds__place frame;
 
 static bool encode(ds__pstate *state, ds_buf *buf, const frame *at, PyObject *value);
 
@@ -535,16 +529,21 @@ static bool encode_rare(ds__pstate *state, ds_buf *buf, const frame *at, PyObjec
     }
     bool handled = false;
     if (state->encode_hook &&
-        (!state->encode_hook(state, buf, at->key, at->size, value, &handled) || handled)) {
+        (!state->encode_hook(state, buf, at, value, &handled) || handled)) {
         return handled && !PyErr_Occurred();
     }
     bool ok = put_class(state, buf, at, value, &handled);
     return handled ? ok : put_general(state, buf, at, value);
 }
 
+bool ds__py_depth_ok(const ds__place *at) {
+    return at->depth <= DS_MAX_COMMAND_DEPTH ||
+           refuse(PyExc_ValueError, at, "nested too deeply (or containing itself)", NULL);
+}
+
 static bool encode(ds__pstate *state, ds_buf *buf, const frame *at, PyObject *value) {
-    if (at->depth > DS_MAX_COMMAND_DEPTH) {
-        return refuse(PyExc_ValueError, at, "nested too deeply (or containing itself)", NULL);
+    if (!ds__py_depth_ok(at)) {
+        return false;
     }
     if (PyUnicode_CheckExact(value)) {
         return put_text(buf, at, DS_STRING, value);
@@ -574,6 +573,10 @@ static bool encode(ds__pstate *state, ds_buf *buf, const frame *at, PyObject *va
         return put_binary(buf, at, value, 0);
     }
     return encode_rare(state, buf, at, value);
+}
+
+bool ds__py_encode_at(ds__pstate *state, ds_buf *buf, const ds__place *at, PyObject *value) {
+    return encode(state, buf, at, value);
 }
 
 bool ds__py_encode_value(ds__pstate *state, ds_buf *buf, const char *key, size_t key_size,

@@ -5,39 +5,41 @@
 
 #include "bson/writer.h"
 
-static bool python_encode(ds__pstate *state, ds_buf *buf, ds__field *field, const char *key,
-                          size_t key_size, PyObject *value) {
+static bool python_encode(ds__pstate *state, ds_buf *buf, ds__field *field, const ds__place *place,
+                          PyObject *value) {
     PyObject *raw = PyObject_CallMethod(field->object, "to_mongo", "(O)", value);
-    bool ok = raw && ds__py_encode_value(state, buf, key, key_size, raw);
+    bool ok = raw && ds__py_encode_at(state, buf, place, raw);
     Py_XDECREF(raw);
     return ok;
 }
 
-static bool embedded_encode(ds__pstate *state, ds_buf *buf, const char *key, size_t key_size,
+static bool embedded_encode(ds__pstate *state, ds_buf *buf, const ds__place *place,
                             ds__model *doc) {
     if (Py_EnterRecursiveCall(" while storing an embedded document")) {
         return false;
     }
-    size_t at = ds__write_doc(buf, key, key_size, DS_DOCUMENT);
-    bool ok = ds__document_encode(state, buf, doc);
+    size_t at = ds__write_doc(buf, place->key, place->size, DS_DOCUMENT);
+    bool ok = ds__document_encode_at(state, buf, place, doc);
     ds__doc_end(buf, at);
     Py_LeaveRecursiveCall();
     return ok;
 }
 
-static bool list_encode(ds__pstate *state, ds_buf *buf, ds__field *item, const char *key,
-                        size_t key_size, PyObject *value) {
+static bool list_encode(ds__pstate *state, ds_buf *buf, ds__field *item, const ds__place *place,
+                        PyObject *value) {
     PyObject *fast = PySequence_Fast(value, "a list field holds a list");
     if (!fast || Py_EnterRecursiveCall(" while storing a list")) {
         Py_XDECREF(fast);
         return false;
     }
-    size_t at = ds__write_doc(buf, key, key_size, DS_ARRAY);
+    size_t at = ds__write_doc(buf, place->key, place->size, DS_ARRAY);
     bool ok = true;
     for (Py_ssize_t i = 0; ok && i < PySequence_Fast_GET_SIZE(fast); i++) {
         PyObject *one = Py_NewRef(PySequence_Fast_GET_ITEM(fast, i));
-        ok = item ? ds__field_encode_index(state, buf, item, (size_t)i, one)
-                  : ds__py_encode_index(state, buf, (size_t)i, one);
+        char key[24];
+        ds__place child = ds__place_of(place, key, ds__index_text((size_t)i, key));
+        ok = item ? ds__field_encode_at(state, buf, item, &child, one)
+                  : ds__py_encode_at(state, buf, &child, one);
         Py_DECREF(one);
     }
     ds__doc_end(buf, at);
@@ -46,14 +48,14 @@ static bool list_encode(ds__pstate *state, ds_buf *buf, ds__field *item, const c
     return ok;
 }
 
-static bool map_encode(ds__pstate *state, ds_buf *buf, ds__field *item, const char *key,
-                       size_t key_size, PyObject *value) {
+static bool map_encode(ds__pstate *state, ds_buf *buf, ds__field *item, const ds__place *place,
+                       PyObject *value) {
     PyObject *items = PyMapping_Items(value); /* a snapshot: encoding may run Python */
     if (!items || Py_EnterRecursiveCall(" while storing a map")) {
         Py_XDECREF(items);
         return false;
     }
-    size_t at = ds__write_doc(buf, key, key_size, DS_DOCUMENT);
+    size_t at = ds__write_doc(buf, place->key, place->size, DS_DOCUMENT);
     bool ok = true;
     for (Py_ssize_t i = 0; ok && i < PyList_GET_SIZE(items); i++) {
         PyObject *pair = PyList_GET_ITEM(items, i);
@@ -69,7 +71,8 @@ static bool map_encode(ds__pstate *state, ds_buf *buf, ds__field *item, const ch
         } else if (one == Py_None) {
             ds__write_value(buf, text, (size_t)size, ds__null());
         } else {
-            ok = ds__field_encode(state, buf, item, text, (size_t)size, one);
+            ds__place child = ds__place_of(place, text, (size_t)size);
+            ok = ds__field_encode_at(state, buf, item, &child, one);
         }
     }
     ds__doc_end(buf, at);
@@ -79,8 +82,8 @@ static bool map_encode(ds__pstate *state, ds_buf *buf, ds__field *item, const ch
 }
 
 /* A document stands for its primary key. */
-static bool reference_encode(ds__pstate *state, ds_buf *buf, ds__field *field, const char *key,
-                             size_t key_size, ds__model *doc, bool *handled) {
+static bool reference_encode(ds__pstate *state, ds_buf *buf, ds__field *field,
+                             const ds__place *place, ds__model *doc, bool *handled) {
     int at = doc->schema->primary;
     *handled = at >= 0 && !(field->flags & DS_FIELD_DBREF);
     if (!*handled) {
@@ -91,8 +94,8 @@ static bool reference_encode(ds__pstate *state, ds_buf *buf, ds__field *field, c
         return false;
     }
     *handled = id != Py_None;
-    bool ok = id == Py_None || ds__field_encode(state, buf, &doc->schema->fields[at], key,
-                                                key_size, id);
+    bool ok = id == Py_None ||
+              ds__field_encode_at(state, buf, &doc->schema->fields[at], place, id);
     Py_DECREF(id);
     return ok;
 }
@@ -154,14 +157,17 @@ bool ds__field_scalar(ds__pstate *state, ds__field *field, PyObject *value, ds_v
     return true;
 }
 
-bool ds__field_encode(ds__pstate *state, ds_buf *buf, ds__field *field, const char *key,
-                      size_t key_size, PyObject *value) {
+bool ds__field_encode_at(ds__pstate *state, ds_buf *buf, ds__field *field, const ds__place *at,
+                         PyObject *value) {
     if (value == Py_None) {
-        ds__write_value(buf, key, key_size, ds__null());
+        ds__write_value(buf, at->key, at->size, ds__null());
         return true;
     }
+    if (!ds__py_depth_ok(at)) {
+        return false;
+    }
     if (field->flags & DS_FIELD_PY_ENCODE) {
-        return python_encode(state, buf, field, key, key_size, value);
+        return python_encode(state, buf, field, at, value);
     }
     bool handled = false;
     ds_value scalar = {0};
@@ -169,30 +175,36 @@ bool ds__field_encode(ds__pstate *state, ds_buf *buf, ds__field *field, const ch
         return false;
     }
     if (handled) {
-        ds__write_value(buf, key, key_size, scalar);
+        ds__write_value(buf, at->key, at->size, scalar);
         return true;
     }
     if (field->kind == DS_HOLDS_EMBEDDED && ds__is_document(state, value)) {
-        return embedded_encode(state, buf, key, key_size, (ds__model *)value);
+        return embedded_encode(state, buf, at, (ds__model *)value);
     }
     if (field->kind == DS_HOLDS_LIST && (PyList_Check(value) || PyTuple_Check(value))) {
-        return list_encode(state, buf, field->item, key, key_size, value);
+        return list_encode(state, buf, field->item, at, value);
     }
     if (field->kind == DS_HOLDS_DICT && field->item && PyDict_Check(value)) {
-        return map_encode(state, buf, field->item, key, key_size, value);
+        return map_encode(state, buf, field->item, at, value);
     }
     if (field->kind == DS_HOLDS_DYNAMIC || field->kind == DS_HOLDS_DICT) {
-        return ds__py_encode_value(state, buf, key, key_size, value);
+        return ds__py_encode_at(state, buf, at, value);
     }
     if (field->kind == DS_HOLDS_REFERENCE && ds__is_document(state, value)) {
-        if (!reference_encode(state, buf, field, key, key_size, (ds__model *)value, &handled)) {
+        if (!reference_encode(state, buf, field, at, (ds__model *)value, &handled)) {
             return false;
         }
         if (handled) {
             return true;
         }
     }
-    return python_encode(state, buf, field, key, key_size, value);
+    return python_encode(state, buf, field, at, value);
+}
+
+bool ds__field_encode(ds__pstate *state, ds_buf *buf, ds__field *field, const char *key,
+                      size_t key_size, PyObject *value) {
+    ds__place at = ds__place_of(NULL, key, key_size);
+    return ds__field_encode_at(state, buf, field, &at, value);
 }
 
 bool ds__field_encode_index(ds__pstate *state, ds_buf *buf, ds__field *field, size_t index,
@@ -203,7 +215,8 @@ bool ds__field_encode_index(ds__pstate *state, ds_buf *buf, ds__field *field, si
 }
 
 /* The present value of one field, if it has one to store. */
-static bool encode_field(ds__pstate *state, ds_buf *buf, ds__model *doc, size_t at) {
+static bool encode_field(ds__pstate *state, ds_buf *buf, const ds__place *place, ds__model *doc,
+                         size_t at) {
     ds__field *f = &doc->schema->fields[at];
     PyObject *value = Py_XNewRef(doc->values[at]);
     bool ok = true;
@@ -219,13 +232,14 @@ static bool encode_field(ds__pstate *state, ds_buf *buf, ds__model *doc, size_t 
         }
     }
     if (value != Py_None || (f->flags & DS_FIELD_NULL)) {
-        ok = ds__field_encode(state, buf, f, f->key, f->key_size, value);
+        ds__place child = ds__place_of(place, f->key, f->key_size);
+        ok = ds__field_encode_at(state, buf, f, &child, value);
     }
     Py_DECREF(value);
     return ok;
 }
 
-static bool encode_extra(ds__pstate *state, ds_buf *buf, ds__model *doc) {
+static bool encode_extra(ds__pstate *state, ds_buf *buf, const ds__place *place, ds__model *doc) {
     Py_ssize_t at = 0;
     PyObject *key, *value;
     PyObject *copy = doc->extra ? PyDict_Copy(doc->extra) : NULL;
@@ -238,15 +252,15 @@ static bool encode_extra(ds__pstate *state, ds_buf *buf, ds__model *doc) {
             ds__doc_get(ds__document(doc->data), text, (size_t)size, &was)) {
             continue; /* written in its place */
         }
-        ok = text && (value == Py_None ||
-                      ds__py_encode_value(state, buf, text, (size_t)size, value));
+        ds__place child = ds__place_of(place, text, (size_t)size);
+        ok = text && (value == Py_None || ds__py_encode_at(state, buf, &child, value));
     }
     Py_XDECREF(copy);
     return ok;
 }
 
 /* Fields in the order they were stored; those that are new follow in the class's order. */
-static bool encode_stored(ds__pstate *state, ds_buf *buf, ds__model *doc) {
+static bool encode_stored(ds__pstate *state, ds_buf *buf, const ds__place *place, ds__model *doc) {
     ds__iter it;
     ds__iter_init(&it, ds__document(doc->data));
     while (ds__iter_next(&it)) {
@@ -255,7 +269,7 @@ static bool encode_stored(ds__pstate *state, ds_buf *buf, ds__model *doc) {
             if (!ds__document_touched(doc, (size_t)at) ||
                 ds__document_default(doc, (size_t)at)) {
                 ds_buf_add(buf, it.element, it.element_size);
-            } else if (!encode_field(state, buf, doc, (size_t)at)) {
+            } else if (!encode_field(state, buf, place, doc, (size_t)at)) {
                 return false;
             }
             continue;
@@ -268,21 +282,27 @@ static bool encode_stored(ds__pstate *state, ds_buf *buf, ds__model *doc) {
         }
         if (!value) {
             ds_buf_add(buf, it.element, it.element_size);
-        } else if (value != Py_None &&
-                   !ds__py_encode_value(state, buf, it.key, it.key_size, value)) {
-            return false;
+        } else if (value != Py_None) {
+            ds__place child = ds__place_of(place, it.key, it.key_size);
+            if (!ds__py_encode_at(state, buf, &child, value)) {
+                return false;
+            }
         }
     }
     for (size_t i = 0; i < doc->schema->count; i++) {
         if (!doc->offsets[i] && ds__document_touched(doc, i) && !ds__document_default(doc, i) &&
-            !encode_field(state, buf, doc, i)) {
+            !encode_field(state, buf, place, doc, i)) {
             return false;
         }
     }
-    return encode_extra(state, buf, doc);
+    return encode_extra(state, buf, place, doc);
 }
 
 bool ds__document_encode(ds__pstate *state, ds_buf *buf, ds__model *doc) {
+    return ds__document_encode_at(state, buf, NULL, doc);
+}
+
+bool ds__document_encode_at(ds__pstate *state, ds_buf *buf, const ds__place *at, ds__model *doc) {
     if ((doc->state & DS_DOC_HOLLOW) && !ds__document_fill(doc)) {
         return false;
     }
@@ -295,12 +315,12 @@ bool ds__document_encode(ds__pstate *state, ds_buf *buf, ds__model *doc) {
     }
     if (doc->data) {
         PyObject *owner = Py_NewRef(doc->owner); /* to_mongo() may replace the document's bytes */
-        bool ok = encode_stored(state, buf, doc);
+        bool ok = encode_stored(state, buf, at, doc);
         Py_DECREF(owner);
         return ok;
     }
     ds__schema *schema = doc->schema;
-    if (schema->primary >= 0 && !encode_field(state, buf, doc, (size_t)schema->primary)) {
+    if (schema->primary >= 0 && !encode_field(state, buf, at, doc, (size_t)schema->primary)) {
         return false;
     }
     if (schema->class_name) {
@@ -311,9 +331,9 @@ bool ds__document_encode(ds__pstate *state, ds_buf *buf, ds__model *doc) {
         ds__write_str(buf, "_cls", name);
     }
     for (size_t i = 0; i < schema->count; i++) {
-        if ((int)i != schema->primary && !encode_field(state, buf, doc, i)) {
+        if ((int)i != schema->primary && !encode_field(state, buf, at, doc, i)) {
             return false;
         }
     }
-    return encode_extra(state, buf, doc);
+    return encode_extra(state, buf, at, doc);
 }

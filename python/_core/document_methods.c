@@ -41,8 +41,8 @@ static bool name_class(ds_buf *buf, ds__model *doc) {
     return text != NULL;
 }
 
-bool ds__document_hook(ds__pstate *state, ds_buf *buf, const char *key, size_t key_size,
-                       PyObject *value, bool *handled) {
+bool ds__document_hook(ds__pstate *state, ds_buf *buf, const ds__place *place, PyObject *value,
+                       bool *handled) {
     if (!ds__is_document(state, value)) {
         return true;
     }
@@ -52,14 +52,14 @@ bool ds__document_hook(ds__pstate *state, ds_buf *buf, const char *key, size_t k
         if (Py_EnterRecursiveCall(" while storing an embedded document")) {
             return false;
         }
-        size_t at = ds__write_doc(buf, key, key_size, DS_DOCUMENT);
-        bool ok = ds__document_encode(state, buf, doc) && name_class(buf, doc);
+        size_t at = ds__write_doc(buf, place->key, place->size, DS_DOCUMENT);
+        bool ok = ds__document_encode_at(state, buf, place, doc) && name_class(buf, doc);
         ds__doc_end(buf, at);
         Py_LeaveRecursiveCall();
         return ok;
     }
     PyObject *ref = PyObject_CallMethod(value, "to_dbref", NULL);
-    bool ok = ref && ds__py_encode_value(state, buf, key, key_size, ref);
+    bool ok = ref && ds__py_encode_at(state, buf, place, ref);
     Py_XDECREF(ref);
     return ok;
 }

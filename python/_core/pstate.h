@@ -18,9 +18,18 @@
 
 typedef struct ds__pstate ds__pstate;
 
+/* Where in a document an encoder is; the chain lives on the stack of its calls. It names the field
+ * in errors and counts the nesting, through documents and plain values alike. */
+typedef struct ds__place {
+    const struct ds__place *parent; /* NULL at the top */
+    const char *key;
+    size_t size;
+    int depth;
+} ds__place;
+
 /* Lets a file of the extension encode its own types (documents, embedded documents). Writes the
  * field and sets *handled, or leaves both alone. False: a Python error is set. */
-typedef bool (*ds__py_encode_hook)(ds__pstate *state, ds_buf *buf, const char *key, size_t key_size,
+typedef bool (*ds__py_encode_hook)(ds__pstate *state, ds_buf *buf, const ds__place *at,
                                    PyObject *value, bool *handled);
 
 struct ds__pstate {

@@ -181,6 +181,9 @@ bool ds__field_scalar(ds__pstate *state, ds__field *field, PyObject *value, ds_v
 /* Writes a value that is not None. */
 bool ds__field_encode(ds__pstate *state, ds_buf *buf, ds__field *field, const char *key,
                       size_t key_size, PyObject *value);
+/* The same inside of what is being encoded. */
+bool ds__field_encode_at(ds__pstate *state, ds_buf *buf, ds__field *field, const ds__place *at,
+                         PyObject *value);
 /* The same as an array's element. */
 bool ds__field_encode_index(ds__pstate *state, ds_buf *buf, ds__field *field, size_t index,
                             PyObject *value);
@@ -208,6 +211,8 @@ bool ds__document_default(const ds__model *doc, size_t at);
 ds_value ds__document_stored(const ds__model *doc, size_t at);
 /* The fields as they would be stored, without the document's frame. */
 bool ds__document_encode(ds__pstate *state, ds_buf *buf, ds__model *doc);
+/* The same for a document that is the value at `at`, NULL at the top. */
+bool ds__document_encode_at(ds__pstate *state, ds_buf *buf, const ds__place *at, ds__model *doc);
 /* {$set, $unset} that bring the stored document to the present one: bytes, or None. */
 PyObject *ds__document_changes(ds__pstate *state, ds__model *doc);
 /* Appends to `set` and `unset` what turns `before` into `after` at `path`. */
@@ -226,8 +231,8 @@ extern PyType_Spec ds__schema_spec, ds__slot_spec, ds__batch_spec;
 extern PyMethodDef ds__document_methods[], ds__document_functions[];
 extern PyGetSetDef ds__document_getset[];
 /* The codec's hook: an embedded document is a document, any other is a DBRef to it. */
-bool ds__document_hook(ds__pstate *state, ds_buf *buf, const char *key, size_t key_size,
-                       PyObject *value, bool *handled);
+bool ds__document_hook(ds__pstate *state, ds_buf *buf, const ds__place *place, PyObject *value,
+                       bool *handled);
 /* Positions of the fields whose values `check` has to judge, as a list. With `all`, fields that
  * were not touched too. */
 PyObject *ds__document_suspects(ds__pstate *state, ds__model *doc, bool all);
