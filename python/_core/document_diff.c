@@ -198,7 +198,7 @@ static bool extra_changes(ds__pstate *state, ds__model *doc, ds_buf *set, ds_buf
         ds__doc_get(ds__document(doc->data), text, (size_t)size, &before);
         ds_buf_reset(path);
         ds_buf_add(path, text, (size_t)size);
-        ok = ds__diff_value(set, unset, path, before, after);
+        ok = ds__partial_diff_extra(state, doc, key, set, unset, path, before, after);
     }
     Py_XDECREF(copy);
     return ok;

@@ -11,10 +11,9 @@ typedef struct diff {
     ds__pstate *state;
     ds__model *doc;
     ds_buf *set, *unset, *path;
+    PyObject *name; /* of the field, for the error */
     /* owned */
     ds_buf logical; /* path without positions in arrays */
-    /* plain */
-    size_t at;
 } diff;
 
 static bool walk(diff *d, PyObject *value, ds_value before, ds_value after);
@@ -82,7 +81,7 @@ static bool refuse(const diff *d) {
                      "field '%s' was loaded only in part and then changed in place: saving it "
                      "could lose what was not loaded. reload('%U') before the change, or assign "
                      "it whole",
-                     (const char *)text.data, d->doc->schema->fields[d->at].name);
+                     (const char *)text.data, d->name);
     }
     Py_XDECREF(kind);
     Py_XDECREF(errors);
@@ -221,7 +220,8 @@ static bool walk(diff *d, PyObject *value, ds_value before, ds_value after) {
 
 bool ds__partial_diff(ds__pstate *state, ds__model *doc, size_t at, ds_buf *set, ds_buf *unset,
                       ds_buf *path, ds_value before, ds_value after) {
-    diff d = {.state = state, .doc = doc, .set = set, .unset = unset, .path = path, .at = at};
+    diff d = {.state = state, .doc = doc, .set = set, .unset = unset, .path = path,
+              .name = doc->schema->fields[at].name};
     bool ok;
     PyObject *value = Py_XNewRef(doc->values[at]);
     ds_buf_add(&d.logical, path->data, path->size);
@@ -235,6 +235,20 @@ bool ds__partial_diff(ds__pstate *state, ds__model *doc, size_t at, ds_buf *set,
     ok = ok && ds__py_buf_ok(&d.logical);
     ds_buf_clear(&d.logical);
     Py_XDECREF(value);
+    return ok;
+}
+
+bool ds__partial_diff_extra(ds__pstate *state, ds__model *doc, PyObject *name, ds_buf *set,
+                            ds_buf *unset, ds_buf *path, ds_value before, ds_value after) {
+    diff d = {.state = state, .doc = doc, .set = set, .unset = unset, .path = path, .name = name};
+    /* what was not loaded cannot be read, so that it can only have been assigned */
+    if (before.type == DS_MISSING || !doc->mask ||
+        (size_t)PyBytes_GET_SIZE(doc->mask) == doc->schema->count) {
+        return ds__diff_value(set, unset, path, before, after);
+    }
+    ds_buf_add(&d.logical, path->data, path->size);
+    bool ok = walk(&d, NULL, before, after) && ds__py_buf_ok(&d.logical);
+    ds_buf_clear(&d.logical);
     return ok;
 }
 

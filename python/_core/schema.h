@@ -223,6 +223,9 @@ bool ds__document_partly(const ds__model *doc, size_t at);
 /* ds__diff_value for such a field; OperationError when what was not loaded could be lost. */
 bool ds__partial_diff(ds__pstate *state, ds__model *doc, size_t at, ds_buf *set, ds_buf *unset,
                       ds_buf *path, ds_value before, ds_value after);
+/* The same for a field outside the class; whether it was assigned is not known. */
+bool ds__partial_diff_extra(ds__pstate *state, ds__model *doc, PyObject *name, ds_buf *set,
+                            ds_buf *unset, ds_buf *path, ds_value before, ds_value after);
 /* After a save: fields loaded in part that were assigned are known whole. */
 bool ds__partial_settle(ds__model *doc);
 

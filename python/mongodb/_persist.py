@@ -264,7 +264,8 @@ def _merge(doc: Any, found: Any, fields: list[str]) -> None:
         2 if level == 2 and name not in replaced else 1
         for name, level in zip(names, doc._mask, strict=False)
     )
-    doc._mask = levels + doc._mask[len(names) :] if 2 in levels else None
+    kept = 2 in levels or (doc._dynamic and len(doc._mask) > len(names))
+    doc._mask = levels + doc._mask[len(names) :] if kept else None
 
 
 def load_reference(cls: Any, key: Any, context: Any, doc: Any = None) -> Any:

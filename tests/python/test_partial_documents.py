@@ -54,9 +54,7 @@ WHOLE = {
 
 
 def stored() -> dict[str, Any]:
-    return next(
-        {k: v for k, v in one.to_mongo().items() if k != "_id"} for one in PartDoc.objects
-    )
+    return next({k: v for k, v in one.to_mongo().items() if k != "_id"} for one in PartDoc.objects)
 
 
 @pytest.fixture(autouse=True)
@@ -346,3 +344,29 @@ def test_a_modified_document_with_a_projection_keeps_the_guard() -> None:
     with pytest.raises(OperationError):
         x.save()
     assert stored() == changed(name="m")
+
+
+class PartDynamic(mongodb.DynamicDocument):
+    name = fields.StringField()
+
+
+@pytest.mark.parametrize("fetch", [False, True])
+def test_fields_outside_the_class_are_guarded(fetch: bool) -> None:
+    PartDynamic(name="n", tags=[1, 2, 3], box={"a": 1, "l": [1]}).save()
+    cut = PartDynamic.objects.fields(slice__tags=1).first()
+    cut.tags.append(9)
+    with pytest.raises(OperationError) as error:
+        cut.save()
+    assert "'tags'" in str(error.value)
+    part = PartDynamic.objects.only("box__a").first()
+    if fetch:
+        assert part.name == "n"
+    part.box.setdefault("l", []).append(9)
+    with pytest.raises(OperationError):
+        part.save()
+    part = PartDynamic.objects.only("box__a").first()
+    part.box["a"] = 2
+    part.fresh = [4]
+    part.save()
+    read = PartDynamic.objects.first()
+    assert (read.tags, read.box, read.fresh) == ([1, 2, 3], {"a": 2, "l": [1]}, [4])

@@ -32,7 +32,7 @@ class Origin:
         self.chosen = chosen  # paths of which $slice or $elemMatch picks elements
 
     def mask_for(self, cls: Any) -> bytes | None:
-        """Return one byte per field of the class, 0: not loaded, 1: loaded, 2: in part; None for all.
+        """Return a byte per field of the class, 0: not loaded, 1: loaded, 2: in part; None for all.
 
         With fields loaded in part, the paths of the projection follow, as the C side reads them.
         """
@@ -55,7 +55,7 @@ class Origin:
             2 if name in partly else int(name in whole)
             for name in (field.db_field for field in cls._fields.values())
         )
-        if 2 not in levels:
+        if not partly:
             return levels
         return levels + b"".join(f"{kind}{path}\0".encode() for kind, path in parts)
 
