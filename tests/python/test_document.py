@@ -677,7 +677,9 @@ def test_documents_inside_themselves_are_an_error() -> None:
 
     node = Node()
     node.child = node
-    for call in (Tree(root=node)._encode, Tree(root=node).validate, Tree(root=node).to_dict):
+    with pytest.raises(ValueError, match="root.child.child"):
+        Tree(root=node)._encode()
+    for call in (Tree(root=node).validate, Tree(root=node).to_dict):
         with pytest.raises(RecursionError):
             call()
 

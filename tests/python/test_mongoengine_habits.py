@@ -277,9 +277,9 @@ def test_an_embedded_document_inside_itself_is_refused(connected: str) -> None:
 
     knot = Knot()
     knot.any = knot
-    with pytest.raises(RecursionError):
+    with pytest.raises(ValueError, match="any.any.any"):
         knot.to_mongo()
     knot.any = [{"deep": knot}]
-    with pytest.raises((RecursionError, ValueError)):
+    with pytest.raises(ValueError, match="any.0.deep.any.0.deep"):
         Knotted(any=knot).save()
     assert Knotted.objects.count() == 0
