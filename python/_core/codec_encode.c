@@ -528,8 +528,7 @@ static bool encode_rare(ds__pstate *state, ds_buf *buf, const frame *at, PyObjec
         return found > 0;
     }
     bool handled = false;
-    if (state->encode_hook &&
-        (!state->encode_hook(state, buf, at, value, &handled) || handled)) {
+    if (state->encode_hook && (!state->encode_hook(state, buf, at, value, &handled) || handled)) {
         return handled && !PyErr_Occurred();
     }
     bool ok = put_class(state, buf, at, value, &handled);

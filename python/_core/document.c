@@ -85,9 +85,8 @@ bool ds__document_touched(const ds__model *doc, size_t at) {
              PyFloat_CheckExact(v) || PyBytes_CheckExact(v));
 }
 
-PyObject *ds__document_from(ds__pstate *state, PyObject *type, PyObject *owner,
-                            const uint8_t *data, PyObject *context, PyObject *mask,
-                            uint8_t flags) {
+PyObject *ds__document_from(ds__pstate *state, PyObject *type, PyObject *owner, const uint8_t *data,
+                            PyObject *context, PyObject *mask, uint8_t flags) {
     ds__schema *schema = ds__schema_of(state, type);
     if (!schema) {
         return NULL;
@@ -113,8 +112,7 @@ PyObject *ds__document_from(ds__pstate *state, PyObject *type, PyObject *owner,
     return (PyObject *)doc;
 }
 
-PyObject *ds__document_hollow(ds__pstate *state, PyObject *type, PyObject *key,
-                              PyObject *context) {
+PyObject *ds__document_hollow(ds__pstate *state, PyObject *type, PyObject *key, PyObject *context) {
     ds__schema *schema = ds__schema_of(state, type);
     if (!schema) {
         return NULL;
@@ -218,9 +216,11 @@ PyObject *ds__document_get(ds__pstate *state, ds__model *doc, size_t at) {
     if (stored.type == DS_MISSING || shows_default(doc, at, stored)) {
         value = make_default(doc, at);
     } else {
-        ds__scope scope = {.owner = doc->owner, .context = doc->context,
+        ds__scope scope = {.owner = doc->owner,
+                           .context = doc->context,
                            .raw_refs = doc->state & DS_DOC_RAW_REFS,
-                           .partial = (doc->state & DS_DOC_PARTIAL) || ds__document_partly(doc, at)};
+                           .partial =
+                               (doc->state & DS_DOC_PARTIAL) || ds__document_partly(doc, at)};
         Py_INCREF(scope.owner); /* Python code below may replace the document's bytes */
         value = ds__field_decode(state, &doc->schema->fields[at], stored, &scope);
         Py_DECREF(scope.owner);
@@ -288,8 +288,7 @@ static PyObject *convert(ds__field *f, PyObject *value) {
             ((kind == DS_HOLDS_INT || kind == DS_HOLDS_LONG) && type == &PyLong_Type) ||
             (kind == DS_HOLDS_FLOAT && type == &PyFloat_Type) ||
             (kind == DS_HOLDS_BOOL && type == &PyBool_Type) || kind == DS_HOLDS_DYNAMIC ||
-            kind == DS_HOLDS_DATETIME ||
-            (kind == DS_HOLDS_OBJECT_ID && !PyUnicode_Check(value))) {
+            kind == DS_HOLDS_DATETIME || (kind == DS_HOLDS_OBJECT_ID && !PyUnicode_Check(value))) {
             return Py_NewRef(value);
         }
         if (kind == DS_HOLDS_LIST && !f->item && type == &PyList_Type) {
@@ -315,8 +314,7 @@ static bool init_one(ds__pstate *state, ds__model *doc, PyObject *name, PyObject
         return PyDict_SetItem(*unknown, name, value) == 0;
     }
     size_t at = (size_t)PyLong_AsSsize_t(at_b);
-    PyObject *kept = value == Py_None ? Py_NewRef(value)
-                                      : convert(&doc->schema->fields[at], value);
+    PyObject *kept = value == Py_None ? Py_NewRef(value) : convert(&doc->schema->fields[at], value);
     int set = kept ? PyObject_SetAttr((PyObject *)doc, name, kept) : -1;
     Py_XDECREF(kept);
     return set == 0;

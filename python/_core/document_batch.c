@@ -11,8 +11,8 @@
 /* Slot: the descriptor of one field of one class. */
 typedef struct slot {
     PyObject_HEAD
-    /* owned */
-    PyObject *field; /* what the class itself answers */
+        /* owned */
+        PyObject *field; /* what the class itself answers */
     ds__schema *schema;
     /* borrowed from the module */
     ds__pstate *state;
@@ -42,8 +42,7 @@ static PyObject *slot_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) 
 }
 
 static ds__model *slot_document(slot *self, PyObject *object) {
-    if (!ds__is_document(self->state, object) ||
-        (((ds__model *)object)->schema != self->schema)) {
+    if (!ds__is_document(self->state, object) || (((ds__model *)object)->schema != self->schema)) {
         PyErr_Format(PyExc_TypeError, "%R is not a document of this field's class", object);
         return NULL;
     }
@@ -115,8 +114,8 @@ PyType_Spec ds__slot_spec = {
 static bool batch_index(ds__batch *self, bool trusted) {
     const uint8_t *bytes = self->view.buf;
     ds_error err;
-    if (self->view.len < 5 || (!trusted && !ds__bson_validate(bytes, (size_t)self->view.len,
-                                                              DS_MAX_DEPTH, &err))) {
+    if (self->view.len < 5 ||
+        (!trusted && !ds__bson_validate(bytes, (size_t)self->view.len, DS_MAX_DEPTH, &err))) {
         PyErr_SetString(PyExc_ValueError, self->view.len < 5 ? "no BSON array" : err.message);
         return false;
     }
@@ -139,7 +138,8 @@ static bool batch_index(ds__batch *self, bool trusted) {
 }
 
 static PyObject *batch_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static const char *const names[] = {"schema", "data", "mask", "origin", "raw_refs", "trusted", NULL};
+    static const char *const names[] = {"schema",   "data",    "mask", "origin",
+                                        "raw_refs", "trusted", NULL};
     PyObject *schema, *data, *mask = Py_None, *origin = Py_None;
     int raw_refs = 0, trusted = 0;
     ds__pstate *state = ds__pstate_of_type(type);
@@ -201,7 +201,9 @@ static void batch_dealloc(ds__batch *self) {
     Py_DECREF(type);
 }
 
-static Py_ssize_t batch_length(ds__batch *self) { return (Py_ssize_t)self->count; }
+static Py_ssize_t batch_length(ds__batch *self) {
+    return (Py_ssize_t)self->count;
+}
 
 static PyObject *batch_item(ds__batch *self, Py_ssize_t i) {
     ds__pstate *state = ds__pstate_of_type(Py_TYPE(self));
@@ -218,8 +220,8 @@ static PyObject *batch_item(ds__batch *self, Py_ssize_t i) {
     if (mask && type != self->schema->owner) {
         mask = NULL; /* positions of a subclass differ: Python translates */
     }
-    PyObject *doc = ds__document_from(state, type, (PyObject *)self, data, (PyObject *)self, mask,
-                                      self->state);
+    PyObject *doc =
+        ds__document_from(state, type, (PyObject *)self, data, (PyObject *)self, mask, self->state);
     if (doc && self->mask && !mask) {
         PyObject *done = PyObject_CallMethod(doc, "_translate_mask", "O", self->mask);
         if (!done) {
@@ -317,7 +319,8 @@ static PyMemberDef batch_members[] = {
 };
 
 static PyType_Slot batch_slots[] = {
-    {Py_tp_doc, DS_DOC("Batch(schema, data, mask=None, origin=None, raw_refs=False): documents of a reply")},
+    {Py_tp_doc,
+     DS_DOC("Batch(schema, data, mask=None, origin=None, raw_refs=False): documents of a reply")},
     {Py_tp_new, batch_new},
     {Py_tp_dealloc, batch_dealloc},
     {Py_tp_traverse, batch_traverse},

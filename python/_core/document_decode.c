@@ -8,7 +8,7 @@ static const ds__py_options PLAIN = {.plain_int = true};
 static PyObject *python_decode(ds__pstate *state, ds__field *field, ds_value value,
                                const ds__scope *scope) {
     PyObject *raw = field->kind == DS_HOLDS_PYTHON ? ds__py_decode_value(state, value, NULL)
-                                                  : ds__dynamic_decode(state, value, scope);
+                                                   : ds__dynamic_decode(state, value, scope);
     if (!raw) {
         return NULL;
     }
@@ -25,9 +25,9 @@ static PyObject *embedded_decode(ds__pstate *state, ds__field *field, ds_value v
     if (!type) {
         return NULL;
     }
-    return ds__document_from(state, type, scope->owner, value.as.bytes, scope->context, NULL,
-                             (uint8_t)((scope->raw_refs ? DS_DOC_RAW_REFS : 0) |
-                                       (scope->partial ? DS_DOC_PARTIAL : 0)));
+    return ds__document_from(
+        state, type, scope->owner, value.as.bytes, scope->context, NULL,
+        (uint8_t)((scope->raw_refs ? DS_DOC_RAW_REFS : 0) | (scope->partial ? DS_DOC_PARTIAL : 0)));
 }
 
 static PyObject *reference_decode(ds__pstate *state, ds__field *field, ds_value value,
@@ -134,8 +134,8 @@ static PyObject *classed_decode(ds__pstate *state, ds_value doc, ds_value cls,
         Py_XDECREF(type);
         return type ? dict_decode(state, NULL, doc, scope) : NULL;
     }
-    PyObject *out = ds__document_from(state, type, scope->owner, doc.as.bytes, scope->context,
-                                      NULL, scope->partial ? DS_DOC_PARTIAL : 0);
+    PyObject *out = ds__document_from(state, type, scope->owner, doc.as.bytes, scope->context, NULL,
+                                      scope->partial ? DS_DOC_PARTIAL : 0);
     Py_DECREF(type);
     return out;
 }
@@ -171,9 +171,8 @@ static PyObject *date_decode(ds__pstate *state, int64_t ms) {
     if (year < 1 || year > 9999) {
         return ds__py_datetime(state, ms, NULL);
     }
-    return state->datetime->Date_FromDate((int)year, (int)month,
-                                          (int)(doy - (153 * mp + 2) / 5 + 1),
-                                          state->datetime->DateType);
+    return state->datetime->Date_FromDate(
+        (int)year, (int)month, (int)(doy - (153 * mp + 2) / 5 + 1), state->datetime->DateType);
 }
 
 /* The fast path; *handled is false when the value is not of the kind's own types. */
@@ -222,8 +221,7 @@ static PyObject *fast_decode(ds__pstate *state, ds__field *field, ds_value v,
         if (v.type == DS_DATE || v.type == DS_OBJECT_ID) {
             return ds__py_decode_value(state, v, &PLAIN);
         }
-        if (v.type == DS_BINARY && field->kind == DS_HOLDS_UUID && v.size == 16 &&
-            v.subtype == 4) {
+        if (v.type == DS_BINARY && field->kind == DS_HOLDS_UUID && v.size == 16 && v.subtype == 4) {
             return ds__py_uuid(state, v.as.bytes);
         }
         break;

@@ -105,8 +105,7 @@ static bool diff_documents(ds_buf *set, ds_buf *unset, ds_buf *path, ds_value be
     return true;
 }
 
-static bool diff_arrays(ds_buf *set, ds_buf *unset, ds_buf *path, ds_value before,
-                        ds_value after) {
+static bool diff_arrays(ds_buf *set, ds_buf *unset, ds_buf *path, ds_value before, ds_value after) {
     ds__iter a, b;
     size_t base = path->size;
     ds__iter_init(&a, before);
@@ -147,8 +146,8 @@ bool ds__diff_value(ds_buf *set, ds_buf *unset, ds_buf *path, ds_value before, d
     return true;
 }
 
-static bool field_changes(ds__pstate *state, ds__model *doc, size_t at, ds_buf *set,
-                          ds_buf *unset, ds_buf *scratch, ds_buf *path) {
+static bool field_changes(ds__pstate *state, ds__model *doc, size_t at, ds_buf *set, ds_buf *unset,
+                          ds_buf *scratch, ds_buf *path) {
     ds__field *f = &doc->schema->fields[at];
     PyObject *value = Py_NewRef(doc->values[at]);
     ds_value before = ds__document_stored(doc, at), after = ds__missing();
@@ -187,8 +186,8 @@ static bool extra_changes(ds__pstate *state, ds__model *doc, ds_buf *set, ds_buf
         ds_value before = {0}, after = {0};
         ds_buf_reset(scratch);
         size_t begin = ds__doc_begin(scratch);
-        ok = text && (value == Py_None ||
-                      ds__py_encode_value(state, scratch, text, (size_t)size, value));
+        ok = text &&
+             (value == Py_None || ds__py_encode_value(state, scratch, text, (size_t)size, value));
         ds__doc_end(scratch, begin);
         if (!ok || !ds__py_buf_ok(scratch)) {
             ok = false;

@@ -94,8 +94,7 @@ static bool reference_encode(ds__pstate *state, ds_buf *buf, ds__field *field,
         return false;
     }
     *handled = id != Py_None;
-    bool ok = id == Py_None ||
-              ds__field_encode_at(state, buf, &doc->schema->fields[at], place, id);
+    bool ok = id == Py_None || ds__field_encode_at(state, buf, &doc->schema->fields[at], place, id);
     Py_DECREF(id);
     return ok;
 }
@@ -248,8 +247,7 @@ static bool encode_extra(ds__pstate *state, ds_buf *buf, const ds__place *place,
         Py_ssize_t size;
         const char *text = PyUnicode_AsUTF8AndSize(key, &size);
         ds_value was = {0};
-        if (text && doc->data &&
-            ds__doc_get(ds__document(doc->data), text, (size_t)size, &was)) {
+        if (text && doc->data && ds__doc_get(ds__document(doc->data), text, (size_t)size, &was)) {
             continue; /* written in its place */
         }
         ds__place child = ds__place_of(place, text, (size_t)size);
@@ -266,8 +264,7 @@ static bool encode_stored(ds__pstate *state, ds_buf *buf, const ds__place *place
     while (ds__iter_next(&it)) {
         int at = ds__schema_find(doc->schema, it.key, it.key_size);
         if (at >= 0) {
-            if (!ds__document_touched(doc, (size_t)at) ||
-                ds__document_default(doc, (size_t)at)) {
+            if (!ds__document_touched(doc, (size_t)at) || ds__document_default(doc, (size_t)at)) {
                 ds_buf_add(buf, it.element, it.element_size);
             } else if (!encode_field(state, buf, place, doc, (size_t)at)) {
                 return false;

@@ -9,7 +9,9 @@
 #include "bson/validate.h"
 #include "bson/writer.h"
 
-static ds__pstate *state_of(ds__model *doc) { return ds__pstate_of_type(Py_TYPE(doc)); }
+static ds__pstate *state_of(ds__model *doc) {
+    return ds__pstate_of_type(Py_TYPE(doc));
+}
 
 PyObject *ds__document_bytes(ds__pstate *state, ds__model *doc) {
     ds_buf buf = {0};
@@ -151,7 +153,8 @@ static PyObject *load(ds__model *doc, PyObject *args, PyObject *kwargs) {
     PyObject *data;
     int keep = 0, trusted = 0;
     ds_error err;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "S|pp:_load", DS_KEYWORDS(names), &data, &keep, &trusted)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "S|pp:_load", DS_KEYWORDS(names), &data, &keep,
+                                     &trusted)) {
         return NULL;
     }
     const uint8_t *bytes = (const uint8_t *)PyBytes_AS_STRING(data);
@@ -211,8 +214,8 @@ static PyObject *merge(ds__model *doc, PyObject *args) {
         return NULL;
     }
     if (!PyBytes_Check(data) || !doc->data ||
-        !ds__bson_validate((const uint8_t *)PyBytes_AS_STRING(data),
-                           (size_t)PyBytes_GET_SIZE(data), DS_MAX_DEPTH, &err)) {
+        !ds__bson_validate((const uint8_t *)PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data),
+                           DS_MAX_DEPTH, &err)) {
         PyErr_SetString(PyExc_ValueError, "_merge() takes BSON for a loaded document");
         return NULL;
     }
@@ -233,9 +236,9 @@ static PyObject *merge(ds__model *doc, PyObject *args) {
         }
     }
     ds__doc_end(&buf, root);
-    PyObject *bytes = ds__py_buf_ok(&buf) ? PyBytes_FromStringAndSize((char *)buf.data,
-                                                                      (Py_ssize_t)buf.size)
-                                          : NULL;
+    PyObject *bytes = ds__py_buf_ok(&buf)
+                          ? PyBytes_FromStringAndSize((char *)buf.data, (Py_ssize_t)buf.size)
+                          : NULL;
     ds_buf_clear(&buf);
     if (!bytes) {
         return NULL;
@@ -254,8 +257,7 @@ static PyObject *suspects(ds__model *doc, PyObject *all) {
 static PyObject *touched(ds__model *doc, PyObject *unused) {
     PyObject *list = PyList_New(0);
     for (size_t i = 0; list && i < doc->schema->count; i++) {
-        if (ds__document_touched(doc, i) &&
-            PyList_Append(list, doc->schema->fields[i].name) < 0) {
+        if (ds__document_touched(doc, i) && PyList_Append(list, doc->schema->fields[i].name) < 0) {
             Py_CLEAR(list);
         }
     }
@@ -290,8 +292,8 @@ static PyObject *unknown(ds__model *doc, PyObject *name) {
         PyErr_SetObject(PyExc_KeyError, name);
         return NULL;
     }
-    ds__scope scope = {.owner = doc->owner, .context = doc->context,
-                       .partial = doc->state & DS_DOC_PARTIAL};
+    ds__scope scope = {
+        .owner = doc->owner, .context = doc->context, .partial = doc->state & DS_DOC_PARTIAL};
     PyObject *out = ds__dynamic_decode(state, value, &scope);
     if (!doc->extra) {
         doc->extra = PyDict_New();
@@ -386,8 +388,7 @@ static int set_mask(ds__model *doc, PyObject *value, void *offset) {
 }
 
 PyGetSetDef ds__document_getset[] = {
-    {"_created", (getter)get_state, (setter)set_state, "not in the store yet",
-     (void *)DS_DOC_NEW},
+    {"_created", (getter)get_state, (setter)set_state, "not in the store yet", (void *)DS_DOC_NEW},
     {"_hollow", (getter)get_state, NULL, "only the primary key is known", (void *)DS_DOC_HOLLOW},
     {"_raw_refs", (getter)get_state, (setter)set_state, "references are read as ids",
      (void *)DS_DOC_RAW_REFS},
@@ -407,8 +408,8 @@ static PyObject *insert_command(PyObject *module, PyObject *args) {
     PyObject *docs, *options, *out = NULL;
     Py_ssize_t at, begin;
     ds__pstate *state = ds__pstate_of_module(module);
-    if (!PyArg_ParseTuple(args, "sO!O!n", &collection, &PyList_Type, &docs, &PyDict_Type,
-                          &options, &begin)) {
+    if (!PyArg_ParseTuple(args, "sO!O!n", &collection, &PyList_Type, &docs, &PyDict_Type, &options,
+                          &begin)) {
         return NULL;
     }
     ds_buf buf = {0};

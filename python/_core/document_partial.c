@@ -22,7 +22,9 @@ bool ds__document_partly(const ds__model *doc, size_t at) {
     return doc->mask && PyBytes_AS_STRING(doc->mask)[at] == DS_LOADED_PARTLY;
 }
 
-static bool is_container(ds_value v) { return v.type == DS_DOCUMENT || v.type == DS_ARRAY; }
+static bool is_container(ds_value v) {
+    return v.type == DS_DOCUMENT || v.type == DS_ARRAY;
+}
 
 static bool same_bytes(ds_value a, ds_value b) {
     return a.type == b.type && is_container(a) && a.size == b.size &&
@@ -36,8 +38,8 @@ static bool below(const char *path, size_t size, const char *other, size_t other
 }
 
 typedef struct loaded {
-    bool whole;  /* nothing at or below the path was left out */
-    bool chosen; /* elements of the array at the path, or of one above it, were picked */
+    bool whole;   /* nothing at or below the path was left out */
+    bool chosen;  /* elements of the array at the path, or of one above it, were picked */
     bool matched; /* by a condition, so that none may be there though the store has some */
 } loaded;
 
@@ -220,7 +222,11 @@ static bool walk(diff *d, PyObject *value, ds_value before, ds_value after) {
 
 bool ds__partial_diff(ds__pstate *state, ds__model *doc, size_t at, ds_buf *set, ds_buf *unset,
                       ds_buf *path, ds_value before, ds_value after) {
-    diff d = {.state = state, .doc = doc, .set = set, .unset = unset, .path = path,
+    diff d = {.state = state,
+              .doc = doc,
+              .set = set,
+              .unset = unset,
+              .path = path,
               .name = doc->schema->fields[at].name};
     bool ok;
     PyObject *value = Py_XNewRef(doc->values[at]);

@@ -6,14 +6,14 @@
 #include "schema.h"
 
 static const char *const WRITERS[DS_JSON_COUNT] = {
-    [DS_JSON_PYTHON] = "python",       [DS_JSON_STRING] = "string",
-    [DS_JSON_INT] = "int",             [DS_JSON_FLOAT] = "float",
-    [DS_JSON_BOOL] = "bool",           [DS_JSON_DECIMAL] = "decimal",
-    [DS_JSON_DATETIME] = "datetime",   [DS_JSON_DATE] = "date",
-    [DS_JSON_UUID] = "uuid",           [DS_JSON_OBJECT_ID] = "objectid",
-    [DS_JSON_BINARY] = "binary",       [DS_JSON_REFERENCE] = "reference",
-    [DS_JSON_DYNAMIC] = "dynamic",     [DS_JSON_LIST] = "list",
-    [DS_JSON_DICT] = "dict",           [DS_JSON_EMBEDDED] = "embedded",
+    [DS_JSON_PYTHON] = "python",     [DS_JSON_STRING] = "string",
+    [DS_JSON_INT] = "int",           [DS_JSON_FLOAT] = "float",
+    [DS_JSON_BOOL] = "bool",         [DS_JSON_DECIMAL] = "decimal",
+    [DS_JSON_DATETIME] = "datetime", [DS_JSON_DATE] = "date",
+    [DS_JSON_UUID] = "uuid",         [DS_JSON_OBJECT_ID] = "objectid",
+    [DS_JSON_BINARY] = "binary",     [DS_JSON_REFERENCE] = "reference",
+    [DS_JSON_DYNAMIC] = "dynamic",   [DS_JSON_LIST] = "list",
+    [DS_JSON_DICT] = "dict",         [DS_JSON_EMBEDDED] = "embedded",
 };
 
 enum { MAX_ENTRIES = 1024 };
@@ -106,8 +106,8 @@ static PyObject *plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) 
     PyObject *list_b;
     static const char *const names[] = {"entries", NULL};
     ds__pstate *state = ds__pstate_of_type(type);
-    if (state == NULL ||
-        !PyArg_ParseTupleAndKeywords(args, kwargs, "O!", (char **)(uintptr_t)names, &PyList_Type, &list_b)) {
+    if (state == NULL || !PyArg_ParseTupleAndKeywords(args, kwargs, "O!", (char **)(uintptr_t)names,
+                                                      &PyList_Type, &list_b)) {
         return NULL;
     }
     size_t count = (size_t)PyList_GET_SIZE(list_b);
@@ -232,8 +232,7 @@ static bool write_field(writing *w, size_t at, PyObject *document, bool *first) 
     add_head(w->out, e, first);
     if (e->shape.writer != DS_JSON_PYTHON) {
         if (w->values[at].type == DS_MISSING && e->missing) {
-            ds_buf_add(w->out, PyBytes_AS_STRING(e->missing),
-                       (size_t)PyBytes_GET_SIZE(e->missing));
+            ds_buf_add(w->out, PyBytes_AS_STRING(e->missing), (size_t)PyBytes_GET_SIZE(e->missing));
             return true;
         }
         if (w->values[at].type != DS_MISSING &&
@@ -241,7 +240,8 @@ static bool write_field(writing *w, size_t at, PyObject *document, bool *first) 
             return true;
         }
     }
-    int added = add_answer(w->out, PyObject_CallFunction(w->field_b, "nO", (Py_ssize_t)at, document));
+    int added =
+        add_answer(w->out, PyObject_CallFunction(w->field_b, "nO", (Py_ssize_t)at, document));
     if (added == 0) {
         w->out->size = start;
         *first = was_first;
@@ -249,9 +249,26 @@ static bool write_field(writing *w, size_t at, PyObject *document, bool *first) 
     return added >= 0;
 }
 
+/* Whether all that the plan shows was loaded whole (see ds__model.mask). */
+static bool is_loaded(const ds__json_plan *plan, const ds__model *doc) {
+    for (size_t i = 0; doc->mask != NULL && i < plan->count; i++) {
+        PyObject *key_b = plan->entries[i].key;
+        if (key_b == NULL) {
+            continue;
+        }
+        int at = ds__schema_find(doc->schema, PyBytes_AS_STRING(key_b),
+                                 (size_t)PyBytes_GET_SIZE(key_b));
+        if (at < 0 || PyBytes_AS_STRING(doc->mask)[at] != DS_LOADED) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Whether the document's bytes say all there is to show. */
-static bool is_as_stored(const ds__model *doc) {
-    if (doc->data == NULL || doc->state & (DS_DOC_NEW | DS_DOC_HOLLOW | DS_DOC_PARTIAL)) {
+static bool is_as_stored(const ds__json_plan *plan, const ds__model *doc) {
+    if (doc->data == NULL || doc->state & (DS_DOC_NEW | DS_DOC_HOLLOW | DS_DOC_PARTIAL) ||
+        !is_loaded(plan, doc)) {
         return false;
     }
     for (size_t i = 0; doc->values && i < doc->schema->count; i++) {
@@ -263,7 +280,7 @@ static bool is_as_stored(const ds__model *doc) {
 }
 
 static bool write_document(writing *w, PyObject *document) {
-    if (!ds__is_document(w->state, document) || !is_as_stored((ds__model *)document)) {
+    if (!ds__is_document(w->state, document) || !is_as_stored(w->plan, (ds__model *)document)) {
         int added = add_answer(w->out, PyObject_CallOneArg(w->row_b, document));
         if (added == 0) {
             PyErr_SetString(PyExc_TypeError, "a document's JSON must be bytes");
@@ -299,7 +316,8 @@ static PyObject *plan_dumps(ds__json_plan *plan, PyObject *args) {
     if (PyUnicode_Check(zone_b)) {
         suffix = PyUnicode_AsUTF8(zone_b);
         if (suffix == NULL || strlen(suffix) > 8) {
-            return suffix ? PyErr_Format(PyExc_ValueError, "the suffix %R is too long", zone_b) : NULL;
+            return suffix ? PyErr_Format(PyExc_ValueError, "the suffix %R is too long", zone_b)
+                          : NULL;
         }
         zone_b = NULL;
     }
@@ -350,7 +368,7 @@ static PyGetSetDef plan_getset[] = {
 };
 
 static PyType_Slot plan_slots[] = {
-    {Py_tp_doc, (void *)(uintptr_t)"A serializer's fields, compiled: JSONPlan(entries)."},
+    {Py_tp_doc, (void *)(uintptr_t) "A serializer's fields, compiled: JSONPlan(entries)."},
     {Py_tp_new, plan_new},
     {Py_tp_dealloc, plan_dealloc},
     {Py_tp_methods, plan_methods},

@@ -48,8 +48,8 @@ typedef struct ds__json_entry {
 /* mongodb._core.JSONPlan. Immutable once made. */
 struct ds__json_plan {
     PyObject_HEAD
-    /* owned */
-    ds__json_entry *entries;
+        /* owned */
+        ds__json_entry *entries;
     /* plain */
     size_t count;
     bool needs_python; /* some entry is PYTHON or has no answer for a missing field */

@@ -285,8 +285,8 @@ static bool add_members(ds_buf *out, ds_value v, const ds__json_shape *item, boo
             }
             ds_buf_add_byte(out, ':');
         }
-        bool ok = item ? ds__json_value(out, item, it.value, style)
-                       : add_dynamic(out, it.value, style);
+        bool ok =
+            item ? ds__json_value(out, item, it.value, style) : add_dynamic(out, it.value, style);
         if (!ok) {
             return false;
         }

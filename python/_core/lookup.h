@@ -28,7 +28,7 @@ typedef struct ds__lookup {
     /* plain */
     uint8_t op; /* an index of the family's table */
     bool negated;
-    bool native; /* the field's conversions are not overridden */
+    bool native;    /* the field's conversions are not overridden */
     bool transient; /* the schema does not keep it: ds__lookup_done frees it */
 } ds__lookup;
 

@@ -14,28 +14,17 @@ static const struct {
     const char *before; /* MongoDB's operator, or what precedes the text in a pattern */
     const char *after;
 } OPS[] = {
-    {"", IS_VALUE, NULL, NULL},
-    {"exact", IS_VALUE, NULL, NULL},
-    {"eq", IS_VALUE, NULL, NULL},
-    {"ne", IS_COMPARISON, "$ne", NULL},
-    {"gt", IS_COMPARISON, "$gt", NULL},
-    {"gte", IS_COMPARISON, "$gte", NULL},
-    {"lt", IS_COMPARISON, "$lt", NULL},
-    {"lte", IS_COMPARISON, "$lte", NULL},
-    {"in", IS_MANY, "$in", NULL},
-    {"nin", IS_MANY, "$nin", NULL},
-    {"all", IS_MANY, "$all", NULL},
-    {"exists", IS_EXISTS, "$exists", NULL},
-    {"size", IS_SIZE, "$size", NULL},
-    {"contains", IS_TEXT, "", ""},
-    {"icontains", IS_TEXT, "", ""},
-    {"startswith", IS_TEXT, "^", ""},
-    {"istartswith", IS_TEXT, "^", ""},
-    {"endswith", IS_TEXT, "", "$"},
-    {"iendswith", IS_TEXT, "", "$"},
-    {"iexact", IS_TEXT, "^", "$"},
-    {"wholeword", IS_TEXT, "\\b", "\\b"},
-    {"iwholeword", IS_TEXT, "\\b", "\\b"},
+    {"", IS_VALUE, NULL, NULL},           {"exact", IS_VALUE, NULL, NULL},
+    {"eq", IS_VALUE, NULL, NULL},         {"ne", IS_COMPARISON, "$ne", NULL},
+    {"gt", IS_COMPARISON, "$gt", NULL},   {"gte", IS_COMPARISON, "$gte", NULL},
+    {"lt", IS_COMPARISON, "$lt", NULL},   {"lte", IS_COMPARISON, "$lte", NULL},
+    {"in", IS_MANY, "$in", NULL},         {"nin", IS_MANY, "$nin", NULL},
+    {"all", IS_MANY, "$all", NULL},       {"exists", IS_EXISTS, "$exists", NULL},
+    {"size", IS_SIZE, "$size", NULL},     {"contains", IS_TEXT, "", ""},
+    {"icontains", IS_TEXT, "", ""},       {"startswith", IS_TEXT, "^", ""},
+    {"istartswith", IS_TEXT, "^", ""},    {"endswith", IS_TEXT, "", "$"},
+    {"iendswith", IS_TEXT, "", "$"},      {"iexact", IS_TEXT, "^", "$"},
+    {"wholeword", IS_TEXT, "\\b", "\\b"}, {"iwholeword", IS_TEXT, "\\b", "\\b"},
 };
 #define OP_COUNT ((uint8_t)(sizeof OPS / sizeof OPS[0]))
 
@@ -64,8 +53,7 @@ static ds__taken taken(bool ok) {
 static bool holds_more(ds__pstate *state, PyObject *value, int depth) {
     if (PyList_CheckExact(value) || PyTuple_CheckExact(value)) {
         for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(value); i++) {
-            if (depth > 100 ||
-                holds_more(state, PySequence_Fast_GET_ITEM(value, i), depth + 1)) {
+            if (depth > 100 || holds_more(state, PySequence_Fast_GET_ITEM(value, i), depth + 1)) {
                 return true;
             }
         }
@@ -87,8 +75,7 @@ static bool holds_more(ds__pstate *state, PyObject *value, int depth) {
 /* A value that no field converts. */
 static ds__taken plain_value(ds__pstate *state, ds_buf *buf, const char *key, size_t key_size,
                              PyObject *value) {
-    if (holds_more(state, value, 0) ||
-        PyObject_TypeCheck(value, (PyTypeObject *)state->pattern) ||
+    if (holds_more(state, value, 0) || PyObject_TypeCheck(value, (PyTypeObject *)state->pattern) ||
         PyObject_TypeCheck(value, (PyTypeObject *)state->regex)) {
         return DS_TAKEN_NO;
     }
@@ -128,8 +115,8 @@ static ds__taken number_value(ds__pstate *state, ds_buf *buf, ds__field *field, 
 }
 
 /* A document stands for its primary key; a key is written as the target's key field stores it. */
-static ds__taken reference_value(ds__pstate *state, ds_buf *buf, ds__field *field,
-                                 const char *key, size_t key_size, PyObject *value) {
+static ds__taken reference_value(ds__pstate *state, ds_buf *buf, ds__field *field, const char *key,
+                                 size_t key_size, PyObject *value) {
     if (field->flags & DS_FIELD_DBREF) {
         return DS_TAKEN_NO;
     }
@@ -290,8 +277,8 @@ static ds__taken many_condition(ds__pstate *state, ds_buf *buf, ds__field *field
         return DS_TAKEN_NO; /* a queryset, a generator: asked once, by Python */
     }
     PyObject *list = PySequence_List(value);
-    ds__taken result = list ? write_list(state, buf, field, op, strlen(op), list)
-                            : ds__lookup_failed();
+    ds__taken result =
+        list ? write_list(state, buf, field, op, strlen(op), list) : ds__lookup_failed();
     Py_XDECREF(list);
     return result;
 }
@@ -311,8 +298,8 @@ static ds__taken operator_condition(ds__pstate *state, ds_buf *buf, const ds__lo
         break;
     case IS_EXISTS:
     case IS_SIZE: {
-        bool fits = OPS[lookup->op].family == IS_SIZE ? PyLong_CheckExact(value)
-                                                      : PyBool_Check(value);
+        bool fits =
+            OPS[lookup->op].family == IS_SIZE ? PyLong_CheckExact(value) : PyBool_Check(value);
         if (fits) {
             result = taken(ds__py_encode_value(state, buf, op, strlen(op), value));
         }

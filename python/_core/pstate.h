@@ -44,7 +44,7 @@ struct ds__pstate {
     PyDateTime_CAPI *datetime;
     /* plain */
     ds__py_encode_hook encode_hook;
-    bool init_signals; /* loaded documents run __init__, for those who listen */
+    bool init_signals;          /* loaded documents run __init__, for those who listen */
     Py_ssize_t object_id_at;    /* where ObjectId keeps its bytes; 0: unknown */
     Py_ssize_t decimal_high_at; /* where Decimal128 keeps its halves */
     Py_ssize_t decimal_low_at;

@@ -23,8 +23,8 @@ static PyObject *raw_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     static const char *const names[] = {"", NULL};
     ds__pstate *state = ds__pstate_of_type(type);
     PyObject *document_b;
-    if (!state || !PyArg_ParseTupleAndKeywords(args, kwargs, "O:Raw", DS_KEYWORDS(names),
-                                               &document_b)) {
+    if (!state ||
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "O:Raw", DS_KEYWORDS(names), &document_b)) {
         return NULL;
     }
     if (Py_IS_TYPE(document_b, type)) {

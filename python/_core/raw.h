@@ -7,8 +7,8 @@
 
 typedef struct ds__raw {
     PyObject_HEAD
-    /* owned */
-    PyObject *bytes; /* one whole document that was checked */
+        /* owned */
+        PyObject *bytes; /* one whole document that was checked */
 } ds__raw;
 
 /* A Raw with a copy of the finished document in buf. Clears buf. NULL: an error is set. */

@@ -8,14 +8,14 @@
 #include <structmember.h>
 
 static const char *const KINDS[DS_HOLDS_COUNT] = {
-    [DS_HOLDS_DYNAMIC] = "dynamic",     [DS_HOLDS_STRING] = "string",
-    [DS_HOLDS_INT] = "int",             [DS_HOLDS_LONG] = "long",
-    [DS_HOLDS_FLOAT] = "float",         [DS_HOLDS_DECIMAL] = "decimal",
-    [DS_HOLDS_BOOL] = "bool",           [DS_HOLDS_DATETIME] = "datetime",
-    [DS_HOLDS_DATE] = "date",           [DS_HOLDS_OBJECT_ID] = "objectid",
-    [DS_HOLDS_UUID] = "uuid",           [DS_HOLDS_BINARY] = "binary",
-    [DS_HOLDS_EMBEDDED] = "embedded",   [DS_HOLDS_LIST] = "list",
-    [DS_HOLDS_DICT] = "dict",           [DS_HOLDS_REFERENCE] = "reference",
+    [DS_HOLDS_DYNAMIC] = "dynamic",   [DS_HOLDS_STRING] = "string",
+    [DS_HOLDS_INT] = "int",           [DS_HOLDS_LONG] = "long",
+    [DS_HOLDS_FLOAT] = "float",       [DS_HOLDS_DECIMAL] = "decimal",
+    [DS_HOLDS_BOOL] = "bool",         [DS_HOLDS_DATETIME] = "datetime",
+    [DS_HOLDS_DATE] = "date",         [DS_HOLDS_OBJECT_ID] = "objectid",
+    [DS_HOLDS_UUID] = "uuid",         [DS_HOLDS_BINARY] = "binary",
+    [DS_HOLDS_EMBEDDED] = "embedded", [DS_HOLDS_LIST] = "list",
+    [DS_HOLDS_DICT] = "dict",         [DS_HOLDS_REFERENCE] = "reference",
     [DS_HOLDS_PYTHON] = "python",
 };
 
@@ -209,14 +209,13 @@ static bool fill_fields(ds__schema *self, PyObject *list) {
 }
 
 static PyObject *schema_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static const char *const names[] = {"owner",    "class_name", "fields",   "dynamic",
-                            "embedded", "strict",     "own_init", "own_check",
-                            NULL};
+    static const char *const names[] = {"owner",  "class_name", "fields",    "dynamic", "embedded",
+                                        "strict", "own_init",   "own_check", NULL};
     PyObject *owner, *class_name, *fields;
     int dynamic = 0, embedded = 0, strict = 1, own_init = 0, own_check = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO!|ppppp:Schema", DS_KEYWORDS(names), &owner, &class_name,
-                                     &PyList_Type, &fields, &dynamic, &embedded, &strict,
-                                     &own_init, &own_check)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO!|ppppp:Schema", DS_KEYWORDS(names), &owner,
+                                     &class_name, &PyList_Type, &fields, &dynamic, &embedded,
+                                     &strict, &own_init, &own_check)) {
         return NULL;
     }
     ds__schema *self = (ds__schema *)type->tp_alloc(type, 0);

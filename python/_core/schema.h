@@ -39,26 +39,26 @@ typedef enum ds__kind {
 
 enum {
     DS_FIELD_REQUIRED = 1,
-    DS_FIELD_NULL = 2,        /* None is stored as null */
-    DS_FIELD_PY_DECODE = 4,   /* to_python is overridden */
-    DS_FIELD_PY_ENCODE = 8,   /* to_mongo is overridden */
-    DS_FIELD_PY_CHECK = 16,   /* validate is overridden, or choices, validation, regex are set */
+    DS_FIELD_NULL = 2,      /* None is stored as null */
+    DS_FIELD_PY_DECODE = 4, /* to_python is overridden */
+    DS_FIELD_PY_ENCODE = 8, /* to_mongo is overridden */
+    DS_FIELD_PY_CHECK = 16, /* validate is overridden, or choices, validation, regex are set */
     DS_FIELD_CALL_DEFAULT = 32,
     DS_FIELD_PRIMARY = 64,
     DS_FIELD_DBREF = 128,
-    DS_FIELD_LIMITS = 256,    /* min and max are set */
-    DS_FIELD_WARM = 512,      /* the default of a new document is taken when it is made */
-    DS_FIELD_EMAIL = 1024     /* a string that must be an e-mail address */
+    DS_FIELD_LIMITS = 256, /* min and max are set */
+    DS_FIELD_WARM = 512,   /* the default of a new document is taken when it is made */
+    DS_FIELD_EMAIL = 1024  /* a string that must be an e-mail address */
 };
 
 /* A field, or the item of a list or map (name and db_name empty). */
 typedef struct ds__field {
     /* owned */
-    PyObject *name;    /* interned */
-    PyObject *db_name; /* interned; its UTF-8 is `key` */
-    PyObject *object;  /* the field in Python */
+    PyObject *name;          /* interned */
+    PyObject *db_name;       /* interned; its UTF-8 is `key` */
+    PyObject *object;        /* the field in Python */
     PyObject *default_value; /* NULL: none */
-    PyObject *target;  /* the class of an embedded document or reference; NULL until looked up */
+    PyObject *target; /* the class of an embedded document or reference; NULL until looked up */
     struct ds__field *item;
     /* borrowed from db_name */
     const char *key;
@@ -73,35 +73,35 @@ typedef struct ds__field {
 /* mongodb._core.Schema. Immutable once made, but for the keywords it has met. */
 typedef struct ds__schema {
     PyObject_HEAD
-    /* owned */
-    PyObject *owner;      /* the Document class */
+        /* owned */
+        PyObject *owner;  /* the Document class */
     PyObject *class_name; /* the value of _cls, or NULL without inheritance */
     PyObject *by_name;    /* dict: name -> position */
     PyObject *subclasses; /* dict: _cls -> class, filled as they are met */
     ds__field *fields;
-    uint16_t *table;      /* positions + 1 by hash of the stored name */
+    uint16_t *table;             /* positions + 1 by hash of the stored name */
     struct ds__lookup **lookups; /* keywords of filters and updates that were compiled */
-    PyObject *filter_keys; /* dict: keyword -> position in lookups, or NULL */
-    PyObject *update_keys; /* the same for updates */
+    PyObject *filter_keys;       /* dict: keyword -> position in lookups, or NULL */
+    PyObject *update_keys;       /* the same for updates */
     /* plain */
     size_t count;
     size_t lookup_count;
     size_t lookup_room;
-    uint32_t mask;        /* of table */
-    int primary;          /* position of the primary key, -1: none */
-    bool dynamic;         /* keeps unknown fields as attributes */
+    uint32_t mask; /* of table */
+    int primary;   /* position of the primary key, -1: none */
+    bool dynamic;  /* keeps unknown fields as attributes */
     bool embedded;
-    bool strict;          /* unknown names in the constructor are errors */
-    bool warm;            /* some field is DS_FIELD_WARM */
-    bool own_init;        /* the class overrides __init__ */
-    bool own_check;       /* the class overrides clean or validate */
+    bool strict;    /* unknown names in the constructor are errors */
+    bool warm;      /* some field is DS_FIELD_WARM */
+    bool own_init;  /* the class overrides __init__ */
+    bool own_check; /* the class overrides clean or validate */
 } ds__schema;
 
 enum {
-    DS_DOC_NEW = 1,       /* not in the store yet */
-    DS_DOC_HOLLOW = 2,    /* only the primary key is known; the rest is fetched when read */
-    DS_DOC_PARTIAL = 4,   /* embedded: what is missing here may be in the store */
-    DS_DOC_RAW_REFS = 8,  /* references are read as ids */
+    DS_DOC_NEW = 1,      /* not in the store yet */
+    DS_DOC_HOLLOW = 2,   /* only the primary key is known; the rest is fetched when read */
+    DS_DOC_PARTIAL = 4,  /* embedded: what is missing here may be in the store */
+    DS_DOC_RAW_REFS = 8, /* references are read as ids */
 };
 
 enum { DS_VALUE_ASSIGNED = 1, DS_VALUE_DEFAULT = 2 };
@@ -113,32 +113,33 @@ enum { DS_LOADED_NOT = 0, DS_LOADED = 1, DS_LOADED_PARTLY = 2 };
 /* mongodb._core.Document, the base of every document class. */
 typedef struct ds__model {
     PyObject_HEAD
-    /* owned */
-    ds__schema *schema;
-    PyObject *owner;    /* keeps `data` alive: bytes or a Batch; NULL without data */
-    PyObject **values;  /* one block: values, offsets, flags; NULL until a field is touched */
-    PyObject *extra;    /* dict of fields outside the schema that were set or read, or NULL */
-    PyObject *context;  /* what loads a hollow document: a Batch or NULL */
-    PyObject *mask;     /* bytes, one per field: loaded; or NULL */
+        /* owned */
+        ds__schema *schema;
+    PyObject *owner;   /* keeps `data` alive: bytes or a Batch; NULL without data */
+    PyObject **values; /* one block: values, offsets, flags; NULL until a field is touched */
+    PyObject *extra;   /* dict of fields outside the schema that were set or read, or NULL */
+    PyObject *context; /* what loads a hollow document: a Batch or NULL */
+    PyObject *mask;    /* bytes, one per field: loaded; or NULL */
     /* borrowed from owner */
     const uint8_t *data; /* the document as the store has it; NULL for a new one */
     /* borrowed from values */
-    uint32_t *offsets;  /* of elements in data, 0: absent */
-    uint8_t *flags;     /* DS_VALUE_* */
+    uint32_t *offsets; /* of elements in data, 0: absent */
+    uint8_t *flags;    /* DS_VALUE_* */
     /* plain */
-    uint8_t state;      /* DS_DOC_* */
-    bool indexed;       /* offsets are filled */
+    uint8_t state; /* DS_DOC_* */
+    bool indexed;  /* offsets are filled */
 } ds__model;
 
-/* mongodb._core.Batch: documents that came in one reply, and what was fetched for their references. */
+/* mongodb._core.Batch: documents that came in one reply, and what was fetched for their references.
+ */
 typedef struct ds__batch {
     PyObject_HEAD
-    /* owned */
-    Py_buffer view;
+        /* owned */
+        Py_buffer view;
     PyObject *mask;
-    PyObject *refs;    /* dict: (class, id) -> Document or None */
-    PyObject *origin;  /* what the Python side wants to know of where it came from */
-    uint32_t *starts;  /* offsets of the documents in view */
+    PyObject *refs;   /* dict: (class, id) -> Document or None */
+    PyObject *origin; /* what the Python side wants to know of where it came from */
+    uint32_t *starts; /* offsets of the documents in view */
     ds__schema *schema;
     /* plain */
     size_t count;
@@ -191,8 +192,8 @@ bool ds__field_encode_index(ds__pstate *state, ds_buf *buf, ds__field *field, si
 int ds__field_check(ds__pstate *state, ds__field *field, PyObject *value);
 
 /* A document over bytes that were validated. New reference. */
-PyObject *ds__document_from(ds__pstate *state, PyObject *type, PyObject *owner,
-                            const uint8_t *data, PyObject *context, PyObject *mask, uint8_t flags);
+PyObject *ds__document_from(ds__pstate *state, PyObject *type, PyObject *owner, const uint8_t *data,
+                            PyObject *context, PyObject *mask, uint8_t flags);
 /* A document of which only the primary key is known. */
 PyObject *ds__document_hollow(ds__pstate *state, PyObject *type, PyObject *key, PyObject *context);
 /* The value of the field at `at`. New reference. */

@@ -16,8 +16,8 @@ typedef enum change {
     CHANGE_COUNT
 } change;
 
-static const char *const CHANGES[CHANGE_COUNT] = {"value", "stored", "item",
-                                                   "number", "less", "unset", "now"};
+static const char *const CHANGES[CHANGE_COUNT] = {"value", "stored", "item", "number",
+                                                  "less",  "unset",  "now"};
 
 uint8_t ds__update_op(PyObject *name) {
     uint8_t i = 0;
@@ -136,9 +136,9 @@ static void groups_clear(groups *all) {
 static ds__taken python_change(ds__pstate *state, ds__schema *schema, groups *all, PyObject *name,
                                PyObject *value) {
     PyObject *module_b = ds__lookup_module(state);
-    PyObject *made = module_b ? PyObject_CallMethod(module_b, "change", "OOO", schema->owner,
-                                                    name, value)
-                              : NULL;
+    PyObject *made =
+        module_b ? PyObject_CallMethod(module_b, "change", "OOO", schema->owner, name, value)
+                 : NULL;
     PyObject *op_b, *path_b, *stored_b;
     ds__taken result = DS_TAKEN_ERROR;
     if (made && PyArg_ParseTuple(made, "UUO:a change", &op_b, &path_b, &stored_b)) {

@@ -19,7 +19,6 @@ def decode(
     plain_int: bool = False,
     raw_dbref: bool = False,
 ) -> dict[str, Any]: ...
-
 def join_filters(op: Literal["$and", "$or", "$nor"], filters: list[Raw], /) -> Raw: ...
 
 class Client:

@@ -27,7 +27,9 @@ def rows(result: dict) -> list[str]:
     lines.append(f"| **all** | **{total['cases']:,}** | **{total['passed']:,}** | {share:.1%} |")
     app = [found for name, found in result["categories"].items() if name.startswith("app.")]
     cases, passed = sum(one["cases"] for one in app), sum(one["passed"] for one in app)
-    lines.append(f"| **app, everyday operations** | **{cases:,}** | **{passed:,}** | {passed / cases:.1%} |")
+    lines.append(
+        f"| **app, everyday operations** | **{cases:,}** | **{passed:,}** | {passed / cases:.1%} |"
+    )
     return lines
 
 

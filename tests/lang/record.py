@@ -64,11 +64,7 @@ def run_case(run: Any, case: Document) -> tuple[Document, list[Document]]:
     if case.get("indexes"):
         must(run(DB, {"createIndexes": coll, "indexes": case["indexes"]}))
     reply = run(DB, case["command"])
-    after = (
-        run(DB, {"find": coll, "filter": {}})
-        if "after" in case or is_write(case)
-        else {}
-    )
+    after = run(DB, {"find": coll, "filter": {}}) if "after" in case or is_write(case) else {}
     return reply, after.get("cursor", {}).get("firstBatch", [])
 
 
@@ -90,8 +86,7 @@ def observe(reply: Document) -> Document:
     kept = {key: reply[key] for key in KEPT if key in reply}
     if "writeErrors" in reply:
         kept["writeErrors"] = [
-            {key: error[key] for key in ("index", "code")}
-            for error in reply["writeErrors"]
+            {key: error[key] for key in ("index", "code")} for error in reply["writeErrors"]
         ]
     return {"reply": kept}
 

@@ -69,9 +69,7 @@ def start_replica_set(port: int) -> None:
 
     host = f"127.0.0.1:{port}"
     deadline = time.monotonic() + 60
-    with MongoClient(
-        host, directConnection=True, serverSelectionTimeoutMS=30000
-    ) as client:
+    with MongoClient(host, directConnection=True, serverSelectionTimeoutMS=30000) as client:
         client.admin.command(
             "replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": host}]}
         )
@@ -119,9 +117,7 @@ def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "--setParameter",
         "enableTestCommands=1",
     ]
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         start_replica_set(port)
         yield f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
@@ -134,9 +130,7 @@ def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module", params=["memory", "file", "mongod"])
-def store_uri(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> str:
+def store_uri(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A URI of each kind of store in turn."""
     if request.param == "memory":
         return "docstore://:memory:"

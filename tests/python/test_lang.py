@@ -63,6 +63,4 @@ def test_case(run: Any, case: dict[str, Any]) -> None:
         assert reply.get("ok"), reply
         assert contains(reply, expect["reply"]), reply
     if "after" in case:
-        assert [record.plain(doc) for doc in after] == [
-            record.plain(doc) for doc in case["after"]
-        ]
+        assert [record.plain(doc) for doc in after] == [record.plain(doc) for doc in case["after"]]

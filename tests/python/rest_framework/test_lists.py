@@ -281,3 +281,34 @@ def test_one_query_for_a_list_of_references(people: list[Any]) -> None:
     with query_counter() as queries:
         body(view(PersonSerializer, JSONRenderer))
         assert queries == 1
+
+
+@pytest.mark.parametrize(
+    "queryset",
+    [
+        lambda: Person.objects.only("name"),
+        lambda: Person.objects.exclude("tags", "age"),
+        lambda: Person.objects.only("address__city"),
+        lambda: Person.objects.fields(slice__tags=1),
+    ],
+)
+def test_documents_loaded_in_part_show_what_the_stock_renderer_shows(
+    people: list[Any], queryset: Any
+) -> None:
+    ours = json.loads(body(view(PersonSerializer, JSONRenderer, queryset=queryset())))
+    stock = json.loads(body(view(PersonSerializer, renderers.JSONRenderer, queryset=queryset())))
+    assert ours == stock
+
+
+def test_documents_loaded_as_far_as_shown_are_written_in_c(people: list[Any]) -> None:
+    class Serializer(DocumentSerializer):
+        class Meta:
+            model = Person
+            fields = ["id", "name", "tags"]
+
+    plan = plan_of(Serializer())
+    assert plan is not None
+    asked: list[Any] = []
+    documents = list(Person.objects.only("name", "tags"))
+    plan.compiled.dumps(documents, asked.append, lambda at, document: asked.append(at), "Z")
+    assert asked == []
