@@ -239,7 +239,8 @@ def fill(doc: Any) -> None:
     found = load_reference(type(doc), doc.pk, context, doc)
     if found is None:
         raise type(doc).DoesNotExist(
-            f"{type(doc).__name__} {doc.pk!r} is referred to but not in {doc._get_collection_name()}"
+            f"{type(doc).__name__} {doc.pk!r} is referred to but not in "
+            f"{doc._get_collection_name()}"
         )
     if type(found) is type(doc):
         doc._share(found)

@@ -5,7 +5,7 @@
 
 Without --all only cases that have no expectation yet are run. A file holds
 `{"cases": [{"name", "docs", "indexes", "setup", "command", "expect", "after", "unordered"}]}` in
-canonical extended JSON; `expect` is one of `docs`, `reply` (a part of it) and `error`. `docs` beside
+canonical extended JSON; `expect` is one of `docs`, `reply` (a part of it), `error`. `docs` beside
 `cases` serves the cases that have none of their own.
 """
 

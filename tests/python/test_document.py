@@ -645,7 +645,8 @@ def test_odd_bytes_are_refused_or_read_and_reading_changes_nothing() -> None:
     good = bson.encode(
         {"_id": bson.ObjectId("0" * 24), "n": "abc", "number": 5, "real": 1.5, "tags": ["a", "b"],
          "inner": {"a": 1, "bb": "x"}, "inners": [{"a": 1}, {"a": 2}], "extra": {"a": {"b": [1]}},
-         "counts": {"k": 1}, "anything": {"q": [1, {"z": 2}]}, "made": datetime.datetime(2020, 1, 1)}
+         "counts": {"k": 1}, "anything": {"q": [1, {"z": 2}]},
+         "made": datetime.datetime(2020, 1, 1)}
     )  # fmt: skip
     chance = random.Random(7)
     accepted = 0

@@ -89,7 +89,8 @@ VALUES: list[Any] = [
     "2024-05-31", decimal.Decimal("1.10"), OID, str(OID), uuid.UUID(int=5), [], ["a", "b"],
     [1, None], ("a",), {"a"}, frozenset({1}), [[1, 2], [3]], [OID], {"a": 1}, {"$gt": 3},
     re.compile("^a", re.IGNORECASE), Regex("x", "i"), TOWN, [TOWN], Street(name="s", number=3),
-    DBRef("town", OID), [Street(name="s")], {"a": [Street(name="s"), TOWN]}, object(), 2**70, "\ud800", "a\0b",
+    DBRef("town", OID), [Street(name="s")], {"a": [Street(name="s"), TOWN]}, object(), 2**70,
+    "\ud800", "a\0b",
 ]  # fmt: skip
 OPERATORS = [
     "", "exact", "eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "all", "exists", "size",

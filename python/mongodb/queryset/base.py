@@ -110,7 +110,7 @@ class BaseQuerySet:
 
     @property
     def query(self) -> Any:
-        """What Django's generic code asks of a query: that nothing is computed beside the fields."""
+        """What Django's generic code asks: that nothing is computed beside the fields."""
         return _NoAnnotations
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:

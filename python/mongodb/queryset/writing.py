@@ -177,7 +177,8 @@ class WritingMixin:
                    array_filters: Any = None, **update: Any) -> Any:  # fmt: skip
         """Change the first match."""
         return self.update(upsert=upsert, multi=False, write_concern=write_concern,
-                           full_result=full_result, array_filters=array_filters, **update)  # fmt: skip
+                           full_result=full_result,
+                           array_filters=array_filters, **update)  # fmt: skip
 
     def upsert_one(
         self: Any, write_concern: Any = None, read_concern: Any = None, **update: Any

@@ -55,7 +55,8 @@ def test_meta_options(connected: str, seed: Any) -> None:
     code = seed.blocks["Meta Options"][0].replace("# fields...", "field1 = field2 = StringField()")
     code = code.replace(
         "field1 = field2 = StringField()",
-        "field1 = StringField(); field2 = StringField(); created_at = DateTimeField(auto_now_add=True)",
+        "field1 = StringField(); field2 = StringField(); "
+        "created_at = DateTimeField(auto_now_add=True)",
     )
     seed.blocks["Meta Options"][0] = code
     cls = seed.run("Meta Options")["MyDocument"]

@@ -89,7 +89,8 @@ def test_common_exceptions(connected: str, seed: Any, capsys: Any) -> None:
     block = seed.blocks["Common Exceptions"][0]
     seed.blocks["Common Exceptions"][0] = block.replace(
         "connect('nonexistent_db')",
-        "connect('nonexistent_db', alias='x', host='127.0.0.1', port=9, serverSelectionTimeoutMS=200)",
+        "connect('nonexistent_db', alias='x', host='127.0.0.1', port=9, "
+        "serverSelectionTimeoutMS=200)",
     )
     seed.run("Common Exceptions", connect=mongodb.connect)
     lines = capsys.readouterr().out.splitlines()

@@ -35,7 +35,8 @@ def people(connected: str, seed: Any) -> Any:
             User(name="anna", email="a@example.com", age=10, is_active=False, tags=["spam"],
                  age_group="a", department="y", secret_key="s",
                  created_at=datetime.datetime(2024, 1, 3)),
-            User(name="Bob", email="b@example.com", age=18, created_at=datetime.datetime(2024, 1, 4)),
+            User(name="Bob", email="b@example.com", age=18,
+                 created_at=datetime.datetime(2024, 1, 4)),
         ]
     )  # fmt: skip
     return User
