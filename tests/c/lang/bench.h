@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What tests of filters and projections share: an environment, and documents from JSON. */
+/* What tests of the language share: an environment, and documents from JSON. */
 #ifndef TESTS_LANG_BENCH_H
 #define TESTS_LANG_BENCH_H
 
@@ -22,7 +22,7 @@ typedef struct bench {
 
 static inline void bench_open(bench *b) {
     *b = (bench){0};
-    b->env = (ds__env){.arena = &b->arena, .slot_count = DS_VAR_FIRST_USER};
+    b->env = (ds__env){.arena = &b->arena, .slot_count = DS_VAR_FIRST_USER, .now_ms = 1000};
     assert_true(ds__eval_init(&b->eval, &b->env, &b->arena, &b->scratch, &b->err));
 }
 

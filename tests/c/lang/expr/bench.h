@@ -3,46 +3,8 @@
 #ifndef TESTS_LANG_EXPR_BENCH_H
 #define TESTS_LANG_EXPR_BENCH_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "bson/writer.h"
+#include "../bench.h"
 #include "lang/expr/internal.h"
-
-typedef struct bench {
-    ds_arena arena;
-    ds_arena scratch;
-    ds__env env;
-    ds__eval eval;
-    ds_error err;
-} bench;
-
-static inline void bench_open(bench *b) {
-    *b = (bench){0};
-    b->env = (ds__env){.arena = &b->arena, .slot_count = DS_VAR_FIRST_USER, .now_ms = 1000};
-}
-
-static inline void bench_close(bench *b) {
-    ds_arena_clear(&b->arena);
-    ds_arena_clear(&b->scratch);
-}
-
-/* Single quotes stand for double ones. Lifetime: the bench's. */
-static inline ds_value json(bench *b, const char *text) {
-    bson_error_t error;
-    char *quoted = ds_arena_strndup(&b->arena, text, strlen(text));
-    for (char *p = quoted; *p; p++) {
-        *p = *p == '\'' ? '"' : *p;
-    }
-    bson_t *doc = bson_new_from_json((const uint8_t *)quoted, -1, &error);
-    assert_non_null(doc);
-    uint8_t *copy = ds_arena_copy(&b->arena, bson_get_data(doc), doc->len);
-    bson_destroy(doc);
-    return ds__document(copy);
-}
 
 /* Compiles the field e of `text`. NULL: b->err says why. */
 static inline ds__expr *compile(bench *b, const char *text) {
