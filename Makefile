@@ -18,10 +18,10 @@ SOURCES := $(shell git ls-files -co --exclude-standard include src python meson.
 
 help:
 	@echo "make demo    a REST API over 34,000 cities on http://127.0.0.1:8000/ (Ctrl-C stops it)"
-	@echo "make test    every test: C under sanitizers, Python on memory, file and a real mongod"
+	@echo "make test    lint and every test: C under sanitizers, Python on memory, file and a real mongod"
 	@echo "make build   the package, its extension and the docstore program in $(VENV)"
 	@echo "make bench   the benchmarks of docs/benchmarks.md"
-	@echo "make lint    ruff, mypy, clang-format"
+	@echo "make lint    ruff, mypy, clang-format: a step of make test too"
 	@echo "make clean   forget builds; distclean forgets the virtual environment too"
 
 $(STAMPS)/apt:
@@ -75,9 +75,7 @@ fuzz: build
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/run.py fuzz
 
 lint: setup
-	@$(BIN)/ruff check python tests bench examples
-	@$(BIN)/ruff format --check python tests bench examples
-	@$(BIN)/mypy
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/run.py lint
 
 clean:
 	rm -rf build $(STAMPS)/build

@@ -24,9 +24,11 @@ SANITIZERS = {
 }
 
 
-def run(command: list[str], **env: str) -> subprocess.CompletedProcess[str]:
-    """Run a command from the project's root, showing and keeping what it prints."""
-    print("    $", " ".join(command), flush=True)
+def run(
+    command: list[str], shown: int | None = None, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command from the project's root, showing (`shown` words of) it; keep what it prints."""
+    print("    $", " ".join(command[:shown]), flush=True)
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -52,6 +54,24 @@ def configure(folder: pathlib.Path, *options: str, **env: str) -> None:
     done = run(["ninja", "-C", str(folder), "--quiet"], **env)
     if done.returncode:
         raise SystemExit("the C build failed")
+
+
+def lint() -> tuple[int, int]:
+    """Style and types: ruff, its formatter, mypy, clang-format."""
+    listed = run_quietly(["git", "ls-files", "-co", "--exclude-standard", "*.c", "*.h"])
+    sources = [name for name in listed.splitlines() if (ROOT / name).exists()]
+    checks = [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["mypy"],
+        ["clang-format", "--dry-run", "-Werror", *sources],
+    ]
+    good = sum(run(check, shown=6).returncode == 0 for check in checks)
+    return good, len(checks) - good
+
+
+def run_quietly(command: list[str]) -> str:
+    return subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 
 def c_tests() -> tuple[int, int]:
@@ -131,7 +151,7 @@ def demo() -> tuple[int, int]:
     return int(match[1]), int(match[2]) or (1 if done.returncode else 0)
 
 
-STEPS = {"c": c_tests, "fuzz": fuzz, "python": python_tests, "demo": demo}
+STEPS = {"lint": lint, "c": c_tests, "fuzz": fuzz, "python": python_tests, "demo": demo}
 
 
 def main(names: list[str]) -> int:

@@ -256,8 +256,8 @@ static bool is_loaded(const ds__json_plan *plan, const ds__model *doc) {
         if (key_b == NULL) {
             continue;
         }
-        int at = ds__schema_find(doc->schema, PyBytes_AS_STRING(key_b),
-                                 (size_t)PyBytes_GET_SIZE(key_b));
+        int at =
+            ds__schema_find(doc->schema, PyBytes_AS_STRING(key_b), (size_t)PyBytes_GET_SIZE(key_b));
         if (at < 0 || PyBytes_AS_STRING(doc->mask)[at] != DS_LOADED) {
             return false;
         }
