@@ -11,7 +11,7 @@
 #include "engine/op.h"
 #include "engine/ttl.h"
 
-enum { MAX_TRIES = 100 };
+enum { MAX_TRIES = 100, DEFAULT_IDLE_MS = 10 * 1000 };
 
 ds_engine *ds__engine_open(const char *path, const ds__engine_options *options, ds_error *err) {
     ds_engine *engine = ds__alloc(sizeof *engine);
@@ -26,6 +26,10 @@ ds_engine *ds__engine_open(const char *path, const ds__engine_options *options, 
         store.no_create = options->no_create;
         store.busy_timeout_ms = options->busy_timeout_ms;
     }
+    engine->idle_transaction_ms = DEFAULT_IDLE_MS;
+    if (options && options->idle_transaction_ms > 0) {
+        engine->idle_transaction_ms = options->idle_transaction_ms;
+    }
     engine->started_ms = ds__clock_now_ms();
     engine->store = ds__store_open(path, &store, err);
     if (!engine->store) {
@@ -34,7 +38,8 @@ ds_engine *ds__engine_open(const char *path, const ds__engine_options *options, 
     }
     engine->sessions = ds__sessions_new(engine);
     engine->cursors = ds__cursors_new(engine);
-    if (!engine->sessions || !engine->cursors) {
+    engine->ops = ds__ops_new();
+    if (!engine->sessions || !engine->cursors || !engine->ops) {
         ds__error_oom(err);
         ds__engine_close(engine);
         return NULL;
@@ -50,17 +55,14 @@ void ds__engine_close(ds_engine *engine) {
         if (engine->sessions) {
             ds__sessions_free(engine->sessions);
         }
+        ds__ops_free(engine->ops);
         ds__store_close(engine->store);
         ds__free(engine);
     }
 }
 
-static bool interrupted(void *ctx, ds_error *err) {
-    const ds__op *op = ctx;
-    if (op->deadline_ms && ds__clock_mono_us() / 1000 >= op->deadline_ms) {
-        return ds__error_set(err, DS_MAX_TIME_MS_EXPIRED, "operation exceeded time limit");
-    }
-    return true;
+void ds__engine_interrupt(ds_engine *engine) {
+    ds__ops_kill_local(engine->ops, DS_INTERRUPTED_AT_SHUTDOWN);
 }
 
 static bool read_db(ds__op *op, const char *db, ds_error *err) {
@@ -111,7 +113,7 @@ static bool prepare(ds__op *op, const char *db, ds_error *err) {
     op->env.now_ms = ds__clock_now_ms();
     op->env.cluster_time = (uint64_t)(op->env.now_ms / 1000) << 32 | 1;
     op->env.slot_count = DS_VAR_FIRST_USER;
-    op->env.interrupt = interrupted;
+    op->env.interrupt = ds__op_check;
     op->env.interrupt_ctx = op;
     op->row = ds__command_find(it.key, it.key_size);
     if (!read_db(op, db, err)) {
@@ -139,8 +141,9 @@ static bool prepare(ds__op *op, const char *db, ds_error *err) {
 /* Runs the handler in a transaction of the door's own, again when it lost a race. */
 static bool run_in_transaction(ds__op *op, ds_buf *reply, size_t start, ds_error *err) {
     ds__txn_kind kind = op->row->flags & DS_CMD_WRITE ? DS_TXN_WRITE : DS_TXN_READ;
+    const ds__wait wait = ds__op_wait(op);
     for (int tries = 1;; tries++) {
-        if (!ds__txn_begin(op->engine->store, kind, op->deadline_ms, &op->txn, err)) {
+        if (!ds__txn_begin(op->engine->store, kind, &wait, &op->txn, err)) {
             return false;
         }
         bool ok = op->row->run(op, reply, err);
@@ -154,7 +157,7 @@ static bool run_in_transaction(ds__op *op, ds_buf *reply, size_t start, ds_error
             ds__txn_abort(op->txn);
         }
         op->txn = NULL;
-        if (ok || err->code != DS_WRITE_CONFLICT || tries == MAX_TRIES || !interrupted(op, err)) {
+        if (ok || err->code != DS_WRITE_CONFLICT || tries == MAX_TRIES || !ds__op_check(op, err)) {
             return ok;
         }
         reply->size = start;
@@ -227,11 +230,15 @@ bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *
     size_t start = reply->size;
     ds__sessions_reap(engine, ds__clock_now_ms()); /* before: what it ends may be in the way */
     bool ok = prepare(&op, db ? db : "", &why);
-    if (ok && ds__session_enter(&op, &why)) {
-        ok = run_command(&op, reply, start, &why);
-        ds__session_leave(&op, ok);
-    } else {
-        ok = false;
+    if (ok) {
+        ds__run run;
+        ds__ops_enter(&op, &run);
+        ok = ds__session_enter(&op, &why);
+        if (ok) {
+            ok = run_command(&op, reply, start, &why);
+            ds__session_leave(&op, ok);
+        }
+        ds__ops_leave(&op);
     }
     if (ok && reply->failed) {
         ok = ds_buf_ok(reply, &why);
@@ -245,7 +252,7 @@ bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *
         reply->size = start;
         write_refusal(&op, reply, &why);
     }
-    if (peer) {
+    if (ds__op_is_remote(&op)) {
         write_cluster_time(&op, reply);
     }
     ds__doc_end(reply, root);

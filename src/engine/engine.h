@@ -14,8 +14,10 @@ typedef struct ds_engine ds_engine;
 typedef struct ds__engine_options {
     bool full_durability; /* sync every commit */
     bool read_only;
-    bool no_create;          /* fail when the file is not there */
-    int32_t busy_timeout_ms; /* 0: 30 s; how long a writer waits for another */
+    bool no_create;              /* fail when the file is not there */
+    int32_t busy_timeout_ms;     /* 0: 30 s; how long a writer waits for another */
+    int32_t idle_transaction_ms; /* 0: 10 s; how long a transaction that wrote may do nothing while
+                                  * others wait to write */
 } ds__engine_options;
 
 /* Opens `path`, or a private temporary store for ":memory:". Errors: not a store, of a newer
@@ -23,9 +25,14 @@ typedef struct ds__engine_options {
 ds_engine *ds__engine_open(const char *path, const ds__engine_options *options, ds_error *err);
 void ds__engine_close(ds_engine *engine);
 
-/* What a connection tells the engine about itself: replies of hello. NULL for in-process. */
+/* Who sends a command. NULL, or without `me`, for callers in this process. */
 typedef struct ds__engine_peer {
-    const char *me; /* "localhost:27017": the address clients came in on */
+    const char *me;     /* "localhost:27017": the address clients came in on */
+    const char *client; /* "127.0.0.1:51234": where they come from; NULL when not known */
+    /* Asked about every 50 ms by the thread that runs the command, without locks: an error code
+     * ends the command with it, 0 lets it go on. It may use the engine. May be NULL. */
+    int32_t (*interrupt)(void *ctx);
+    void *ctx;
     int64_t connection_id;
     bool remember; /* cursors and transactions of this peer end with it */
 } ds__engine_peer;
@@ -35,5 +42,8 @@ typedef struct ds__engine_peer {
  * document when it returns true, ok: 0 replies included. False: no memory, closed. */
 bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *db,
                     ds_value command, ds_buf *reply, ds_error *err);
+
+/* Ends the commands of callers in this process that run now, with InterruptedAtShutdown. */
+void ds__engine_interrupt(ds_engine *engine);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "engine/catalog/catalog.h"
 #include "engine/engine.h"
+#include "engine/ops.h"
 #include "engine/store/store.h"
 #include "lang/env.h"
 
@@ -18,10 +19,12 @@ struct ds_engine {
     ds__store *store;
     ds__sessions *sessions;
     ds__cursors *cursors;
+    ds__ops *ops;
     /* plain */
     int64_t started_ms;
-    int64_t ttl_checked_ms; /* atomic: when expired documents were last looked for */
-    bool test_commands;     /* configureFailPoint and the like are allowed */
+    int64_t ttl_checked_ms;      /* atomic: when expired documents were last looked for */
+    int64_t idle_transaction_ms; /* how long one that wrote may do nothing while others wait */
+    bool test_commands;          /* configureFailPoint and the like are allowed */
 };
 
 /* A running command: filled by the door (engine.c), used by one thread. */
@@ -34,6 +37,7 @@ typedef struct ds__op {
     ds_value command;
     ds_value target;      /* the value of the command's first field */
     ds__session *session; /* the session whose transaction `txn` is; NULL outside */
+    ds__run *run;         /* the operation in the registry; shared by what it runs inside */
     ds__txn *txn;         /* the session's or the door's; NULL when the row wants none */
     /* owned */
     ds_arena arena; /* until the command ends */
@@ -46,6 +50,11 @@ typedef struct ds__op {
     bool multi_statement; /* inside a transaction of several commands */
     bool ok_written;      /* the handler wrote the field ok itself */
 } ds__op;
+
+/* Whether the command came over a connection, not from inside this process. */
+static inline bool ds__op_is_remote(const ds__op *op) {
+    return op->peer && op->peer->me;
+}
 
 /* Runs a command: appends its fields to `reply`, a begun document; the door adds `ok: 1`. On false
  * what was appended is thrown away and the reply is the error's (ok: 0); the door's transaction is
@@ -84,6 +93,9 @@ void ds__session_leave(ds__op *op, bool ok);
 /* Every few seconds ends the sessions nobody used for long, and aborts transactions open for too
  * long: they keep a snapshot, or all writers waiting. `now` is ds__clock_now_ms. */
 void ds__sessions_reap(ds_engine *engine, int64_t now);
+
+/* Aborts a transaction that wrote and has done nothing for idle_transaction_ms: somebody waits. */
+void ds__sessions_give_way(ds_engine *engine);
 
 ds__sessions *ds__sessions_new(ds_engine *engine);
 void ds__sessions_free(ds__sessions *sessions);

@@ -59,7 +59,8 @@ static void sweep(ds_engine *engine, int64_t deadline_ms) {
     int64_t rids[MOST_AT_ONCE];
     size_t at = 0;
     bool ok = true;
-    if (!ds__txn_begin(engine->store, DS_TXN_WRITE, deadline_ms, &txn, &err)) {
+    const ds__wait wait = {.deadline_ms = deadline_ms};
+    if (!ds__txn_begin(engine->store, DS_TXN_WRITE, &wait, &txn, &err)) {
         return;
     }
     const ds__coll *coll;
@@ -86,7 +87,7 @@ static bool anything(ds_engine *engine) {
     int64_t rid;
     bool found = false;
     const ds__coll *coll;
-    if (!ds__txn_begin(engine->store, DS_TXN_READ, 0, &txn, &err)) {
+    if (!ds__txn_begin(engine->store, DS_TXN_READ, NULL, &txn, &err)) {
         return false;
     }
     while (!found && (coll = ds__catalog_each(ds__txn_catalog(txn), &at))) {

@@ -245,7 +245,7 @@ bool ds__cmd_aggregate(ds__op *op, ds_buf *reply, ds_error *err) {
     if (!kept) {
         ds__cursor_free(c);
     }
-    if (!ok && own && merges && !ds__txn_is_broken(op->txn)) {
+    if (!ok && own && merges && !ds__txn_is_broken(op->txn) && !ds__is_interruption(err->code)) {
         /* What $merge has written stays when a later document fails. */
         ds_error ignored;
         ds__op_end(op, own, true, &ignored);

@@ -44,17 +44,13 @@ void ds__cursors_free(ds__cursors *cursors) {
     ds__free(cursors);
 }
 
-/* maxTimeMS of the command that runs now. */
+/* The cursor may be killed, or the command that runs now may have to end. */
 static bool interrupted(void *ctx, ds_error *err) {
-    const ds__cursor *cursor = ctx;
-    const ds__op *op = cursor->op;
-    if (cursor->killed) {
+    ds__cursor *cursor = ctx;
+    if (__atomic_load_n(&cursor->killed, __ATOMIC_RELAXED)) {
         return ds__error_set(err, DS_CURSOR_KILLED, "cursor was killed");
     }
-    if (op != NULL && op->deadline_ms != 0 && ds__clock_mono_us() / 1000 > op->deadline_ms) {
-        return ds__error_set(err, DS_MAX_TIME_MS_EXPIRED, "operation exceeded time limit");
-    }
-    return true;
+    return cursor->op == NULL || ds__op_check(cursor->op, err);
 }
 
 ds__cursor *ds__cursor_new(ds__op *op, ds_error *err) {
@@ -293,7 +289,7 @@ void ds__cursors_give(ds__op *op, ds__cursor *c) {
 /* Frees a cursor, or marks it when a command works with it. Under the lock. */
 static void end_cursor(ds__cursors *cursors, ds__cursor *c) {
     if (c->busy) {
-        c->killed = true;
+        __atomic_store_n(&c->killed, true, __ATOMIC_RELAXED);
         return;
     }
     ds_map_remove(&cursors->by_id, &c->id, sizeof c->id);
@@ -355,7 +351,8 @@ bool ds__op_begin(ds__op *op, ds__txn_kind kind, bool *own, ds_error *err) {
     if (op->txn != NULL) {
         return kind == DS_TXN_READ || ds__txn_upgrade(op->txn, err);
     }
-    if (!ds__txn_begin(op->engine->store, kind, op->deadline_ms, &op->txn, err)) {
+    const ds__wait wait = ds__op_wait(op);
+    if (!ds__txn_begin(op->engine->store, kind, &wait, &op->txn, err)) {
         return false;
     }
     *own = true;

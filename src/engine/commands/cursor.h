@@ -47,7 +47,7 @@ struct ds__cursor {
     bool show_record_id;
     bool exhausted;
     bool busy;
-    bool killed;
+    bool killed; /* atomic */
 };
 
 /* A cursor with its memory, env (now, interruption) and the command copied into its arena. NULL

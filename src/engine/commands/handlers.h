@@ -30,7 +30,9 @@ bool ds__cmd_host_info(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_insert(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_is_master(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_kill_all_sessions(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_kill_all_sessions_by_pattern(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_kill_cursors(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_kill_op(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_kill_sessions(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_list_commands(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_ping(ds__op *op, ds_buf *reply, ds_error *err);
@@ -43,5 +45,9 @@ bool ds__cmd_top(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_update(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_users_info(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_whats_my_uri(ds__op *op, ds_buf *reply, ds_error *err);
+
+/* Writes an array of the operations that run now, one document each; `own`: only those of the
+ * connection of `op`. `out` is empty before. current_op.c. */
+bool ds__current_ops(const ds__op *op, bool own, ds_buf *out, ds_error *err);
 
 #endif

@@ -352,6 +352,10 @@ static bool host_stats(const ds__pipeline_host *self, const char *db, const char
     if (strcmp(it.key, "$indexStats") == 0) {
         return index_stats(self, db, coll, out, err);
     }
+    if (strcmp(it.key, "$currentOp") == 0) {
+        const ds__op *op = ((const ds__host *)self)->cursor->op;
+        return ds__current_ops(op, false, out, err);
+    }
     return ds__error_set(err, DS_NOT_IMPLEMENTED, "%s is not implemented", it.key);
 }
 

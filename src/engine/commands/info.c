@@ -316,13 +316,6 @@ bool ds__cmd_compact(ds__op *op, ds_buf *reply, ds_error *err) {
     return true;
 }
 
-bool ds__cmd_current_op(ds__op *op, ds_buf *reply, ds_error *err) {
-    (void)op;
-    (void)err;
-    empty(reply, "inprog", DS_ARRAY);
-    return true;
-}
-
 bool ds__cmd_list_commands(ds__op *op, ds_buf *reply, ds_error *err) {
     size_t count;
     const ds__command *table = ds__command_table(&count);

@@ -3,6 +3,7 @@
  * lives in its session between commands. */
 #include "engine/commands/session.h"
 
+#include <errno.h>
 #include <pthread.h>
 
 #include "base/clock.h"
@@ -17,7 +18,8 @@ enum {
     TRANSACTION_TIMEOUT_MS = 60 * 1000,
     REAP_EVERY_MS = 10 * 1000,
     MOST_AT_ONCE = 64,
-    TURN_WAIT_MS = 1000
+    TURN_WAIT_MS = 1000,
+    ASK_EVERY_MS = 25
 };
 
 typedef enum txn_state { TXN_NONE, TXN_OPEN, TXN_COMMITTED, TXN_ABORTED } txn_state;
@@ -35,6 +37,7 @@ struct ds__session {
     int64_t remembered_number;
     txn_state state;
     bool busy;
+    bool gave_way; /* it was aborted because others waited */
     bool doomed;
     bool ended; /* free it when no longer busy */
 };
@@ -55,7 +58,11 @@ ds__sessions *ds__sessions_new(ds_engine *engine) {
     if (s != NULL) {
         s->engine = engine;
         pthread_mutex_init(&s->lock, NULL);
-        pthread_cond_init(&s->freed, NULL);
+        pthread_condattr_t attr;
+        pthread_condattr_init(&attr);
+        pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+        pthread_cond_init(&s->freed, &attr);
+        pthread_condattr_destroy(&attr);
     }
     return s;
 }
@@ -124,7 +131,7 @@ static session_fields read_fields(ds_value command) {
     return f;
 }
 
-static bool read_id(ds_value lsid, uint8_t id[DS_SESSION_ID_SIZE]) {
+bool ds__session_read_id(ds_value lsid, uint8_t id[DS_SESSION_ID_SIZE]) {
     ds_value v;
     if (lsid.type != DS_DOCUMENT || !ds__doc_get(lsid, "id", 2, &v) || v.type != DS_BINARY ||
         v.subtype != 4 || v.size != DS_SESSION_ID_SIZE) {
@@ -140,7 +147,15 @@ bool ds__session_id(const ds__op *op, uint8_t id[DS_SESSION_ID_SIZE]) {
         return true;
     }
     ds_value lsid;
-    return ds__doc_get(op->command, "lsid", 4, &lsid) && read_id(lsid, id);
+    return ds__doc_get(op->command, "lsid", 4, &lsid) && ds__session_read_id(lsid, id);
+}
+
+/* Aborts a session's transaction. By who uses the session, or under the lock when nobody does. */
+static void end_transaction(ds_engine *engine, ds__session *s) {
+    ds__cursors_end_transaction(engine->cursors, s->id, s->txn_number);
+    ds__txn_abort(s->txn);
+    s->txn = NULL;
+    s->state = TXN_ABORTED;
 }
 
 void ds__sessions_reap(ds_engine *engine, int64_t now) {
@@ -164,10 +179,7 @@ void ds__sessions_reap(ds_engine *engine, int64_t now) {
             continue;
         }
         if (s->state == TXN_OPEN && now - s->began_ms > TRANSACTION_TIMEOUT_MS) {
-            ds__cursors_end_transaction(engine->cursors, s->id, s->txn_number);
-            ds__txn_abort(s->txn);
-            s->txn = NULL;
-            s->state = TXN_ABORTED;
+            end_transaction(engine, s);
         }
         if (n < MOST_AT_ONCE && now - s->last_used_ms > SESSION_TIMEOUT_MS) {
             idle[n++] = s;
@@ -180,6 +192,48 @@ void ds__sessions_reap(ds_engine *engine, int64_t now) {
     pthread_mutex_unlock(&sessions->lock);
 }
 
+void ds__sessions_give_way(ds_engine *engine) {
+    ds__sessions *sessions = engine->sessions;
+    int64_t now = ds__clock_now_ms();
+    const void *key;
+    size_t at = 0;
+    size_t size;
+    void *value;
+    pthread_mutex_lock(&sessions->lock);
+    while (ds_map_each(&sessions->by_id, &at, &key, &size, &value)) {
+        ds__session *s = value;
+        if (!s->busy && s->state == TXN_OPEN && ds__txn_is_write(s->txn) &&
+            now - s->last_used_ms >= engine->idle_transaction_ms) {
+            end_transaction(engine, s);
+            s->gave_way = true;
+        }
+    }
+    pthread_mutex_unlock(&sessions->lock);
+}
+
+/* Waits a little for the session's other command; called and left with the lock, but for errors:
+ * those are left without. */
+static bool wait_for_turn(ds__op *op, ds__sessions *sessions, const ds__session *s, ds_error *err) {
+    int64_t until = ds__clock_mono_us() / 1000 + ASK_EVERY_MS;
+    struct timespec at = {until / 1000, until % 1000 * 1000000};
+    bool ok = true;
+    for (const ds__run *outer = op->run->outer; outer; outer = outer->outer) {
+        ok = ok && outer->op->session != s;
+    }
+    if (!ok) {
+        ds__error_set(err, DS_LOCK_TIMEOUT,
+                      "a signal's handler cannot use the session of the operation it interrupted");
+    } else if (pthread_cond_timedwait(&sessions->freed, &sessions->lock, &at) == ETIMEDOUT) {
+        pthread_mutex_unlock(&sessions->lock); /* who is asked may use sessions */
+        ok = ds__op_check(op, err);
+        pthread_mutex_lock(&sessions->lock);
+    }
+    if (!ok) {
+        pthread_mutex_unlock(&sessions->lock);
+    }
+    return ok;
+}
+
 /* The session, made if new, taken by this command. */
 static bool check_out(ds__op *op, const uint8_t *id, ds__session **out, ds_error *err) {
     ds__sessions *sessions = op->engine->sessions;
@@ -188,7 +242,10 @@ static bool check_out(ds__op *op, const uint8_t *id, ds__session **out, ds_error
     pthread_mutex_lock(&sessions->lock);
     ds__session *s;
     while ((s = ds_map_get(&sessions->by_id, id, DS_SESSION_ID_SIZE)) != NULL && s->busy) {
-        pthread_cond_wait(&sessions->freed, &sessions->lock);
+        if (!wait_for_turn(op, sessions, s, err)) {
+            *out = NULL;
+            return false;
+        }
     }
     if (s == NULL) {
         s = ds__alloc(sizeof *s);
@@ -222,6 +279,7 @@ static void check_in(ds__op *op, ds__session *s) {
     ds__sessions *sessions = op->engine->sessions;
     pthread_mutex_lock(&sessions->lock);
     s->busy = false;
+    s->last_used_ms = ds__clock_now_ms();
     if (s->ended) {
         ds_map_remove(&sessions->by_id, s->id, DS_SESSION_ID_SIZE);
         session_free(s);
@@ -232,10 +290,7 @@ static void check_in(ds__op *op, ds__session *s) {
 
 static void abort_open(ds__op *op, ds__session *s) {
     if (s->state == TXN_OPEN) {
-        ds__cursors_end_transaction(op->engine->cursors, s->id, s->txn_number);
-        ds__txn_abort(s->txn);
-        s->txn = NULL;
-        s->state = TXN_ABORTED;
+        end_transaction(op->engine, s);
     }
 }
 
@@ -256,8 +311,9 @@ static bool writes(const ds__op *op) {
 static bool begin_writing(ds__op *op, ds__txn **txn, ds_error *err) {
     int64_t until = ds__clock_mono_us() / 1000 + TURN_WAIT_MS;
     bool shorter = op->deadline_ms != 0 && op->deadline_ms < until;
-    if (ds__txn_begin(op->engine->store, DS_TXN_WRITE, shorter ? op->deadline_ms : until, txn,
-                      err)) {
+    ds__wait wait = ds__op_wait(op);
+    wait.deadline_ms = shorter ? op->deadline_ms : until;
+    if (ds__txn_begin(op->engine->store, DS_TXN_WRITE, &wait, txn, err)) {
         return true;
     }
     if (!shorter && (err->code == DS_MAX_TIME_MS_EXPIRED || err->code == DS_LOCK_TIMEOUT)) {
@@ -286,10 +342,11 @@ static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
     abort_open(op, s);
     s->txn_number = number;
     s->doomed = false;
+    s->gave_way = false;
     s->state = TXN_ABORTED;
-    bool begun = writes(op)
-                     ? begin_writing(op, &s->txn, err)
-                     : ds__txn_begin(op->engine->store, DS_TXN_READ, op->deadline_ms, &s->txn, err);
+    const ds__wait wait = ds__op_wait(op);
+    bool begun = writes(op) ? begin_writing(op, &s->txn, err)
+                            : ds__txn_begin(op->engine->store, DS_TXN_READ, &wait, &s->txn, err);
     if (!begun) {
         return false;
     }
@@ -319,8 +376,11 @@ static bool proceed(ds__session *s, int64_t number, bool ending, ds_error *err) 
     }
     if (s->state == TXN_ABORTED) {
         return ds__error_set(err, DS_NO_SUCH_TRANSACTION,
-                             "Transaction with { txnNumber: %lld } has been aborted.",
-                             (long long)number);
+                             "Transaction with { txnNumber: %lld } has been aborted%s.",
+                             (long long)number,
+                             s->gave_way ? ": it had written, then did nothing for too long while "
+                                           "others waited to write"
+                                         : "");
     }
     return true;
 }
@@ -391,8 +451,10 @@ static bool enter_transaction(ds__op *op, session_fields f, int64_t number, ds_e
     op->multi_statement = true;
     bool ok =
         f.start.type != DS_MISSING ? begin(op, s, number, err) : proceed(s, number, ending, err);
-    if (ok) {
+    if (ok && s->txn != NULL) {
+        const ds__wait wait = ds__op_wait(op);
         op->txn = s->txn;
+        ds__txn_watch(op->txn, &wait);
     }
     return ok;
 }
@@ -407,7 +469,7 @@ bool ds__session_enter(ds__op *op, ds_error *err) {
         f.autocommit.type == DS_MISSING && f.start.type == DS_MISSING) {
         return true;
     }
-    if (f.lsid.type != DS_MISSING && !read_id(f.lsid, id)) {
+    if (f.lsid.type != DS_MISSING && !ds__session_read_id(f.lsid, id)) {
         return ds__error_set(err, DS_TYPE_MISMATCH,
                              "BSON field 'OperationSessionInfo.lsid' must be a document with a "
                              "UUID in 'id'");
@@ -464,6 +526,9 @@ void ds__session_leave(ds__op *op, bool ok) {
     }
     if (op->multi_statement && op->txn != NULL && (!ok || s->doomed) && s->txn == op->txn) {
         abort_open(op, s);
+    }
+    if (s->txn != NULL) {
+        ds__txn_watch(s->txn, NULL);
     }
     op->session = NULL;
     op->txn = op->multi_statement ? NULL : op->txn;
@@ -567,7 +632,7 @@ bool ds__sessions_end(ds_engine *engine, ds_value list, bool all, ds_error *err)
         ds__iter_init(&it, list);
         while (ds__iter_next(&it)) {
             uint8_t id[DS_SESSION_ID_SIZE];
-            if (!read_id(it.value, id)) {
+            if (!ds__session_read_id(it.value, id)) {
                 continue;
             }
             ds__session *s = ds_map_get(&sessions->by_id, id, DS_SESSION_ID_SIZE);

@@ -5,9 +5,8 @@
 
 #include "engine/op.h"
 
-/* Bytes that name a session: the UUID of lsid.id. */
-enum { DS_SESSION_ID_SIZE = 16 };
-
+/* The id within a document {id: UUID}. */
+bool ds__session_read_id(ds_value lsid, uint8_t id[DS_SESSION_ID_SIZE]);
 /* The session id of a command; false when it has no lsid. */
 bool ds__session_id(const ds__op *op, uint8_t id[DS_SESSION_ID_SIZE]);
 

@@ -33,7 +33,10 @@ bool ds__cmd_start_session(ds__op *op, ds_buf *reply, ds_error *err) {
 
 /* The list a session command carries: [{id: UUID}, …]. */
 static bool check_list(const ds__op *op, bool patterns, ds_error *err) {
+    static const ds__arg lsid_args[] = {{"id", DS_ARG_ANY, DS_ARG_REQUIRED},
+                                        {"uid", DS_ARG_ANY, 0}};
     const char *name = op->row->name;
+    ds_value v[2];
     ds__iter it;
     if (op->target.type != DS_ARRAY) {
         return ds__error_set(err, DS_TYPE_MISMATCH,
@@ -42,7 +45,6 @@ static bool check_list(const ds__op *op, bool patterns, ds_error *err) {
     }
     ds__iter_init(&it, op->target);
     for (size_t i = 0; ds__iter_next(&it); i++) {
-        ds_value id;
         if (it.value.type != DS_DOCUMENT) {
             return ds__error_set(err, DS_TYPE_MISMATCH,
                                  "BSON field '%s.%s.%zu' is the wrong type '%s', expected type "
@@ -52,12 +54,10 @@ static bool check_list(const ds__op *op, bool patterns, ds_error *err) {
         if (patterns) {
             continue;
         }
-        if (!ds__doc_get(it.value, "id", 2, &id)) {
-            return ds__error_set(err, 40414,
-                                 "BSON field '%s.%s.id' is missing but a required "
-                                 "field",
-                                 name, name);
+        if (!ds__args_read(name, false, it.value, lsid_args, 2, v, err)) {
+            return false;
         }
+        ds_value id = v[0];
         if (id.type != DS_BINARY || id.subtype != 4 || id.size != DS_SESSION_ID_SIZE) {
             return ds__error_set(err, DS_TYPE_MISMATCH,
                                  "BSON field '%s.%s.id' is the wrong type '%s', expected type "
@@ -73,15 +73,86 @@ bool ds__cmd_end_sessions(ds__op *op, ds_buf *reply, ds_error *err) {
     return check_list(op, false, err) && ds__sessions_end(op->engine, op->target, false, err);
 }
 
-bool ds__cmd_kill_sessions(ds__op *op, ds_buf *reply, ds_error *err) {
-    (void)reply;
-    return check_list(op, false, err) &&
-           ds__sessions_end(op->engine, op->target, ds__doc_empty(op->target), err);
+/* Ends sessions with what runs in them: those listed, or all. */
+static bool kill(ds__op *op, ds_value list, bool all, ds_error *err) {
+    ds__iter it;
+    uint8_t id[DS_SESSION_ID_SIZE];
+    if (all) {
+        ds__ops_kill_session(op->engine->ops, NULL, op);
+        return ds__sessions_end(op->engine, list, true, err);
+    }
+    for (ds__iter_init(&it, list); ds__iter_next(&it);) {
+        if (ds__session_read_id(it.value, id)) {
+            ds__ops_kill_session(op->engine->ops, id, op);
+        }
+    }
+    return ds__sessions_end(op->engine, list, false, err);
 }
 
-bool ds__cmd_kill_all_sessions(ds__op *op, ds_buf *reply, ds_error *err) {
+bool ds__cmd_kill_sessions(ds__op *op, ds_buf *reply, ds_error *err) {
     (void)reply;
-    return check_list(op, true, err) && ds__sessions_end(op->engine, op->target, true, err);
+    return check_list(op, false, err) && kill(op, op->target, ds__doc_empty(op->target), err);
+}
+
+/* [] for everybody's, or [{user, db}, …]: there are no users. */
+bool ds__cmd_kill_all_sessions(ds__op *op, ds_buf *reply, ds_error *err) {
+    static const ds__arg args[] = {{"user", DS_ARG_STRING, DS_ARG_REQUIRED},
+                                   {"db", DS_ARG_STRING, DS_ARG_REQUIRED}};
+    ds_value v[2];
+    ds__iter it;
+    (void)reply;
+    if (!check_list(op, true, err)) {
+        return false;
+    }
+    for (ds__iter_init(&it, op->target); ds__iter_next(&it);) {
+        if (!ds__args_read("KillAllSessionsCmd.killAllSessions", false, it.value, args, 2, v,
+                           err)) {
+            return false;
+        }
+        return ds__error_set(err, DS_USER_NOT_FOUND,
+                             "Could not find user \"%.60s\" for db \"%.60s\"", ds__text(v[0]),
+                             ds__text(v[1]));
+    }
+    return kill(op, op->target, true, err);
+}
+
+/* Patterns name a session by {lsid: {id, uid}}, or all of one user by {uid}: everybody is the same
+ * user here. */
+bool ds__cmd_kill_all_sessions_by_pattern(ds__op *op, ds_buf *reply, ds_error *err) {
+    static const ds__arg args[] = {{"lsid", DS_ARG_OBJECT, 0},
+                                   {"uid", DS_ARG_ANY, 0},
+                                   {"users", DS_ARG_REFUSED, 0},
+                                   {"roles", DS_ARG_REFUSED, 0}};
+    static const ds__arg lsid_args[] = {{"id", DS_ARG_ANY, DS_ARG_REQUIRED},
+                                        {"uid", DS_ARG_ANY, DS_ARG_REQUIRED}};
+    static const char owner[] = "KillAllSessionsByPatternCmd.killAllSessionsByPattern";
+    ds_buf list = {0};
+    ds_value v[4], id[2];
+    ds__iter it;
+    (void)reply;
+    if (!check_list(op, true, err)) {
+        return false;
+    }
+    bool all = ds__doc_empty(op->target);
+    bool ok = true;
+    size_t n = 0;
+    size_t root = ds__doc_begin(&list);
+    for (ds__iter_init(&it, op->target); ok && ds__iter_next(&it);) {
+        ok = ds__args_read(owner, false, it.value, args, 4, v, err) &&
+             (v[0].type == DS_MISSING ||
+              ds__args_read("KillAllSessionsByPatternCmd.killAllSessionsByPattern.lsid", false,
+                            v[0], lsid_args, 2, id, err));
+        all = all || v[0].type == DS_MISSING;
+        if (ok && v[0].type != DS_MISSING) {
+            ds__write_index(&list, n++, v[0]);
+        }
+    }
+    ds__doc_end(&list, root);
+    if (ok && (ok = ds_buf_ok(&list, err))) {
+        ok = kill(op, ds__array(list.data), all, err);
+    }
+    ds_buf_clear(&list);
+    return ok;
 }
 
 bool ds__cmd_refresh_sessions(ds__op *op, ds_buf *reply, ds_error *err) {

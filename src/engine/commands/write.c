@@ -44,12 +44,10 @@ static bool fatal(const ds__write *w, int32_t code) {
     case DS_OUT_OF_DISK_SPACE:
     case DS_DATA_CORRUPTION_DETECTED:
     case DS_FILE_STREAM_FAILED: /* an index may be changed halfway */
-    case DS_MAX_TIME_MS_EXPIRED:
-    case DS_INTERRUPTED:
     case DS_EXCEEDED_MEMORY_LIMIT:
         return true;
     default:
-        return ds__txn_is_broken(w->op->txn);
+        return ds__is_interruption(code) || ds__txn_is_broken(w->op->txn);
     }
 }
 

@@ -17,7 +17,7 @@ struct ds__stmt_list {
     uint64_t name;
 };
 
-enum { MAX_PREPARED = 512, CACHE_KIB = 32 * 1024 };
+enum { MAX_PREPARED = 512, CACHE_KIB = 32 * 1024, STEPS_BETWEEN_CHECKS = 2000 };
 
 /* SQLite says the same for every reason not to open a file; the system knows which. */
 static const char *open_reason(ds__conn *conn, const char *text) {
@@ -44,6 +44,10 @@ bool ds__conn_error(ds__conn *conn, int rc, ds_error *err) {
     case SQLITE_NOTADB:
         return ds__error_set(err, DS_FILE_NOT_OPEN, "'%s' is not a docstore file", path);
     case SQLITE_BUSY:
+        if (conn && conn->stopped.code) {
+            *err = conn->stopped;
+            return false;
+        }
         if (rc == SQLITE_BUSY_SNAPSHOT) {
             return ds__error_set(err, DS_WRITE_CONFLICT,
                                  "WriteConflict error: this operation conflicted with another "
@@ -73,6 +77,10 @@ bool ds__conn_error(ds__conn *conn, int rc, ds_error *err) {
         return ds__error_set(err, DS_FILE_STREAM_FAILED, "reading or writing '%s' failed: %s", path,
                              text);
     case SQLITE_INTERRUPT:
+        if (conn && conn->stopped.code) {
+            *err = conn->stopped;
+            return false;
+        }
         return ds__error_set(err, DS_INTERRUPTED, "operation was interrupted");
     case SQLITE_TOOBIG:
         return ds__error_set(err, DS_BSON_OBJECT_TOO_LARGE, "the document is too large to store");
@@ -82,13 +90,23 @@ bool ds__conn_error(ds__conn *conn, int rc, ds_error *err) {
     }
 }
 
+/* Whether the command that uses the connection may go on. */
+static bool wanted(ds__conn *conn) {
+    return !conn->wait.interrupt || conn->wait.interrupt(conn->wait.ctx, &conn->stopped);
+}
+
+/* SQLite's progress handler: other than 0 ends the statement. */
+static int on_progress(void *arg) {
+    return !wanted(arg);
+}
+
 /* Waits a little longer each time, until the deadline. */
 static int on_busy(void *arg, int count) {
     static const int delays_us[] = {50, 100, 200, 500, 1000, 2000, 5000};
     const int last = (int)(sizeof delays_us / sizeof delays_us[0]) - 1;
     ds__conn *conn = arg;
     int64_t now = ds__clock_mono_us() / 1000;
-    if (now >= conn->deadline_ms) {
+    if (now >= conn->deadline_ms || !wanted(conn)) {
         return 0;
     }
     usleep((useconds_t)delays_us[count < last ? count : last]);
@@ -146,6 +164,7 @@ ds__conn *ds__conn_open(ds__store *store, ds_error *err) {
         goto failed;
     }
     sqlite3_busy_handler(conn->db, on_busy, conn);
+    sqlite3_progress_handler(conn->db, STEPS_BETWEEN_CHECKS, on_progress, conn);
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 1200, 100);
     char sql[256];

@@ -60,6 +60,8 @@ struct ds__conn {
     /* plain */
     size_t prepared;     /* statements alive, idle or not */
     int64_t deadline_ms; /* busy handler: until when to wait */
+    ds__wait wait;       /* of the command that uses it now; its context is borrowed */
+    ds_error stopped;    /* what ended a wait or a statement, when `code` is set */
 };
 
 struct ds__store {

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "bson/value.h"
+#include "lang/env.h"
 
 /* An open file. Threads: transactions may begin on many at once. Fork: the first begin in a child
  * drops the parent's connections untouched and opens its own. */
@@ -38,12 +39,26 @@ bool ds__store_read_only(const ds__store *store);
 
 typedef enum ds__txn_kind { DS_TXN_READ, DS_TXN_WRITE } ds__txn_kind;
 
+/* How long somebody waits, and who may end that sooner. Zero-initialised: for nobody. The functions
+ * may be NULL and are called without locks. */
+typedef struct ds__wait {
+    int64_t deadline_ms;        /* of ds__clock_mono_us / 1000; 0: none */
+    ds__interrupt_fn interrupt; /* asked every few milliseconds, and within long statements */
+    ds__interrupt_fn blocked;   /* asked while another transaction of this process writes */
+    void (*writer)(void *ctx, bool taken); /* the right to write was taken, or given back */
+    void *ctx;
+} ds__wait;
+
 /* Begins; the snapshot is taken now and the catalog is the one of that snapshot. A write
- * transaction waits for other writers up to the busy timeout, or until `deadline_ms` (of
- * ds__clock_mono_us / 1000; 0: none) if that is sooner. Errors: LockTimeout, MaxTimeMSExpired,
- * OutOfDiskSpace, DataCorruptionDetected, IllegalOperation (writing to a read-only store). */
-bool ds__txn_begin(ds__store *store, ds__txn_kind kind, int64_t deadline_ms, ds__txn **out,
+ * transaction waits for other writers up to the busy timeout, or until the deadline of `wait`
+ * (NULL: none) if that is sooner. `wait` is then the transaction's until ds__txn_watch. Errors:
+ * LockTimeout, MaxTimeMSExpired, what `wait` says, OutOfDiskSpace, DataCorruptionDetected,
+ * IllegalOperation (writing to a read-only store). */
+bool ds__txn_begin(ds__store *store, ds__txn_kind kind, const ds__wait *wait, ds__txn **out,
                    ds_error *err);
+/* Who may interrupt the transaction's statements from now on; NULL: nobody. Nobody interrupts its
+ * end. */
+void ds__txn_watch(ds__txn *txn, const ds__wait *wait);
 /* Makes a read transaction a writing one, on the same snapshot; nothing when it is one already.
  * Errors: WriteConflict when another writer came in between (the transaction stays readable, and
  * can only be aborted by those who wanted to write). */

@@ -14,6 +14,9 @@
 /* How long an upgrade waits for another writer: what follows is a conflict most times. */
 enum { UPGRADE_WAIT_MS = 5 };
 
+/* How long a writer waits before it asks whether it is still to wait. */
+enum { TURN_MS = 25 };
+
 /* A connection keeps no more memory than this from a document it wrote. */
 enum { KEEP_BYTES = 1024 * 1024 };
 
@@ -27,8 +30,8 @@ bool ds__txn_fail(ds__txn *txn, int rc, ds_error *err) {
     return ds__conn_error(txn->conn, rc, err);
 }
 
-/* Waits until no other transaction of this process writes. */
-static bool take_writer(ds__store *store, int64_t until_ms) {
+/* One turn of waiting for the writer: at most to `until_ms`. */
+static bool try_writer(ds__store *store, int64_t until_ms) {
     struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
     int rc = 0;
     pthread_mutex_lock(&store->lock);
@@ -41,7 +44,30 @@ static bool take_writer(ds__store *store, int64_t until_ms) {
     return taken;
 }
 
-static void give_writer(ds__store *store) {
+/* Waits until no other transaction of this process writes. Between turns it asks whether it is
+ * still to wait; when not, conn->stopped says why. */
+static bool take_writer(ds__conn *conn, int64_t until_ms) {
+    const ds__wait *wait = &conn->wait;
+    for (;;) {
+        int64_t turn = ds__clock_mono_us() / 1000 + TURN_MS;
+        if (try_writer(conn->store, turn < until_ms ? turn : until_ms)) {
+            if (wait->writer) {
+                wait->writer(wait->ctx, true);
+            }
+            return true;
+        }
+        if (turn >= until_ms || (wait->blocked && !wait->blocked(wait->ctx, &conn->stopped)) ||
+            (wait->interrupt && !wait->interrupt(wait->ctx, &conn->stopped))) {
+            return false;
+        }
+    }
+}
+
+static void give_writer(ds__conn *conn) {
+    ds__store *store = conn->store;
+    if (conn->wait.writer) {
+        conn->wait.writer(conn->wait.ctx, false);
+    }
     pthread_mutex_lock(&store->lock);
     store->writing = false;
     pthread_cond_signal(&store->idle_writer);
@@ -106,8 +132,9 @@ static void finish(ds__txn *txn, bool committed) {
     ds__txn_filters_clear(txn);
     ds__catalog_end(txn, committed);
     if (txn->write) {
-        give_writer(store);
+        give_writer(conn);
     }
+    conn->wait = (ds__wait){0};
     ds_arena_reset(&txn->scratch);
     if (txn->stored.cap > KEEP_BYTES) {
         ds_buf_clear(&txn->stored);
@@ -117,14 +144,21 @@ static void finish(ds__txn *txn, bool committed) {
 
 /* A wait that the command's own time limit ended is told as that. */
 static bool begin_error(ds__conn *conn, int64_t deadline_ms, int rc, ds_error *err) {
-    if (deadline_ms && conn->deadline_ms == deadline_ms && (rc & 0xff) == SQLITE_BUSY) {
+    if (!conn->stopped.code && deadline_ms && conn->deadline_ms == deadline_ms &&
+        (rc & 0xff) == SQLITE_BUSY) {
         return ds__error_set(err, DS_MAX_TIME_MS_EXPIRED, "operation exceeded time limit");
     }
     return ds__conn_error(conn, rc, err);
 }
 
-bool ds__txn_begin(ds__store *store, ds__txn_kind kind, int64_t deadline_ms, ds__txn **out,
+void ds__txn_watch(ds__txn *txn, const ds__wait *wait) {
+    txn->conn->wait = wait ? *wait : (ds__wait){0};
+    txn->conn->stopped.code = 0;
+}
+
+bool ds__txn_begin(ds__store *store, ds__txn_kind kind, const ds__wait *wait, ds__txn **out,
                    ds_error *err) {
+    int64_t deadline_ms = wait ? wait->deadline_ms : 0;
     *out = NULL;
     if (!ds__store_check_fork(store, err)) {
         return false;
@@ -142,6 +176,7 @@ bool ds__txn_begin(ds__store *store, ds__txn_kind kind, int64_t deadline_ms, ds_
         ds__store_give_conn(store, conn, false);
         return ds__error_oom(err);
     }
+    ds__txn_watch(txn, wait);
     conn->deadline_ms = ds__clock_mono_us() / 1000 + store->options.busy_timeout_ms;
     if (deadline_ms && deadline_ms < conn->deadline_ms) {
         conn->deadline_ms = deadline_ms;
@@ -149,7 +184,7 @@ bool ds__txn_begin(ds__store *store, ds__txn_kind kind, int64_t deadline_ms, ds_
     int rc = SQLITE_BUSY;
     if (kind == DS_TXN_READ) {
         rc = run_plain(conn, DS_STMT_BEGIN_READ, err);
-    } else if (take_writer(store, conn->deadline_ms)) {
+    } else if (take_writer(conn, conn->deadline_ms)) {
         txn->write = true;
         rc = run_plain(conn, DS_STMT_BEGIN_WRITE, err);
     }
@@ -176,7 +211,8 @@ bool ds__txn_upgrade(ds__txn *txn, ds_error *err) {
                              ds__store_path(store));
     }
     int64_t until = ds__clock_mono_us() / 1000 + UPGRADE_WAIT_MS;
-    if (!take_writer(store, until)) {
+    if (!take_writer(txn->conn, until)) {
+        txn->conn->stopped.code = 0;
         return ds__conn_error(txn->conn, SQLITE_BUSY_SNAPSHOT, err);
     }
     /* Any write makes the transaction a writing one; this changes nothing. */
@@ -186,7 +222,7 @@ bool ds__txn_upgrade(ds__txn *txn, ds_error *err) {
     } while ((rc & 0xff) == SQLITE_BUSY && rc != SQLITE_BUSY_SNAPSHOT &&
              ds__clock_mono_us() / 1000 < until);
     if (rc != SQLITE_OK) {
-        give_writer(store);
+        give_writer(txn->conn);
         return ds__txn_fail(txn, (rc & 0xff) == SQLITE_BUSY ? SQLITE_BUSY_SNAPSHOT : rc, err);
     }
     txn->write = true;
@@ -226,6 +262,7 @@ static bool sync_log(ds__conn *conn, ds_error *err) {
 bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err) {
     ds__conn *conn = txn->conn;
     bool ok = true;
+    conn->wait.interrupt = NULL; /* what is being committed is not interrupted */
     ds__scan_detach_all(txn);
     if (txn->broken) {
         ok = ds__error_set(err, DS_NO_SUCH_TRANSACTION,
@@ -257,6 +294,7 @@ void ds__txn_abort(ds__txn *txn) {
     if (!txn || ds__txn_is_foreign(txn)) {
         return; /* undoing it here would undo what the parent has in the log and its index */
     }
+    txn->conn->wait.interrupt = NULL;
     ds__scan_detach_all(txn);
     if (!sqlite3_get_autocommit(txn->conn->db)) {
         run_plain(txn->conn, DS_STMT_ROLLBACK, &(ds_error){0});

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stages that make their own documents ($documents, $collStats, $indexStats), and those that cannot
- * be had. */
+/* Stages that make their own documents ($documents, $collStats, $currentOp, …), and those that
+ * cannot be had. */
 #include "lang/pipeline/stages.h"
 
 typedef struct documents {
@@ -164,6 +164,41 @@ bool ds__stage_parse_index_stats(ds__stage_parser *p, ds_value arg, ds_error *er
     if (arg.type != DS_DOCUMENT || !ds__doc_empty(arg)) {
         return ds__error_set(err, 28803,
                              "The $indexStats stage specification must be an empty object");
+    }
+    return add_stats(p, true, err);
+}
+
+bool ds__stage_parse_current_op(ds__stage_parser *p, ds_value arg, ds_error *err) {
+    static const char *const known[] = {"allUsers",       "backtrace",    "idleConnections",
+                                        "idleCursors",    "idleSessions", "localOps",
+                                        "targetAllNodes", "truncateOps"};
+    const ds__pipeline_host *host = p->env->pipeline_host;
+    if (arg.type != DS_DOCUMENT) {
+        return ds__error_set(err, DS_TYPE_MISMATCH,
+                             "$currentOp options must be specified in an object, but found: %s",
+                             ds__type_name(arg.type));
+    }
+    ds__iter it;
+    for (ds__iter_init(&it, arg); ds__iter_next(&it);) {
+        bool found = false;
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+            found = found || strcmp(it.key, known[i]) == 0;
+        }
+        if (!found) {
+            return ds__error_set(err, DS_FAILED_TO_PARSE,
+                                 "Unrecognized option '%s' in $currentOp stage.", it.key);
+        }
+        if (it.value.type != DS_BOOL) {
+            return ds__error_set(err, DS_TYPE_MISMATCH,
+                                 "The '%s' parameter of the $currentOp stage must be a boolean "
+                                 "value, but found: %s",
+                                 it.key, ds__type_name(it.value.type));
+        }
+    }
+    if (!host || strcmp(host->db, "admin") != 0 || host->coll[0]) {
+        return ds__error_set(err, DS_INVALID_NAMESPACE,
+                             "$currentOp must be run against the 'admin' database with "
+                             "{aggregate: 1}");
     }
     return add_stats(p, true, err);
 }

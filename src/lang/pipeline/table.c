@@ -35,7 +35,7 @@ const ds__stage_def ds__stage_defs[] = {
     {.name = "$merge", .parse = ds__stage_parse_merge, .must_be_last = true},
     {.name = "$geoNear", .parse = ds__stage_parse_refused, .must_be_first = true},
     {.name = "$changeStream", .parse = ds__stage_parse_refused, .must_be_first = true},
-    {.name = "$currentOp", .parse = ds__stage_parse_refused, .must_be_first = true},
+    {.name = "$currentOp", .parse = ds__stage_parse_current_op, .must_be_first = true},
     {.name = "$listSessions", .parse = ds__stage_parse_refused, .must_be_first = true},
     {.name = "$listLocalSessions", .parse = ds__stage_parse_refused, .must_be_first = true},
     {.name = "$planCacheStats", .parse = ds__stage_parse_refused, .must_be_first = true},

@@ -127,7 +127,7 @@ static void two_engines_share_a_file(void **state) {
     insert_ok(txn, "{\"_id\": 2}");
     ds_error err = {0};
     ds__txn *other = NULL;
-    assert_false(ds__txn_begin(a, DS_TXN_WRITE, 0, &other, &err));
+    assert_false(ds__txn_begin(a, DS_TXN_WRITE, NULL, &other, &err));
     assert_int_equal(err.code, DS_LOCK_TIMEOUT);
     commit(txn);
     assert_int_equal(count(a), 2);
@@ -308,7 +308,7 @@ static void a_child_forked_within_a_transaction_is_refused(void **state) {
     if (pid == 0) {
         ds_error err = {0};
         ds__txn *mine = NULL;
-        bool ok = ds__txn_begin(store, DS_TXN_READ, 0, &mine, &err);
+        bool ok = ds__txn_begin(store, DS_TXN_READ, NULL, &mine, &err);
         _exit(!ok && err.code == DS_ILLEGAL_OPERATION ? 0 : 1);
     }
     int status;

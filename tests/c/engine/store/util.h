@@ -48,7 +48,7 @@ static inline ds__store *open_store(const char *path) {
 static inline ds__txn *begin(ds__store *store, ds__txn_kind kind) {
     ds_error err = {0};
     ds__txn *txn = NULL;
-    if (!ds__txn_begin(store, kind, 0, &txn, &err)) {
+    if (!ds__txn_begin(store, kind, NULL, &txn, &err)) {
         fail_msg("%s", err.message);
     }
     return txn;
