@@ -240,20 +240,22 @@ class Handle:
         return self._write(command, None)
 
     def update(
-        self, collection: str, update: dict[str, Any], concern: Any = None
+        self, collection: str, update: dict[str, Any], concern: Any = None, **options: Any
     ) -> dict[str, Any]:
-        """Run one update statement."""
-        return self._write({"update": collection, "updates": [update]}, concern)
+        """Run one update statement; the options are the command's."""
+        return self._write({"update": collection, "updates": [update], **options}, concern)
 
-    def find_and_modify(self, command: dict[str, Any]) -> dict[str, Any]:
+    def find_and_modify(self, command: dict[str, Any], concern: Any = None) -> dict[str, Any]:
         """Run a findAndModify command."""
-        return self._write(command, None)
+        return self._write(command, concern)
 
     def delete(self, collection: str, query: Any, limit: int, concern: Any = None,
                **options: Any) -> int:  # fmt: skip
         """Delete and return how many."""
-        statement = {"q": query, "limit": limit, **options}
-        return self._write({"delete": collection, "deletes": [statement]}, concern)["n"]  # type: ignore[no-any-return]
+        command: dict[str, Any] = {"delete": collection}
+        command |= {key: options.pop(key) for key in ("comment", "maxTimeMS") if key in options}
+        command["deletes"] = [{"q": query, "limit": limit, **options}]
+        return self._write(command, concern)["n"]  # type: ignore[no-any-return]
 
     def count(self, collection: str, query: Any, **options: Any) -> int:
         """Return how many documents match."""

@@ -198,9 +198,11 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         """Change this document in the store only: `update(inc__visits=1)`; then `reload()`."""
         if self.pk is None:
             if kwargs.get("upsert"):
-                return self._qs().filter(**_persist.stored_values(self)).update_one(**kwargs)
+                query = self._qs().clear_order().filter(**_persist.stored_values(self))
+                return query.update_one(**kwargs)
             raise OperationError("a document that was never saved cannot be updated: save() it")
-        return self._qs().filter(**_persist.own_lookups(self)).update_one(**kwargs)
+        query = self._qs().clear_order().filter(**_persist.own_lookups(self))
+        return query.update_one(**kwargs)
 
     def modify(self, query: Mapping[str, Any] | None = None, **update: Any) -> bool:
         """Update in the store if `query` matches, and take over the result. Tell whether it did."""
