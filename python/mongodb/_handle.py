@@ -53,6 +53,7 @@ class Handle:
         self.uri = uri
         self.name = name
         self.ready: set[Any] = set()
+        self.prepared = 0  # for which of the registry's generations the indexes are there
         self._options = options
         self._pymongo_options = pymongo
         self._lock = threading.Lock()
@@ -184,7 +185,10 @@ class Handle:
     def session(self) -> Any:
         """Return the session of the transaction that is open here, or None."""
         transaction = _transactions.get().get(self)
-        return None if transaction is None else transaction.session
+        if transaction is None:
+            return None
+        transaction.begun = True
+        return transaction.session
 
     def run(self, command: Any) -> dict[str, Any]:
         """Run a command on the database and return the reply."""
@@ -271,13 +275,15 @@ class Handle:
 
     # Collections and indexes
 
-    def create_indexes(self, collection: str, specs: list[dict[str, Any]]) -> None:
+    def create_indexes(
+        self, collection: str, specs: list[dict[str, Any]], inside: bool = False
+    ) -> None:
         """Create indexes; those that exist as given are left alone.
 
-        A server's transaction cannot create them on filled collections: there they are created
-        beside it. The embedded store has one writer, so there they are part of it.
+        They are created beside a server's transaction, or `inside`, where only new collections can
+        have them. The embedded store has one writer: there they are part of its transaction.
         """
-        session = self.session() if self.embedded else None
+        session = self.session() if self.embedded or inside else None
         self.client.run(self.name, {"createIndexes": collection, "indexes": specs}, session)
 
     def list_indexes(self, collection: str) -> list[dict[str, Any]]:
@@ -294,6 +300,11 @@ class Handle:
         command = {"listCollections": 1, "filter": {"name": collection}}
         found = list(self.client.cursor(self.name, command))
         return found[0].get("options", {}) if found else None
+
+    def collection_names(self) -> set[str]:
+        """Return the names of the collections that exist."""
+        command = {"listCollections": 1, "nameOnly": True}
+        return {one["name"] for one in self.client.cursor(self.name, command)}
 
     def create(self, collection: str, options: Mapping[str, Any]) -> None:
         """Create a collection."""

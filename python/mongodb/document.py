@@ -10,9 +10,11 @@ from typing import Any
 from bson import DBRef
 
 from mongodb import _core, _persist
+from mongodb._collections import make_ready
 from mongodb._delete_rules import add_rule, apply_rules
 from mongodb._indexes import declared_indexes, free_names, parse_keys
 from mongodb._metaclass import TopLevelDocumentMetaclass
+from mongodb._rollback import note
 from mongodb.base import BaseDocument
 from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle, get_db
 from mongodb.embedded import DynamicMixin
@@ -119,8 +121,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         if key not in handle.ready:
             if cls._abstract:
                 raise InvalidDocumentError(f"{cls.__name__} is abstract: it has no collection")
-            _persist.prepare_collection(cls, handle)
-            handle.ready.add(key)
+            make_ready(cls, handle)
         return handle
 
     def _home(self) -> tuple[Any, str]:
@@ -131,11 +132,13 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
 
     def switch_db(self, db_alias: str, keep_created: bool = True) -> Any:
         """Use another connection for this document from now on."""
+        _persist.complete(self)
         self._db_alias = db_alias
         return self._switched(keep_created)
 
     def switch_collection(self, collection_name: str, keep_created: bool = True) -> Any:
         """Use another collection for this document from now on."""
+        _persist.complete(self)
         self._collection_name = collection_name
         return self._switched(keep_created)
 
@@ -216,6 +219,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         found = self._qs()(**wanted, pk=self.pk).modify(new=True, **update)
         if found is None:
             return False
+        note(self)
         self._load(found._stored(), trusted=True)
         self._mask = None
         return True

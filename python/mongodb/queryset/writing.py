@@ -99,14 +99,18 @@ class WritingMixin:
                     "a document that is in the store already is saved, not inserted"
                 )
         pre_bulk_insert.send(self._document, documents=docs, **extra)
-        _persist.stamp_all(docs)
-        if validate:
-            _persist.validate_all(docs)
-        if docs:
-            self._insert(docs, write_concern, ordered)
         if self._moved:
             for doc in docs:
                 self._move(doc)
+        keyed = _persist.stamp_all(docs)
+        try:
+            if validate:
+                _persist.validate_all(docs)
+            if docs:
+                self._insert(docs, write_concern, ordered)
+        except BaseException:
+            _persist.take_back_keys(keyed)
+            raise
         post_bulk_insert.send(self._document, documents=docs, loaded=load_bulk, **extra)
         if load_bulk:
             return docs[0] if single else docs
@@ -125,7 +129,12 @@ class WritingMixin:
         at = 0
         while at < len(docs):
             command, end = _core.insert_command(self._collection_name, docs, options, at)
-            handle.insert_raw(command)
+            try:
+                handle.insert_raw(command)
+            except OperationError as error:
+                if handle.session() is None:
+                    _persist.partly_inserted(docs[at:end], error, ordered)
+                raise
             _core.inserted(docs, at, command)
             at = end
 
