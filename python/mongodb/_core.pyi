@@ -135,7 +135,17 @@ class Server:
     """
 
     def __new__(
-        cls, client: Client, socket: str | None = None, *, host: str | None = None, port: int = 0
+        cls,
+        client: Client,
+        socket: str | None = None,
+        *,
+        host: str | None = None,
+        port: int = 0,
+        allow_remote: bool = False,
+        max_connections: int = 0,
+        max_memory_mb: int = 0,
+        stall_ms: int = 0,
+        idle_ms: int = 0,
     ) -> Self: ...
     @property
     def address(self) -> str: ...

@@ -165,7 +165,9 @@ class Handle:
     def _python_options(self) -> dict[str, Any]:
         options = dict(self._pymongo_options)
         if self.embedded:
-            embedded_only = ("durability", "busytimeoutms", "readonly", "create")
+            embedded_only = (
+                "durability", "busytimeoutms", "idletransactionms", "readonly", "create"
+            )  # fmt: skip
             options = {k: v for k, v in options.items() if k.lower() not in embedded_only}
         return options
 
