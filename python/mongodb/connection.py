@@ -56,9 +56,7 @@ _PYMONGO_ONLY = frozenset(
 )
 
 
-EMBEDDED_OPTIONS = frozenset(
-    "busytimeoutms create database durability idletransactionms readonly".split()
-)
+EMBEDDED_OPTIONS = frozenset({"busytimeoutms", "create", "database", "durability", "readonly"})
 
 
 def _settings(

@@ -38,7 +38,7 @@ uint8_t *ds_buf_reserve(ds_buf *buf, size_t more) {
     }
     uint8_t *p = ds__realloc(buf->data, cap);
     if (p == NULL) {
-        buf->failed = true;
+        buf->failed = buf->no_memory = true;
         return NULL;
     }
     buf->data = p;
@@ -73,7 +73,7 @@ bool ds_buf_ok(const ds_buf *buf, ds_error *err) {
         return true;
     }
     size_t max = buf->max ? buf->max : DS_BUF_DEFAULT_MAX;
-    if (max == DS_BUF_DEFAULT_MAX) {
+    if (buf->no_memory || max == DS_BUF_DEFAULT_MAX) {
         return ds__error_oom(err);
     }
     return ds__error_set(err, DS_BSON_OBJECT_TOO_LARGE,

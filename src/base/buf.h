@@ -17,6 +17,7 @@ typedef struct ds_buf {
     size_t cap;
     size_t max; /* 0: DS_BUF_DEFAULT_MAX */
     bool failed;
+    bool no_memory; /* why it failed; else: the maximum */
 } ds_buf;
 
 #define DS_BUF_DEFAULT_MAX ((size_t)1 << 30)
@@ -47,9 +48,17 @@ void ds_buf_printf(ds_buf *buf, const char *fmt, ...) DS_PRINTF(2, 3);
 /* Empties, keeps the memory, forgets a failure. */
 static inline void ds_buf_reset(ds_buf *buf) {
     buf->size = 0;
-    buf->failed = false;
+    buf->failed = buf->no_memory = false;
 }
-/* False and an error (ExceededMemoryLimit or BSONObjectTooLarge) when any write failed. */
+/* Takes over the failure of a buffer that should have become part of this one. */
+static inline void ds_buf_fail_as(ds_buf *buf, const ds_buf *part) {
+    if (part->failed && !buf->failed) {
+        buf->failed = true;
+        buf->no_memory = part->no_memory;
+    }
+}
+/* False and an error when any write failed: ExceededMemoryLimit (memory, or the maximum of 1 GiB)
+ * or BSONObjectTooLarge (a maximum that was set). */
 bool ds_buf_ok(const ds_buf *buf, ds_error *err);
 /* The memory, NUL-terminated; the caller frees it with ds__free. NULL when failed. */
 uint8_t *ds_buf_take(ds_buf *buf, size_t *size);

@@ -125,7 +125,7 @@ static void add_string(ds_buf *buf, ds_value v, const ds__collator *collator) {
     ds_buf key = {0};
     collator->key(collator, ds__text(v), v.size, &key);
     add_text(buf, key.data, key.size);
-    buf->failed |= key.failed;
+    ds_buf_fail_as(buf, &key);
     ds_buf_clear(&key);
 }
 

@@ -46,7 +46,12 @@ static inline void ds__write_double(ds_buf *b, const char *k, double v) {
 static inline void ds__write_bool(ds_buf *b, const char *k, bool v) {
     ds__write_value(b, k, strlen(k), ds__bool(v));
 }
+/* NULL is a text there was no memory for: the buffer fails as for its own. */
 static inline void ds__write_str(ds_buf *b, const char *k, const char *v) {
+    if (v == NULL) {
+        b->failed = b->no_memory = true;
+        return;
+    }
     ds__write_value(b, k, strlen(k), ds__cstring(v));
 }
 

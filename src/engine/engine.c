@@ -3,8 +3,6 @@
  * out into a reply. A write that loses a race outside a session's transaction is run again. */
 #include "engine/engine.h"
 
-#include <malloc.h>
-
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -13,7 +11,7 @@
 #include "engine/op.h"
 #include "engine/ttl.h"
 
-enum { MAX_TRIES = 100, DEFAULT_IDLE_MS = 10 * 1000 };
+enum { MAX_TRIES = 100, REPLY_TAIL = 512, DEFAULT_IDLE_MS = 10 * 1000 };
 
 ds_engine *ds__engine_open(const char *path, const ds__engine_options *options, ds_error *err) {
     ds_engine *engine = ds__alloc(sizeof *engine);
@@ -65,11 +63,6 @@ void ds__engine_close(ds_engine *engine) {
 
 void ds__engine_interrupt(ds_engine *engine) {
     ds__ops_kill_local(engine->ops, DS_INTERRUPTED_AT_SHUTDOWN);
-}
-
-void ds__engine_trim(ds_engine *engine) {
-    ds__store_trim(engine->store);
-    malloc_trim(0); /* the C library keeps what threads that are gone have freed */
 }
 
 static bool read_db(ds__op *op, const char *db, ds_error *err) {
@@ -145,6 +138,10 @@ static bool prepare(ds__op *op, const char *db, ds_error *err) {
     return read_max_time(op, err);
 }
 
+bool ds__op_settle(ds_buf *reply, ds_error *err) {
+    return ds_buf_reserve(reply, REPLY_TAIL) != NULL || ds_buf_ok(reply, err);
+}
+
 /* Runs the handler in a transaction of the door's own, again when it lost a race. */
 static bool run_in_transaction(ds__op *op, ds_buf *reply, size_t start, ds_error *err) {
     ds__txn_kind kind = op->row->flags & DS_CMD_WRITE ? DS_TXN_WRITE : DS_TXN_READ;
@@ -153,7 +150,7 @@ static bool run_in_transaction(ds__op *op, ds_buf *reply, size_t start, ds_error
         if (!ds__txn_begin(op->engine->store, kind, &wait, &op->txn, err)) {
             return false;
         }
-        bool ok = op->row->run(op, reply, err);
+        bool ok = op->row->run(op, reply, err) && ds__op_settle(reply, err);
         if (ok) {
             ok = ds__txn_commit(op->txn, op->sync, err);
         } else {
@@ -234,6 +231,9 @@ bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *
     ds_error why = {0};
     size_t before = reply->size;
     size_t root = ds__doc_begin(reply);
+    if (!ds__op_settle(reply, err)) {
+        return false;
+    }
     size_t start = reply->size;
     ds__sessions_reap(engine, ds__clock_now_ms()); /* before: what it ends may be in the way */
     bool ok = prepare(&op, db ? db : "", &why);
@@ -255,7 +255,7 @@ bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *
             ds__write_double(reply, "ok", 1);
         }
     } else {
-        reply->failed = false;
+        ds_buf_reset(reply);
         reply->size = start;
         write_refusal(&op, reply, &why);
     }

@@ -78,6 +78,10 @@ typedef struct ds__command {
     uint32_t flags;
 } ds__command;
 
+/* Makes sure that the end of a reply (ok, the cluster's time) will find memory: asked before every
+ * commit, after which nothing may fail. False, too, when the reply has failed already. */
+bool ds__op_settle(ds_buf *reply, ds_error *err);
+
 /* The row of a command, aliases included; NULL when there is none. commands/table.c. */
 const ds__command *ds__command_find(const char *name, size_t size);
 /* All rows, for listCommands. */

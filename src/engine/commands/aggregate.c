@@ -251,5 +251,6 @@ bool ds__cmd_aggregate(ds__op *op, ds_buf *reply, ds_error *err) {
         ds__op_end(op, own, true, &ignored);
         return false;
     }
+    ok = ok && ds__op_settle(reply, err);
     return op->txn != NULL ? ds__op_end(op, own, ok, err) : ok;
 }

@@ -183,10 +183,12 @@ bool ds__cmd_find_and_modify(ds__op *op, ds_buf *reply, ds_error *err) {
     if (!ds__write_begin(&w, op, err)) {
         return false;
     }
-    if (!ds__op_end(op, w.own, modify(&w, v, reply, err), err)) {
+    bool ok = modify(&w, v, reply, err);
+    size_t to = reply->size;
+    ds__write_concern_report(op, reply);
+    if (!ds__op_end(op, w.own, ok && ds__op_settle(reply, err), err)) {
         return false;
     }
-    ds__session_remember(op, reply, from);
-    ds__write_concern_report(op, reply);
+    ds__session_remember(op, reply, from, to);
     return true;
 }

@@ -553,13 +553,13 @@ bool ds__session_recall(ds__op *op, ds_buf *reply, bool *done, ds_error *err) {
     return true;
 }
 
-void ds__session_remember(ds__op *op, const ds_buf *reply, size_t from) {
+void ds__session_remember(ds__op *op, const ds_buf *reply, size_t from, size_t to) {
     ds__session *s = op->session;
     if (s == NULL || op->multi_statement || reply->failed) {
         return;
     }
     ds_buf_reset(&s->remembered);
-    ds_buf_add(&s->remembered, reply->data + from, reply->size - from);
+    ds_buf_add(&s->remembered, reply->data + from, to - from);
     s->remembered_number = s->remembered.failed ? -1 : s->txn_number;
 }
 

@@ -17,8 +17,8 @@ void ds__session_doom(ds__op *op);
 /* Retryable writes (txnNumber without autocommit: false). Copies the remembered reply's fields to
  * `reply` when this very write was done before: *done. Errors: TransactionTooOld. */
 bool ds__session_recall(ds__op *op, ds_buf *reply, bool *done, ds_error *err);
-/* Remembers what the write answered: the fields of `reply` from byte `from` on. */
-void ds__session_remember(ds__op *op, const ds_buf *reply, size_t from);
+/* Remembers what the write answered: the fields in bytes [from, to) of `reply`. */
+void ds__session_remember(ds__op *op, const ds_buf *reply, size_t from, size_t to);
 
 /* The fields lsid, txnNumber and autocommit of the running command. */
 bool ds__session_commit(ds__op *op, ds_error *err);

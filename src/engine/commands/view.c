@@ -217,7 +217,7 @@ bool ds__view_distinct(ds__op *op, const ds__coll *view, ds_value filter, const 
     ds__doc_end(&s.buf, set);
     ds__doc_end(&s.buf, group);
     ds__doc_end(&s.buf, doc);
-    s.buf.failed |= path.failed;
+    ds_buf_fail_as(&s.buf, &path);
     bool ok = run_stages(op, view, c, &s, take_values, reply, err);
     if (ok && reply->size == before) {
         ds__doc_end(reply, ds__write_doc(reply, "values", 6, DS_ARRAY));

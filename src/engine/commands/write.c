@@ -116,9 +116,9 @@ static bool unacknowledged(const ds__op *op) {
 }
 
 bool ds__write_end(ds__write *w, bool ok, bool with_modified, ds_buf *reply, ds_error *err) {
-    ok = ds__op_end(w->op, w->own, ok, err);
-    if (ok) {
-        size_t from = reply->size;
+    size_t from = reply->size;
+    size_t to = from;
+    if (ok) { /* before the commit: after it nothing may fail */
         ds__write_int32(reply, "n", unacknowledged(w->op) ? 0 : (int32_t)w->n);
         if (w->upserted_count > 0) {
             add_array(reply, "upserted", &w->upserted);
@@ -129,8 +129,13 @@ bool ds__write_end(ds__write *w, bool ok, bool with_modified, ds_buf *reply, ds_
         if (with_modified) {
             ds__write_int32(reply, "nModified", (int32_t)w->modified);
         }
-        ds__session_remember(w->op, reply, from);
+        to = reply->size;
         ds__write_concern_report(w->op, reply);
+        ok = ds__op_settle(reply, err);
+    }
+    ok = ds__op_end(w->op, w->own, ok, err);
+    if (ok) {
+        ds__session_remember(w->op, reply, from, to);
     }
     ds_buf_clear(&w->errors);
     ds_buf_clear(&w->upserted);

@@ -175,6 +175,15 @@ ds__conn *ds__conn_open(ds__store *store, ds_error *err) {
     if (!ds__conn_exec(conn, sql, err)) {
         goto failed;
     }
+    rc = sqlite3_prepare_v3(conn->db, "COMMIT", -1, SQLITE_PREPARE_PERSISTENT, &conn->commit, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_prepare_v3(conn->db, "ROLLBACK", -1, SQLITE_PREPARE_PERSISTENT,
+                                &conn->rollback, NULL);
+    }
+    if (rc != SQLITE_OK) {
+        ds__conn_error(conn, rc, err);
+        goto failed;
+    }
     /* Reads the size of pages, where the file has one; what is wrong with it is told later. */
     sqlite3_exec(conn->db, "PRAGMA schema_version", NULL, NULL, NULL);
     if (!ds__conn_limit_cache(conn, err)) {
@@ -217,6 +226,8 @@ void ds__conn_close(ds__conn *conn) {
         ds__free(value);
     }
     ds_map_clear(&conn->lists);
+    sqlite3_finalize(conn->commit);
+    sqlite3_finalize(conn->rollback);
     sqlite3_close(conn->db);
     ds__free(conn);
 }
@@ -229,8 +240,6 @@ static const struct {
 } texts[DS_STMT_KINDS] = {
     [DS_STMT_BEGIN_READ] = {"BEGIN", NULL},
     [DS_STMT_BEGIN_WRITE] = {"BEGIN IMMEDIATE", NULL},
-    [DS_STMT_COMMIT] = {"COMMIT", NULL},
-    [DS_STMT_ROLLBACK] = {"ROLLBACK", NULL},
     [DS_STMT_VERSION] = {"SELECT v FROM ds_meta WHERE k='version'", NULL},
     [DS_STMT_COUNTS] = {"SELECT n, bytes FROM ds_count WHERE coll=?1", NULL},
     [DS_STMT_ADD_COUNTS] = {"UPDATE ds_count SET n=n+?2, bytes=bytes+?3 WHERE coll=?1", NULL},

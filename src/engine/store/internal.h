@@ -18,8 +18,6 @@
 typedef enum ds__stmt_kind {
     DS_STMT_BEGIN_READ,
     DS_STMT_BEGIN_WRITE,
-    DS_STMT_COMMIT,
-    DS_STMT_ROLLBACK,
     DS_STMT_VERSION, /* the catalog's version */
     DS_STMT_COUNTS,  /* documents and bytes of a collection */
     DS_STMT_ADD_COUNTS,
@@ -52,6 +50,8 @@ typedef struct ds__conn ds__conn;
 struct ds__conn {
     /* owned */
     sqlite3 *db;
+    sqlite3_stmt *commit; /* both prepared: a transaction's end needs no memory */
+    sqlite3_stmt *rollback;
     ds_map lists;   /* name -> ds__stmt_list */
     ds__conn *next; /* in the pool */
     ds__txn *txn;   /* its one transaction, running or to be used again */
@@ -166,6 +166,9 @@ bool ds__conn_error(ds__conn *conn, int rc, ds_error *err);
 
 /* As ds__conn_error, and notes when the transaction is lost. */
 bool ds__txn_fail(ds__txn *txn, int rc, ds_error *err);
+/* Notes that what belongs together was changed in part: the transaction can only be aborted.
+ * Returns false. */
+bool ds__txn_break(ds__txn *txn);
 /* Runs a statement that gives no rows, then gives it back. */
 bool ds__txn_step_done(ds__txn *txn, ds__stmt *stmt, ds_error *err);
 /* Notes that documents and bytes came or went. */

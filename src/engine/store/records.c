@@ -78,7 +78,7 @@ static bool extract(ds__txn *txn, const ds__index *index, ds_value doc, ds__inde
 }
 
 /* Changes one index from the keys of `old` to those of `doc`; either may be missing. When it fails
- * the index is as before. */
+ * the index is as before, or the transaction is broken. */
 static bool change_index(ds__txn *txn, const ds__coll *coll, const ds__index *index, int64_t rid,
                          ds_value old, ds_value doc, ds_error *err) {
     ds__index_keys *before = &txn->keys[0];
@@ -94,7 +94,7 @@ static bool change_index(ds__txn *txn, const ds__coll *coll, const ds__index *in
     size_t undone;
     if (before->count > 0 && change_keys(txn, coll, index, DS_STMT_KEY_DELETE, before,
                                          before->count, after, rid, &at, err) != KEY_OK) {
-        return false;
+        return ds__txn_break(txn);
     }
     if (after->count == 0) {
         return true;
@@ -102,15 +102,19 @@ static bool change_index(ds__txn *txn, const ds__coll *coll, const ds__index *in
     key_result result = change_keys(txn, coll, index, DS_STMT_KEY_INSERT, after, after->count,
                                     before, rid, &at, err);
     if (result == KEY_DUPLICATE) {
-        ds_error ignored = {0};
-        change_keys(txn, coll, index, DS_STMT_KEY_DELETE, after, at, before, rid, &undone,
-                    &ignored);
         ds__index_duplicate(txn, coll, index, doc, ds__index_key_bytes(after, at),
                             after->keys[at].size, err);
-        change_keys(txn, coll, index, DS_STMT_KEY_INSERT, before, before->count, after, rid,
-                    &undone, &ignored);
+        ds_error why = {0};
+        if (change_keys(txn, coll, index, DS_STMT_KEY_DELETE, after, at, before, rid, &undone,
+                        &why) != KEY_OK ||
+            change_keys(txn, coll, index, DS_STMT_KEY_INSERT, before, before->count, after, rid,
+                        &undone, &why) != KEY_OK) {
+            *err = why;
+            ds__txn_break(txn);
+        }
+        return false;
     }
-    return result == KEY_OK;
+    return result == KEY_OK || ds__txn_break(txn);
 }
 
 /* Whether the fields an index is about are the same bytes in both documents. */
@@ -140,8 +144,8 @@ static bool same_fields(const ds__index *index, ds_value old, ds_value doc) {
     return true;
 }
 
-/* Changes all indexes, or none. The index on _id is left out when `old` is there: it cannot
- * change. */
+/* Changes all indexes, or none, or breaks the transaction. The index on _id is left out when `old`
+ * is there: it cannot change. */
 static bool change_indexes(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_value old,
                            ds_value doc, ds_error *err) {
     bool both = old.type == DS_DOCUMENT && doc.type == DS_DOCUMENT;
@@ -152,9 +156,12 @@ static bool change_indexes(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_v
         if (change_index(txn, coll, &coll->indexes[i], rid, old, doc, err)) {
             continue;
         }
-        ds_error ignored = {0};
+        ds_error why = {0};
         while (!txn->broken && i-- > (both ? 1 : 0)) {
-            change_index(txn, coll, &coll->indexes[i], rid, doc, old, &ignored);
+            if (!change_index(txn, coll, &coll->indexes[i], rid, doc, old, &why)) {
+                *err = why;
+                ds__txn_break(txn);
+            }
         }
         return false;
     }
@@ -274,16 +281,17 @@ bool ds__record_insert(ds__txn *txn, const ds__coll *coll, ds_value doc,
         return false;
     }
     if (!change_indexes(txn, coll, made, ds__missing(), doc, err)) {
-        if (!txn->broken) {
-            take_away(txn, coll, made, &(ds_error){0});
+        if (!txn->broken && !take_away(txn, coll, made, err)) {
+            ds__txn_break(txn);
         }
         return false;
     }
     if (rid) {
         *rid = made;
     }
-    return ds__txn_count(txn, coll->id, 1, doc.size, err) &&
-           (!coll->capped || ds__record_evict(txn, coll, err));
+    return (ds__txn_count(txn, coll->id, 1, doc.size, err) &&
+            (!coll->capped || ds__record_evict(txn, coll, err))) ||
+           ds__txn_break(txn);
 }
 
 bool ds__record_replace(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_value old, ds_value doc,
@@ -294,23 +302,27 @@ bool ds__record_replace(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_valu
     }
     ds__stmt *stmt = ds__conn_take(txn->conn, DS_STMT_REPLACE, coll->id, false, coll->id, err);
     if (!stmt) {
-        return false;
+        return ds__txn_break(txn);
     }
     sqlite3_bind_int64(stmt->raw, 1, rid);
     if (!bind_document(txn, stmt->raw, 2, doc, err)) {
         ds__conn_give(txn->conn, stmt);
-        return false;
+        return ds__txn_break(txn);
     }
-    return ds__txn_step_done(txn, stmt, err) &&
-           ds__txn_count(txn, coll->id, 0, (int64_t)doc.size - (int64_t)old.size, err) &&
-           (!coll->capped || ds__record_evict(txn, coll, err));
+    return (ds__txn_step_done(txn, stmt, err) &&
+            ds__txn_count(txn, coll->id, 0, (int64_t)doc.size - (int64_t)old.size, err) &&
+            (!coll->capped || ds__record_evict(txn, coll, err))) ||
+           ds__txn_break(txn);
 }
 
 bool ds__record_delete(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_value old,
                        ds_error *err) {
     int64_t size = old.size;
-    return writable(txn, coll, err) && change_indexes(txn, coll, rid, old, ds__missing(), err) &&
-           take_away(txn, coll, rid, err) && ds__txn_count(txn, coll->id, -1, -size, err);
+    if (!writable(txn, coll, err) || !change_indexes(txn, coll, rid, old, ds__missing(), err)) {
+        return false;
+    }
+    return (take_away(txn, coll, rid, err) && ds__txn_count(txn, coll->id, -1, -size, err)) ||
+           ds__txn_break(txn);
 }
 
 static bool clear_table(ds__txn *txn, char prefix, int64_t id, ds_error *err) {

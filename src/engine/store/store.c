@@ -168,6 +168,27 @@ static bool check_format(ds__conn *conn, ds_error *err) {
     return true;
 }
 
+/* Makes an empty file that only its owner reads: SQLite would leave that to the umask, and gives
+ * the files beside it the same mode. Made aside and linked, so that no descriptor of the file is
+ * closed here: that would drop the locks another store of this process has on it by then. */
+static bool make_file(const char *path, ds_error *err) {
+    char temp[1100];
+    int n = snprintf(temp, sizeof temp, "%s-new-XXXXXX", path);
+    int fd = n > 0 && (size_t)n < sizeof temp ? mkostemp(temp, O_CLOEXEC) : -1;
+    if (fd < 0) {
+        int why = n > 0 && (size_t)n < sizeof temp ? errno : ENAMETOOLONG;
+        return ds__error_set(err, DS_FILE_NOT_OPEN, "cannot open '%s': %s", path,
+                             why == ENOENT ? "its folder does not exist" : strerrordesc_np(why));
+    }
+    close(fd);
+    bool ok = link(temp, path) == 0 || errno == EEXIST ||
+              renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) == 0 || errno == EEXIST;
+    int why = errno;
+    unlink(temp);
+    return ok ||
+           ds__error_set(err, DS_FILE_NOT_OPEN, "cannot open '%s': %s", path, strerrordesc_np(why));
+}
+
 static bool check_path(const ds__store *store, ds_error *err) {
     struct stat st;
     if (stat(store->path, &st) == 0) {
@@ -190,7 +211,7 @@ static bool check_path(const ds__store *store, ds_error *err) {
     if (store->options.no_create || store->options.read_only) {
         return ds__error_set(err, DS_FILE_NOT_OPEN, "cannot open '%s': no such file", store->path);
     }
-    return true;
+    return make_file(store->path, err);
 }
 
 /* An absolute path, so that chdir does not matter. */
@@ -391,15 +412,4 @@ void ds__store_give_conn(ds__store *store, ds__conn *conn, bool damaged) {
     if (!keep) {
         ds__conn_close(conn);
     }
-}
-
-void ds__store_trim(ds__store *store) {
-    if (!ds__store_check_fork(store, &(ds_error){0})) {
-        return;
-    }
-    pthread_mutex_lock(&store->lock);
-    for (ds__conn *conn = store->pool; conn; conn = conn->next) {
-        sqlite3_db_release_memory(conn->db);
-    }
-    pthread_mutex_unlock(&store->lock);
 }

@@ -71,8 +71,8 @@ void ds__txn_abort(ds__txn *txn);
 /* Whether it was begun before a fork, by the parent, and is not this process's to use or end. */
 bool ds__txn_is_foreign(const ds__txn *txn);
 bool ds__txn_is_write(const ds__txn *txn);
-/* Whether SQLite itself had to roll the transaction back (disk full, I/O): it can only be aborted.
- */
+/* Whether the transaction is lost: SQLite rolled it back (disk full, I/O), or a change that belongs
+ * together was made in part (no memory). It can only be aborted. */
 bool ds__txn_is_broken(const ds__txn *txn);
 ds__store *ds__txn_store(const ds__txn *txn);
 
@@ -88,9 +88,6 @@ bool ds__txn_rollback(ds__txn *txn, int savepoint, ds_error *err);
  * code and errmsg, or DS_MISSING. DuplicateKey: {keyPattern, keyValue};
  * DocumentValidationFailure: {errInfo}. Lifetime: until the next call with the transaction. */
 ds_value ds__txn_error_details(const ds__txn *txn);
-
-/* Gives back the page caches of connections that nobody uses now. */
-void ds__store_trim(ds__store *store);
 
 /* Numbers for serverStatus, dbStats, collStats: bytes of the file and of the tables named. */
 int64_t ds__store_file_size(ds__store *store);

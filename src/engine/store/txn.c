@@ -30,6 +30,11 @@ bool ds__txn_fail(ds__txn *txn, int rc, ds_error *err) {
     return ds__conn_error(txn->conn, rc, err);
 }
 
+bool ds__txn_break(ds__txn *txn) {
+    txn->broken = true;
+    return false;
+}
+
 /* One turn of waiting for the writer: at most to `until_ms`. */
 static bool try_writer(ds__store *store, int64_t until_ms) {
     struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
@@ -82,6 +87,12 @@ static int run_plain(ds__conn *conn, ds__stmt_kind kind, ds_error *err) {
     }
     int rc = sqlite3_step(stmt->raw);
     ds__conn_give(conn, stmt);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int run_end(sqlite3_stmt *raw) {
+    int rc = sqlite3_step(raw);
+    sqlite3_reset(raw);
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
@@ -272,11 +283,11 @@ bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err) {
         ok = write_counts(txn, err);
     }
     if (ok) {
-        int rc = run_plain(conn, DS_STMT_COMMIT, err);
+        int rc = run_end(conn->commit);
         ok = rc == SQLITE_OK || ds__txn_fail(txn, rc, err);
     }
     if (!ok && !sqlite3_get_autocommit(conn->db)) {
-        run_plain(conn, DS_STMT_ROLLBACK, &(ds_error){0});
+        run_end(conn->rollback);
     }
     if (ok && sync && txn->write && !txn->store->in_memory &&
         !txn->store->options.full_durability) {
@@ -297,7 +308,7 @@ void ds__txn_abort(ds__txn *txn) {
     txn->conn->wait.interrupt = NULL;
     ds__scan_detach_all(txn);
     if (!sqlite3_get_autocommit(txn->conn->db)) {
-        run_plain(txn->conn, DS_STMT_ROLLBACK, &(ds_error){0});
+        run_end(txn->conn->rollback);
     }
     finish(txn, false);
 }

@@ -56,7 +56,7 @@ static void write_path(ds_buf *buf, const char *key, size_t key_size, const char
     ds_buf_add_byte(&path, '$');
     ds_buf_add(&path, text, size);
     if (path.failed) {
-        buf->failed = true;
+        ds_buf_fail_as(buf, &path);
     } else {
         ds__write_value(buf, key, key_size, ds__string((const char *)path.data, path.size));
     }

@@ -143,24 +143,30 @@ static bool insert(merge *m, ds_value doc, ds_error *err) {
 }
 
 /* Gives the document an _id when it has none and _id is what is matched on. */
-static ds_value with_id(merge *m, ds_value doc) {
+static bool with_id(merge *m, ds_value *doc, ds_error *err) {
     ds_value id;
-    if (ds__doc_get(doc, "_id", 3, &id) || !m->on_id) {
-        return doc;
+    if (ds__doc_get(*doc, "_id", 3, &id) || !m->on_id) {
+        return true;
     }
     id = (ds_value){.type = DS_OBJECT_ID};
     ds__object_id_new(id.as.oid);
     ds_buf_reset(&m->doc);
     size_t root = ds__doc_begin(&m->doc);
     ds__write_value(&m->doc, "_id", 3, id);
-    ds__write_elements(&m->doc, doc);
+    ds__write_elements(&m->doc, *doc);
     ds__doc_end(&m->doc, root);
-    return m->doc.failed ? doc : ds__document(m->doc.data);
+    if (!ds_buf_ok(&m->doc, err)) {
+        return false;
+    }
+    *doc = ds__document(m->doc.data);
+    return true;
 }
 
 static bool merge_one(merge *m, ds_value doc, ds_error *err) {
     int64_t n = 0;
-    doc = with_id(m, doc);
+    if (!with_id(m, &doc, err)) {
+        return false;
+    }
     if (m->matched == MATCHED_FAIL) {
         ds_buf_reset(&m->command);
         return write_query(m, doc, err) && insert(m, doc, err);

@@ -38,6 +38,43 @@ static void documents_survive_closing(void **state) {
     ds__store_close(store);
 }
 
+static void new_files_are_their_owners_alone(void **state) {
+    (void)state;
+    static const char *const tails[] = {"", "-wal", "-shm"};
+    const char *path = temp_path();
+    mode_t before = umask(0);
+    ds__store *store = open_store(path);
+    umask(before);
+    ds__txn *txn = begin(store, DS_TXN_WRITE);
+    insert_ok(txn, "{\"_id\": 1}");
+    commit(txn);
+    for (size_t i = 0; i < sizeof tails / sizeof tails[0]; i++) {
+        char name[100];
+        struct stat st;
+        snprintf(name, sizeof name, "%s%s", path, tails[i]);
+        assert_int_equal(stat(name, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+    }
+    ds__store_close(store);
+}
+
+static void the_mode_of_an_existing_file_is_kept(void **state) {
+    (void)state;
+    const char *path = temp_path();
+    char log[100];
+    struct stat st;
+    snprintf(log, sizeof log, "%s-wal", path);
+    ds__store_close(open_store(path));
+    assert_int_equal(chmod(path, 0660), 0);
+    ds__store *store = open_store(path);
+    ds__txn *txn = begin(store, DS_TXN_WRITE);
+    insert_ok(txn, "{\"_id\": 1}");
+    commit(txn);
+    assert_int_equal(stat(log, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0660);
+    ds__store_close(store);
+}
+
 /* A new file's first connection, and one that finds the file. */
 static void a_large_transaction_leaves_memory_for_the_log(void **state) {
     (void)state;
@@ -374,6 +411,8 @@ static void damage_is_told_as_such(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(documents_survive_closing),
+        cmocka_unit_test(new_files_are_their_owners_alone),
+        cmocka_unit_test(the_mode_of_an_existing_file_is_kept),
         cmocka_unit_test(a_large_transaction_leaves_memory_for_the_log),
         cmocka_unit_test(refuses_a_file_that_is_no_store),
         cmocka_unit_test(refuses_another_sqlite_database),
