@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         ds_buf reply = {0};
         ds__wire_begin_reply(&reply, &request, 0, 1);
         ds__doc_end(&reply, ds__doc_begin(&reply));
-        ds__wire_finish_reply(&reply);
+        ds__wire_finish_reply(&reply, 0);
         ds_buf_clear(&reply);
     }
     ds_buf_clear(&merged);

@@ -58,6 +58,7 @@ typedef enum ds_kind { DS_KIND_EMBEDDED, DS_KIND_REMOTE } ds_kind;
 
 /* Opens the store that `uri` names. `options` may be NULL; its fields are URI options by name and
  * win over those in the URI (embedded: `durability` "normal" or "full", `busyTimeoutMS`,
+ * `idleTransactionMS`,
  * `readOnly`, `create`; remote: every option of a MongoDB connection string). A remote store is not
  * contacted until the first command. Errors: bad URI or option, a file that is no store or is of a
  * newer version, no memory. The caller closes the client. */

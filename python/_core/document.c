@@ -237,11 +237,8 @@ int ds__document_set(ds__pstate *state, ds__model *doc, size_t at, PyObject *val
     }
     ds__field *f = &doc->schema->fields[at];
     PyObject *kept = NULL;
-    if ((f->flags & DS_FIELD_PRIMARY) && (doc->state & DS_DOC_HOLLOW) && value != Py_None) {
-        doc->state = (uint8_t)(doc->state & ~DS_DOC_HOLLOW);
-    }
     /* What is changed has to be known to be saved. */
-    if ((doc->state & DS_DOC_HOLLOW) && !(f->flags & DS_FIELD_PRIMARY) &&
+    if ((doc->state & DS_DOC_HOLLOW) && doc->values[at] != value &&
         (!ds__document_fill(doc) || !ds__document_open(doc))) {
         return -1;
     }

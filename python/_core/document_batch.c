@@ -304,9 +304,25 @@ static PyObject *batch_collect(ds__batch *self, PyObject *path) {
     return list;
 }
 
+/* keys() -> the _id of every document, null too */
+static PyObject *batch_keys(ds__batch *self, PyObject *unused) {
+    ds__pstate *state = ds__pstate_of_type(Py_TYPE(self));
+    PyObject *list = state ? PyList_New(0) : NULL;
+    for (size_t i = 0; list && i < self->count; i++) {
+        ds_value doc = ds__document((const uint8_t *)self->view.buf + self->starts[i]);
+        PyObject *one = ds__py_decode_value(state, ds__doc_field(doc, "_id"), NULL);
+        if (!one || PyList_Append(list, one) < 0) {
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(one);
+    }
+    return list;
+}
+
 static PyMethodDef batch_methods[] = {
     {"documents", (PyCFunction)batch_documents, METH_NOARGS, "Return the documents."},
     {"raw", (PyCFunction)batch_raw, METH_O, "Return the BSON of the document at a position."},
+    {"keys", (PyCFunction)batch_keys, METH_NOARGS, "Return the primary keys as they are stored."},
     {"collect", (PyCFunction)batch_collect, METH_O, "Return all values at a dotted path."},
     {NULL},
 };

@@ -174,6 +174,31 @@ static bool field_changes(ds__pstate *state, ds__model *doc, size_t at, ds_buf *
     return ds__diff_value(set, unset, path, before, after);
 }
 
+int ds__document_moved(ds__pstate *state, ds__model *doc) {
+    int at = doc->schema->primary;
+    if (at < 0 || !doc->data || !doc->values || !doc->values[at]) {
+        return 0;
+    }
+    ds__field *f = &doc->schema->fields[at];
+    ds_value before, after = ds__missing();
+    ds_buf scratch = {0};
+    int moved = -1;
+    PyObject *value = Py_NewRef(doc->values[at]);
+    size_t begin = ds__doc_begin(&scratch);
+    bool ok = value == Py_None ||
+              ds__field_encode(state, &scratch, f, f->key, f->key_size, value);
+    ds__doc_end(&scratch, begin);
+    if (ok && ds__py_buf_ok(&scratch) && ds__document_open(doc)) {
+        before = ds__document_stored(doc, (size_t)at);
+        ds__doc_get(ds__document(scratch.data), f->key, f->key_size, &after);
+        moved = before.type != DS_MISSING &&
+                (after.type == DS_MISSING || !same_scalar(before, after));
+    }
+    ds_buf_clear(&scratch);
+    Py_DECREF(value);
+    return moved;
+}
+
 static bool extra_changes(ds__pstate *state, ds__model *doc, ds_buf *set, ds_buf *unset,
                           ds_buf *scratch, ds_buf *path) {
     Py_ssize_t at = 0;

@@ -76,6 +76,12 @@ static PyObject *changes(ds__model *doc, PyObject *unused) {
     return state ? ds__document_changes(state, doc) : NULL;
 }
 
+static PyObject *moved(ds__model *doc, PyObject *unused) {
+    ds__pstate *state = state_of(doc);
+    int is = state ? ds__document_moved(state, doc) : -1;
+    return is < 0 ? NULL : PyBool_FromLong(is);
+}
+
 static PyObject *stored(ds__model *doc, PyObject *unused) {
     if (!doc->data) {
         Py_RETURN_NONE;
@@ -139,12 +145,13 @@ static void forget_values(ds__model *doc) {
         Py_CLEAR(doc->values[i]);
     }
     Py_CLEAR(doc->extra);
+    doc->state |= DS_DOC_RELOADED;
 }
 
 /* Values stay readable but no longer count as assigned. */
 static void settle_values(ds__model *doc) {
     for (size_t i = 0; doc->values && i < doc->schema->count; i++) {
-        doc->flags[i] = doc->flags[i] & DS_VALUE_ASSIGNED ? 0 : doc->flags[i];
+        doc->flags[i] = doc->flags[i] & DS_VALUE_ASSIGNED ? DS_VALUE_SAVED : doc->flags[i];
     }
 }
 
@@ -327,6 +334,12 @@ PyMethodDef ds__document_methods[] = {
     {"_encode", (PyCFunction)encode, METH_NOARGS, "Return the document as BSON."},
     {"_changes", (PyCFunction)changes, METH_NOARGS,
      "Return {$set, $unset} as BSON, or None when nothing changed."},
+    {"_moved", (PyCFunction)moved, METH_NOARGS,
+     "Tell whether the primary key is another one than that of the stored document."},
+    {"_memento", (PyCFunction)ds__document_memento, METH_NOARGS,
+     "Return what _rewind() needs to bring the present state back."},
+    {"_rewind", (PyCFunction)ds__document_rewind, METH_VARARGS,
+     "Take the state of a memento back, but keep the values that were assigned since."},
     {"_stored", (PyCFunction)stored, METH_NOARGS, "Return the BSON the store gave, or None."},
     {"_get", (PyCFunction)get, METH_O, "Return the value of the field at a position."},
     {"_set", (PyCFunction)set, METH_VARARGS, "Assign the field at a position."},
@@ -389,6 +402,8 @@ static int set_mask(ds__model *doc, PyObject *value, void *offset) {
 
 PyGetSetDef ds__document_getset[] = {
     {"_created", (getter)get_state, (setter)set_state, "not in the store yet", (void *)DS_DOC_NEW},
+    {"_reloaded", (getter)get_state, (setter)set_state, "read again since the memento",
+     (void *)DS_DOC_RELOADED},
     {"_hollow", (getter)get_state, NULL, "only the primary key is known", (void *)DS_DOC_HOLLOW},
     {"_raw_refs", (getter)get_state, (setter)set_state, "references are read as ids",
      (void *)DS_DOC_RAW_REFS},

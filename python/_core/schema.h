@@ -102,9 +102,11 @@ enum {
     DS_DOC_HOLLOW = 2,   /* only the primary key is known; the rest is fetched when read */
     DS_DOC_PARTIAL = 4,  /* embedded: what is missing here may be in the store */
     DS_DOC_RAW_REFS = 8, /* references are read as ids */
+    DS_DOC_RELOADED = 16 /* values were dropped for what the store had, since the last memento */
 };
 
-enum { DS_VALUE_ASSIGNED = 1, DS_VALUE_DEFAULT = 2 };
+/* SAVED: was assigned, and then stored. */
+enum { DS_VALUE_ASSIGNED = 1, DS_VALUE_DEFAULT = 2, DS_VALUE_SAVED = 4 };
 
 /* A field's byte in the mask. PARTLY: some of its paths, or elements of an array. Behind these
  * bytes the mask lists the projection's paths (document_partial.c). */
@@ -216,6 +218,8 @@ bool ds__document_encode(ds__pstate *state, ds_buf *buf, ds__model *doc);
 bool ds__document_encode_at(ds__pstate *state, ds_buf *buf, const ds__place *at, ds__model *doc);
 /* {$set, $unset} that bring the stored document to the present one: bytes, or None. */
 PyObject *ds__document_changes(ds__pstate *state, ds__model *doc);
+/* 1: the primary key is another one than that of the stored document; -1: error. */
+int ds__document_moved(ds__pstate *state, ds__model *doc);
 /* Appends to `set` and `unset` what turns `before` into `after` at `path`. */
 bool ds__diff_value(ds_buf *set, ds_buf *unset, ds_buf *path, ds_value before, ds_value after);
 
@@ -233,6 +237,9 @@ bool ds__partial_settle(ds__model *doc);
 /* Tables that the files of this family share. */
 extern PyType_Spec ds__schema_spec, ds__slot_spec, ds__batch_spec;
 extern PyMethodDef ds__document_methods[], ds__document_functions[];
+/* document_state.c: what a rolled-back transaction gives back. */
+PyObject *ds__document_memento(ds__model *doc, PyObject *unused);
+PyObject *ds__document_rewind(ds__model *doc, PyObject *args);
 extern PyGetSetDef ds__document_getset[];
 /* The codec's hook: an embedded document is a document, any other is a DBRef to it. */
 bool ds__document_hook(ds__pstate *state, ds_buf *buf, const ds__place *place, PyObject *value,

@@ -15,18 +15,28 @@ typedef struct server {
 } server;
 
 static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static const char *const names[] = {"client", "socket", "host", "port", NULL};
+    static const char *const names[] = {
+        "client",          "socket",        "host",     "port",    "allow_remote",
+        "max_connections", "max_memory_mb", "stall_ms", "idle_ms", NULL};
     ds__pstate *state = ds__pstate_of_type(type);
     PyObject *client;
     const char *socket = NULL, *host = NULL;
-    unsigned short port = 0;
+    ds__wire_options options = {0};
+    int allow_remote = 0;
     if (!state ||
-        !PyArg_ParseTupleAndKeywords(args, kwargs, "O!|z$zH:Server", DS_KEYWORDS(names),
-                                     state->client_type, &client, &socket, &host, &port)) {
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "O!|z$zHpiiii:Server", DS_KEYWORDS(names),
+                                     state->client_type, &client, &socket, &host, &options.port,
+                                     &allow_remote, &options.max_connections,
+                                     &options.max_memory_mb, &options.stall_ms, &options.idle_ms)) {
         return NULL;
     }
     if (socket && host) {
         PyErr_SetString(PyExc_TypeError, "give a socket or a host, not both");
+        return NULL;
+    }
+    if (options.max_connections < 0 || options.max_memory_mb < 0 || options.stall_ms < 0 ||
+        options.idle_ms < -1) {
+        PyErr_SetString(PyExc_ValueError, "limits are 0 (the default) or more");
         return NULL;
     }
     server *self = (server *)type->tp_alloc(type, 0);
@@ -39,8 +49,9 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         return NULL;
     }
     self->client = (ds__py_client *)Py_NewRef(client);
-    ds__wire_options options = {
-        .host = host, .port = port, .socket = host ? NULL : (socket ? socket : "")};
+    options.host = host;
+    options.socket = host ? NULL : (socket ? socket : "");
+    options.allow_remote = allow_remote;
     ds_error err = {0};
     Py_BEGIN_ALLOW_THREADS self->handle = ds__wire_start(owner->client, &options, &err);
     Py_END_ALLOW_THREADS if (!self->handle) {

@@ -135,7 +135,17 @@ class Server:
     """
 
     def __new__(
-        cls, client: Client, socket: str | None = None, *, host: str | None = None, port: int = 0
+        cls,
+        client: Client,
+        socket: str | None = None,
+        *,
+        host: str | None = None,
+        port: int = 0,
+        allow_remote: bool = False,
+        max_connections: int = 0,
+        max_memory_mb: int = 0,
+        stall_ms: int = 0,
+        idle_ms: int = 0,
     ) -> Self: ...
     @property
     def address(self) -> str: ...
@@ -224,6 +234,7 @@ class Batch:
     def __getitem__(self, index: int, /) -> Any: ...
     def documents(self) -> list[Any]: ...
     def raw(self, index: int, /) -> bytes: ...
+    def keys(self) -> list[Any]: ...
     def collect(self, path: str, /) -> list[Any]: ...
     def __getattr__(self, name: str) -> Any: ...
 

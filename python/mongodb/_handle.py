@@ -53,6 +53,7 @@ class Handle:
         self.uri = uri
         self.name = name
         self.ready: set[Any] = set()
+        self.prepared = 0  # for which of the registry's generations the indexes are there
         self._options = options
         self._pymongo_options = pymongo
         self._lock = threading.Lock()
@@ -164,7 +165,9 @@ class Handle:
     def _python_options(self) -> dict[str, Any]:
         options = dict(self._pymongo_options)
         if self.embedded:
-            embedded_only = ("durability", "busytimeoutms", "readonly", "create")
+            embedded_only = (
+                "durability", "busytimeoutms", "idletransactionms", "readonly", "create"
+            )  # fmt: skip
             options = {k: v for k, v in options.items() if k.lower() not in embedded_only}
         return options
 
@@ -184,7 +187,10 @@ class Handle:
     def session(self) -> Any:
         """Return the session of the transaction that is open here, or None."""
         transaction = _transactions.get().get(self)
-        return None if transaction is None else transaction.session
+        if transaction is None:
+            return None
+        transaction.begun = True
+        return transaction.session
 
     def run(self, command: Any) -> dict[str, Any]:
         """Run a command on the database and return the reply."""
@@ -240,20 +246,22 @@ class Handle:
         return self._write(command, None)
 
     def update(
-        self, collection: str, update: dict[str, Any], concern: Any = None
+        self, collection: str, update: dict[str, Any], concern: Any = None, **options: Any
     ) -> dict[str, Any]:
-        """Run one update statement."""
-        return self._write({"update": collection, "updates": [update]}, concern)
+        """Run one update statement; the options are the command's."""
+        return self._write({"update": collection, "updates": [update], **options}, concern)
 
-    def find_and_modify(self, command: dict[str, Any]) -> dict[str, Any]:
+    def find_and_modify(self, command: dict[str, Any], concern: Any = None) -> dict[str, Any]:
         """Run a findAndModify command."""
-        return self._write(command, None)
+        return self._write(command, concern)
 
     def delete(self, collection: str, query: Any, limit: int, concern: Any = None,
                **options: Any) -> int:  # fmt: skip
         """Delete and return how many."""
-        statement = {"q": query, "limit": limit, **options}
-        return self._write({"delete": collection, "deletes": [statement]}, concern)["n"]  # type: ignore[no-any-return]
+        command: dict[str, Any] = {"delete": collection}
+        command |= {key: options.pop(key) for key in ("comment", "maxTimeMS") if key in options}
+        command["deletes"] = [{"q": query, "limit": limit, **options}]
+        return self._write(command, concern)["n"]  # type: ignore[no-any-return]
 
     def count(self, collection: str, query: Any, **options: Any) -> int:
         """Return how many documents match."""
@@ -269,13 +277,15 @@ class Handle:
 
     # Collections and indexes
 
-    def create_indexes(self, collection: str, specs: list[dict[str, Any]]) -> None:
+    def create_indexes(
+        self, collection: str, specs: list[dict[str, Any]], inside: bool = False
+    ) -> None:
         """Create indexes; those that exist as given are left alone.
 
-        A server's transaction cannot create them on filled collections: there they are created
-        beside it. The embedded store has one writer, so there they are part of it.
+        They are created beside a server's transaction, or `inside`, where only new collections can
+        have them. The embedded store has one writer: there they are part of its transaction.
         """
-        session = self.session() if self.embedded else None
+        session = self.session() if self.embedded or inside else None
         self.client.run(self.name, {"createIndexes": collection, "indexes": specs}, session)
 
     def list_indexes(self, collection: str) -> list[dict[str, Any]]:
@@ -292,6 +302,11 @@ class Handle:
         command = {"listCollections": 1, "filter": {"name": collection}}
         found = list(self.client.cursor(self.name, command))
         return found[0].get("options", {}) if found else None
+
+    def collection_names(self) -> set[str]:
+        """Return the names of the collections that exist."""
+        command = {"listCollections": 1, "nameOnly": True}
+        return {one["name"] for one in self.client.cursor(self.name, command)}
 
     def create(self, collection: str, options: Mapping[str, Any]) -> None:
         """Create a collection."""

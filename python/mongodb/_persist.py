@@ -9,11 +9,12 @@ from typing import Any
 from bson.raw_bson import RawBSONDocument
 
 from mongodb import _core, _registry
-from mongodb._indexes import declared_indexes
-from mongodb.errors import InvalidCollectionError, MongoError, OperationError, SaveConditionError
+from mongodb._rollback import note
+from mongodb._stamps import stamp
+from mongodb.errors import MongoError, OperationError, SaveConditionError
 from mongodb.signals import post_save, pre_save, pre_save_post_validation
 
-__all__ = ["cascade", "fill", "fill_rest", "load_reference", "prepare_collection", "reload", "save"]
+__all__ = ["cascade", "fill", "fill_rest", "load_reference", "reload", "save"]
 
 
 # Saving
@@ -27,10 +28,12 @@ def save(doc: Any, *, force_insert: bool, validate: bool, clean: bool, write_con
     if doc._hollow and not (save_condition or force_insert):
         return doc  # nothing of it was read, so nothing can have changed
     pre_save.send(cls, document=doc, **signal_kwargs)
-    created = doc._created or force_insert
-    _stamp(doc, created)
+    created = force_insert or _is_new(doc)
+    record = note(doc)
+    stamp(doc, created, record)
     if validate:
         doc._validate(clean, everything=created)
+        created = force_insert or _is_new(doc)  # clean() may have given it another key
     pre_save_post_validation.send(cls, document=doc, created=created, **signal_kwargs)
     wanted = cls._meta.get("cascade") if cascade is None else cascade
     if wanted or (cascade is None and cascade_kwargs):
@@ -41,39 +44,49 @@ def save(doc: Any, *, force_insert: bool, validate: bool, clean: bool, write_con
     if created:
         if save_condition is not None:
             raise OperationError("save_condition is for documents that are in the store already")
-        _insert(doc, handle, collection, force_insert, write_concern)
+        _insert(doc, handle, collection, force_insert, write_concern, record)
     else:
         created = _update(doc, handle, collection, save_condition, write_concern)
     post_save.send(cls, document=doc, created=created, **signal_kwargs)
     return doc
 
 
-def _stamp(doc: Any, created: bool) -> None:
-    cls = type(doc)
-    for name in cls._auto_now:
-        setattr(doc, name, cls._fields[name].now())
-    if created:
-        for name in cls._auto_now_add:
-            if getattr(doc, name) is None:
-                setattr(doc, name, cls._fields[name].now())
-        for name in cls._generated:
-            if getattr(doc, name) is None:
-                setattr(doc, name, cls._fields[name].generate())
-
-
-def stamp_all(docs: list[Any]) -> None:
-    """Set what documents about to be inserted get by themselves."""
+def stamp_all(docs: list[Any]) -> list[Any]:
+    """Set what documents about to be inserted get by themselves. Return those that got a key."""
     cls: Any = None
+    keyed = []
     for doc in docs:
         if type(doc) is not cls:
             cls = type(doc)
-            timed = bool(cls._auto_now or cls._auto_now_add or cls._generated)
             key = cls._meta["id_field"]
             made = cls._fields[key].auto_created
-        if timed:
-            _stamp(doc, True)
+        record = note(doc)
+        stamp(doc, True, record)
         if made and getattr(doc, key) is None:
             setattr(doc, key, _core.object_id())
+            if record is not None:
+                record.give(doc._schema.index(key), getattr(doc, key))
+            keyed.append(doc)
+    return keyed
+
+
+def partly_inserted(docs: list[Any], error: MongoError, ordered: bool) -> None:
+    """Take those documents as stored that an insert stored before or beside the refused ones."""
+    refused = {one["index"] for one in error.details.get("writeErrors") or ()}
+    if not refused and "writeConcernError" not in error.details:
+        return
+    end = min(refused) if ordered and refused else len(docs)
+    for at, doc in enumerate(docs[:end]):
+        if at not in refused:
+            doc._load(doc._encode(), keep=True, trusted=True)
+            doc._mask = None
+
+
+def take_back_keys(docs: list[Any]) -> None:
+    """Take the key that was made for an insert from the documents that were not inserted."""
+    for doc in docs:
+        if doc._created:
+            doc.pk = None
 
 
 def validate_all(docs: list[Any]) -> None:
@@ -87,17 +100,31 @@ def validate_all(docs: list[Any]) -> None:
             doc._validate(True, everything=True)
 
 
-def _insert(doc: Any, handle: Any, collection: str, force: bool, concern: Any) -> None:
+def _is_new(doc: Any) -> bool:
+    """Whether saving inserts: also a stored document that was given another key, or none."""
+    return bool(doc._created or (doc._stored() is not None and doc._moved()))
+
+
+def _insert(doc: Any, handle: Any, collection: str, force: bool, concern: Any,
+            record: Any) -> None:  # fmt: skip
+    cls = type(doc)
+    name = cls._meta["id_field"]
+    field = cls._fields[name]
     given = doc.pk is not None
-    field = type(doc)._fields[type(doc)._meta["id_field"]]
+    # A key of one's own names the document: saving such a one again replaces it, as in MongoEngine.
+    replaces = given and not force and not field.auto_created and doc._stored() is None
+    if doc._stored() is not None:
+        complete(doc)
     if not given and field.kind == "objectid":
         doc.pk = _core.object_id()
+        if record is not None:
+            record.give(doc._schema.index(name), doc.pk)
     elif field.kind == "objectid" and isinstance(doc.pk, str):
         doc.pk = field.to_python(doc.pk)  # equal to the one that is read back
     try:
         data = doc._encode()
-        if given and not force:
-            handle.update(collection, {"q": {"_id": _stored_key(doc)}, "u": RawBSONDocument(data),
+        if replaces:
+            handle.update(collection, {"q": own_filter(doc), "u": RawBSONDocument(data),
                                        "upsert": True}, concern)  # fmt: skip
         else:
             handle.insert(collection, [RawBSONDocument(data)], concern)
@@ -180,12 +207,15 @@ def _stored_key(doc: Any) -> Any:
 
 
 def own_filter(doc: Any) -> dict[str, Any]:
-    """Return the filter that finds the document."""
+    """Return the filter that finds the document: by its shard key as it is stored, too."""
     query = {"_id": _stored_key(doc)}
     shard_key = doc._meta.get("shard_key") or ()
+    stored = doc._stored() if shard_key else None
+    raw = {} if stored is None else RawBSONDocument(stored)
     for name in shard_key:
         field = doc._fields[name]
-        query[field.db_field] = field.to_mongo(getattr(doc, name))
+        known = field.db_field in raw
+        query[field.db_field] = raw[field.db_field] if known else field.to_mongo(getattr(doc, name))
     return query
 
 
@@ -211,6 +241,7 @@ def _find_one(cls: Any, doc: Any, key: Any) -> Any:
 
 def reload(doc: Any, fields: list[str]) -> None:
     """Take over what the store has; for all fields or for some."""
+    note(doc)
     found = _find_one(type(doc), doc, doc.pk)
     if found is None:
         raise type(doc).DoesNotExist(f"{type(doc).__name__} {doc.pk!r} is not in the store")
@@ -225,6 +256,7 @@ def reload(doc: Any, fields: list[str]) -> None:
             doc._put(at, found._get(at))
         touched = {name: getattr(doc, name) for name in doc._touched() if name not in fields}
         doc._load(found._stored(), keep=True, trusted=True)
+        doc._reloaded = True
         for name, value in touched.items():
             setattr(doc, name, value)
     else:
@@ -250,10 +282,20 @@ def fill(doc: Any) -> None:
 
 def fill_rest(doc: Any) -> None:
     """Load the fields that a projection left out."""
-    found = _find_one(type(doc), doc, doc.pk)
+    field = doc._fields[doc._meta["id_field"]]
+    key = field.to_python(RawBSONDocument(doc._stored()).get("_id"))  # it may have another by now
+    found = _find_one(type(doc), doc, key)
     if found is None:
-        raise type(doc).DoesNotExist(f"{type(doc).__name__} {doc.pk!r} is no longer in the store")
+        raise type(doc).DoesNotExist(f"{type(doc).__name__} {key!r} is no longer in the store")
     _merge(doc, found, [])
+
+
+def complete(doc: Any) -> None:
+    """Load what is not loaded yet, before the document goes elsewhere."""
+    if doc._hollow:
+        doc._fetch()
+    if doc._mask is not None:
+        fill_rest(doc)
 
 
 def _merge(doc: Any, found: Any, fields: list[str]) -> None:
@@ -326,37 +368,3 @@ def _walk(owner: Any, target: Any, prefix: str, found: list[str], seen: tuple[An
         elif inner.kind == "embedded" and inner.document_type not in seen:
             below = inner.document_type
             _walk(below, target, f"{prefix}{field.db_field}.", found, (*seen, below))
-
-
-# The collection
-
-
-def prepare_collection(cls: Any, handle: Any) -> None:
-    """Create a capped collection and the declared indexes, once per class and connection."""
-    meta, name = cls._meta, cls._get_collection_name()
-    if meta.get("max_size") or meta.get("max_documents"):
-        size = -(-(meta.get("max_size") or 10 * 2**20) // 256) * 256
-        options: dict[str, Any] = {"capped": True, "size": size}
-        if meta.get("max_documents"):
-            options["max"] = meta["max_documents"]
-        _create_capped(cls, handle, name, options)
-    if meta.get("auto_create_index", True):
-        specs = declared_indexes(cls)
-        if specs:
-            handle.create_indexes(name, specs)
-
-
-def _create_capped(cls: Any, handle: Any, name: str, options: dict[str, Any]) -> None:
-    existing = handle.collection_options(name)
-    if existing is None:
-        try:
-            handle.create(name, options)
-        except MongoError as error:
-            if error.code != 48:  # NamespaceExists: somebody was faster
-                raise
-            existing = handle.collection_options(name)
-    if existing is not None and any(existing.get(key) != options[key] for key in options):
-        raise InvalidCollectionError(
-            f"the collection {name} of {cls.__name__} exists with {existing or 'no options'}, the "
-            f"class declares {options}: drop it or change max_size and max_documents"
-        )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,11 +13,30 @@ from mongodb.errors import NotRegistered
 __all__ = ["class_tree", "get_document", "is_document", "register", "resolve"]
 
 _document_registry: dict[str, Any] = {}
+_registered = itertools.count(1)
+_generation = 0
 
 
 def register(cls: Any) -> None:
     """Make the class known by its name; a later class of the same name replaces it."""
+    global _generation
     _document_registry[cls._class_name] = cls
+    _generation = next(_registered)
+
+
+def generation() -> int:
+    """Return a number that changes with each new class: for what is computed from all of them."""
+    return _generation
+
+
+def embedded_classes() -> Iterator[Any]:
+    """Yield the known classes of embedded documents."""
+    return (cls for cls in list(_document_registry.values()) if cls._schema_embedded)
+
+
+def collection_classes() -> Iterator[Any]:
+    """Yield the known classes of documents that have a collection."""
+    return (cls for cls in list(_document_registry.values()) if not cls._schema_embedded)
 
 
 def get_document(name: str) -> Any:

@@ -56,7 +56,9 @@ _PYMONGO_ONLY = frozenset(
 )
 
 
-EMBEDDED_OPTIONS = frozenset({"busytimeoutms", "create", "database", "durability", "readonly"})
+EMBEDDED_OPTIONS = frozenset(
+    "busytimeoutms create database durability idletransactionms readonly".split()
+)
 
 
 def _settings(

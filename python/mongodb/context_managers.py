@@ -8,7 +8,9 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from mongodb._collections import prepare_known
 from mongodb._handle import _transactions
+from mongodb._rollback import Records
 from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle
 from mongodb.errors import MongoError, OperationError
 
@@ -26,17 +28,28 @@ __all__ = [
 class _Transaction:
     """The transaction of one outermost `atomic()`."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, options: Mapping[str, Any]) -> None:
         self.session = session
         self.doomed = False
+        self.records = Records()
+        self.begun = False  # a command was sent
+        level = (options.get("readConcern") or {}).get("level", "local")
+        self.may_create = level == "local"  # a server's rule for collections made inside
+        self.created: set[Any] = set()
+
+    def undo(self, handle: Any, known: bool = True) -> None:
+        """Forget what was made inside, and give documents their state back."""
+        handle.ready -= self.created
+        self.records.restore(known)
 
 
 class atomic:
     """A transaction: all writes inside happen, or none. A context manager and a decorator.
 
     Reads inside see the writes. A nested `atomic()` joins the outer one: when the inner block
-    raises, the outer one cannot commit any more and raises OperationError at its end. Document
-    objects keep what was assigned to them when a transaction is rolled back.
+    raises, the outer one cannot commit any more and raises OperationError at its end. After a
+    rollback document objects are as they were stored before, and keep what was assigned to them:
+    saving them again stores it.
     """
 
     def __init__(
@@ -76,13 +89,14 @@ class atomic:
         if running is not None:
             self._entered.append((handle, running, None))
             return running.session
+        prepare_known(handle)
         session = handle.client.session(self._session_kwargs or None)
         try:
             session.begin(self._transaction_kwargs or None)
         except BaseException:
             session.close()
             raise
-        transaction = _Transaction(session)
+        transaction = _Transaction(session, self._transaction_kwargs)
         token = _transactions.set({**_transactions.get(), handle: transaction})
         self._entered.append((handle, transaction, token))
         return session
@@ -98,26 +112,31 @@ class atomic:
             if kind is not None or transaction.doomed:
                 with contextlib.suppress(MongoError):
                     session.abort()
-                # what was created inside may be gone
-                handle.ready.clear()
+                transaction.undo(handle)
                 if kind is None:
                     raise OperationError(
                         "rolled back: an atomic() inside this one failed, and its error was caught"
                     )
             else:
-                _commit(session)
+                _commit(handle, transaction)
         finally:
             session.close()
 
 
-def _commit(session: Any) -> None:
+def _commit(handle: Any, transaction: _Transaction) -> None:
     for attempt in range(3):
         try:
-            session.commit()
+            transaction.session.commit()
             return
-        except MongoError as error:
-            if attempt == 2 or not error.has_error_label("UnknownTransactionCommitResult"):
-                raise
+        except BaseException as error:
+            unknown = isinstance(error, MongoError) and error.has_error_label(
+                "UnknownTransactionCommitResult"
+            )
+            if attempt < 2 and unknown:
+                continue
+            # It may have happened: with the keys they have now, saving again cannot store twice.
+            transaction.undo(handle, known=not unknown)
+            raise
 
 
 run_in_transaction = atomic

@@ -10,9 +10,11 @@ from typing import Any
 from bson import DBRef
 
 from mongodb import _core, _persist
+from mongodb._collections import make_ready
 from mongodb._delete_rules import add_rule, apply_rules
 from mongodb._indexes import declared_indexes, free_names, parse_keys
 from mongodb._metaclass import TopLevelDocumentMetaclass
+from mongodb._rollback import note
 from mongodb.base import BaseDocument
 from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle, get_db
 from mongodb.embedded import DynamicMixin
@@ -119,8 +121,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         if key not in handle.ready:
             if cls._abstract:
                 raise InvalidDocumentError(f"{cls.__name__} is abstract: it has no collection")
-            _persist.prepare_collection(cls, handle)
-            handle.ready.add(key)
+            make_ready(cls, handle)
         return handle
 
     def _home(self) -> tuple[Any, str]:
@@ -131,11 +132,13 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
 
     def switch_db(self, db_alias: str, keep_created: bool = True) -> Any:
         """Use another connection for this document from now on."""
+        _persist.complete(self)
         self._db_alias = db_alias
         return self._switched(keep_created)
 
     def switch_collection(self, collection_name: str, keep_created: bool = True) -> Any:
         """Use another collection for this document from now on."""
+        _persist.complete(self)
         self._collection_name = collection_name
         return self._switched(keep_created)
 
@@ -198,9 +201,11 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         """Change this document in the store only: `update(inc__visits=1)`; then `reload()`."""
         if self.pk is None:
             if kwargs.get("upsert"):
-                return self._qs().filter(**_persist.stored_values(self)).update_one(**kwargs)
+                query = self._qs().clear_order().filter(**_persist.stored_values(self))
+                return query.update_one(**kwargs)
             raise OperationError("a document that was never saved cannot be updated: save() it")
-        return self._qs().filter(**_persist.own_lookups(self)).update_one(**kwargs)
+        query = self._qs().clear_order().filter(**_persist.own_lookups(self))
+        return query.update_one(**kwargs)
 
     def modify(self, query: Mapping[str, Any] | None = None, **update: Any) -> bool:
         """Update in the store if `query` matches, and take over the result. Tell whether it did."""
@@ -214,6 +219,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         found = self._qs()(**wanted, pk=self.pk).modify(new=True, **update)
         if found is None:
             return False
+        note(self)
         self._load(found._stored(), trusted=True)
         self._mask = None
         return True

@@ -15,8 +15,46 @@ typedef struct wanted {
     const char *socket;
     const char *durability;
     int port;
+    int max_connections;
+    int max_memory;
+    int timeout;
+    int idle_timeout;
     bool read_only;
+    bool allow_remote;
 } wanted;
+
+/* An option whose value is a number: 1 taken, 0 another option, -1 not a number in range. */
+static int take_number(int argc, char **argv, int *at, const char *name, long max, int *out) {
+    const char *value = NULL;
+    char *end = NULL;
+    if (!ds__cli_option(argc, argv, at, name, &value)) {
+        return 0;
+    }
+    long n = value && *value ? strtol(value, &end, 10) : -1;
+    *out = (int)n;
+    return n < 0 || n > max || *end ? -1 : 1;
+}
+
+/* Any of the options with a number; as take_number, with the range of what is refused. */
+static int take_numbers(int argc, char **argv, int *at, wanted *out, long *max) {
+    const struct {
+        const char *name;
+        long max;
+        int *out;
+    } numbers[] = {{"--port", 65535, &out->port},
+                   {"--max-connections", 100000, &out->max_connections},
+                   {"--max-memory", 1000000, &out->max_memory},
+                   {"--timeout", 86400, &out->timeout},
+                   {"--idle-timeout", 1000000, &out->idle_timeout}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        int taken = take_number(argc, argv, at, numbers[i].name, numbers[i].max, numbers[i].out);
+        if (taken) {
+            *max = numbers[i].max;
+            return taken;
+        }
+    }
+    return 0;
+}
 
 /* One argument; a usage error's exit code or 0. */
 static int take(const ds__verb *verb, int argc, char **argv, int *at, wanted *out) {
@@ -27,14 +65,14 @@ static int take(const ds__verb *verb, int argc, char **argv, int *at, wanted *ou
         out->read_only = true;
         return 0;
     }
-    if (ds__cli_option(argc, argv, at, "--port", &value)) {
-        char *end = NULL;
-        long port = value && *value ? strtol(value, &end, 10) : -1;
-        if (port < 0 || port > 65535 || *end) {
-            return ds__cli_usage(verb, "--port wants a number from 0 to 65535");
-        }
-        out->port = (int)port;
+    if (strcmp(name, "--allow-remote") == 0) {
+        out->allow_remote = true;
         return 0;
+    }
+    long max = 0;
+    int taken = take_numbers(argc, argv, at, out, &max);
+    if (taken) {
+        return taken > 0 ? 0 : ds__cli_usage(verb, "%s wants a number from 0 to %ld", name, max);
     }
     if (ds__cli_option(argc, argv, at, "--host", &value)) {
         text = &out->host;
@@ -57,6 +95,20 @@ static int take(const ds__verb *verb, int argc, char **argv, int *at, wanted *ou
     return 0;
 }
 
+/* PyMongo asks a replica set for its members' names, and reads those in lower case. */
+static void warn_of_path(const char *path) {
+    for (const char *p = path; p && *p; p++) {
+        if ((*p >= 'A' && *p <= 'Z') || *p == ':') {
+            fprintf(stderr,
+                    "docstore serve: warning: PyMongo finds the socket '%s' only with "
+                    "directConnection=true, and not at all with a ':' in it; choose a path in "
+                    "lower case\n",
+                    path);
+            return;
+        }
+    }
+}
+
 static int serve(const wanted *w, const sigset_t *signals) {
     bson_t options = BSON_INITIALIZER;
     if (w->read_only) {
@@ -71,8 +123,16 @@ static int serve(const wanted *w, const sigset_t *signals) {
         return DS_EXIT_FAILED;
     }
     ds_error err = {0};
-    ds__wire_options wire = {
-        .host = w->socket ? NULL : w->host, .port = (uint16_t)w->port, .socket = w->socket};
+    ds__wire_options wire = {.host = w->socket ? NULL : w->host,
+                             .port = (uint16_t)w->port,
+                             .socket = w->socket,
+                             .allow_remote = w->allow_remote,
+                             .max_connections = w->max_connections,
+                             .max_memory_mb = w->max_memory,
+                             .stall_ms = w->timeout * 1000,
+                             .idle_ms = w->idle_timeout < 0    ? 0
+                                        : w->idle_timeout == 0 ? -1
+                                                               : w->idle_timeout * 1000};
     ds__wire_server *server = ds__wire_start(client, &wire, &err);
     int code = DS_EXIT_OK;
     if (server) {
@@ -82,6 +142,8 @@ static int serve(const wanted *w, const sigset_t *signals) {
         int signal = 0;
         sigwait(signals, &signal);
         printf("docstore: stopping (%s)\n", sigdescr_np(signal));
+        fflush(stdout);
+        pthread_sigmask(SIG_UNBLOCK, signals, NULL); /* a second one does not wait */
         ds__wire_stop(server);
     } else {
         code = ds__cli_fail("%s", err.message);
@@ -91,7 +153,7 @@ static int serve(const wanted *w, const sigset_t *signals) {
 }
 
 static int run(const ds__verb *verb, int argc, char **argv) {
-    wanted w = {.host = "127.0.0.1", .port = 27017};
+    wanted w = {.host = "127.0.0.1", .port = 27017, .idle_timeout = -1};
     for (int i = 0; i < argc; i++) {
         int code = take(verb, argc, argv, &i, &w);
         if (code) {
@@ -101,6 +163,7 @@ static int run(const ds__verb *verb, int argc, char **argv) {
     if (!w.file) {
         return ds__cli_usage(verb, "name a file: docstore serve shop.docstore");
     }
+    warn_of_path(w.socket);
     /* blocked before any thread starts, so that only sigwait sees them */
     sigset_t signals;
     sigemptyset(&signals);
@@ -114,18 +177,29 @@ static int run(const ds__verb *verb, int argc, char **argv) {
 const ds__verb ds__verb_serve = {
     .name = "serve",
     .summary = "serve a store's file over MongoDB's wire protocol",
-    .help = "docstore serve FILE [--host ADDRESS] [--port PORT] [--socket PATH]\n"
-            "               [--durability normal|full] [--read-only]\n"
-            "\n"
-            "Serves the store in FILE to any MongoDB driver or shell, until Ctrl-C. The file is\n"
-            "made when it is not there; \":memory:\" serves an empty store that is gone at the\n"
-            "end. Other programs may use the file at the same time.\n"
-            "\n"
-            "  --host ADDRESS   what to listen on (127.0.0.1). There is no password and no TLS\n"
-            "                   yet: keep it on this machine.\n"
-            "  --port PORT      27017; 0 takes any free one\n"
-            "  --socket PATH    a Unix socket instead of TCP, for this user only\n"
-            "  --durability     full: every commit reaches the disk before it is acknowledged\n"
-            "  --read-only      refuse writes\n",
+    .help =
+        "docstore serve FILE [--host ADDRESS] [--port PORT] [--socket PATH]\n"
+        "               [--durability normal|full] [--read-only] [--allow-remote]\n"
+        "               [--max-connections N] [--max-memory MB] [--timeout SECONDS]\n"
+        "               [--idle-timeout SECONDS]\n"
+        "\n"
+        "Serves the store in FILE to any MongoDB driver or shell, until Ctrl-C. The file is\n"
+        "made when it is not there; \":memory:\" serves an empty store that is gone at the\n"
+        "end. Other programs may use the file at the same time.\n"
+        "\n"
+        "  --host ADDRESS     what to listen on (127.0.0.1). There is no password and no TLS\n"
+        "                     yet, so an address that other machines reach is refused\n"
+        "  --allow-remote     ... unless this says that the network keeps others out\n"
+        "  --port PORT        27017; 0 takes any free one\n"
+        "  --socket PATH      a Unix socket instead of TCP, for this user only; PATH ends in\n"
+        "                     .sock and is best in lower case\n"
+        "  --durability       full: every commit reaches the disk before it is acknowledged\n"
+        "  --read-only        refuse writes\n"
+        "  --max-connections  1000; when all are taken, the one that has been idle for longest\n"
+        "                     gives way, or the new one is refused\n"
+        "  --max-memory       512 MB for all large messages and answers on their way together\n"
+        "  --timeout          30 s; a client that stops within a message, or does not read its\n"
+        "                     answer, is disconnected\n"
+        "  --idle-timeout     1800 s without any command, then too; 0: never\n",
     .run = run,
 };

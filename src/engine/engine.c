@@ -3,6 +3,8 @@
  * out into a reply. A write that loses a race outside a session's transaction is run again. */
 #include "engine/engine.h"
 
+#include <malloc.h>
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -63,6 +65,11 @@ void ds__engine_close(ds_engine *engine) {
 
 void ds__engine_interrupt(ds_engine *engine) {
     ds__ops_kill_local(engine->ops, DS_INTERRUPTED_AT_SHUTDOWN);
+}
+
+void ds__engine_trim(ds_engine *engine) {
+    ds__store_trim(engine->store);
+    malloc_trim(0); /* the C library keeps what threads that are gone have freed */
 }
 
 static bool read_db(ds__op *op, const char *db, ds_error *err) {

@@ -43,6 +43,9 @@ typedef struct ds__engine_peer {
 bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *db,
                     ds_value command, ds_buf *reply, ds_error *err);
 
+/* Gives memory back to the system that idle connections to the file keep as caches. */
+void ds__engine_trim(ds_engine *engine);
+
 /* Ends the commands of callers in this process that run now, with InterruptedAtShutdown. */
 void ds__engine_interrupt(ds_engine *engine);
 

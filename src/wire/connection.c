@@ -15,63 +15,67 @@
 #include "bson/writer.h"
 #include "wire/frame.h"
 
-enum { READ_STEP = 256 * 1024, KEEP_BYTES = 4 * 1024 * 1024 };
+enum { READ_STEP = 256 * 1024, KEEP_BYTES = 1024 * 1024 };
+
+/* The slowest client whose messages are waited for, and how long an answer waits for room. */
+enum { BYTES_PER_MS = 256, ROOM_MS = 2000, MAX_HELLO_MS = 10 * 60 * 1000 };
 
 typedef struct talk {
     /* owned */
     ds_buf in;     /* the message */
     ds_buf merged; /* its command, when it came in sections */
     ds_buf reply;  /* the engine's reply */
-    ds_buf out;    /* the message that answers */
+    ds_buf out;    /* the head of the message that answers */
+    size_t room;   /* reserved for the message or the answer */
     /* borrowed */
     ds__wire_connection *connection;
     ds__engine_peer peer;
     /* plain */
     int32_t next_id;
+    bool silent; /* nobody waits for an answer to what runs */
+    bool large;  /* it has handled much at once */
 } talk;
 
 static bool stopping(const talk *t) {
     return atomic_load(&t->connection->server->stopping);
 }
 
-/* Reads exactly `size` more bytes into t->in; false at the end of the connection. Memory grows with
- * what has come, not with what a header promises. */
-static bool read_bytes(talk *t, size_t size) {
-    while (size > 0) {
-        size_t step = size < READ_STEP ? size : READ_STEP;
-        uint8_t *to = ds_buf_reserve(&t->in, step);
-        if (!to) {
-            return false;
-        }
-        ssize_t got = recv(t->connection->fd, to, step, 0);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            return false;
-        }
-        t->in.size += (size_t)got;
-        size -= (size_t)got;
-    }
-    return true;
+static int64_t now_ms(void) {
+    return ds__clock_mono_us() / 1000;
 }
 
-static bool write_bytes(talk *t, const uint8_t *bytes, size_t size) {
-    while (size > 0) {
-        ssize_t sent = send(t->connection->fd, bytes, size, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR) {
-            continue;
-        }
-        if (sent <= 0) {
-            return false;
-        }
-        bytes += sent;
-        size -= (size_t)sent;
-    }
-    return true;
+/* Whether the client has hung up. */
+static bool hung_up(const talk *t) {
+    struct pollfd fd = {.fd = t->connection->fd, .events = POLLRDHUP};
+    return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
-/* A buffer that one large message has grown gives its memory back. */
+/* What ends the command that runs: the server's stop, or the client's going away. */
+static int32_t interrupt(void *ctx) {
+    const talk *t = ctx;
+    if (stopping(t)) {
+        return DS_INTERRUPTED_AT_SHUTDOWN;
+    }
+    return !t->silent && hung_up(t) ? DS_CLIENT_DISCONNECT : 0;
+}
+
+static void release(talk *t) {
+    ds__wire_release(t->connection->server, t->room);
+    t->room = 0;
+}
+
+static bool reserve(talk *t, size_t size, int64_t wait_ms) {
+    if (size <= DS_WIRE_LARGE) {
+        return true;
+    }
+    t->large = true;
+    if (ds__wire_reserve(t->connection->server, size, wait_ms)) {
+        t->room = size;
+    }
+    return t->room > 0;
+}
+
+/* Gives back memory that one large message has taken. */
 static void calm(ds_buf *buf) {
     if (buf->cap > KEEP_BYTES) {
         size_t max = buf->max;
@@ -79,6 +83,96 @@ static void calm(ds_buf *buf) {
         ds_buf_init(buf, max);
     }
     ds_buf_reset(buf);
+}
+
+/* One recv of at most `size` bytes into t->in; *timeout when none came for a while. Memory grows
+ * with what has come, not with what a header promises. */
+static size_t receive(talk *t, size_t size, bool *timeout) {
+    size_t step = size < READ_STEP ? size : READ_STEP;
+    uint8_t *to = ds_buf_reserve(&t->in, step);
+    ssize_t got;
+    *timeout = false;
+    if (!to) {
+        return 0;
+    }
+    do {
+        got = recv(t->connection->fd, to, step, 0);
+    } while (got < 0 && errno == EINTR);
+    if (got <= 0) {
+        *timeout = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+        return 0;
+    }
+    t->in.size += (size_t)got;
+    return (size_t)got;
+}
+
+/* Waits for the next message's first bytes, at most as long as a connection may be idle. A client
+ * that has never asked for anything gets less time. */
+static bool read_first(talk *t) {
+    const ds__wire_server *server = t->connection->server;
+    int64_t since = now_ms();
+    int64_t limit = t->next_id == 0 ? server->stall_ms : server->idle_ms;
+    bool timeout;
+    atomic_store(&t->connection->idle_since, since);
+    size_t got;
+    do {
+        got = receive(t, DS_WIRE_HEADER, &timeout);
+    } while (timeout && (limit < 0 || now_ms() - since < limit));
+    atomic_store(&t->connection->idle_since, 0);
+    return got > 0;
+}
+
+/* Reads until t->in has `size` bytes; false when the client stops or is too slow. */
+static bool read_rest(talk *t, size_t size, int64_t began) {
+    int64_t stall = t->connection->server->stall_ms;
+    int64_t until = began + stall + (int64_t)size / BYTES_PER_MS;
+    int64_t last = now_ms();
+    bool timeout = false;
+    while (t->in.size < size) {
+        size_t got = receive(t, size - t->in.size, &timeout);
+        int64_t now = now_ms();
+        if ((got == 0 && (!timeout || now - last >= stall)) || now > until) {
+            return false;
+        }
+        last = got > 0 ? now : last;
+    }
+    return true;
+}
+
+/* Reads a message into t->in. False: the connection is over. */
+static bool read_message(talk *t) {
+    ds__wire_header header;
+    ds_error err;
+    if (!read_first(t)) {
+        return false;
+    }
+    int64_t began = now_ms();
+    if (!read_rest(t, DS_WIRE_HEADER, began) || !ds__wire_read_header(t->in.data, &header, &err)) {
+        return false;
+    }
+    /* twice: a command that comes in sections is put together */
+    return reserve(t, (size_t)header.size <= DS_WIRE_LARGE ? 0 : (size_t)header.size * 2,
+                   t->connection->server->stall_ms) &&
+           read_rest(t, (size_t)header.size, now_ms());
+}
+
+static bool write_bytes(talk *t, const uint8_t *bytes, size_t size, int flags) {
+    int64_t until = now_ms() + t->connection->server->stall_ms + (int64_t)size / BYTES_PER_MS;
+    while (size > 0) {
+        ssize_t sent = send(t->connection->fd, bytes, size, MSG_NOSIGNAL | flags);
+        if (sent < 0 && errno == EINTR) {
+            continue;
+        }
+        if (sent <= 0) {
+            return false; /* EAGAIN too: the client does not read */
+        }
+        bytes += sent;
+        size -= (size_t)sent;
+        if (size > 0 && now_ms() > until) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void write_error(ds_buf *reply, const ds_error *err) {
@@ -93,10 +187,21 @@ static void write_error(ds_buf *reply, const ds_error *err) {
 }
 
 static bool send_reply(talk *t, const ds__wire_request *request, uint32_t flags) {
+    if (!reserve(t, t->reply.size, ROOM_MS)) {
+        ds_error err;
+        ds__error_set(&err, DS_EXCEEDED_MEMORY_LIMIT,
+                      "too many large answers wait for clients to read them");
+        calm(&t->reply);
+        write_error(&t->reply, &err);
+    }
+    ds_buf_reset(&t->out);
     ds__wire_begin_reply(&t->out, request, flags, ++t->next_id);
-    ds_buf_add(&t->out, t->reply.data, t->reply.size);
-    ds__wire_finish_reply(&t->out);
-    return !t->out.failed && write_bytes(t, t->out.data, t->out.size);
+    ds__wire_finish_reply(&t->out, t->reply.size);
+    bool ok = !t->out.failed && !t->reply.failed &&
+              write_bytes(t, t->out.data, t->out.size, MSG_MORE) &&
+              write_bytes(t, t->reply.data, t->reply.size, 0);
+    release(t);
+    return ok;
 }
 
 /* The name of the command is that of its first field. */
@@ -161,7 +266,10 @@ static int64_t hello_wait(const talk *t, ds_value command) {
         return 0;
     }
     ds_value now = ds__doc_field(ds__document(t->reply.data), "topologyVersion");
-    return now.type == DS_DOCUMENT && ds__value_equal(known, now, NULL) ? ms : 0;
+    if (now.type != DS_DOCUMENT || !ds__value_equal(known, now, NULL)) {
+        return 0;
+    }
+    return ms < MAX_HELLO_MS ? ms : MAX_HELLO_MS;
 }
 
 /* Answers a hello; with exhaust, again and again. False: the connection is over. */
@@ -192,43 +300,47 @@ static bool answer(talk *t) {
     ds__wire_request request;
     ds_error err = {0};
     bool parsed = ds__wire_parse(t->in.data, t->in.size, &t->merged, &request, &err);
-    bool silent = request.flags & DS_WIRE_MORE_TO_COME;
+    t->silent = request.flags & DS_WIRE_MORE_TO_COME;
     if (!parsed) {
         if (err.code == DS_PROTOCOL_ERROR) {
             return false;
         }
         write_error(&t->reply, &err);
-        return silent || send_reply(t, &request, 0);
+        return t->silent || send_reply(t, &request, 0);
     }
-    if (is_hello(request.command) && !silent) {
+    if (is_hello(request.command) && !t->silent) {
         return answer_hello(t, &request);
     }
     run(t, &request);
-    return silent || send_reply(t, &request, 0);
+    if (t->room > 0) { /* of the message, which is not needed any more */
+        calm(&t->in);
+        calm(&t->merged);
+        release(t);
+    }
+    return t->silent || send_reply(t, &request, 0);
 }
 
 void ds__wire_serve(ds__wire_connection *connection) {
     talk t = {.connection = connection};
-    t.peer =
-        (ds__engine_peer){.me = connection->me, .connection_id = connection->id, .remember = true};
+    t.peer = (ds__engine_peer){.me = connection->me,
+                               .client = connection->client,
+                               .interrupt = interrupt,
+                               .ctx = &t,
+                               .connection_id = connection->id,
+                               .remember = true};
     ds_buf_init(&t.in, DS_MAX_MESSAGE_SIZE);
     ds_buf_init(&t.merged, (size_t)2 * DS_MAX_MESSAGE_SIZE);
     ds_buf_init(&t.reply, DS_MAX_MESSAGE_SIZE);
-    ds_buf_init(&t.out, DS_MAX_MESSAGE_SIZE + 64);
-    ds__wire_header header;
-    ds_error err;
-    while (!stopping(&t)) {
+    while (!stopping(&t) && read_message(&t) && answer(&t)) {
+        release(&t);
         calm(&t.in);
         calm(&t.merged);
         calm(&t.reply);
-        calm(&t.out);
-        if (!read_bytes(&t, DS_WIRE_HEADER) || !ds__wire_read_header(t.in.data, &header, &err) ||
-            !read_bytes(&t, (size_t)header.size - DS_WIRE_HEADER) || !answer(&t)) {
-            break;
-        }
     }
+    release(&t);
     ds_buf_clear(&t.in);
     ds_buf_clear(&t.merged);
     ds_buf_clear(&t.reply);
     ds_buf_clear(&t.out);
+    connection->large = t.large;
 }

@@ -258,9 +258,9 @@ void ds__wire_begin_reply(ds_buf *buf, const ds__wire_request *request, uint32_t
     }
 }
 
-void ds__wire_finish_reply(ds_buf *buf) {
+void ds__wire_finish_reply(ds_buf *buf, size_t following) {
     if (!buf->failed) {
-        int32_t size = (int32_t)buf->size;
+        int32_t size = (int32_t)(buf->size + following);
         memcpy(buf->data, &size, 4);
     }
 }

@@ -44,8 +44,8 @@ bool ds__wire_parse(const uint8_t *bytes, size_t size, ds_buf *merged, ds__wire_
 
 /* Starts a reply in `buf`; the document is then appended, and the result goes to finish. */
 void ds__wire_begin_reply(ds_buf *buf, const ds__wire_request *request, uint32_t flags, int32_t id);
-/* Writes the size. */
-void ds__wire_finish_reply(ds_buf *buf);
+/* Writes the size: that of `buf` and of what is sent after it. */
+void ds__wire_finish_reply(ds_buf *buf, size_t following);
 
 /* CRC-32C of the bytes, as OP_MSG's checksum. */
 uint32_t ds__wire_crc32c(const uint8_t *bytes, size_t size);

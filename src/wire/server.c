@@ -1,220 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The listening socket and the list of connections, a thread each. */
+/* A server's life and the list of its connections, a thread each. */
 #include "wire/internal.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "client/client.h"
-#include "client/uri.h"
 
-enum { DEFAULT_CONNECTIONS = 1000, BACKLOG = 128, STALE_SECONDS = 60 };
-
-static const char folder_prefix[] = "docstore-";
-
-static bool system_error(ds_error *err, const char *what, const char *where) {
-    int32_t code = errno == EADDRINUSE ? DS_ALREADY_INITIALIZED : DS_OPERATION_FAILED;
-    return ds__error_set(err, code, "cannot %s %s: %s", what, where, strerrordesc_np(errno));
-}
-
-static bool set_text(char **out, ds_buf *buf, ds_error *err) {
-    ds_buf_add_byte(buf, 0);
-    *out = (char *)ds_buf_take(buf, &(size_t){0});
-    return *out ? true : ds__error_oom(err);
-}
-
-/* Whether something still answers on a Unix socket. */
-static bool is_alive(const struct sockaddr_un *path) {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool alive = fd >= 0 && connect(fd, (const struct sockaddr *)path, sizeof *path) == 0;
-    if (fd >= 0) {
-        close(fd);
-    }
-    return alive;
-}
-
-/* Removes the private folders that killed processes left in `base`. A fresh one may belong to a
- * process between bind and listen. */
-static void remove_stale_folders(const char *base) {
-    DIR *dir = opendir(base);
-    struct dirent *entry;
-    while (dir && (entry = readdir(dir)) != NULL) {
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
-        struct stat info;
-        if (strncmp(entry->d_name, folder_prefix, sizeof folder_prefix - 1) != 0) {
-            continue;
-        }
-        int n = snprintf(address.sun_path, sizeof address.sun_path, "%s/%s/mongodb.sock", base,
-                         entry->d_name);
-        if (n < 0 || (size_t)n >= sizeof address.sun_path || lstat(address.sun_path, &info) != 0 ||
-            !S_ISSOCK(info.st_mode) || info.st_uid != geteuid() ||
-            info.st_mtime > time(NULL) - STALE_SECONDS || is_alive(&address)) {
-            continue;
-        }
-        if (unlink(address.sun_path) == 0) {
-            *strrchr(address.sun_path, '/') = 0;
-            rmdir(address.sun_path);
-        }
-    }
-    if (dir) {
-        closedir(dir);
-    }
-}
-
-static bool make_folder(ds__wire_server *server, ds_error *err) {
-    const char *base = getenv("XDG_RUNTIME_DIR");
-    if (!base || !*base || access(base, W_OK) != 0) {
-        base = "/tmp";
-    }
-    remove_stale_folders(base);
-    ds_buf text = {0};
-    ds_buf_printf(&text, "%s/%sXXXXXX", base, folder_prefix);
-    if (!set_text(&server->folder, &text, err)) {
-        return false;
-    }
-    if (!mkdtemp(server->folder)) { /* mode 0700 */
-        system_error(err, "make a folder in", base);
-        ds__free(server->folder);
-        server->folder = NULL;
-        return false;
-    }
-    ds_buf_printf(&text, "%s/mongodb.sock", server->folder);
-    return set_text(&server->socket, &text, err);
-}
-
-static bool listen_unix(ds__wire_server *server, const char *path, ds_error *err) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (!*path) {
-        if (!make_folder(server, err)) {
-            return false;
-        }
-    } else {
-        server->socket = ds__strdup(path);
-        if (!server->socket) {
-            return ds__error_oom(err);
-        }
-    }
-    size_t size = strlen(server->socket);
-    if (size >= sizeof address.sun_path) {
-        ds__error_set(err, DS_BAD_VALUE,
-                      "the socket's path has %zu bytes; at most %zu are possible", size,
-                      sizeof address.sun_path - 1);
-        goto failed;
-    }
-    memcpy(address.sun_path, server->socket, size + 1);
-    struct stat found;
-    if (lstat(server->socket, &found) == 0) {
-        if (!S_ISSOCK(found.st_mode)) {
-            ds__error_set(err, DS_BAD_VALUE, "'%s' is there already and is no socket",
-                          server->socket);
-            goto failed;
-        }
-        if (is_alive(&address)) {
-            ds__error_set(err, DS_ALREADY_INITIALIZED, "another server listens on '%s'",
-                          server->socket);
-            goto failed;
-        }
-        unlink(server->socket); /* left behind by a killed server */
-    }
-    server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (server->listener < 0 ||
-        bind(server->listener, (struct sockaddr *)&address, sizeof address) != 0) {
-        system_error(err, "listen on", server->socket);
-        goto failed;
-    }
-    if (chmod(server->socket, 0600) != 0 || listen(server->listener, BACKLOG) != 0) {
-        return system_error(err, "listen on", server->socket);
-    }
-    ds_buf text = {0};
-    ds_buf_printf(&text, "mongodb://");
-    ds__uri_encode(&text, server->socket, size);
-    ds_buf_printf(&text, "/?directConnection=true");
-    server->address = ds__strdup(server->socket);
-    return server->address ? set_text(&server->uri, &text, err) : ds__error_oom(err);
-failed:
-    ds__free(server->socket); /* not ours to remove */
-    server->socket = NULL;
-    return false;
-}
-
-static int listen_on(const struct addrinfo *a) {
-    int one = 1;
-    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        return -1;
-    }
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
-        int reason = errno;
-        close(fd);
-        errno = reason;
-        return -1;
-    }
-    return fd;
-}
-
-/* "host:port" of a socket's own end. */
-static bool own_address(int fd, const char *host, ds_buf *text) {
-    struct sockaddr_storage name;
-    socklen_t size = sizeof name;
-    char numeric[64], port[8];
-    if (getsockname(fd, (struct sockaddr *)&name, &size) != 0 ||
-        getnameinfo((struct sockaddr *)&name, size, numeric, sizeof numeric, port, sizeof port,
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
-        return false;
-    }
-    const char *shown = host ? host : numeric;
-    ds_buf_printf(text, strchr(shown, ':') ? "[%s]:%s" : "%s:%s", shown, port);
-    return true;
-}
-
-static bool listen_tcp(ds__wire_server *server, const char *host, uint16_t port, ds_error *err) {
-    char service[8];
-    snprintf(service, sizeof service, "%u", port);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
-    int failed = getaddrinfo(host, service, &hints, &found);
-    if (failed) {
-        return ds__error_set(err, DS_HOST_NOT_FOUND, "cannot listen on '%s': %s", host,
-                             gai_strerror(failed));
-    }
-    for (struct addrinfo *a = found; a && server->listener < 0; a = a->ai_next) {
-        server->listener = listen_on(a);
-    }
-    int reason = errno;
-    freeaddrinfo(found);
-    ds_buf text = {0};
-    if (server->listener < 0) {
-        ds_buf_printf(&text, "%s:%s", host, service);
-        ds_buf_add_byte(&text, 0);
-        errno = reason;
-        system_error(err, "listen on", text.failed ? host : (const char *)text.data);
-        ds_buf_clear(&text);
-        return false;
-    }
-    if (!own_address(server->listener, host, &text)) {
-        ds_buf_clear(&text);
-        return system_error(err, "listen on", host);
-    }
-    if (!set_text(&server->address, &text, err)) {
-        return false;
-    }
-    ds_buf_printf(&text, "mongodb://%s/?directConnection=true", server->address);
-    return set_text(&server->uri, &text, err);
-}
+enum {
+    DEFAULT_CONNECTIONS = 1000,
+    DEFAULT_MEMORY_MB = 512,
+    DEFAULT_STALL_MS = 30 * 1000,
+    DEFAULT_IDLE_MS = 30 * 60 * 1000
+};
 
 static void *connection_thread(void *arg) {
     ds__wire_connection *connection = arg;
@@ -222,28 +29,41 @@ static void *connection_thread(void *arg) {
     ds__wire_serve(connection);
     ds__wire_abandon_transactions(connection);
     pthread_mutex_lock(&server->lock);
+    bool trim = connection->large || server->count == 1;
+    pthread_mutex_unlock(&server->lock);
+    if (trim) {
+        ds__engine_trim(server->engine);
+    }
+    pthread_mutex_lock(&server->lock);
     *connection->link = connection->next;
     if (connection->next) {
         connection->next->link = connection->link;
     }
     close(connection->fd); /* under the lock: stop() may shut it down */
     server->count--;
+    server->evicted -= connection->evicted;
     pthread_cond_broadcast(&server->ended);
     pthread_mutex_unlock(&server->lock);
     ds__free(connection);
     return NULL;
 }
 
-/* The address the client used: a TCP server on all interfaces has many. */
+/* The address the client used, as a TCP server on all interfaces has many; and the client's own. */
 static void name_connection(ds__wire_connection *connection) {
-    ds_buf text = {0};
-    const char *shown = connection->server->address;
-    if (!connection->server->socket && own_address(connection->fd, NULL, &text)) {
-        ds_buf_add_byte(&text, 0);
-        shown = text.failed ? shown : (const char *)text.data;
+    ds_buf me = {0};
+    ds_buf client = {0};
+    bool tcp = !connection->server->socket;
+    if (!tcp || !ds__wire_address_of(connection->fd, false, NULL, &me)) {
+        ds_buf_printf(&me, "%s", connection->server->address);
     }
-    snprintf(connection->me, sizeof connection->me, "%s", shown);
-    ds_buf_clear(&text);
+    if (!tcp || !ds__wire_address_of(connection->fd, true, NULL, &client)) {
+        ds_buf_printf(&client, "anonymous unix socket");
+    }
+    snprintf(connection->me, sizeof connection->me, "%.*s", (int)me.size, (const char *)me.data);
+    snprintf(connection->client, sizeof connection->client, "%.*s", (int)client.size,
+             (const char *)client.data);
+    ds_buf_clear(&me);
+    ds_buf_clear(&client);
 }
 
 /* Gives an accepted socket its thread; the lock is held. */
@@ -276,6 +96,41 @@ static bool start_connection(ds__wire_server *server, int fd) {
     return true;
 }
 
+/* Ends the connection that has been idle for longest, when that is long; the lock is held. */
+static bool evict(ds__wire_server *server) {
+    ds__wire_connection *oldest = NULL;
+    long long since = ds__clock_mono_us() / 1000 - server->stall_ms;
+    for (ds__wire_connection *c = server->connections; c; c = c->next) {
+        long long idle = atomic_load(&c->idle_since);
+        if (!c->evicted && idle > 0 && idle <= since) {
+            oldest = c;
+            since = idle;
+        }
+    }
+    if (oldest) {
+        oldest->evicted = true;
+        server->evicted++;
+        shutdown(oldest->fd, SHUT_RDWR);
+    }
+    return oldest != NULL;
+}
+
+/* Whether there is a place for one more; the lock is held. */
+static bool has_place(ds__wire_server *server) {
+    return server->count - server->evicted < server->max_connections || evict(server);
+}
+
+/* A connection that stops for too long is closed, so neither direction waits for ever. */
+static void limit_waiting(const ds__wire_server *server, int fd) {
+    int64_t ms = server->stall_ms;
+    if (server->idle_ms > 0 && server->idle_ms < ms) {
+        ms = server->idle_ms;
+    }
+    struct timeval time = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
+}
+
 static void accept_one(ds__wire_server *server) {
     int one = 1;
     int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
@@ -289,9 +144,10 @@ static void accept_one(ds__wire_server *server) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
     }
+    limit_waiting(server, fd);
     pthread_mutex_lock(&server->lock);
-    bool served = !atomic_load(&server->stopping) && server->count < server->max_connections &&
-                  start_connection(server, fd);
+    bool served =
+        !atomic_load(&server->stopping) && has_place(server) && start_connection(server, fd);
     pthread_mutex_unlock(&server->lock);
     if (!served) {
         close(fd);
@@ -344,8 +200,30 @@ static void free_server(ds__wire_server *server, bool ours) {
     if (ours) {
         pthread_mutex_destroy(&server->lock);
         pthread_cond_destroy(&server->ended);
+        pthread_cond_destroy(&server->room);
     }
     ds__free(server);
+}
+
+static int or_default(int given, int otherwise) {
+    return given != 0 ? given : otherwise;
+}
+
+static void set_limits(ds__wire_server *server, const ds__wire_options *options) {
+    server->max_connections = or_default(options->max_connections, DEFAULT_CONNECTIONS);
+    server->max_memory = (size_t)or_default(options->max_memory_mb, DEFAULT_MEMORY_MB) << 20;
+    server->stall_ms = or_default(options->stall_ms, DEFAULT_STALL_MS);
+    server->idle_ms = or_default(options->idle_ms, DEFAULT_IDLE_MS);
+}
+
+static void init_locks(ds__wire_server *server) {
+    pthread_condattr_t attr;
+    pthread_mutex_init(&server->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&server->ended, &attr);
+    pthread_cond_init(&server->room, &attr);
+    pthread_condattr_destroy(&attr);
 }
 
 ds__wire_server *ds__wire_start(ds_client *client, const ds__wire_options *options, ds_error *err) {
@@ -363,16 +241,17 @@ ds__wire_server *ds__wire_start(ds_client *client, const ds__wire_options *optio
     server->listener = -1;
     server->engine = engine;
     server->process = getpid();
-    server->max_connections =
-        options->max_connections > 0 ? options->max_connections : DEFAULT_CONNECTIONS;
-    pthread_mutex_init(&server->lock, NULL);
-    pthread_cond_init(&server->ended, NULL);
+    set_limits(server, options);
+    init_locks(server);
     server->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    bool ok = server->wake >= 0 ? true : system_error(err, "make", "an event");
+    bool ok =
+        server->wake >= 0 ||
+        ds__error_set(err, DS_OPERATION_FAILED, "cannot make an event: %s", strerrordesc_np(errno));
     if (ok) {
-        ok = options->socket ? listen_unix(server, options->socket, err)
-                             : listen_tcp(server, options->host ? options->host : "127.0.0.1",
-                                          options->port, err);
+        ok = options->socket
+                 ? ds__wire_listen_unix(server, options->socket, err)
+                 : ds__wire_listen_tcp(server, options->host ? options->host : "127.0.0.1",
+                                       options->port, options->allow_remote, err);
     }
     if (!ok || !start_thread(server, err)) {
         free_server(server, true);
@@ -399,6 +278,7 @@ void ds__wire_stop(ds__wire_server *server) {
     for (ds__wire_connection *c = server->connections; c; c = c->next) {
         shutdown(c->fd, SHUT_RDWR);
     }
+    pthread_cond_broadcast(&server->room);
     while (server->count > 0) {
         pthread_cond_wait(&server->ended, &server->lock);
     }

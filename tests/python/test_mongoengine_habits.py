@@ -83,6 +83,7 @@ def test_a_key_given_as_text_equals_the_one_read_back(connected: str) -> None:
         item.save()
         assert item.pk == bson.ObjectId(key)
         assert item == Item.objects.get(id=key)
+        item.delete()
 
 
 def test_from_json_without_a_key_is_new(connected: str) -> None:

@@ -72,6 +72,10 @@ class AggregationMixin:
             raise InvalidQueryError("a pipeline is a list of stages such as {'$match': {...}}")
         return self._pipeline(stages, options)
 
+    def _unordered(self: Any) -> Any:
+        """Return the same documents in any order."""
+        return self if self._bounded else self.clear_order()
+
     def _stages(self: Any) -> list[dict[str, Any]]:
         """Return the stages that stand for the queryset."""
         out: list[dict[str, Any]] = []
@@ -81,14 +85,10 @@ class AggregationMixin:
         order = self._ordering()
         if order:
             out.append({"$sort": dict(order)})
-        if self._skip:
-            out.append({"$skip": self._skip})
-        if self._limit is not None:
-            out.append({"$limit": self._limit})
-        return out
+        return out + [{f"${name}": n} for name, n in self._range().items()]
 
     def _pipeline(self: Any, stages: list[Any], options: Mapping[str, Any]) -> Results:
-        if self._none:
+        if self._empty:
             return Results(None)
         first = stages[0] if stages else {}
         before = self._stages()
@@ -114,9 +114,7 @@ class AggregationMixin:
         group: dict[str, Any] = {"_id": None}
         for key, name in names.items():
             group[key] = expressions[name].accumulator(self._document)
-        bounded = self._skip or self._limit is not None
-        source = self if bounded else self.clear_order()
-        found = next(source._pipeline([{"$group": group}], {}), None)
+        found = next(self._unordered()._pipeline([{"$group": group}], {}), None)
         if found is None:
             return {name: expressions[name].empty for name in names.values()}
         return {name: found[key] for key, name in names.items()}
@@ -136,7 +134,7 @@ class AggregationMixin:
         if kind is not None and kind.kind == "list":
             stages.append({"$unwind": f"${path.split('.')[0]}"})
         stages.append({"$group": {"_id": None, "value": {operator: f"${path}"}}})
-        found = next(self.clear_order()._pipeline(stages, {}), None)
+        found = next(self._unordered()._pipeline(stages, {}), None)
         return None if found is None else found["value"]
 
     def item_frequencies(
@@ -150,7 +148,7 @@ class AggregationMixin:
             {"$unwind": {"path": "$value", "preserveNullAndEmptyArrays": True}},
             {"$group": {"_id": "$value", "n": {"$sum": 1}}},
         ]
-        found = {one["_id"]: one["n"] for one in self.clear_order()._pipeline(stages, {})}
+        found = {one["_id"]: one["n"] for one in self._unordered()._pipeline(stages, {})}
         if normalize:
             total = sum(found.values())
             return {key: n / total for key, n in found.items()}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -10,54 +11,15 @@ from typing import Any
 from mongodb import _core
 from mongodb.connection import get_connection_handle
 from mongodb.errors import InvalidQueryError, LookUpError, NotSupportedError
+from mongodb.queryset._cache import Cache
+from mongodb.queryset._origin import Origin
 from mongodb.queryset.lookups import db_path, merge
 from mongodb.queryset.q import Q, QNode, as_q
 
-__all__ = ["BaseQuerySet", "Origin"]
+__all__ = ["BaseQuerySet"]
 
 
-class Origin:
-    """Where a batch came from: what its documents need to know of the query."""
-
-    __slots__ = ("chosen", "exclude", "include")
-
-    def __init__(
-        self,
-        include: tuple[str, ...],
-        exclude: tuple[str, ...],
-        chosen: Mapping[str, Any] = MappingProxyType({}),
-    ) -> None:
-        self.include = include
-        self.exclude = exclude
-        self.chosen = chosen  # paths of which $slice or $elemMatch picks elements
-
-    def mask_for(self, cls: Any) -> bytes | None:
-        """Return a byte per field of the class, 0: not loaded, 1: loaded, 2: in part; None for all.
-
-        With fields loaded in part, the paths of the projection follow, as the C side reads them.
-        """
-        if not self.include and not self.exclude and not self.chosen:
-            return None
-        parts = [("m" if "$elemMatch" in op else "s", path) for path, op in self.chosen.items()]
-        parts += [("m", path.split(".$")[0]) for path in self.include if ".$" in path]
-        partly = {path.split(".")[0] for _, path in parts}
-        whole = {"_id", *(path for path in self.include if "." not in path)}
-        inclusive = bool(self.include) or any(kind == "m" for kind, _ in parts)
-        if inclusive:
-            partly |= {path.split(".")[0] for path in self.include} - whole
-            parts += [("i", path) for path in self.include]
-        else:
-            partly |= {path.split(".")[0] for path in self.exclude if "." in path}
-            partly -= set(self.exclude)
-            parts += [("x", path) for path in self.exclude]
-            whole.update(f.db_field for f in cls._fields.values() if f.db_field not in self.exclude)
-        levels = bytes(
-            2 if name in partly else int(name in whole)
-            for name in (field.db_field for field in cls._fields.values())
-        )
-        if not partly:
-            return levels
-        return levels + b"".join(f"{kind}{path}\0".encode() for kind, path in parts)
+_FAR = 1 << 62  # as far as MongoDB counts; no collection has so many documents
 
 
 class _NoAnnotations:
@@ -86,22 +48,12 @@ class BaseQuerySet:
     _raw_refs = False
     _cached = True
     _fresh = True  # nothing was asked for yet
-    # What was loaded
-    _source: Iterator[Any] | None = None
-    _done = False
-    _position = 0
+    _rows: Cache | None = None  # what was loaded
 
     def __init__(self, document: Any, collection: Any = None) -> None:
         self._document = document
         self._alias: str = document._alias()
         self._collection_name: str = document._get_collection_name()
-        self._loaded: list[Any] = []
-
-    def _reset(self) -> None:
-        self._loaded = []
-        self._source = None
-        self._done = False
-        self._position = 0
 
     @property
     def model(self) -> Any:
@@ -124,8 +76,8 @@ class BaseQuerySet:
         """Return a copy that has not been evaluated."""
         copy = type(self).__new__(type(self))
         copy.__dict__.update(self.__dict__)
+        copy.__dict__.pop("_rows", None)
         copy._fresh = False
-        copy._reset()
         return copy
 
     def _with(self, **changes: Any) -> Any:
@@ -145,9 +97,16 @@ class BaseQuerySet:
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
-        state.update(_loaded=list(self._loaded) if self._done else [], _source=None)
+        rows = state.pop("_rows", None)
+        if rows is not None and rows.done:
+            state["_rows"] = rows.items
         state.update({k: dict(v) for k, v in state.items() if isinstance(v, MappingProxyType)})
         return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if "_rows" in state:
+            self._rows = Cache.of(state["_rows"])
 
     # Conditions
 
@@ -195,6 +154,8 @@ class BaseQuerySet:
 
     def _filter(self) -> Any:
         """Return the filter as `_core.Raw`."""
+        if self._empty:
+            return _core.Raw({"$alwaysFalse": 1})
         query = self._q.to_bson(self._document)
         more = [_core.Raw(one) for one in (self._raw, self._special) if one]
         if more:
@@ -258,27 +219,37 @@ class BaseQuerySet:
         return bool(self._ordering())
 
     def limit(self, n: int | None) -> Any:
-        """Take at most n documents; 0 or None takes all."""
-        if n is not None and n < 0:
-            raise InvalidQueryError("limit() takes a number that is not negative")
-        return self._with(_limit=n or None)
+        """Take at most n documents: with 0 none, with None all."""
+        return self._with(_limit=None if n is None else _position("limit()", n))
 
     def skip(self, n: int | None) -> Any:
         """Leave out the first n documents."""
-        if n is not None and n < 0:
-            raise InvalidQueryError("skip() takes a number that is not negative")
-        return self._with(_skip=n or 0)
+        return self._with(_skip=_position("skip()", n or 0))
+
+    @property
+    def _empty(self) -> bool:
+        """Whether no document can match; nothing is sent then."""
+        return self._none or self._limit == 0
+
+    @property
+    def _bounded(self) -> bool:
+        """Whether only a part of the matches is meant."""
+        return self._limit is not None or bool(self._skip)
+
+    def _range(self) -> dict[str, int]:
+        """Return skip and limit as commands have them."""
+        ends = {"skip": self._skip, "limit": self._limit}
+        return {name: min(n, _FAR) for name, n in ends.items() if n}
 
     def _slice(self, part: slice) -> Any:
-        if part.step not in (None, 1) or (part.start or 0) < 0 or (part.stop or 0) < 0:
-            raise InvalidQueryError("a slice of a queryset has no step and no negative ends")
-        start = part.start or 0
-        end = self._limit if part.stop is None else part.stop
-        if part.stop is not None and self._limit is not None:
-            end = min(part.stop, self._limit)
-        if end is not None and end <= start:
-            return self.none()
-        return self._with(_skip=self._skip + start, _limit=None if end is None else end - start)
+        if part.step not in (None, 1):
+            raise InvalidQueryError("a slice of a queryset has no step")
+        start = _position("a slice", part.start or 0)
+        ends = [self._limit, None if part.stop is None else _position("a slice", part.stop)]
+        end = min((one for one in ends if one is not None), default=None)
+        if end is None:
+            return self._with(_skip=self._skip + start)
+        return self._with(_skip=self._skip + start, _limit=max(0, end - start))
 
     # Fields
 
@@ -358,6 +329,19 @@ class BaseQuerySet:
         if value is not None:
             options[name] = value
         return self._with(_options=options)
+
+    def _chosen_options(self, *names: str) -> dict[str, Any]:
+        """Return those of the options that are set."""
+        return {name: self._options[name] for name in names if name in self._options}
+
+    @property
+    def _moved(self) -> bool:
+        """Whether the documents are not where their class says."""
+        document = self._document
+        return bool(
+            self._alias != document._alias()
+            or self._collection_name != document._get_collection_name()
+        )
 
     def hint(self, index: Any = None) -> Any:
         """Use this index: its name or its keys."""
@@ -439,13 +423,7 @@ class BaseQuerySet:
 
     def _handle(self) -> Any:
         """Return the connection, the collection being ready."""
-        document = self._document
-        if (
-            self._alias == document._alias()
-            and self._collection_name == document._get_collection_name()
-        ):
-            return document._ready()
-        return get_connection_handle(self._alias)
+        return get_connection_handle(self._alias) if self._moved else self._document._ready()
 
     def as_command(self) -> dict[str, Any]:
         """Return the find command that evaluating the queryset sends."""
@@ -459,10 +437,7 @@ class BaseQuerySet:
         projection = self._projection()
         if projection:
             command["projection"] = projection
-        if self._skip:
-            command["skip"] = self._skip
-        if self._limit is not None:
-            command["limit"] = self._limit
+        command.update(self._range())
         if self._batch_size:
             command["batchSize"] = self._batch_size
         command.update(_without(self._options, "projection"))
@@ -488,7 +463,7 @@ class BaseQuerySet:
 
     def _batches(self) -> Iterator[Any]:
         """Yield `_core.Batch` objects."""
-        if self._none:
+        if self._empty:
             return
         handle = self._handle()
         origin = self._loaded_fields
@@ -498,6 +473,13 @@ class BaseQuerySet:
             yield _core.Batch(
                 schema, data, mask=mask, origin=origin, raw_refs=self._raw_refs, trusted=True
             )
+
+
+def _position(what: str, n: Any) -> int:
+    at = operator.index(n)
+    if at < 0:
+        raise InvalidQueryError(f"{what} of a queryset takes no negative number: {at}")
+    return at
 
 
 def _points(field: Any) -> bool:

@@ -11,8 +11,10 @@ from bson import ObjectId, json_util
 
 from mongodb import _core, _persist
 from mongodb.errors import InvalidQueryError, NotSupportedError
+from mongodb.queryset._cache import Cache
+from mongodb.queryset._origin import Origin
 from mongodb.queryset.aggregation import AggregationMixin
-from mongodb.queryset.base import BaseQuerySet, Origin
+from mongodb.queryset.base import BaseQuerySet
 from mongodb.queryset.q import QNode
 from mongodb.queryset.writing import WritingMixin
 
@@ -27,24 +29,21 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
 
     # Evaluation
 
-    def _more(self) -> bool:
-        """Load the next batch; False at the end."""
-        if self._done:
-            return False
-        if self._source is None:
-            self._source = self._results()
-        try:
-            chunk = next(self._source, None)
-        except BaseException:
-            # Begin anew next time: list() asks for the length first and swallows a TypeError.
-            self._reset()
-            raise
-        if chunk is None:
-            self._done = True
-            self._source = None
-            return False
-        self._loaded.extend(chunk)
-        return True
+    def _evaluation(self) -> Cache:
+        """Return what was loaded, begun if it was not; anew after a failure or a fork."""
+        rows = self._rows
+        if rows is None:
+            # from a copy: the rows must not keep their own queryset, and so its cursor, alive
+            rows = self.__dict__.setdefault("_rows", Cache(self.clone()._results))
+        elif not rows.usable:
+            rows = self._rows = Cache(self.clone()._results)
+        return rows
+
+    @property
+    def _loaded(self) -> list[Any] | None:
+        """All documents, if they were loaded."""
+        rows = self._rows
+        return rows.items if rows is not None and rows.done else None
 
     def _results(self) -> Iterator[list[Any]]:
         if self._shape == "dicts":
@@ -55,12 +54,16 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
             batches = list(batches)
             for name in self._related:
                 _fetch_related(self._document, batches, name)
+        moved = self._moved
         for batch in batches:
             documents = batch.documents()
+            if moved:
+                for one in documents:
+                    self._move(one)
             yield documents if self._shape is None else [self._shaped(one) for one in documents]
 
     def _dicts(self) -> Iterator[list[Any]]:
-        if self._none:
+        if self._empty:
             return
         cursor = self._handle().cursor(self._command(self._filter()), self._batch_size)
         with cursor:
@@ -79,36 +82,19 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
     def __iter__(self) -> Iterator[Any]:
         if not self._cached:
             return (one for chunk in self._results() for one in chunk)
-        return iter(self._loaded) if self._done else self._iterate()
-
-    def _iterate(self) -> Iterator[Any]:
-        at = 0
-        while True:
-            chunk = self._loaded[at:]
-            at += len(chunk)
-            yield from chunk
-            if at == len(self._loaded) and not self._more():
-                return
+        return iter(self._evaluation())
 
     def __next__(self) -> Any:
-        while self._position >= len(self._loaded):
-            if not self._more():
-                raise StopIteration
-        self._position += 1
-        return self._loaded[self._position - 1]
+        return self._evaluation().take()
 
     next = __next__
 
     def rewind(self) -> None:
-        """Start again."""
-        self._reset()
+        """Forget what was loaded: the next reading asks the store again. Who iterates goes on."""
+        self.__dict__.pop("_rows", None)
 
     def _all(self) -> list[Any]:
-        if not self._cached:
-            return list(iter(self))
-        while self._more():
-            pass
-        return self._loaded
+        return self._evaluation().all() if self._cached else list(iter(self))
 
     def __len__(self) -> int:
         if not self._cached:  # list() asks for the length before it iterates
@@ -116,7 +102,7 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         return len(self._all())
 
     def __bool__(self) -> bool:
-        return bool(self._loaded) or (self._more() and bool(self._loaded))
+        return self._evaluation().reach(0) if self._cached else self.exists()
 
     def __contains__(self, item: object) -> bool:
         return item in self._all()
@@ -124,19 +110,21 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, slice):
             return self._slice(key)
+        rows = self._rows
         if key < 0:
-            if not self._done:
+            if rows is None or not rows.done:
                 raise InvalidQueryError("a queryset has no negative positions; use last()")
-            return self._loaded[key]
-        if self._done or key < len(self._loaded):
-            return self._loaded[key]
+            return rows.items[key]
+        if rows is not None and (rows.done or key < len(rows.items)):
+            return rows.items[key]
         found = list(self._slice(slice(key, key + 1)))
         if not found:
             raise IndexError(f"the queryset has no document at {key}")
         return found[0]
 
     def __repr__(self) -> str:
-        shown = list(self._loaded[:21] if self._done else self._slice(slice(0, 21)))
+        loaded = self._loaded
+        shown = list(self._slice(slice(0, 21))) if loaded is None else loaded[:21]
         text = repr(shown[:20])
         return text[:-1] + ", '...(remaining elements truncated)...']" if len(shown) > 20 else text
 
@@ -153,7 +141,8 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
             if name in ("pk", self._document._meta["id_field"]) and self._is_key(value):
                 return self._by_key(value)
         wanted = self.filter(*q_objs, **query)
-        wanted._order = []
+        if not self._bounded:
+            wanted._order = []
         wanted._limit = 2 if wanted._limit is None else min(2, wanted._limit)
         found = [one for chunk in wanted._results() for one in chunk]
         document = self._document
@@ -183,13 +172,14 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
 
     def first(self) -> Any:
         """Return the first document or None."""
-        if self._loaded:
-            return self._loaded[0]
+        rows = self._rows
+        if rows is not None and rows.items:
+            return rows.items[0]
         return next(iter(self._slice(slice(0, 1)).no_cache()), None)
 
     def last(self) -> Any:
         """Return the last document or None; without an order, the greatest primary key."""
-        if self._done or self._limit is not None or self._skip:
+        if self._loaded is not None or self._bounded:
             found = self._all()
             return found[-1] if found else None
         order = self._ordering() or [("_id", 1)]
@@ -201,7 +191,9 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         return self.filter(pk=object_id).first()
 
     def in_bulk(self, object_ids: Any) -> dict[Any, Any]:
-        """Return a dict of primary keys and documents."""
+        """Return a dict of primary keys and documents; of a part (skip, limit) it is refused."""
+        if self._bounded and not self._empty:
+            raise InvalidQueryError("in_bulk() takes ids from all matches: drop skip() and limit()")
         field = self._document._fields[self._document._meta["id_field"]]
         keys = [field.to_python(getattr(one, "pk", one)) for one in object_ids]
         wanted = self.clear_order().filter(pk__in=keys)
@@ -224,23 +216,16 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         with_limit_and_skip = named.pop("with_limit_and_skip", False) or any(asked)
         if named:
             raise TypeError(f"count() takes with_limit_and_skip, not {', '.join(named)}")
-        if self._none:
+        if self._empty:
             return 0
-        options: dict[str, Any] = {
-            key: value
-            for key, value in self._options.items()
-            if key in ("hint", "collation", "maxTimeMS", "comment", "readConcern")
-        }
+        options = self._chosen_options("hint", "collation", "maxTimeMS", "comment", "readConcern")
         if with_limit_and_skip:
-            if self._skip:
-                options["skip"] = self._skip
-            if self._limit is not None:
-                options["limit"] = self._limit
+            options.update(self._range())
         return self._handle().count(self._collection_name, self._filter(), **options)  # type: ignore[no-any-return]
 
     def exists(self) -> bool:
         """Tell whether any document matches."""
-        if self._loaded:
+        if self._rows is not None and self._rows.items:
             return True
         wanted = self._slice(slice(0, 1))._with(_order=[], _related=(), _shape=None)
         return any(len(batch) for batch in wanted._with(_include=("_id",), _exclude=())._batches())
@@ -269,9 +254,12 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
     def distinct(self, field: str) -> list[Any]:
         """Return the different values of a field."""
         path = self._field_path(field)
-        command = {"distinct": self._collection_name, "key": path, "query": self._filter()}
-        command.update({k: v for k, v in self._options.items() if k in ("collation", "maxTimeMS")})
-        values = [] if self._none else self._handle().run(command)["values"]
+        query = self._filter()
+        if self._bounded or "hint" in self._options:  # the command knows neither
+            query = {"_id": {"$in": self._keys()}}
+        command = {"distinct": self._collection_name, "key": path, "query": query}
+        command |= self._chosen_options("collation", "maxTimeMS", "comment", "readConcern")
+        values = [] if self._empty else self._handle().run(command)["values"]
         if self._shape == "dicts" or self._raw_refs:
             return values
         from mongodb.queryset.lookups import resolve
@@ -353,13 +341,18 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         return await asyncio.to_thread(run)
 
     async def __aiter__(self) -> AsyncIterator[Any]:
+        if not self._cached:
+            chunks = self._results()
+            while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+                for one in chunk:
+                    yield one
+            return
+        rows = self._evaluation()
         at = 0
-        while True:
-            for one in self._loaded[at:]:
+        while await asyncio.to_thread(rows.reach, at):
+            for one in rows.items[at:]:
                 at += 1
                 yield one
-            if not await asyncio.to_thread(self._more):
-                return
 
 
 class QuerySetNoCache(QuerySet):

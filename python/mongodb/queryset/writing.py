@@ -3,16 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mongodb import _core, _persist
 from mongodb._delete_rules import apply_rules, rules_for
-from mongodb.errors import NotUniqueError, OperationError
+from mongodb.errors import (
+    InvalidQueryError,
+    NotSupportedError,
+    NotUniqueError,
+    OperationError,
+)
 from mongodb.queryset.updates import build_update, encode_update
 from mongodb.signals import post_bulk_insert, post_delete, pre_bulk_insert, pre_delete
 
 __all__ = ["WritingMixin"]
+
+_KEYS_AT_ONCE = 10000  # ids in one statement, far below the size of a command
 
 
 class WritingMixin:
@@ -92,11 +99,18 @@ class WritingMixin:
                     "a document that is in the store already is saved, not inserted"
                 )
         pre_bulk_insert.send(self._document, documents=docs, **extra)
-        _persist.stamp_all(docs)
-        if validate:
-            _persist.validate_all(docs)
-        if docs:
-            self._insert(docs, write_concern, ordered)
+        if self._moved:
+            for doc in docs:
+                self._move(doc)
+        keyed = _persist.stamp_all(docs)
+        try:
+            if validate:
+                _persist.validate_all(docs)
+            if docs:
+                self._insert(docs, write_concern, ordered)
+        except BaseException:
+            _persist.take_back_keys(keyed)
+            raise
         post_bulk_insert.send(self._document, documents=docs, loaded=load_bulk, **extra)
         if load_bulk:
             return docs[0] if single else docs
@@ -115,7 +129,12 @@ class WritingMixin:
         at = 0
         while at < len(docs):
             command, end = _core.insert_command(self._collection_name, docs, options, at)
-            handle.insert_raw(command)
+            try:
+                handle.insert_raw(command)
+            except OperationError as error:
+                if handle.session() is None:
+                    _persist.partly_inserted(docs[at:end], error, ordered)
+                raise
             _core.inserted(docs, at, command)
             at = end
 
@@ -131,25 +150,27 @@ class WritingMixin:
         array_filters: Any = None,
         **update: Any,
     ) -> Any:
-        """Change all matches: `inc__age=1`, `push__tags="x"`, `name="y"`. Return how many."""
+        """Change all matches: `inc__age=1`, `push__tags="x"`, `name="y"`. Return how many.
+
+        With skip() or limit() the ids are asked for first; those that match still are changed.
+        """
         if not update and not upsert:
             raise OperationError("update() needs at least one change, such as set__name='x'")
-        if self._none:
-            return 0
-        statement: dict[str, Any] = {
-            "q": self._filter(),
-            "u": self._changes(update),
-            "multi": multi,
-        }
+        _no_read_concern("update", read_concern)
+        statement: dict[str, Any] = {"u": self._changes(update), "multi": multi}
         if upsert:
             statement["upsert"] = True
             statement["u"] = self._with_class(statement["u"], update)
         if array_filters is not None:
             statement["arrayFilters"] = array_filters
-        for name in ("collation", "hint"):
-            if name in self._options:
-                statement[name] = self._options[name]
-        reply = self._handle().update(self._collection_name, statement, write_concern)
+        reply: dict[str, Any] = {"n": 0, "nModified": 0}
+        for chosen in self._statements(multi, upsert):
+            more = self._handle().update(
+                self._collection_name, {**statement, **chosen}, write_concern,
+                **self._chosen_options("comment", "maxTimeMS"),
+            )  # fmt: skip
+            reply = {**more, "n": reply["n"] + more["n"],
+                     "nModified": reply["nModified"] + more["nModified"]}  # fmt: skip
         if full_result:
             from pymongo.results import UpdateResult
 
@@ -159,6 +180,39 @@ class WritingMixin:
                 raw["upserted"] = known[0]["_id"]
             return UpdateResult(raw, True)
         return reply["n"]
+
+    def _statements(self: Any, multi: bool, upsert: bool = False) -> Iterator[dict[str, Any]]:
+        """Yield what a statement needs to reach the documents that are meant, and no others."""
+        if self._empty:
+            return
+        options = self._chosen_options("collation", "hint")
+        if not self._bounded and (multi or not self._ordering()):
+            yield {"q": self._filter(), **options}
+            return
+        if upsert and self._skip:
+            raise InvalidQueryError("an upsert has no skip(): it could insert what is there")
+        keys = self._slice(slice(None, None if multi else 1))._keys()
+        if not keys and upsert:
+            yield {"q": self._filter(), "multi": False, **options}
+        for at in range(0, len(keys), _KEYS_AT_ONCE):
+            yield self._among(keys[at : at + _KEYS_AT_ONCE])
+
+    def _among(self: Any, keys: list[Any], all_of_them: bool = False) -> dict[str, Any]:
+        """Return a statement's filter for those of the ids that still match."""
+        chosen = _core.Raw({"_id": {"$in": keys}})
+        options = self._chosen_options("collation")
+        # To a collation other ids could be equal.
+        if all_of_them or (options and any(isinstance(key, (str, Mapping)) for key in keys)):
+            return {"q": chosen}
+        return {"q": _core.join_filters("$and", [chosen, self._filter()]), **options}
+
+    def _keys(self: Any) -> list[Any]:
+        """Return the stored primary keys."""
+        wanted = self._with(
+            _shape=None, _related=(), _include=("_id",), _exclude=(),
+            _options={k: v for k, v in self._options.items() if k != "projection"},
+        )  # fmt: skip
+        return [key for batch in wanted._batches() for key in batch.keys()]
 
     def _changes(self, update: Mapping[str, Any]) -> Any:
         return encode_update(self._document, dict(update)) if update else {"$set": {}}
@@ -183,12 +237,9 @@ class WritingMixin:
     def upsert_one(
         self: Any, write_concern: Any = None, read_concern: Any = None, **update: Any
     ) -> Any:
-        """Change the first match or insert one; return the document."""
-        result = self.update(multi=False, upsert=True, write_concern=write_concern,
-                             full_result=True, **update)  # fmt: skip
-        if result.upserted_id is not None:
-            return self._document.objects.with_id(result.upserted_id)
-        return self.first()
+        """Change the first match or insert one; return the document as it is then."""
+        _no_read_concern("upsert_one", read_concern)
+        return self._modify({"new": True, "upsert": True}, update, write_concern=write_concern)
 
     def modify(
         self: Any,
@@ -202,29 +253,57 @@ class WritingMixin:
         """Change or remove the first match in one step and return it, as it was or (`new`) is."""
         if remove and new:
             raise OperationError("a removed document has no new state: remove and new conflict")
+        if remove and (upsert or update or array_filters):
+            raise OperationError("a removed document takes no change: remove stands alone")
         if not update and not upsert and not remove:
             raise OperationError("modify() needs at least one change, or remove=True")
-        command: dict[str, Any] = {"findAndModify": self._collection_name, "query": self._filter()}
+        options = (
+            {"remove": True} if remove else {"new": new, **({"upsert": True} if upsert else {})}
+        )
+        if array_filters is not None:
+            options["arrayFilters"] = array_filters
+        return self._modify(options, update, full_response=full_response)
+
+    def _modify(
+        self: Any,
+        options: dict[str, Any],
+        update: Mapping[str, Any],
+        write_concern: Any = None,
+        full_response: bool = False,
+    ) -> Any:
+        if self._empty:
+            return None
+        asked = {"query": self._filter(), **self._chosen_options("collation", "hint")}
+        if self._skip:
+            if "upsert" in options:
+                raise InvalidQueryError("an upsert has no skip(): it could insert what is there")
+            keys = self._slice(slice(0, 1))._keys()
+            if not keys:
+                return None
+            asked = self._among(keys)
+            asked["query"] = asked.pop("q")
+        command = {"findAndModify": self._collection_name, **asked, **options}
         order = self._ordering()
         if order:
             command["sort"] = dict(order)
-        if remove:
-            command["remove"] = True
-        else:
+        if "remove" not in options:
             change = self._changes(update)
-            command.update(update=self._with_class(change, update) if upsert else change, new=new)
-            if upsert:
-                command["upsert"] = True
-        if array_filters is not None:
-            command["arrayFilters"] = array_filters
+            command["update"] = self._with_class(change, update) if "upsert" in options else change
         projection = self._projection()
         if projection:
             command["fields"] = projection
-        reply = self._handle().find_and_modify(command)
-        if full_response:
-            return reply
-        value = reply.get("value")
-        return None if value is None else self._document_from(value)
+        command |= self._chosen_options("comment", "maxTimeMS")
+        reply = self._handle().find_and_modify(command, write_concern)
+        if reply.get("value") is not None:
+            reply["value"] = self._modified(reply["value"])
+        return reply if full_response else reply.get("value")
+
+    def _modified(self: Any, value: Mapping[str, Any]) -> Any:
+        """Return what findAndModify found in the queryset's shape."""
+        if self._shape == "dicts":
+            return value
+        document = self._document_from(value)
+        return document if self._shape is None else self._shaped(document)
 
     def _document_from(self: Any, value: Mapping[str, Any]) -> Any:
         document = self._document._from_son(value, created=True)
@@ -241,26 +320,36 @@ class WritingMixin:
 
     def _delete(self: Any, seen: set[Any], write_concern: Any) -> int:
         document = self._document
-        if self._none:
+        if self._empty:
             return 0
         if pre_delete.has_receivers_for(document) or post_delete.has_receivers_for(document):
-            found = list(self)
+            found = list(self._with(_shape=None, _scalar=()))
             for one in found:
-                self._move(one)
                 one.delete(write_concern=write_concern)
             return len(found)
-        bounded = self._limit is not None or self._skip
-        rules = [rule for cls in {document} for rule in rules_for(cls)]
-        if bounded or rules:
-            keys = list(self.scalar("pk"))
-            if rules:
-                seen.update((document, key) for key in keys)
-                apply_rules(document, keys, seen, write_concern)
-            query = document.objects(pk__in=keys).clear_cls_query()._filter()
-        else:
-            query = self._filter()
-        options = {k: self._options[k] for k in ("collation", "hint") if k in self._options}
+        rules = bool(rules_for(document))
+        if not rules and not self._bounded:
+            return int(self._send_delete(next(self._statements(True)), write_concern))
+        keys = self._keys()
+        if rules:
+            field = document._fields[document._meta["id_field"]]
+            ids = [field.to_python(key) for key in keys]
+            seen.update((document, one) for one in ids)
+            apply_rules(document, ids, seen, write_concern)
+        return sum(
+            self._send_delete(self._among(keys[at : at + _KEYS_AT_ONCE], rules), write_concern)
+            for at in range(0, len(keys), _KEYS_AT_ONCE)
+        )
+
+    def _send_delete(self: Any, statement: dict[str, Any], write_concern: Any) -> int:
+        options = {**statement, **self._chosen_options("comment", "maxTimeMS")}
+        query = options.pop("q")
         return self._handle().delete(self._collection_name, query, 0, write_concern, **options)  # type: ignore[no-any-return]
+
+
+def _no_read_concern(name: str, concern: Any) -> None:
+    if concern is not None:
+        raise NotSupportedError(f"{name}() has no read concern: MongoDB's updates take none")
 
 
 def _simple(lookups: Mapping[str, Any]) -> dict[str, Any]:

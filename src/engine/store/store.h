@@ -89,6 +89,9 @@ bool ds__txn_rollback(ds__txn *txn, int savepoint, ds_error *err);
  * DocumentValidationFailure: {errInfo}. Lifetime: until the next call with the transaction. */
 ds_value ds__txn_error_details(const ds__txn *txn);
 
+/* Gives back the page caches of connections that nobody uses now. */
+void ds__store_trim(ds__store *store);
+
 /* Numbers for serverStatus, dbStats, collStats: bytes of the file and of the tables named. */
 int64_t ds__store_file_size(ds__store *store);
 

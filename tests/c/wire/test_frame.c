@@ -230,7 +230,7 @@ static void replies_name_the_request(void **state) {
     ds__wire_request request = {.header = {.request_id = 7}};
     ds__wire_begin_reply(&buf, &request, DS_WIRE_MORE_TO_COME, 3);
     add_body(&buf, "ok");
-    ds__wire_finish_reply(&buf);
+    ds__wire_finish_reply(&buf, 0);
     ds__wire_header header;
     ds_error err;
     assert_true(ds__wire_read_header(buf.data, &header, &err));

@@ -9,7 +9,6 @@ import stat
 import struct
 import subprocess
 import sys
-import sysconfig
 import time
 from collections.abc import Iterator
 
@@ -152,10 +151,10 @@ def test_a_socket_in_use_is_kept_and_a_stale_one_replaced(tmp_path: pathlib.Path
                 _core.Server(client, path)
             assert os.path.exists(path)
         assert not os.path.exists(path)
-        (tmp_path / "file").write_text("precious")
+        (tmp_path / "file.sock").write_text("precious")
         with pytest.raises(MongoError, match="no socket"):
-            _core.Server(client, str(tmp_path / "file"))
-        assert (tmp_path / "file").read_text() == "precious"
+            _core.Server(client, str(tmp_path / "file.sock"))
+        assert (tmp_path / "file.sock").read_text() == "precious"
 
 
 def test_only_embedded_stores_are_served() -> None:
@@ -287,20 +286,10 @@ def test_a_child_does_not_disturb_the_parents_server(server: _core.Server) -> No
         assert mongo.admin.command("ping")["ok"] == 1.0
 
 
-def program() -> str:
-    """The docstore program beside the package: installed, or in the build folder."""
-    places = [pathlib.Path(sysconfig.get_path("scripts")), pathlib.Path(sys.executable).parent]
-    places += pathlib.Path(os.path.realpath(_core.__file__)).parents[1:3]
-    for place in places:
-        if (place / "docstore").is_file():
-            return str(place / "docstore")
-    pytest.skip("the docstore program is not installed")
-
-
-def test_the_program_serves_and_checks(tmp_path: pathlib.Path) -> None:
+def test_the_program_serves_and_checks(docstore: str, tmp_path: pathlib.Path) -> None:
     path = str(tmp_path / "shop file.docstore")
     serving = subprocess.Popen(
-        [program(), "serve", path, "--port", "0"], stdout=subprocess.PIPE, text=True
+        [docstore, "serve", path, "--port", "0"], stdout=subprocess.PIPE, text=True
     )
     assert serving.stdout is not None
     lines = [serving.stdout.readline() for _ in range(3)]
@@ -311,7 +300,7 @@ def test_the_program_serves_and_checks(tmp_path: pathlib.Path) -> None:
     serving.send_signal(signal.SIGTERM)
     assert serving.wait(10) == 0
     serving.stdout.close()
-    done = subprocess.run([program(), "check", path], capture_output=True, text=True)
+    done = subprocess.run([docstore, "check", path], capture_output=True, text=True)
     assert done.returncode == 0
     assert "1 collections, 10 documents, 0 damaged" in done.stdout
 
@@ -339,8 +328,8 @@ def test_check_passes_over_views(tmp_path: pathlib.Path) -> None:
         (["help", "serve"], 0, "--durability"),
     ],
 )
-def test_what_the_program_says(arguments: list[str], code: int, words: str) -> None:
-    done = subprocess.run([program(), *arguments], capture_output=True, text=True)
+def test_what_the_program_says(docstore: str, arguments: list[str], code: int, words: str) -> None:
+    done = subprocess.run([docstore, *arguments], capture_output=True, text=True)
     assert done.returncode == code
     assert words in done.stdout + done.stderr
 

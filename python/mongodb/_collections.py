@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Making the collections and indexes that Document classes declare, at their first use."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from mongodb import _registry
+from mongodb._handle import current_transaction
+from mongodb._indexes import declared_indexes
+from mongodb.errors import InvalidCollectionError, MongoError
+
+__all__ = ["make_ready", "prepare_known"]
+
+
+def make_ready(cls: Any, handle: Any) -> None:
+    """Create the collection and indexes of a class, once per class and connection.
+
+    A server's transaction reads from before whatever is created beside it (code 246). A class that
+    is first used when the transaction has begun has its new collection created inside. The embedded
+    store has one writer: there it is always inside.
+    """
+    key = (cls, cls._get_collection_name())
+    transaction = current_transaction(handle)
+    inside = transaction is not None and (
+        handle.embedded
+        or (transaction.begun and transaction.may_create)
+        and handle.collection_options(key[1]) is None
+    )
+    if inside:
+        transaction.created.add(key)
+    _prepare(cls, handle, inside)
+    handle.ready.add(key)
+
+
+def prepare_known(handle: Any) -> None:
+    """Bring the indexes of collections that exist up to date, before a transaction begins.
+
+    What a class cannot have is told when the class is used.
+    """
+    if handle.prepared == _registry.generation():
+        return
+    handle.prepared = _registry.generation()
+    waiting = [
+        (cls, name)
+        for cls in _registry.collection_classes()
+        if isinstance(name := cls._get_collection_name(), str)
+        and cls._alias() == handle.alias
+        and (cls, name) not in handle.ready
+    ]
+    existing = handle.collection_names() if waiting else set()
+    for cls, name in waiting:
+        if name in existing:
+            with contextlib.suppress(MongoError):
+                _prepare(cls, handle, inside=False)
+                handle.ready.add((cls, name))
+
+
+def _prepare(cls: Any, handle: Any, inside: bool) -> None:
+    meta, name = cls._meta, cls._get_collection_name()
+    if meta.get("max_size") or meta.get("max_documents"):
+        size = -(-(meta.get("max_size") or 10 * 2**20) // 256) * 256
+        options: dict[str, Any] = {"capped": True, "size": size}
+        if meta.get("max_documents"):
+            options["max"] = meta["max_documents"]
+        _create_capped(cls, handle, name, options)
+    if meta.get("auto_create_index", True):
+        specs = declared_indexes(cls)
+        if specs:
+            handle.create_indexes(name, specs, inside=inside)
+
+
+def _create_capped(cls: Any, handle: Any, name: str, options: dict[str, Any]) -> None:
+    existing = handle.collection_options(name)
+    if existing is None:
+        try:
+            handle.create(name, options)
+        except MongoError as error:
+            if error.code != 48:  # NamespaceExists: somebody was faster
+                raise
+            existing = handle.collection_options(name)
+    if existing is not None and any(existing.get(key) != options[key] for key in options):
+        raise InvalidCollectionError(
+            f"the collection {name} of {cls.__name__} exists with {existing or 'no options'}, the "
+            f"class declares {options}: drop it or change max_size and max_documents"
+        )

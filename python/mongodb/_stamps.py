@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What saving sets by itself: times and counters, of documents and of those inside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import bson
+from bson.raw_bson import RawBSONDocument
+
+from mongodb import _registry
+
+__all__ = ["stamp"]
+
+_RAW: Any = bson.CodecOptions(document_class=RawBSONDocument)
+
+
+def stamp(doc: Any, created: bool, record: Any = None) -> None:
+    """Set auto_now, auto_now_add and sequences; `record` notes what was set for a rollback.
+
+    An embedded document gets its times when it is new or differs from what is stored.
+    """
+    for at, _, value in _due(doc, created):
+        setattr(doc, doc._fields_ordered[at], value)
+        if record is not None:
+            record.give(at, doc._get(at))
+    holders = _holders(type(doc))
+    if holders:
+        touched = holders if created else holders.intersection(doc._touched())
+        for name in touched:
+            _stamp_inner(doc, name, record)
+
+
+def _due(doc: Any, created: bool) -> Iterator[tuple[int, Any, Any]]:
+    """Yield position, present value and new value of the fields to set."""
+    cls = type(doc)
+    for name in cls._auto_now:
+        yield cls._schema.index(name), getattr(doc, name), cls._fields[name].now()
+    if created:
+        for name in cls._auto_now_add:
+            if getattr(doc, name) is None:
+                yield cls._schema.index(name), None, cls._fields[name].now()
+        for name in cls._generated:
+            if getattr(doc, name) is None:
+                yield cls._schema.index(name), None, cls._fields[name].generate()
+
+
+def _stamp_inner(doc: Any, name: str, record: Any) -> None:
+    stored = doc._stored()
+    known: set[bytes] = set()
+    if stored is not None:
+        _collect(bson.decode(stored, _RAW).get(doc._fields[name].db_field), known)
+    for one in _embedded_in(getattr(doc, name)):
+        if one._encode() in known:
+            continue
+        for at, before, value in list(_due(one, True)):
+            one._set(at, value)
+            if record is not None:
+                record.give_inner(one, at, before, one._get(at))
+
+
+def _collect(value: Any, known: set[bytes]) -> None:
+    """Gather the bytes of all documents in a stored value, with and without their class."""
+    if isinstance(value, RawBSONDocument):
+        known.add(bytes(value.raw))
+        if "_cls" in value:
+            known.add(bson.encode({k: v for k, v in value.items() if k != "_cls"}))
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            _collect(one, known)
+
+
+def _embedded_in(value: Any) -> Iterator[Any]:
+    """Yield the embedded documents in a field's value, outer ones last."""
+    if _registry.is_document(value):
+        if value._schema_embedded:
+            for name in _holders(type(value)):
+                yield from _embedded_in(getattr(value, name))
+            yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _embedded_in(one)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _embedded_in(one)
+
+
+def _holders(cls: Any) -> frozenset[str]:
+    """Return the fields in which there may be embedded documents that are stamped."""
+    found = cls.__dict__.get("_stamp_holders")
+    if found is None or found[0] != _registry.generation():
+        names = frozenset(n for n, field in cls._fields.items() if _may_hold(field, (cls,)))
+        found = (_registry.generation(), names)
+        type.__setattr__(cls, "_stamp_holders", found)
+    return found[1]  # type: ignore[no-any-return]
+
+
+def _may_hold(field: Any, seen: tuple[Any, ...]) -> bool:
+    inner = field
+    while inner._item is not None:
+        inner = inner._item
+    if inner.kind == "embedded":
+        tree = [c for c in _registry.class_tree(inner.document_type) if c not in seen]
+        return any(
+            _has_stamps(cls) or any(_may_hold(f, (*seen, *tree)) for f in cls._fields.values())
+            for cls in tree
+        )
+    return inner.kind in ("dynamic", "list", "dict", "python") and any(
+        _has_stamps(cls) for cls in _registry.embedded_classes()
+    )
+
+
+def _has_stamps(cls: Any) -> bool:
+    return bool(cls._auto_now or cls._auto_now_add or cls._generated)
