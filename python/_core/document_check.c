@@ -81,11 +81,11 @@ static int embedded_check(ds__pstate *state, ds__field *field, PyObject *value) 
     if (!PyObject_TypeCheck(value, (PyTypeObject *)type)) {
         return 0;
     }
-    if (doc->data && !doc->values && !doc->extra) {
-        return 1; /* as it came from the store */
-    }
     if (doc->schema->own_check) {
         return 0;
+    }
+    if (doc->data && !doc->values && !doc->extra) {
+        return 1; /* as it came from the store */
     }
     PyObject *suspects = ds__document_suspects(state, doc, false);
     int fine = suspects ? PyList_GET_SIZE(suspects) == 0 : -1;

@@ -12,7 +12,10 @@ static PyObject *python_decode(ds__pstate *state, ds__field *field, ds_value val
     if (!raw) {
         return NULL;
     }
-    PyObject *out = PyObject_CallMethod(field->object, "to_python", "(O)", raw);
+    bool plain = field->kind != DS_HOLDS_PYTHON && field->kind != DS_HOLDS_LIST &&
+                 field->kind != DS_HOLDS_DICT && field->kind != DS_HOLDS_EMBEDDED;
+    PyObject *out =
+        PyObject_CallMethod(field->object, plain ? "to_python" : "from_store", "(O)", raw);
     Py_DECREF(raw);
     return out;
 }

@@ -95,7 +95,7 @@ def validate_all(docs: list[Any]) -> None:
     for doc in docs:
         if type(doc) is not cls:
             cls = type(doc)
-            plain = cls.clean is cls._plain_clean
+            plain = cls.clean is cls._plain_clean and not cls._cleans_inside()
         if not plain or doc._suspects(True):
             doc._validate(True, everything=True)
 

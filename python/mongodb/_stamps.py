@@ -10,6 +10,7 @@ import bson
 from bson.raw_bson import RawBSONDocument
 
 from mongodb import _registry
+from mongodb._inside import holders
 
 __all__ = ["stamp"]
 
@@ -25,10 +26,9 @@ def stamp(doc: Any, created: bool, record: Any = None) -> None:
         setattr(doc, doc._fields_ordered[at], value)
         if record is not None:
             record.give(at, doc._get(at))
-    holders = _holders(type(doc))
-    if holders:
-        touched = holders if created else holders.intersection(doc._touched())
-        for name in touched:
+    places = _holders(type(doc))
+    if places:
+        for name in places if created else places.intersection(doc._touched()):
             _stamp_inner(doc, name, record)
 
 
@@ -88,28 +88,7 @@ def _embedded_in(value: Any) -> Iterator[Any]:
 
 
 def _holders(cls: Any) -> frozenset[str]:
-    """Return the fields in which there may be embedded documents that are stamped."""
-    found = cls.__dict__.get("_stamp_holders")
-    if found is None or found[0] != _registry.generation():
-        names = frozenset(n for n, field in cls._fields.items() if _may_hold(field, (cls,)))
-        found = (_registry.generation(), names)
-        type.__setattr__(cls, "_stamp_holders", found)
-    return found[1]  # type: ignore[no-any-return]
-
-
-def _may_hold(field: Any, seen: tuple[Any, ...]) -> bool:
-    inner = field
-    while inner._item is not None:
-        inner = inner._item
-    if inner.kind == "embedded":
-        tree = [c for c in _registry.class_tree(inner.document_type) if c not in seen]
-        return any(
-            _has_stamps(cls) or any(_may_hold(f, (*seen, *tree)) for f in cls._fields.values())
-            for cls in tree
-        )
-    return inner.kind in ("dynamic", "list", "dict", "python") and any(
-        _has_stamps(cls) for cls in _registry.embedded_classes()
-    )
+    return holders(cls, _has_stamps, True)
 
 
 def _has_stamps(cls: Any) -> bool:

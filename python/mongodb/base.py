@@ -11,6 +11,7 @@ import bson
 from bson import SON, json_util
 
 from mongodb import _core, _registry
+from mongodb._inside import holders
 from mongodb._metaclass import DocumentMetaclass
 from mongodb._registry import _document_registry, get_document
 from mongodb.errors import (
@@ -182,15 +183,31 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
                 own = error.errors or {error.field_name or NON_FIELD_ERRORS: error}
                 errors.update(own)
         fields = list(self._fields.values())
-        for at in self._suspects(everything):
+        suspects = self._suspects(everything)
+        cleaning = self._cleans_inside() if clean else ()
+        if cleaning:
+            suspects = sorted({*suspects, *map(self._schema.index, cleaning)})
+        for at in suspects:
             field = fields[at]
-            wrong = self._field_error(field, self._get(at))
+            wrong = self._field_error(field, self._get(at), clean)
             if wrong is not None:
                 errors[field.name] = wrong
         if errors:
             raise ValidationError(f"{type(self).__name__} is not valid", errors=errors)
 
-    def _field_error(self, field: BaseField, value: Any) -> Any:
+    @classmethod
+    def _cleans_inside(cls) -> frozenset[str]:
+        """Return the fields that can hold embedded documents with a clean() of their own."""
+        return holders(cls, _checks_itself, False)
+
+    def _validate_inside(self, clean: bool) -> None:
+        """Validate as part of a document: what came from the store and was not touched is fine."""
+        if type(self).validate is not BaseDocument.validate:
+            self.validate(clean=clean)
+        else:
+            self._validate(clean, everything=False)
+
+    def _field_error(self, field: BaseField, value: Any, clean: bool) -> Any:
         empty = value is None or (field.kind in ("list", "dict") and not value)
         if empty:
             if (
@@ -203,7 +220,7 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
             if value is None:
                 return None
         try:
-            field._validate(value)
+            field._judge(value, clean)
         except ValidationError as error:
             return error.errors or error
         except (ValueError, AssertionError, AttributeError, TypeError) as error:
@@ -328,6 +345,10 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
 
     def __str__(self) -> str:
         return f"{type(self).__name__} object"
+
+
+def _checks_itself(cls: Any) -> bool:
+    return bool(cls.clean is not BaseDocument.clean or cls.validate is not BaseDocument.validate)
 
 
 def _unpickle(cls: Any, state: dict[str, Any]) -> Any:

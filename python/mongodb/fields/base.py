@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import contextvars
 import copy
 import difflib
 import functools
+import inspect
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -13,17 +15,23 @@ from typing import Any
 
 from mongodb.errors import NON_FIELD_ERRORS, ValidationError
 
-__all__ = ["BaseField", "UPDATE_OPERATORS"]
+__all__ = ["STORING_OPERATORS", "UPDATE_OPERATORS", "BaseField"]
 
 UPDATE_OPERATORS = frozenset(
     "set unset inc dec mul min max push push_all pull pull_all pop add_to_set rename "
     "set_on_insert current_date".split()
 )
 
+# Those of them whose value is stored as it is given.
+STORING_OPERATORS = frozenset({"set", "set_on_insert", "push", "push_all", "add_to_set"})
+
 # Flags of spec(); the numbers are those of schema.h.
 _REQUIRED, _NULL, _PY_DECODE, _PY_ENCODE, _PY_CHECK = 1, 2, 4, 8, 16
 _CALL_DEFAULT, _PRIMARY, _DBREF, _LIMITS, _WARM, _EMAIL = 32, 64, 128, 256, 512, 1024
 _INF = float("inf")
+
+# Whether to_python() is given what the store has.
+_stored: contextvars.ContextVar[bool] = contextvars.ContextVar("mongodb_stored", default=False)
 
 
 class BaseField:
@@ -44,6 +52,7 @@ class BaseField:
     _item: BaseField | None = None
     _dbref = False
     _address = False
+    _generic = False  # holds embedded documents of any class
     default: Any = None
     remote_field: Any = None  # Django's introspection asks: no field is a link to a parent's row
 
@@ -173,6 +182,14 @@ class BaseField:
         """Convert a stored or given value to the one documents show."""
         return value
 
+    def from_store(self, value: Any) -> Any:
+        """`to_python` for a stored value: dicts are the embedded documents that were stored."""
+        token = _stored.set(True)
+        try:
+            return self.to_python(value)
+        finally:
+            _stored.reset(token)
+
     def to_mongo(self, value: Any) -> Any:
         """Convert a document's value to the one that is stored."""
         return self.to_python(value)
@@ -225,6 +242,13 @@ class BaseField:
                 ) from error
         self.validate(value, **kwargs)
 
+    def _judge(self, value: Any, clean: bool) -> None:
+        """Validate; without `clean()` of what is inside, if this field knows of it."""
+        if clean or not _knows_clean(type(self)):  # type: ignore[arg-type]
+            self._validate(value)
+        else:
+            self._validate(value, clean=False)
+
     def _validate_choices(self, value: Any) -> None:
         accepted = self.choice_values()
         many = value if isinstance(value, (list, tuple)) and self.kind == "list" else [value]
@@ -259,6 +283,13 @@ def _options(cls: type) -> list[str]:
     if code is None:
         return []
     return [n for n in code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]]
+
+
+@functools.cache
+def _knows_clean(cls: type) -> bool:
+    """Whether the class's validate() takes `clean`; one of a user's may take the value alone."""
+    taken = inspect.signature(cls.validate).parameters.values()  # type: ignore[attr-defined]
+    return any(one.name == "clean" or one.kind is one.VAR_KEYWORD for one in taken)
 
 
 def _is_lazy(choices: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mongodb import _registry
 from mongodb.errors import InvalidDocumentError, ValidationError
-from mongodb.fields.base import _INF, UPDATE_OPERATORS, BaseField
+from mongodb.fields.base import _INF, STORING_OPERATORS, UPDATE_OPERATORS, BaseField, _stored
 from mongodb.fields.lists import EmbeddedDocumentList
 from mongodb.fields.scalar import STRING_OPERATORS, StringField
 
@@ -38,6 +38,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(one) for one in value]
     return value
+
+
+def _embedded(cls: Any, value: Mapping[Any, Any]) -> Any:
+    """Return a dict as an embedded document: as it is stored, or a new one of given values."""
+    if _stored.get():
+        return cls._from_son(value)
+    if not all(isinstance(key, str) for key in value):
+        return value  # validation has the words for it
+    cls = cls._class_named(value["_cls"]) if isinstance(value.get("_cls"), str) else cls
+    names = cls._reverse_db_field_map
+    return cls(**{k if k in cls._fields else names.get(k, k): v for k, v in value.items()})
 
 
 class DynamicField(BaseField):
@@ -86,9 +97,7 @@ class EmbeddedDocumentField(BaseField):
         return self.document_type_obj
 
     def to_python(self, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return self.document_type._from_son(value)
-        return value
+        return _embedded(self.document_type, value) if isinstance(value, Mapping) else value
 
     def to_mongo(self, value: Any) -> Any:
         return value.to_mongo() if isinstance(value, self.document_type) else value
@@ -98,7 +107,7 @@ class EmbeddedDocumentField(BaseField):
             self.error(
                 f"must be a {self.document_type.__name__} document, not {type(value).__name__}"
             )
-        value.validate(clean=clean)
+        value._validate_inside(clean)
 
     def lookup_member(self, member_name: str) -> BaseField | None:
         for cls in _registry.class_tree(self.document_type):
@@ -110,6 +119,9 @@ class EmbeddedDocumentField(BaseField):
     def prepare_query_value(self, op: str | None, value: Any) -> Any:
         if value is None or isinstance(value, self.document_type):
             return value if value is None else value.to_mongo()
+        if isinstance(value, Mapping) and op in STORING_OPERATORS:
+            value = self.to_python(value)
+            return value if isinstance(value, Mapping) else value.to_mongo()
         if isinstance(value, Mapping):
             return self.document_type._from_son(value).to_mongo()
         return value
@@ -119,10 +131,11 @@ class GenericEmbeddedDocumentField(BaseField):
     """An embedded document of any class; the class is stored in `_cls`."""
 
     kind = "python"
+    _generic = True
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, Mapping) and "_cls" in value:
-            return _registry.get_document(value["_cls"])._from_son(value)
+            return _embedded(_registry.get_document(value["_cls"]), value)
         return value
 
     def to_mongo(self, value: Any) -> Any:
@@ -135,7 +148,7 @@ class GenericEmbeddedDocumentField(BaseField):
     def validate(self, value: Any, clean: bool = True) -> None:
         if not _registry.is_embedded_class(type(value)):
             self.error(f"must be an EmbeddedDocument, not {type(value).__name__}")
-        value.validate(clean=clean)
+        value._validate_inside(clean)
 
     def _validate_choices(self, value: Any) -> None:
         names = [c if isinstance(c, str) else c.__name__ for c in self.choices]
@@ -150,6 +163,8 @@ class GenericEmbeddedDocumentField(BaseField):
         return None
 
     def prepare_query_value(self, op: str | None, value: Any) -> Any:
+        if isinstance(value, Mapping) and op in STORING_OPERATORS:
+            value = self.to_python(value)
         return self.to_mongo(value)
 
 
@@ -172,12 +187,12 @@ class _Complex(BaseField):
         if key == "name" and getattr(self, "field", None) is not None:
             self.field.name = value  # type: ignore[union-attr]
 
-    def _validate_items(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+    def _validate_items(self, pairs: Iterable[tuple[Any, Any]], clean: bool) -> None:
         errors: dict[Any, Any] = {}
         for key, value in pairs:
             try:
                 if self.field is not None:
-                    self.field._validate(value)
+                    self.field._judge(value, clean)
             except ValidationError as error:
                 errors[key] = error.errors or error
             except (AssertionError, AttributeError) as error:
@@ -231,7 +246,7 @@ class ListField(_Complex):
             self.error(f"must be a list, not {type(value).__name__}")
         if self.max_length is not None and len(value) > self.max_length:
             self.error(f"must have at most {self.max_length} items, has {len(value)}")
-        self._validate_items(enumerate(value))
+        self._validate_items(enumerate(value), clean)
 
     def prepare_query_value(self, op: str | None, value: Any) -> Any:
         if self.field is None:
@@ -317,7 +332,7 @@ class DictField(_Complex):
             self.error(
                 f"must have names without NUL that do not start with '$' as keys, not {bad!r}"
             )
-        self._validate_items(value.items())
+        self._validate_items(value.items(), clean)
 
     def lookup_member(self, member_name: str) -> BaseField | None:
         if self.field is not None:

@@ -267,7 +267,7 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         found = resolve(self._document, field.replace("__", ".").split("."))[1]
         while found is not None and found.kind == "list":
             found = found._item
-        return values if found is None else [found.to_python(one) for one in values]
+        return values if found is None else [found.from_store(one) for one in values]
 
     def to_json(self, *args: Any, **kwargs: Any) -> str:
         """Return extended JSON of the stored documents."""

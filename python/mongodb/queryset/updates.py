@@ -8,7 +8,7 @@ from typing import Any
 
 from mongodb import _registry
 from mongodb.errors import InvalidQueryError, ValidationError
-from mongodb.fields.base import UPDATE_OPERATORS, BaseField
+from mongodb.fields.base import STORING_OPERATORS, UPDATE_OPERATORS, BaseField
 from mongodb.queryset.lookups import OPERATORS, _operator, filter_bson, resolve
 
 __all__ = ["NAMES", "build_update", "change", "encode_update", "split"]
@@ -92,7 +92,6 @@ def _item(field: BaseField | None) -> BaseField | None:
     return field._item if field is not None and field.kind in ("list", "python") else None
 
 
-_STORES = frozenset({"set", "set_on_insert", "push", "push_all", "add_to_set"})
 _CHECKED = frozenset(
     "string int long float decimal bool datetime date uuid objectid binary embedded".split()
 )
@@ -100,12 +99,17 @@ _CHECKED = frozenset(
 
 def _check(field: BaseField, op: str, value: Any) -> None:
     """Refuse what the field would not take from a document that is saved."""
-    if op not in _STORES or value is None:
+    if op not in STORING_OPERATORS or value is None:
         return
-    if field.kind in _CHECKED:
+    if field.kind in _CHECKED or field._generic:
         field.validate(field.to_python(value))
-    elif field.kind == "list" and field._item is not None and isinstance(value, (list, tuple)):
+    elif field._item is None:
+        return
+    elif field.kind != "dict" and isinstance(value, (list, tuple)):
         for one in value:
+            _check(field._item, op, one)
+    elif isinstance(value, Mapping):
+        for one in value.values():
             _check(field._item, op, one)
 
 

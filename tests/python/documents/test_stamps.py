@@ -21,21 +21,21 @@ from mongodb.fields import (
 )
 
 
-class Inmost(EmbeddedDocument):
+class TimedInmost(EmbeddedDocument):
     n = IntField()
     changed = DateTimeField(auto_now=True)
 
 
-class Inner(EmbeddedDocument):
+class TimedInner(EmbeddedDocument):
     n = IntField()
     made = DateTimeField(auto_now_add=True)
     changed = DateTimeField(auto_now=True)
     day = DateField(auto_now=True)
     number = SequenceField()
-    inmost = EmbeddedDocumentField(Inmost)
+    inmost = EmbeddedDocumentField(TimedInmost)
 
 
-class Any_(DynamicEmbeddedDocument):
+class TimedAny(DynamicEmbeddedDocument):
     changed = DateTimeField(auto_now=True)
 
 
@@ -43,9 +43,9 @@ class Stamped(Document):
     n = IntField()
     made = DateTimeField(auto_now_add=True)
     changed = DateTimeField(auto_now=True)
-    one = EmbeddedDocumentField(Inner)
-    many = EmbeddedDocumentListField(Inner)
-    by_name = MapField(EmbeddedDocumentField(Inner))
+    one = EmbeddedDocumentField(TimedInner)
+    many = EmbeddedDocumentListField(TimedInner)
+    by_name = MapField(EmbeddedDocumentField(TimedInner))
     free = ListField()
     generic = GenericEmbeddedDocumentField()
 
@@ -67,7 +67,7 @@ class Clock:
 
 
 @pytest.fixture(autouse=True)
-def clock(connected: str, monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(memory: None, monkeypatch: pytest.MonkeyPatch) -> Clock:
     ticking = Clock()
     monkeypatch.setattr(DateTimeField, "now", lambda self: ticking(self))
     monkeypatch.setattr(DateField, "now", lambda self: ticking(self))
@@ -88,11 +88,11 @@ def test_auto_now_is_set_at_every_save_and_auto_now_add_at_the_first() -> None:
 
 def test_every_place_of_an_embedded_document_is_stamped() -> None:
     doc = Stamped(
-        one=Inner(inmost=Inmost()),
-        many=[Inner(), Inner()],
-        by_name={"a": Inner()},
-        free=[Inner(), {"deep": [Any_()]}],
-        generic=Inner(),
+        one=TimedInner(inmost=TimedInmost()),
+        many=[TimedInner(), TimedInner()],
+        by_name={"a": TimedInner()},
+        free=[TimedInner(), {"deep": [TimedAny()]}],
+        generic=TimedInner(),
     ).save()
     found = Stamped.objects.get()
     inner = [found.one, *found.many, found.by_name["a"], found.free[0], found.generic]
@@ -103,7 +103,7 @@ def test_every_place_of_an_embedded_document_is_stamped() -> None:
 
 
 def test_an_embedded_document_that_did_not_change_keeps_its_time() -> None:
-    saved = Stamped(one=Inner(n=1), many=[Inner(n=1), Inner(n=2)]).save()
+    saved = Stamped(one=TimedInner(n=1), many=[TimedInner(n=1), TimedInner(n=2)]).save()
     for doc in (saved, Stamped.objects.get()):
         before = [doc.one.changed, *(one.changed for one in doc.many)]
         doc.n = (doc.n or 0) + 1
@@ -114,7 +114,7 @@ def test_an_embedded_document_that_did_not_change_keeps_its_time() -> None:
         assert doc.many[0].changed == before[1] and doc.many[1].changed > before[2]
         assert doc.many[1].made < doc.many[1].changed
         middle = doc.many[1].changed
-        doc.many.insert(0, Inner(n=3))
+        doc.many.insert(0, TimedInner(n=3))
         doc.save()
         assert [one.changed for one in doc.many[1:3]] == [before[1], middle]
         assert doc.many[0].changed > middle
@@ -124,7 +124,7 @@ def test_an_embedded_document_that_did_not_change_keeps_its_time() -> None:
 
 
 def test_a_change_inside_a_change_is_one_of_both() -> None:
-    doc = Stamped(one=Inner(inmost=Inmost(n=1))).save()
+    doc = Stamped(one=TimedInner(inmost=TimedInmost(n=1))).save()
     before, inmost = doc.one.changed, doc.one.inmost.changed
     doc.one.inmost.n = 2
     doc.save()
@@ -132,7 +132,7 @@ def test_a_change_inside_a_change_is_one_of_both() -> None:
 
 
 def test_inserted_documents_are_stamped_inside_too() -> None:
-    Stamped.objects.insert([Stamped(one=Inner()), Stamped(many=[Inner()])])
+    Stamped.objects.insert([Stamped(one=TimedInner()), Stamped(many=[TimedInner()])])
     first, second = Stamped.objects.order_by("made")
     assert first.one.made and second.many[0].made
 
