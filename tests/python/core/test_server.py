@@ -305,12 +305,12 @@ def test_the_program_serves_and_checks(docstore: str, tmp_path: pathlib.Path) ->
     assert "1 collections, 10 documents, 0 damaged" in done.stdout
 
 
-def test_check_passes_over_views(tmp_path: pathlib.Path) -> None:
+def test_check_passes_over_views(docstore: str, tmp_path: pathlib.Path) -> None:
     path = tmp_path / "views.docstore"
     with _core.Client(f"docstore://{path}") as client:
         client.run("t", {"insert": "c", "documents": [{"_id": 1}]})
         client.run("t", {"create": "v", "viewOn": "c", "pipeline": []})
-    done = subprocess.run([program(), "check", str(path)], capture_output=True, text=True)
+    done = subprocess.run([docstore, "check", str(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "1 collections, 1 documents, 0 damaged" in done.stdout
 
