@@ -8,12 +8,13 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "bson/number.h"
 #include "bson/writer.h"
+#include "engine/commands/generic.h"
+#include "engine/commands/snapshot.h"
 #include "engine/op.h"
 #include "engine/ttl.h"
 
-enum { MAX_TRIES = 100, REPLY_TAIL = 512, DEFAULT_IDLE_MS = 10 * 1000 };
+enum { MAX_TRIES = 100, REPLY_TAIL = 1024, DEFAULT_IDLE_MS = 10 * 1000 };
 
 ds_engine *ds__engine_open(const char *path, const ds__engine_options *options, ds_error *err) {
     ds_engine *engine = ds__alloc(sizeof *engine);
@@ -40,8 +41,9 @@ ds_engine *ds__engine_open(const char *path, const ds__engine_options *options, 
     }
     engine->sessions = ds__sessions_new(engine);
     engine->cursors = ds__cursors_new(engine);
+    engine->snapshots = ds__snapshots_new();
     engine->ops = ds__ops_new();
-    if (!engine->sessions || !engine->cursors || !engine->ops) {
+    if (!engine->sessions || !engine->cursors || !engine->snapshots || !engine->ops) {
         ds__error_oom(err);
         ds__engine_close(engine);
         return NULL;
@@ -57,6 +59,7 @@ void ds__engine_close(ds_engine *engine) {
         if (engine->sessions) {
             ds__sessions_free(engine->sessions);
         }
+        ds__snapshots_free(engine->snapshots);
         ds__ops_free(engine->ops);
         ds__store_close(engine->store);
         ds__free(engine);
@@ -87,26 +90,6 @@ static bool read_db(ds__op *op, const char *db, ds_error *err) {
     return ds__catalog_check_db_name(op->db, size, err);
 }
 
-static bool read_max_time(ds__op *op, ds_error *err) {
-    ds_value v = ds__doc_field(op->command, "maxTimeMS");
-    int64_t ms = 0;
-    if (v.type == DS_MISSING || v.type == DS_NULL) {
-        return true;
-    }
-    if (!ds__is_number(v)) {
-        return ds__error_set(err, DS_BAD_VALUE, "maxTimeMS must be a number");
-    }
-    if (!ds__value_exact_int64(v, &ms)) {
-        return ds__error_set(err, DS_BAD_VALUE, "maxTimeMS has non-integral value");
-    }
-    if (ms < 0 || ms > INT32_MAX) {
-        return ds__error_set(err, DS_BAD_VALUE, "%lld value for maxTimeMS is out of range [0, %d]",
-                             (long long)ms, INT32_MAX);
-    }
-    op->deadline_ms = ms ? ds__clock_mono_us() / 1000 + ms : 0;
-    return true;
-}
-
 /* Everything a command needs but its transaction. */
 static bool prepare(ds__op *op, const char *db, ds_error *err) {
     ds__iter it;
@@ -135,14 +118,7 @@ static bool prepare(ds__op *op, const char *db, ds_error *err) {
         return ds__error_set(err, DS_UNAUTHORIZED, "%s may only be run against the admin database.",
                              op->row->name);
     }
-    ds_value concern = ds__doc_field(op->command, "writeConcern");
-    if (concern.type != DS_MISSING && concern.type != DS_DOCUMENT) {
-        return ds__error_set(err, DS_TYPE_MISMATCH,
-                             "\"writeConcern\" had the wrong type. Expected object, found %s",
-                             ds__type_name(concern.type));
-    }
-    op->sync = concern.type == DS_DOCUMENT && ds__value_truthy(ds__doc_field(concern, "j"));
-    return read_max_time(op, err);
+    return ds__generic_read(op, err);
 }
 
 bool ds__op_settle(ds_buf *reply, ds_error *err) {
@@ -198,6 +174,23 @@ static bool run_command(ds__op *op, ds_buf *reply, size_t start, ds_error *err) 
     return op->row->run(op, reply, err);
 }
 
+/* In a held snapshot, when the command asks for one. */
+static bool run_reading(ds__op *op, ds_buf *reply, size_t start, ds_error *err) {
+    if (!op->snapshot || op->multi_statement) {
+        return run_command(op, reply, start, err);
+    }
+    if (strcmp(op->row->name, "getMore") == 0) { /* its cursor has one, or none */
+        op->snapshot = false;
+        return run_command(op, reply, start, err);
+    }
+    if (!ds__snapshot_enter(op, err)) {
+        return false;
+    }
+    bool ok = run_command(op, reply, start, err);
+    ds__snapshot_leave(op);
+    return ok;
+}
+
 /* {errorLabels, ok: 0, errmsg, code, codeName, …details}. */
 static void write_refusal(const ds__op *op, ds_buf *reply, const ds_error *err) {
     char name[32];
@@ -249,7 +242,7 @@ bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *
         ds__ops_enter(&op, &run);
         ok = ds__session_enter(&op, &why);
         if (ok) {
-            ok = run_command(&op, reply, start, &why);
+            ok = run_reading(&op, reply, start, &why);
             ds__session_leave(&op, ok);
         }
         ds__ops_leave(&op);
@@ -258,6 +251,7 @@ bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *
         ok = ds_buf_ok(reply, &why);
     }
     if (ok) {
+        ds__write_concern_report(&op, reply);
         if (!op.ok_written) {
             ds__write_double(reply, "ok", 1);
         }

@@ -13,12 +13,14 @@
 typedef struct ds__sessions ds__sessions;
 typedef struct ds__cursors ds__cursors;
 typedef struct ds__session ds__session;
+typedef struct ds__snapshots ds__snapshots;
 
 struct ds_engine {
     /* owned */
     ds__store *store;
     ds__sessions *sessions;
     ds__cursors *cursors;
+    ds__snapshots *snapshots;
     ds__ops *ops;
     /* plain */
     int64_t started_ms;
@@ -35,20 +37,24 @@ typedef struct ds__op {
     const struct ds__command *row;
     const char *db; /* NUL-terminated, in the arena */
     ds_value command;
-    ds_value target;      /* the value of the command's first field */
-    ds__session *session; /* the session whose transaction `txn` is; NULL outside */
-    ds__run *run;         /* the operation in the registry; shared by what it runs inside */
-    ds__txn *txn;         /* the session's or the door's; NULL when the row wants none */
+    ds_value target;        /* the value of the command's first field */
+    ds_value write_concern; /* DS_MISSING when none was given */
+    ds__session *session;   /* the session whose transaction `txn` is; NULL outside */
+    ds__run *run;           /* the operation in the registry; shared by what it runs inside */
+    ds__txn *txn;           /* the session's or the door's; NULL when the row wants none */
     /* owned */
     ds_arena arena; /* until the command ends */
     ds__env env;    /* on that arena; now and interruption are set */
     ds_buf details; /* fields for an error's reply beside code and errmsg (a document,
                      * or empty): when unset the door asks ds__txn_error_details */
     /* plain */
-    int64_t deadline_ms;  /* of ds__clock_mono_us / 1000, from maxTimeMS; 0: none */
-    bool sync;            /* writeConcern.j: the commit must be on the disk */
-    bool multi_statement; /* inside a transaction of several commands */
-    bool ok_written;      /* the handler wrote the field ok itself */
+    int64_t deadline_ms;      /* of ds__clock_mono_us / 1000, from maxTimeMS; 0: none */
+    uint64_t at_cluster_time; /* the snapshot's; 0 in a command that is to make one */
+    int32_t unmet_concern;    /* the code of a write concern one member cannot meet; 0: none */
+    bool snapshot;            /* readConcern {level: "snapshot"}, outside of transactions */
+    bool sync;                /* writeConcern.j: the commit must be on the disk */
+    bool multi_statement;     /* inside a transaction of several commands */
+    bool ok_written;          /* the handler wrote the field ok itself */
 } ds__op;
 
 /* Whether the command came over a connection, not from inside this process. */
@@ -63,13 +69,18 @@ static inline bool ds__op_is_remote(const ds__op *op) {
 typedef bool (*ds__command_fn)(ds__op *op, ds_buf *reply, ds_error *err);
 
 enum {
-    DS_CMD_READ = 1,    /* wants a transaction that reads */
-    DS_CMD_WRITE = 2,   /* wants one that writes; run again on WriteConflict outside sessions */
-    DS_CMD_OWN_TXN = 4, /* begins and ends transactions itself (outside of sessions') */
-    DS_CMD_IN_TXN = 8,  /* allowed in a transaction of several commands */
-    DS_CMD_ADMIN = 16,  /* only on the database admin */
-    DS_CMD_UPGRADE = 32 /* reads first: a session's transaction becomes a writing one only when
-                         * the command calls ds__txn_upgrade */
+    DS_CMD_READ = 1,     /* wants a transaction that reads */
+    DS_CMD_WRITE = 2,    /* wants one that writes; run again on WriteConflict outside sessions */
+    DS_CMD_OWN_TXN = 4,  /* begins and ends transactions itself (outside of sessions') */
+    DS_CMD_IN_TXN = 8,   /* allowed in a transaction of several commands */
+    DS_CMD_ADMIN = 16,   /* only on the database admin */
+    DS_CMD_UPGRADE = 32, /* reads first: a session's transaction becomes a writing one only when
+                          * the command calls ds__txn_upgrade */
+    DS_CMD_READ_CONCERN = 64,   /* any level of read concern but snapshot; others take local */
+    DS_CMD_SNAPSHOT = 128,      /* that too */
+    DS_CMD_WRITE_CONCERN = 256, /* takes one */
+    DS_CMD_API_V1 = 512,        /* belongs to the API's version 1: passes apiStrict */
+    DS_CMD_NO_SESSION = 1024    /* takes no transaction numbers at all */
 };
 
 typedef struct ds__command {

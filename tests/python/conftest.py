@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stores for the tests: in memory, in a file, and a mongod that the tests start themselves."""
 
+import importlib.util
 import os
 import pathlib
 import re
@@ -9,7 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -137,6 +139,34 @@ def store_uri(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     if request.param == "file":
         return f"docstore://{tmp_path_factory.mktemp('store')}/test.docstore"
     return request.getfixturevalue("mongod")
+
+
+def load_module(path: pathlib.Path) -> Any:
+    """A module of the tests that stands outside their package."""
+    spec = importlib.util.spec_from_file_location(f"tests_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def raw(store_uri: str) -> Iterator[Callable[[str, dict[str, Any]], dict[str, Any]]]:
+    """Runs commands on each kind of store exactly as they are given; a refusal is a reply."""
+    if store_uri.startswith("mongodb://"):
+        host, port = store_uri.removeprefix("mongodb://").split("/")[0].split(":")
+        tests = pathlib.Path(__file__).resolve().parent.parent
+        wire = load_module(tests / "arguments" / "wire.py").Wire(host, int(port))
+        yield wire.run
+        wire.close()
+        return
+    import bson
+
+    from mongodb import _core
+
+    client = _core.Client(store_uri)
+    yield lambda db, command: bson.decode(client.run_raw(db, command, check=False))
+    client.close()
 
 
 class Seed:

@@ -195,7 +195,7 @@ bool ds__aggregate_reply(ds__op *op, ds__cursor *c, const ds__aggregate_request 
         }
         *kept = true;
     }
-    ds__batch_end(&batch, id, ns);
+    ds__batch_end(&batch, id, ns, op->at_cluster_time);
     return true;
 }
 
@@ -235,6 +235,14 @@ bool ds__cmd_aggregate(ds__op *op, ds_buf *reply, ds_error *err) {
         ds__cursor_free(c);
         return ds__error_set(err, DS_OPERATION_NOT_SUPPORTED_IN_TRANSACTION,
                              "$out and $merge cannot be used in a transaction");
+    }
+    if (writes && op->snapshot) {
+        ds__cursor_free(c);
+        return ds__error_set(err, DS_NOT_IMPLEMENTED,
+                             "$out and $merge with readConcern level snapshot are not implemented");
+    }
+    if (!writes) {
+        op->unmet_concern = 0; /* nothing was written */
     }
     bool ok = ds__op_begin(op, writes && !explain ? DS_TXN_WRITE : DS_TXN_READ, &own, err);
     if (ok) {

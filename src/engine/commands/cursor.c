@@ -231,6 +231,7 @@ bool ds__cursors_keep(ds__op *op, ds__cursor *c, int64_t *id, ds_error *err) {
     c->catalog = c->catalog ? c->catalog : ds__catalog_ref(ds__txn_catalog(op->txn));
     c->has_session = ds__session_id(op, c->session);
     c->txn_number = -1;
+    c->at_cluster_time = op->at_cluster_time;
     ds_value number;
     if (op->multi_statement && ds__doc_get(op->command, "txnNumber", 9, &number)) {
         ds__value_exact_int64(number, &c->txn_number);

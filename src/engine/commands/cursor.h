@@ -39,6 +39,7 @@ struct ds__cursor {
     int64_t last_used_ms;
     int64_t txn_number; /* of the transaction it belongs to; -1: none */
     int64_t peer;
+    uint64_t at_cluster_time; /* of the snapshot it reads; 0: what is committed */
     uint8_t session[DS_SESSION_ID_SIZE];
     bool has_session;
     bool has_stash;

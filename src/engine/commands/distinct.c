@@ -130,13 +130,16 @@ bool ds__cmd_distinct(ds__op *op, ds_buf *reply, ds_error *err) {
     }
     ds__op_find_coll(op, name, size, &coll);
     if (coll != NULL && coll->is_view) {
-        return ds__view_distinct(op, coll, v[D_QUERY], path.text, reply, err);
+        bool viewed = ds__view_distinct(op, coll, v[D_QUERY], path.text, reply, err);
+        ds__reply_snapshot(reply, op->at_cluster_time);
+        return viewed;
     }
     collector c = {.reply = reply, .path = &path, .err = err};
     size_t values = ds__write_doc(reply, "values", 6, DS_ARRAY);
     c.start = reply->size;
     bool ok = run(op, coll, v, &c, err);
     ds__doc_end(reply, values);
+    ds__reply_snapshot(reply, op->at_cluster_time);
     ds_buf_clear(&c.key);
     ds_map_clear(&c.seen);
     return ok;

@@ -307,7 +307,7 @@ static bool run(ds__op *op, const ds__find_request *r, const ds__coll *coll, ds_
         }
         *kept = true;
     }
-    ds__batch_end(&batch, id, ns);
+    ds__batch_end(&batch, id, ns, op->at_cluster_time);
     return true;
 }
 

@@ -185,7 +185,6 @@ bool ds__cmd_find_and_modify(ds__op *op, ds_buf *reply, ds_error *err) {
     }
     bool ok = modify(&w, v, reply, err);
     size_t to = reply->size;
-    ds__write_concern_report(op, reply);
     if (!ds__op_end(op, w.own, ok && ds__op_settle(reply, err), err)) {
         return false;
     }

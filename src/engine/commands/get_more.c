@@ -2,6 +2,7 @@
 /* getMore and killCursors. */
 #include "engine/commands/handlers.h"
 #include "engine/commands/query.h"
+#include "engine/commands/snapshot.h"
 
 enum { G_BATCH, G_COLLECTION, G_LAST, G_TERM, G_COUNT };
 static const ds__arg get_more_args[G_COUNT] = {
@@ -53,6 +54,14 @@ static bool resume(ds__cursor *c, ds__op *op, ds_error *err) {
     return c->exec == NULL || ds__exec_resume(c->exec, op->txn, err);
 }
 
+/* The cursor's snapshot, or a transaction. */
+static bool begin(ds__op *op, const ds__cursor *c, bool *own, ds_error *err) {
+    op->snapshot = c->at_cluster_time != 0 && !op->multi_statement;
+    op->at_cluster_time = c->at_cluster_time;
+    *own = false;
+    return op->snapshot ? ds__snapshot_enter(op, err) : ds__op_begin(op, DS_TXN_READ, own, err);
+}
+
 bool ds__cmd_get_more(ds__op *op, ds_buf *reply, ds_error *err) {
     ds_value v[G_COUNT];
     ds__cursor *c;
@@ -72,7 +81,7 @@ bool ds__cmd_get_more(ds__op *op, ds_buf *reply, ds_error *err) {
         ds__cursors_give(op, c);
         return false;
     }
-    if (!ds__op_begin(op, DS_TXN_READ, &own, err)) {
+    if (!begin(op, c, &own, err)) {
         ds__cursors_give(op, c);
         return false;
     }
@@ -83,11 +92,14 @@ bool ds__cmd_get_more(ds__op *op, ds_buf *reply, ds_error *err) {
         ok = ds__cursor_fill(c, &batch, size > 0 ? size : -1, err);
     }
     if (ok) {
-        ds__batch_end(&batch, c->exhausted ? 0 : c->id, c->ns);
+        ds__batch_end(&batch, c->exhausted ? 0 : c->id, c->ns, op->at_cluster_time);
     } else {
         c->exhausted = true;
     }
     ds__cursors_give(op, c);
+    if (op->snapshot) {
+        ds__snapshot_leave(op);
+    }
     return ds__op_end(op, own, ok, err);
 }
 

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "bson/writer.h"
 #include "engine/commands/cursor.h"
+#include "engine/commands/generic.h"
 #include "engine/commands/handlers.h"
 #include "engine/commands/request.h"
 
@@ -211,7 +212,7 @@ bool ds__cmd_get_parameter(ds__op *op, ds_buf *reply, ds_error *err) {
     ds__iter_init(&it, op->command);
     ds__iter_next(&it);
     while (ds__iter_next(&it)) {
-        if (!ds__arg_is_generic(it.key, it.key_size)) {
+        if (!ds__arg_is_generic(it.key)) {
             found += write_parameter(reply, it.key);
         }
     }

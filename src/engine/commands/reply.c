@@ -30,10 +30,18 @@ size_t ds__batch_doc_begin(ds__batch *batch) {
     return ds__write_index_doc(batch->buf, batch->count++, DS_DOCUMENT);
 }
 
-void ds__batch_end(ds__batch *batch, int64_t cursor_id, const char *ns) {
+void ds__reply_snapshot(ds_buf *reply, uint64_t at_cluster_time) {
+    if (at_cluster_time) {
+        ds_value time = {.type = DS_TIMESTAMP, .as.u64 = at_cluster_time};
+        ds__write_value(reply, "atClusterTime", 13, time);
+    }
+}
+
+void ds__batch_end(ds__batch *batch, int64_t cursor_id, const char *ns, uint64_t at_cluster_time) {
     ds__doc_end(batch->buf, batch->array);
     ds__write_int64(batch->buf, "id", cursor_id);
     ds__write_str(batch->buf, "ns", ns);
+    ds__reply_snapshot(batch->buf, at_cluster_time);
     ds__doc_end(batch->buf, batch->cursor);
 }
 

@@ -4,63 +4,7 @@
 
 #include "bson/number.h"
 #include "engine/catalog/catalog.h"
-
-static const char *const generic[] = {
-    "$audit",
-    "$client",
-    "$clusterTime",
-    "$configServerState",
-    "$configTime",
-    "$db",
-    "$oplogQueryData",
-    "$queryOptions",
-    "$readPreference",
-    "$replData",
-    "$topologyTime",
-    "allowImplicitCollectionCreation",
-    "apiDeprecationErrors",
-    "apiStrict",
-    "apiVersion",
-    "autocommit",
-    "clientOperationKey",
-    "comment",
-    "coordinator",
-    "databaseVersion",
-    "help",
-    "lsid",
-    "maxTimeMS",
-    "maxTimeMSOpOnly",
-    "mayBypassWriteBlocking",
-    "operationSessionInfo",
-    "readConcern",
-    "readWriteConcern",
-    "shardVersion",
-    "startTransaction",
-    "stmtId",
-    "stmtIds",
-    "tracking_info",
-    "txnNumber",
-    "writeConcern",
-};
-
-bool ds__arg_is_generic(const char *name, size_t size) {
-    size_t lo = 0;
-    size_t hi = sizeof generic / sizeof *generic;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        int order = strcmp(generic[mid], name);
-        if (order == 0) {
-            return true;
-        }
-        if (order < 0) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
-        }
-    }
-    (void)size;
-    return false;
-}
+#include "engine/commands/generic.h"
 
 static bool wrong_type(const char *owner, const char *name, uint8_t found, const char *expected,
                        ds_error *err) {
@@ -156,7 +100,7 @@ bool ds__args_read(const char *owner, bool command, ds_value doc, const ds__arg 
     while (ds__iter_next(&it)) {
         size_t i = find_arg(args, count, last, it.key);
         if (i == count) {
-            if (command && ds__arg_is_generic(it.key, it.key_size)) {
+            if (command && ds__arg_is_generic(it.key)) {
                 continue;
             }
             return ds__error_set(err, 40415, "BSON field '%s.%s' is an unknown field.", owner,

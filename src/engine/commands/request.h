@@ -54,7 +54,4 @@ static inline bool ds__arg_bool(ds_value v, bool otherwise) {
 }
 int64_t ds__arg_int64(ds_value v, int64_t otherwise);
 
-/* A name of a generic argument: lsid, $db, readConcern, … */
-bool ds__arg_is_generic(const char *name, size_t size);
-
 #endif

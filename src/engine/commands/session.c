@@ -12,6 +12,8 @@
 #include "bson/number.h"
 #include "bson/writer.h"
 #include "engine/commands/cursor.h"
+#include "engine/commands/session_fields.h"
+#include "engine/commands/snapshot.h"
 
 enum {
     SESSION_TIMEOUT_MS = 30 * 60 * 1000,
@@ -90,47 +92,6 @@ void ds__sessions_free(ds__sessions *sessions) {
     ds__free(sessions);
 }
 
-/* What a command says of its session. */
-typedef struct session_fields {
-    ds_value lsid;
-    ds_value number;
-    ds_value autocommit;
-    ds_value start;
-} session_fields;
-
-static session_fields read_fields(ds_value command) {
-    session_fields f = {0};
-    ds__iter it;
-    ds__iter_init(&it, command);
-    while (ds__iter_next(&it)) {
-        switch (it.key[0]) {
-        case 'l':
-            if (strcmp(it.key, "lsid") == 0) {
-                f.lsid = it.value;
-            }
-            break;
-        case 't':
-            if (strcmp(it.key, "txnNumber") == 0) {
-                f.number = it.value;
-            }
-            break;
-        case 'a':
-            if (strcmp(it.key, "autocommit") == 0) {
-                f.autocommit = it.value;
-            }
-            break;
-        case 's':
-            if (strcmp(it.key, "startTransaction") == 0) {
-                f.start = it.value;
-            }
-            break;
-        default:
-            break;
-        }
-    }
-    return f;
-}
-
 bool ds__session_read_id(ds_value lsid, uint8_t id[DS_SESSION_ID_SIZE]) {
     ds_value v;
     if (lsid.type != DS_DOCUMENT || !ds__doc_get(lsid, "id", 2, &v) || v.type != DS_BINARY ||
@@ -172,6 +133,7 @@ void ds__sessions_reap(ds_engine *engine, int64_t now) {
                                      __ATOMIC_RELAXED)) {
         return;
     }
+    ds__snapshots_reap(engine, now);
     pthread_mutex_lock(&sessions->lock);
     while (ds_map_each(&sessions->by_id, &at, &key, &size, &value)) {
         ds__session *s = value;
@@ -385,48 +347,13 @@ static bool proceed(ds__session *s, int64_t number, bool ending, ds_error *err) 
     return true;
 }
 
-static bool read_number(session_fields f, int64_t *number, ds_error *err) {
-    if (f.number.type != DS_INT64 && f.number.type != DS_INT32) {
-        return ds__error_set(err, DS_TYPE_MISMATCH,
-                             "BSON field 'OperationSessionInfo.txnNumber' is the wrong type '%s', "
-                             "expected type 'long'",
-                             ds__type_name(f.number.type));
-    }
-    *number = ds__number_to_int64(f.number);
+static bool read_number(ds__session_fields f, int64_t *number, ds_error *err) {
+    *number = f.number.as.i64;
     return *number >= 0 ||
            ds__error_set(err, DS_INVALID_OPTIONS, "Transaction number cannot be negative");
 }
 
-static bool check_fields(session_fields f, ds_error *err) {
-    if (f.number.type == DS_MISSING && f.autocommit.type == DS_MISSING &&
-        f.start.type == DS_MISSING) {
-        return true;
-    }
-    if (f.lsid.type == DS_MISSING && f.number.type != DS_MISSING) {
-        return ds__error_set(err, DS_INVALID_OPTIONS,
-                             "Transaction number requires a session ID to also be specified");
-    }
-    if (f.number.type == DS_MISSING) {
-        return ds__error_set(err, DS_INVALID_OPTIONS,
-                             "'%s' field requires a transaction number to also be specified",
-                             f.autocommit.type != DS_MISSING ? "autocommit" : "startTransaction");
-    }
-    if (f.autocommit.type != DS_MISSING && ds__value_truthy(f.autocommit)) {
-        return ds__error_set(err, DS_INVALID_OPTIONS, "Specifying autocommit=true is not allowed.");
-    }
-    if (f.start.type != DS_MISSING && f.autocommit.type == DS_MISSING) {
-        return ds__error_set(err, DS_INVALID_OPTIONS,
-                             "'startTransaction' field requires 'autocommit' field to also be "
-                             "specified");
-    }
-    if (f.start.type != DS_MISSING && !ds__value_truthy(f.start)) {
-        return ds__error_set(err, DS_INVALID_OPTIONS,
-                             "Specifying startTransaction=false is not allowed.");
-    }
-    return true;
-}
-
-static bool enter_transaction(ds__op *op, session_fields f, int64_t number, ds_error *err) {
+static bool enter_transaction(ds__op *op, ds__session_fields f, int64_t number, ds_error *err) {
     const char *name = op->row->name;
     bool ending = strcmp(name, "commitTransaction") == 0 || strcmp(name, "abortTransaction") == 0;
     ds__session *s = op->session;
@@ -460,26 +387,18 @@ static bool enter_transaction(ds__op *op, session_fields f, int64_t number, ds_e
 }
 
 bool ds__session_enter(ds__op *op, ds_error *err) {
-    session_fields f = read_fields(op->command);
+    ds__session_fields f;
     uint8_t id[DS_SESSION_ID_SIZE];
     int64_t number = -1;
     op->session = NULL;
     op->multi_statement = false;
-    if (f.lsid.type == DS_MISSING && f.number.type == DS_MISSING &&
-        f.autocommit.type == DS_MISSING && f.start.type == DS_MISSING) {
-        return true;
-    }
-    if (f.lsid.type != DS_MISSING && !ds__session_read_id(f.lsid, id)) {
-        return ds__error_set(err, DS_TYPE_MISMATCH,
-                             "BSON field 'OperationSessionInfo.lsid' must be a document with a "
-                             "UUID in 'id'");
-    }
-    if (!check_fields(f, err)) {
+    if (!ds__session_fields_read(op, &f, err)) {
         return false;
     }
     if (f.number.type == DS_MISSING) {
         return true; /* nothing is kept for commands that only carry a session's id */
     }
+    ds__session_read_id(f.lsid, id);
     if (!read_number(f, &number, err)) {
         return false;
     }
@@ -599,6 +518,7 @@ bool ds__session_abort(ds__op *op, ds_error *err) {
 
 static void end_one(ds__sessions *sessions, ds__session *s) {
     ds__cursors_end_session(sessions->engine->cursors, s->id);
+    ds__snapshots_end_session(sessions->engine, s->id);
     if (s->busy) {
         s->ended = true;
         return;
@@ -613,6 +533,9 @@ bool ds__sessions_end(ds_engine *engine, ds_value list, bool all, ds_error *err)
     size_t size;
     void *value;
     (void)err;
+    if (all) {
+        ds__snapshots_end_session(engine, NULL);
+    }
     pthread_mutex_lock(&sessions->lock);
     if (all) {
         bool any = true;
@@ -640,6 +563,7 @@ bool ds__sessions_end(ds_engine *engine, ds_value list, bool all, ds_error *err)
                 end_one(sessions, s);
             } else {
                 ds__cursors_end_session(engine->cursors, id);
+                ds__snapshots_end_session(engine, id);
             }
         }
     }

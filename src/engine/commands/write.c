@@ -74,45 +74,11 @@ static void add_array(ds_buf *reply, const char *name, const ds_buf *elements) {
     ds__doc_end(reply, array);
 }
 
-void ds__write_concern_report(ds__op *op, ds_buf *reply) {
-    ds_value wc, mode;
-    if (!ds__doc_get(op->command, "writeConcern", 12, &wc) || wc.type != DS_DOCUMENT ||
-        !ds__doc_get(wc, "w", 1, &mode)) {
-        return;
-    }
-    bool known = mode.type != DS_STRING || ds__is_string(mode, "majority") || mode.size == 0;
-    bool many = ds__is_number(mode) && ds__number_to_int64(mode) > 1;
-    if (known && !many) {
-        return;
-    }
-    size_t error = ds__write_doc(reply, "writeConcernError", 17, DS_DOCUMENT);
-    ds__write_int32(reply, "code", many ? 100 : 79);
-    ds__write_str(reply, "codeName",
-                  many ? "UnsatisfiableWriteConcern" : "UnknownReplWriteConcern");
-    if (many) {
-        ds__write_str(reply, "errmsg", "Not enough data-bearing nodes");
-    } else {
-        char message[200];
-        snprintf(message, sizeof message,
-                 "No write concern mode named '%.*s' found in replica set configuration",
-                 mode.size < 100 ? (int)mode.size : 100, ds__text(mode));
-        ds__write_str(reply, "errmsg", message);
-    }
-    size_t info = ds__write_doc(reply, "errInfo", 7, DS_DOCUMENT);
-    size_t inner = ds__write_doc(reply, "writeConcern", 12, DS_DOCUMENT);
-    ds__write_value(reply, "w", 1, mode);
-    ds__write_int32(reply, "wtimeout", 0);
-    ds__write_str(reply, "provenance", "clientSupplied");
-    ds__doc_end(reply, inner);
-    ds__doc_end(reply, info);
-    ds__doc_end(reply, error);
-}
-
 /* {w: 0}: nobody waits for what the write did. */
 static bool unacknowledged(const ds__op *op) {
-    ds_value wc, mode;
-    return ds__doc_get(op->command, "writeConcern", 12, &wc) && wc.type == DS_DOCUMENT &&
-           ds__doc_get(wc, "w", 1, &mode) && ds__is_number(mode) && ds__number_to_int64(mode) == 0;
+    ds_value w;
+    return op->write_concern.type == DS_DOCUMENT && ds__doc_get(op->write_concern, "w", 1, &w) &&
+           ds__is_number(w) && ds__number_to_int64(w) == 0;
 }
 
 bool ds__write_end(ds__write *w, bool ok, bool with_modified, ds_buf *reply, ds_error *err) {
@@ -130,7 +96,6 @@ bool ds__write_end(ds__write *w, bool ok, bool with_modified, ds_buf *reply, ds_
             ds__write_int32(reply, "nModified", (int32_t)w->modified);
         }
         to = reply->size;
-        ds__write_concern_report(w->op, reply);
         ok = ds__op_settle(reply, err);
     }
     ok = ds__op_end(w->op, w->own, ok, err);

@@ -39,8 +39,6 @@ bool ds__write_end(ds__write *w, bool ok, bool with_modified, ds_buf *reply, ds_
 
 /* A number of statements within mongod's limits. */
 bool ds__write_check_count(size_t n, ds_error *err);
-/* {w: "no such mode"} and the like: adds writeConcernError to the reply. */
-void ds__write_concern_report(ds__op *op, ds_buf *reply);
 
 /* One statement's compiled parts; memory is the op's arena from `mark` on. */
 typedef struct ds__statement {
