@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from mongodb._django import adopt_exceptions
+from mongodb._django_tests import watch
 from mongodb.connection import DEFAULT_CONNECTION_NAME, register_connection
 
 __all__ = ["MongodbConfig", "register_settings"]
@@ -25,6 +26,7 @@ class MongodbConfig(AppConfig):
     def ready(self) -> None:
         """Note the connections of MONGODB_SETTINGS; each opens when it is first used."""
         adopt_exceptions()
+        watch()
         found = getattr(settings, "MONGODB_SETTINGS", None)
         if found:
             register_settings(found)

@@ -39,6 +39,7 @@ _lock = threading.RLock()
 _connection_settings: dict[str, dict[str, Any]] = {}
 _connections: dict[str, Handle] = {}
 _dbs: dict[str, Any] = {}
+_redirect: Any = None  # a test run's stores
 
 _SCHEME = re.compile(r"^[a-z][a-z+]*://")
 _RENAMED = {
@@ -243,6 +244,16 @@ def connect(
 
 def _open(alias: str) -> Handle:
     settings = _connection_settings[alias]
+    if _redirect is not None:
+        settings = _redirect.redirect(alias, settings)
+    handle = _connections[alias] = open_handle(alias, settings)
+    if _redirect is not None:
+        _redirect.opened(alias, handle, settings)
+    return handle
+
+
+def open_handle(alias: str, settings: Mapping[str, Any]) -> Handle:
+    """Open a connection without making it known."""
     options = dict(settings["options"])
     uri = settings["uri"]
     if uri.startswith("mongodb") and "serverselectiontimeoutms" not in uri.lower():
@@ -259,7 +270,6 @@ def _open(alias: str) -> Handle:
     handle.client  # opens it  # noqa: B018
     if settings.get("by_file"):
         handle.name = _database_of(handle)
-    _connections[alias] = handle
     return handle
 
 
@@ -322,6 +332,49 @@ def get_db(alias: str = DEFAULT_CONNECTION_NAME, reconnect: bool = False) -> Any
     """Return a PyMongo Database on the same data."""
     client = get_connection(alias, reconnect)
     return client[get_connection_handle(alias).name]
+
+
+# For test runs and tests
+
+
+def set_redirect(stores: Any) -> None:
+    """Open other stores than the settings name; None opens those again."""
+    global _redirect
+    _redirect = stores
+
+
+def open_connections() -> list[tuple[str, Handle]]:
+    """Return the open connections with their aliases."""
+    return list(_connections.items())
+
+
+def known_settings() -> list[dict[str, Any]]:
+    """Return the settings of all aliases."""
+    return list(_connection_settings.values())
+
+
+def close(alias: str) -> None:
+    """Close a connection; it opens again when it is used."""
+    with _lock:
+        handle = _connections.pop(alias, None)
+    if handle is not None:
+        handle.close()
+
+
+def set_aside(alias: str) -> Any:
+    """Take an alias's settings and connection away; `bring_back` undoes it."""
+    with _lock:
+        return _connection_settings.pop(alias, None), _connections.pop(alias, None)
+
+
+def bring_back(alias: str, before: Any) -> None:
+    """Give an alias the settings and the connection that it had."""
+    settings, handle = before
+    with _lock:
+        if settings is not None:
+            _connection_settings[alias] = settings
+        if handle is not None:
+            _connections[alias] = handle
 
 
 def disconnect(alias: str = DEFAULT_CONNECTION_NAME) -> None:
