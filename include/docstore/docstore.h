@@ -35,14 +35,18 @@ typedef struct ds_error {
     char message[DS_ERROR_MESSAGE_SIZE];
 } ds_error;
 
-/* A client: pooled connections to one store. Threads: calls may share one client. Fork: a child
- * must not use a client opened by its parent; it opens its own. */
+/* A client: pooled connections to one store. Threads: calls may share one client. Fork: the child
+ * goes on with the client, on connections of its own; parent and child close it each for itself.
+ * fork() waits up to 5 s for calls that run on an embedded store. A child forked later than that,
+ * or while a transaction was open on the store's file, gets IllegalOperation from every call. */
 typedef struct ds_client ds_client;
 
-/* A logical session. Threads: one at a time. */
+/* A logical session. Threads: one at a time. Fork: it stays with the parent; in the child it can
+ * only be closed, everything else is IllegalOperation. */
 typedef struct ds_session ds_session;
 
-/* An open cursor. Threads: one at a time. */
+/* An open cursor. Threads: one at a time. Fork: as ds_session; what was fetched before can be read
+ * on. */
 typedef struct ds_cursor ds_cursor;
 
 /* What a step of a cursor found. */

@@ -6,7 +6,17 @@
 #include "errors.h"
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "bson/value.h"
+
+/* In a forked child: calls of threads that were not copied have ended without a word. */
+static void forget_calls(ds__py_client *client) {
+    if (client->generation != ds__fork_generation()) {
+        client->generation = ds__fork_generation();
+        client->users -= client->calls;
+        client->calls = 0;
+    }
+}
 
 bool ds__py_client_enter(ds__pstate *state, ds__py_client *client) {
     if (client->closed || !client->client) {
@@ -15,11 +25,24 @@ bool ds__py_client_enter(ds__pstate *state, ds__py_client *client) {
         ds__py_raise_error(state, &err);
         return false;
     }
+    forget_calls(client);
     client->users++;
+    client->calls++;
     return true;
 }
 
 void ds__py_client_leave(ds__py_client *client) {
+    if (client->calls > 0) { /* else the call began in the parent, and was forgotten */
+        client->calls--;
+        ds__py_client_release(client);
+    }
+}
+
+void ds__py_client_hold(ds__py_client *client) {
+    client->users++;
+}
+
+void ds__py_client_release(ds__py_client *client) {
     if (--client->users == 0 && client->closed && client->client) {
         ds_client *handle = client->client;
         client->client = NULL;
@@ -216,8 +239,9 @@ static PyObject *client_session(ds__py_client *self, PyObject *args, PyObject *k
 static PyObject *client_close(ds__py_client *self, PyObject *unused) {
     if (!self->closed) {
         self->closed = true;
-        self->users++;
-        ds__py_client_leave(self);
+        forget_calls(self);
+        ds__py_client_hold(self);
+        ds__py_client_release(self);
     }
     Py_RETURN_NONE;
 }
@@ -259,6 +283,7 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         return NULL;
     }
     self->client = client;
+    self->generation = ds__fork_generation();
     return (PyObject *)self;
 }
 

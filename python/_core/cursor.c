@@ -3,6 +3,7 @@
  * extension read in place. */
 #include "handles.h"
 
+#include "base/fork.h"
 #include "base/mem.h"
 #include "errors.h"
 
@@ -29,8 +30,14 @@ typedef struct cursor {
     ds__iter at;
     /* plain */
     ds__py_options options;
+    uint32_t generation; /* of the process that opened it */
     bool busy;
 } cursor;
+
+/* Whether a thread is in a call with it; those of a parent process are not here. */
+static bool is_busy(const cursor *self) {
+    return self->busy && self->generation == ds__fork_generation();
+}
 
 PyObject *ds__py_cursor_new(ds__pstate *state, ds__py_client *client, PyObject *session,
                             ds_cursor *handle, const ds__py_options *options) {
@@ -44,7 +51,8 @@ PyObject *ds__py_cursor_new(ds__pstate *state, ds__py_client *client, PyObject *
     self->client = (ds__py_client *)Py_NewRef(client);
     self->session = Py_NewRef(session);
     self->options = *options;
-    client->users++; /* until the cursor closes */
+    self->generation = ds__fork_generation();
+    ds__py_client_hold(client); /* until the cursor closes */
     return (PyObject *)self;
 }
 
@@ -53,18 +61,20 @@ static void close_handle(cursor *self) {
     if (handle) {
         self->handle = NULL;
         /* killCursors must not run beside another thread's command in the same session */
-        bool shared = self->session != Py_None && (((ds__py_session *)self->session)->busy ||
-                                                   !((ds__py_session *)self->session)->session);
-        if (shared) {
+        ds__py_session *session = self->session == Py_None ? NULL : (void *)self->session;
+        bool shared = session && (ds__py_session_is_busy(session) || !session->session);
+        if (self->busy) {
+            /* a thread of the parent process is in the middle of it: left as it is */
+        } else if (shared) {
             ds_cursor_abandon(handle);
         } else {
-            if (self->session != Py_None) {
-                ((ds__py_session *)self->session)->busy = true;
+            if (session) {
+                session->busy = true;
             }
             Py_BEGIN_ALLOW_THREADS ds_cursor_close(handle);
             Py_END_ALLOW_THREADS ds__py_session_leave(self->session);
         }
-        ds__py_client_leave(self->client);
+        ds__py_client_release(self->client);
     }
     self->at = (ds__iter){0};
     Py_CLEAR(self->batch);
@@ -85,7 +95,7 @@ static raw_batch *fetch(ds__pstate *state, cursor *self) {
     if (!self->handle) {
         return NULL;
     }
-    if (self->busy) {
+    if (is_busy(self)) {
         PyErr_SetString(PyExc_RuntimeError, "the cursor is in use by another thread");
         return NULL;
     }
@@ -169,7 +179,7 @@ static PyObject *cursor_raw_batches(cursor *self, PyObject *unused) {
 }
 
 static PyObject *cursor_close(cursor *self, PyObject *unused) {
-    if (self->busy) {
+    if (is_busy(self)) {
         PyErr_SetString(PyExc_RuntimeError, "the cursor is in use by another thread");
         return NULL;
     }

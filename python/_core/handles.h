@@ -19,7 +19,9 @@ typedef struct ds__py_client {
         /* owned */
         ds_client *client; /* NULL once closed and no longer used */
     /* plain */
-    Py_ssize_t users; /* calls, sessions and cursors that need `client` */
+    Py_ssize_t users;    /* calls, sessions and cursors that need `client` */
+    Py_ssize_t calls;    /* those of them that are calls: their threads are not in a forked child */
+    uint32_t generation; /* of the process that counted the calls */
     bool closed;
 } ds__py_client;
 
@@ -29,12 +31,19 @@ typedef struct ds__py_session {
         ds_session *session; /* NULL once closed */
     ds__py_client *client;
     /* plain */
-    bool busy; /* a thread is in a call with it */
+    uint32_t generation; /* of the process that opened it */
+    bool busy;           /* a thread is in a call with it */
 } ds__py_session;
 
-/* Takes the client for a call or a handle; false and an error when it is closed. */
+/* Whether a thread is in a call with it; those of a parent process are not here. */
+bool ds__py_session_is_busy(const ds__py_session *session);
+
+/* Takes the client for a call; false and an error when it is closed. */
 bool ds__py_client_enter(ds__pstate *state, ds__py_client *client);
 void ds__py_client_leave(ds__py_client *client);
+/* The same for as long as a session, cursor or server lives; within a call. */
+void ds__py_client_hold(ds__py_client *client);
+void ds__py_client_release(ds__py_client *client);
 /* `object` is None or a Session of this client that no other call uses; marks it busy. False: an
  * error is set. */
 bool ds__py_session_enter(ds__pstate *state, ds__py_client *client, PyObject *object,

@@ -59,6 +59,8 @@ static PyObject *server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         Py_DECREF(self);
         return ds__py_raise_error(state, &err);
     }
+    ds__py_client_hold(owner);
+    ds__py_client_leave(owner);
     self->address = PyUnicode_DecodeFSDefault(ds__wire_address(self->handle));
     self->uri = PyUnicode_FromString(ds__wire_uri(self->handle));
     if (!self->address || !self->uri) {
@@ -73,7 +75,7 @@ static void stop(server *self) {
     if (handle) {
         self->handle = NULL;
         Py_BEGIN_ALLOW_THREADS ds__wire_stop(handle);
-        Py_END_ALLOW_THREADS ds__py_client_leave(self->client);
+        Py_END_ALLOW_THREADS ds__py_client_release(self->client);
     }
 }
 
@@ -109,7 +111,7 @@ static PyObject *get_uri(server *self, void *unused) {
 }
 
 static PyObject *get_running(server *self, void *unused) {
-    return PyBool_FromLong(self->handle != NULL);
+    return PyBool_FromLong(self->handle && ds__wire_is_running(self->handle));
 }
 
 static PyObject *get_connections(server *self, void *unused) {
@@ -127,7 +129,7 @@ static PyMethodDef server_methods[] = {
 static PyGetSetDef server_getset[] = {
     {"address", (getter)get_address, NULL, "the socket's path, or host:port", NULL},
     {"uri", (getter)get_uri, NULL, "a connection string for PyMongo", NULL},
-    {"running", (getter)get_running, NULL, "whether stop() was not called yet", NULL},
+    {"running", (getter)get_running, NULL, "whether it serves: not stopped, and not the copy in a forked process", NULL},
     {"connections", (getter)get_connections, NULL, "how many connections are open", NULL},
     {NULL},
 };

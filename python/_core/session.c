@@ -2,7 +2,12 @@
 /* mongodb._core.Session: transactions. One thread at a time; a second one gets an error. */
 #include "handles.h"
 
+#include "base/fork.h"
 #include "errors.h"
+
+bool ds__py_session_is_busy(const ds__py_session *session) {
+    return session->busy && session->generation == ds__fork_generation();
+}
 
 bool ds__py_session_enter(ds__pstate *state, ds__py_client *client, PyObject *object,
                           ds_session **out) {
@@ -24,7 +29,7 @@ bool ds__py_session_enter(ds__pstate *state, ds__py_client *client, PyObject *ob
         PyErr_SetString(PyExc_ValueError, "the session belongs to another client");
         return false;
     }
-    if (session->busy) {
+    if (ds__py_session_is_busy(session)) {
         PyErr_SetString(PyExc_RuntimeError, "the session is in use by another thread");
         return false;
     }
@@ -63,6 +68,9 @@ PyObject *ds__py_session_new(ds__pstate *state, ds__py_client *client, PyObject 
         ds__py_client_leave(client);
         return NULL;
     }
+    ds__py_client_hold(client);
+    ds__py_client_leave(client);
+    self->generation = ds__fork_generation();
     self->session = handle;
     self->client = (ds__py_client *)Py_NewRef(client);
     return (PyObject *)self;
@@ -73,12 +81,12 @@ static void close_handle(ds__py_session *self) {
     if (handle) {
         self->session = NULL;
         Py_BEGIN_ALLOW_THREADS ds_session_close(handle);
-        Py_END_ALLOW_THREADS ds__py_client_leave(self->client);
+        Py_END_ALLOW_THREADS ds__py_client_release(self->client);
     }
 }
 
 static PyObject *session_close(ds__py_session *self, PyObject *unused) {
-    if (self->busy) {
+    if (ds__py_session_is_busy(self)) {
         PyErr_SetString(PyExc_RuntimeError, "the session is in use by another thread");
         return NULL;
     }

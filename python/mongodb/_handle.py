@@ -67,7 +67,7 @@ class Handle:
 
     @property
     def client(self) -> Any:
-        """The `_core.Client`; a forked process opens its own."""
+        """The `_core.Client`; a forked process uses it on connections of its own."""
         if self._client is None:
             with self._lock:
                 if self._closed:
@@ -112,10 +112,10 @@ class Handle:
         return f"{hosts} refused{who or ' the connection'}: {error}"
 
     def forget(self) -> None:
-        """Drop what belongs to the parent of a forked process, without closing it."""
+        """Drop the server and the PyMongo client of a forked process's parent, without closing."""
         self._lock = threading.Lock()
-        self._inherited.append((self._client, self._server, self._pymongo))
-        self._client = self._server = self._pymongo = None
+        self._inherited.append((self._server, self._pymongo))
+        self._server = self._pymongo = None
 
     def close(self) -> None:
         """Close the store's client, and PyMongo's if there is one."""

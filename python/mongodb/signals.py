@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -37,12 +38,23 @@ class _Any:
 ANY: Any = _Any()
 
 
+# Held to change a list of receivers; a forked child has no thread that would give it back.
+_lock = threading.Lock()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
 class Signal:
     """A list of receivers. `connect` works as a call and as a decorator."""
 
     def __init__(self, name: str = "") -> None:
         self.name = name
-        self._lock = threading.Lock()
         # (reference to the receiver, sender or ANY); the tuple is replaced, never changed
         self._entries: tuple[tuple[Callable[[], Receiver | None], Any], ...] = ()
 
@@ -56,7 +68,7 @@ class Signal:
         if receiver is None:
             return lambda function: self.connect(function, sender, weak)
         self.disconnect(receiver, sender)
-        with self._lock:
+        with _lock:
             self._entries = (*self._entries, (self._hold(receiver, weak), sender))
         self._changed()
         return receiver
@@ -82,7 +94,7 @@ class Signal:
 
     def disconnect(self, receiver: Receiver, sender: Any = ANY) -> None:
         """Stop calling the receiver; nothing happens if it is not connected."""
-        with self._lock:
+        with _lock:
             self._entries = tuple(
                 entry
                 for entry in self._entries

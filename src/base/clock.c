@@ -8,7 +8,8 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "base/fork.h"
 
 int64_t ds__clock_now_ms(void) {
     struct timespec t;
@@ -33,28 +34,27 @@ void ds__random_bytes(void *bytes, size_t size) {
     }
 }
 
-static pthread_mutex_t id_lock = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic pid_t id_owner;
+static pthread_once_t id_once = PTHREAD_ONCE_INIT;
 static uint8_t id_random[5];
 static _Atomic uint32_t id_counter;
 
-static void claim_ids(pid_t pid) {
-    pthread_mutex_lock(&id_lock);
-    if (atomic_load(&id_owner) != pid) {
-        uint32_t start;
-        ds__random_bytes(id_random, sizeof id_random);
-        ds__random_bytes(&start, sizeof start);
-        atomic_store(&id_counter, start);
-        atomic_store(&id_owner, pid);
-    }
-    pthread_mutex_unlock(&id_lock);
+static void renew_ids(ds__fork_member *unused, bool quiet) {
+    uint32_t start;
+    (void)unused;
+    (void)quiet;
+    ds__random_bytes(id_random, sizeof id_random);
+    ds__random_bytes(&start, sizeof start);
+    atomic_store(&id_counter, start);
+}
+
+static void begin_ids(void) {
+    static ds__fork_member member = {.child = renew_ids};
+    renew_ids(NULL, true);
+    ds__fork_join(&member);
 }
 
 void ds__object_id_new(uint8_t out[12]) {
-    pid_t pid = getpid();
-    if (atomic_load(&id_owner) != pid) {
-        claim_ids(pid);
-    }
+    pthread_once(&id_once, begin_ids);
     uint32_t now = (uint32_t)time(NULL);
     uint32_t n = atomic_fetch_add(&id_counter, 1);
     out[0] = (uint8_t)(now >> 24);

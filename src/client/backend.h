@@ -17,10 +17,11 @@ typedef struct ds__backend_vtable {
      * the getMore and killCursors that follow. The caller hands it back to `unpin`. */
     bool (*run)(ds__backend *self, ds__backend_session *session, ds__backend_pin **pin,
                 const char *db, const bson_t *command, bson_t *reply, ds_error *err);
-    /* NULL when the backend never pins. */
-    void (*unpin)(ds__backend *self, ds__backend_pin *pin);
+    /* NULL when the backend never pins. `inherited`, here and below: opened by the parent of this
+     * process; only memory is freed, and nothing else of the vtable is called with it. */
+    void (*unpin)(ds__backend *self, ds__backend_pin *pin, bool inherited);
     ds__backend_session *(*session_open)(ds__backend *self, const bson_t *options, ds_error *err);
-    void (*session_close)(ds__backend_session *session);
+    void (*session_close)(ds__backend_session *session, bool inherited);
     const bson_t *(*session_lsid)(const ds__backend_session *session);
     bool (*session_begin)(ds__backend_session *session, const bson_t *options, ds_error *err);
     bool (*session_end)(ds__backend_session *session, bool commit, bson_t *reply, ds_error *err);

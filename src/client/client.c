@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/fork.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "bson/validate.h"
@@ -105,6 +106,15 @@ DS_API const char *ds_client_default_db(const ds_client *client) {
     return client->default_db;
 }
 
+bool ds__client_check_fork(uint32_t generation, const char *what, ds_error *err) {
+    return generation == ds__fork_generation()
+               ? true
+               : ds__error_set(err, DS_ILLEGAL_OPERATION,
+                               "the %s was opened before fork() and stays with the parent process; "
+                               "open another in the child",
+                               what);
+}
+
 bool ds__client_run_pinned(ds_client *client, ds_session *session, ds__backend_pin **pin,
                            const char *db, const bson_t *command, bson_t *reply, ds_error *err) {
     *err = (ds_error){0};
@@ -116,6 +126,10 @@ bool ds__client_run_pinned(ds_client *client, ds_session *session, ds__backend_p
         bson_init(reply);
         return ds__error_set(err, DS_ILLEGAL_OPERATION,
                              "the session belongs to another client; open one on this client");
+    }
+    if (session && !ds__client_check_fork(session->generation, "session", err)) {
+        bson_init(reply);
+        return false;
     }
     return client->backend->vtable->run(client->backend, session ? session->backend_session : NULL,
                                         pin, db, command, reply, err);

@@ -16,7 +16,13 @@ struct ds_session {
     ds__backend_session *backend_session;
     /* borrowed from the caller, who closes it later */
     ds_client *client;
+    /* plain */
+    uint32_t generation; /* of the process that opened it */
 };
+
+/* Whether a session or cursor of this generation belongs to this process; else the error says that
+ * it is the parent's. */
+bool ds__client_check_fork(uint32_t generation, const char *what, ds_error *err);
 
 struct ds_engine;
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/fork.h"
 #include "base/mem.h"
 #include "bson/value.h"
 #include "bson/writer.h"
@@ -25,6 +26,7 @@ struct ds_cursor {
     /* plain */
     int64_t id;
     int32_t batch_size;
+    uint32_t generation; /* of the process that opened it */
     bool unread; /* the batch has documents that nobody was given */
     bool refused;
     bool tailable; /* an empty batch means "nothing yet", not "ask again" */
@@ -60,9 +62,14 @@ static void start_batch(ds_cursor *cursor, ds_value batch, int64_t id) {
     }
 }
 
+static bool inherited(const ds_cursor *cursor) {
+    return cursor->generation != ds__fork_generation();
+}
+
 static void drop_pin(ds_cursor *cursor) {
     if (cursor->pin) {
-        cursor->client->backend->vtable->unpin(cursor->client->backend, cursor->pin);
+        cursor->client->backend->vtable->unpin(cursor->client->backend, cursor->pin,
+                                               inherited(cursor));
         cursor->pin = NULL;
     }
 }
@@ -120,6 +127,7 @@ DS_API bool ds_cursor_open(ds_client *client, ds_session *session, const char *d
         return ds__error_oom(err);
     }
     cursor->client = client;
+    cursor->generation = ds__fork_generation();
     cursor->session = session;
     bool ok =
         ds__client_run_pinned(client, session, &cursor->pin, db, command, &cursor->reply, err);
@@ -192,6 +200,9 @@ static bool run_cursor_command(ds_cursor *cursor, const char *name, bson_t *repl
 static ds_next fetch(ds_cursor *cursor, ds_error *err) {
     if (cursor->refused || cursor->id == 0) {
         return cursor->refused ? DS_NEXT_REFUSED : DS_NEXT_END;
+    }
+    if (!ds__client_check_fork(cursor->generation, "cursor", err)) {
+        return DS_NEXT_ERROR;
     }
     bson_destroy(&cursor->reply);
     start_batch(cursor, ds__missing(), cursor->id);
@@ -306,7 +317,7 @@ DS_API void ds_cursor_abandon(ds_cursor *cursor) {
 }
 
 DS_API void ds_cursor_close(ds_cursor *cursor) {
-    if (cursor && cursor->id != 0 && cursor->db && cursor->collection) {
+    if (cursor && cursor->id != 0 && cursor->db && cursor->collection && !inherited(cursor)) {
         ds_error ignored = {0};
         bson_t reply;
         run_cursor_command(cursor, "killCursors", &reply, &ignored);

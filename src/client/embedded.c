@@ -205,7 +205,8 @@ static bool in_transaction(const ds__backend_session *session) {
     return session->state == TXN_STARTING || session->state == TXN_RUNNING;
 }
 
-static void session_close(ds__backend_session *session) {
+/* What the engine knows of a session goes; an open transaction is aborted. */
+static void send_close(ds__backend_session *session) {
     ds_error ignored = {0};
     bson_t reply;
     if (in_transaction(session)) {
@@ -223,6 +224,12 @@ static void session_close(ds__backend_session *session) {
         bson_destroy(&reply);
     }
     ds_buf_clear(&buf);
+}
+
+static void session_close(ds__backend_session *session, bool inherited) {
+    if (!inherited) {
+        send_close(session);
+    }
     bson_destroy(&session->lsid);
     bson_destroy(&session->txn_options);
     ds__free(session);

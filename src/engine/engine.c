@@ -16,7 +16,31 @@
 
 enum { MAX_TRIES = 100, REPLY_TAIL = 1024, DEFAULT_IDLE_MS = 10 * 1000 };
 
-ds_engine *ds__engine_open(const char *path, const ds__engine_options *options, ds_error *err) {
+/* In a forked child. */
+static void forget_parent(ds__fork_member *self, bool quiet) {
+    ds_engine *engine = (ds_engine *)self;
+    (void)quiet;
+    ds__sessions_forget(engine->sessions);
+    ds__cursors_forget(engine->cursors);
+    ds__snapshots_forget(engine->snapshots);
+    ds__ops_forget(engine->ops);
+}
+
+static void free_engine(ds_engine *engine) {
+    ds__fork_leave(&engine->fork);
+    if (engine->cursors) {
+        ds__cursors_free(engine->cursors);
+    }
+    if (engine->sessions) {
+        ds__sessions_free(engine->sessions);
+    }
+    ds__snapshots_free(engine->snapshots);
+    ds__ops_free(engine->ops);
+    ds__store_close(engine->store);
+    ds__free(engine);
+}
+
+static ds_engine *open_engine(const char *path, const ds__engine_options *options, ds_error *err) {
     ds_engine *engine = ds__alloc(sizeof *engine);
     if (!engine) {
         ds__error_oom(err);
@@ -36,7 +60,7 @@ ds_engine *ds__engine_open(const char *path, const ds__engine_options *options, 
     engine->started_ms = ds__clock_now_ms();
     engine->store = ds__store_open(path, &store, err);
     if (!engine->store) {
-        ds__engine_close(engine);
+        free_engine(engine);
         return NULL;
     }
     engine->sessions = ds__sessions_new(engine);
@@ -45,24 +69,26 @@ ds_engine *ds__engine_open(const char *path, const ds__engine_options *options, 
     engine->ops = ds__ops_new();
     if (!engine->sessions || !engine->cursors || !engine->snapshots || !engine->ops) {
         ds__error_oom(err);
-        ds__engine_close(engine);
+        free_engine(engine);
         return NULL;
     }
+    engine->fork.child = forget_parent;
+    ds__fork_join(&engine->fork);
+    return engine;
+}
+
+ds_engine *ds__engine_open(const char *path, const ds__engine_options *options, ds_error *err) {
+    uint32_t begun = ds__fork_enter();
+    ds_engine *engine = open_engine(path, options, err);
+    ds__fork_exit(begun);
     return engine;
 }
 
 void ds__engine_close(ds_engine *engine) {
     if (engine) {
-        if (engine->cursors) {
-            ds__cursors_free(engine->cursors);
-        }
-        if (engine->sessions) {
-            ds__sessions_free(engine->sessions);
-        }
-        ds__snapshots_free(engine->snapshots);
-        ds__ops_free(engine->ops);
-        ds__store_close(engine->store);
-        ds__free(engine);
+        uint32_t begun = ds__fork_enter();
+        free_engine(engine);
+        ds__fork_exit(begun);
     }
 }
 
@@ -225,8 +251,8 @@ static void write_cluster_time(const ds__op *op, ds_buf *reply) {
     ds__write_value(reply, "operationTime", 13, now);
 }
 
-bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *db,
-                    ds_value command, ds_buf *reply, ds_error *err) {
+static bool run(ds_engine *engine, const ds__engine_peer *peer, const char *db, ds_value command,
+                ds_buf *reply, ds_error *err) {
     ds__op op = {.engine = engine, .peer = peer, .command = command, .target = ds__missing()};
     ds_error why = {0};
     size_t before = reply->size;
@@ -272,4 +298,12 @@ bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *
         return false;
     }
     return true;
+}
+
+bool ds__engine_run(ds_engine *engine, const ds__engine_peer *peer, const char *db,
+                    ds_value command, ds_buf *reply, ds_error *err) {
+    uint32_t begun = ds__fork_enter();
+    bool ok = run(engine, peer, db, command, reply, err);
+    ds__fork_exit(begun);
+    return ok;
 }

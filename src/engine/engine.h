@@ -7,8 +7,8 @@
 #include "base/error.h"
 #include "bson/value.h"
 
-/* One open store. Threads: ds__engine_run may be called from many at once. Fork: a child's first
- * call reopens the file (its own handles; the parent's cursors and transactions are not there). */
+/* One open store. Threads: ds__engine_run may be called from many at once. Fork: as ds_client in
+ * docstore.h; the registries of sessions and cursors are empty in a child. */
 typedef struct ds_engine ds_engine;
 
 typedef struct ds__engine_options {

@@ -3,6 +3,7 @@
 #ifndef DS_ENGINE_OP_H
 #define DS_ENGINE_OP_H
 
+#include "base/fork.h"
 #include "engine/catalog/catalog.h"
 #include "engine/engine.h"
 #include "engine/ops.h"
@@ -16,6 +17,7 @@ typedef struct ds__session ds__session;
 typedef struct ds__snapshots ds__snapshots;
 
 struct ds_engine {
+    ds__fork_member fork; /* first: engine.c finds the engine by it */
     /* owned */
     ds__store *store;
     ds__sessions *sessions;
@@ -114,8 +116,11 @@ void ds__sessions_give_way(ds_engine *engine);
 
 ds__sessions *ds__sessions_new(ds_engine *engine);
 void ds__sessions_free(ds__sessions *sessions);
+/* In a forked child: drops what is the parent's, without touching it, and makes the locks anew. */
+void ds__sessions_forget(ds__sessions *sessions);
 ds__cursors *ds__cursors_new(ds_engine *engine);
 void ds__cursors_free(ds__cursors *cursors);
+void ds__cursors_forget(ds__cursors *cursors); /* as ds__sessions_forget */
 
 /* The command handlers that change or list what exists. */
 bool ds__cmd_create(ds__op *op, ds_buf *reply, ds_error *err);

@@ -2,8 +2,6 @@
 /* The list of running operations, and what one of them asks to learn whether it may go on. */
 #include "engine/ops.h"
 
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/commands/session.h"
@@ -19,16 +17,25 @@ struct ds__ops {
     /* plain */
     int32_t last;   /* the number given last */
     int32_t asking; /* atomic: operations whose peer is being asked now */
-    pid_t pid;      /* atomic: whose operations these are; 0: a child is making them its own */
 };
 
 ds__ops *ds__ops_new(void) {
     ds__ops *ops = ds__alloc(sizeof *ops);
     if (ops) {
         pthread_mutex_init(&ops->lock, NULL);
-        ops->pid = getpid();
     }
     return ops;
+}
+
+void ds__ops_forget(ds__ops *ops) {
+    pthread_mutex_init(&ops->lock, NULL);
+    while (ops->running) { /* one may be this thread's, when a signal's handler forked */
+        ds__run *run = ops->running;
+        ops->running = run->next;
+        run->next = NULL;
+        run->link = &run->next;
+    }
+    ops->asking = 0;
 }
 
 void ds__ops_free(ds__ops *ops) {
@@ -38,23 +45,7 @@ void ds__ops_free(ds__ops *ops) {
     }
 }
 
-/* A child begins with an empty list and a free lock, whatever its parent was doing. */
 static void lock(ds__ops *ops) {
-    pid_t now = getpid();
-    pid_t was = __atomic_load_n(&ops->pid, __ATOMIC_ACQUIRE);
-    while (was != now) {
-        if (was == 0) {
-            usleep(100);
-            was = __atomic_load_n(&ops->pid, __ATOMIC_ACQUIRE);
-        } else if (__atomic_compare_exchange_n(&ops->pid, &was, 0, false, __ATOMIC_ACQ_REL,
-                                               __ATOMIC_ACQUIRE)) {
-            pthread_mutex_init(&ops->lock, NULL);
-            ops->running = NULL;
-            __atomic_store_n(&ops->asking, 0, __ATOMIC_RELAXED);
-            __atomic_store_n(&ops->pid, now, __ATOMIC_RELEASE);
-            break;
-        }
-    }
     pthread_mutex_lock(&ops->lock);
 }
 
@@ -161,7 +152,13 @@ static void ask_peer(const ds__op *op) {
     }
     run->asking = true;
     __atomic_add_fetch(&ops->asking, 1, __ATOMIC_RELAXED);
+    uint32_t begun = ds__fork_wait_begin(); /* who is asked may wait for a thread that forks */
     int32_t code = op->peer->interrupt(op->peer->ctx);
+    ds__fork_wait_end(begun);
+    if (begun != ds__fork_generation()) { /* the handler forked, and the child came back */
+        cancel(run, DS_INTERRUPTED);
+        return;
+    }
     __atomic_sub_fetch(&ops->asking, 1, __ATOMIC_RELAXED);
     run->asking = false;
     if (code) {

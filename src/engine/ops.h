@@ -38,8 +38,9 @@ struct ds__run {
     uint8_t session[DS_SESSION_ID_SIZE];
 };
 
-/* In a child after fork() the registry is empty: the parent's threads are not there. */
 ds__ops *ds__ops_new(void);
+/* In a forked child: the registry is empty, the parent's threads are not there. */
+void ds__ops_forget(ds__ops *ops);
 void ds__ops_free(ds__ops *ops);
 
 /* Lists an operation; op->run becomes `run`. The op's command, row and db stay as they are until

@@ -6,10 +6,10 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/types.h>
 
 #include <mongoc/mongoc.h>
 
+#include "base/fork.h"
 #include "client/backend.h"
 
 /* A connection string with the options document worked in. `*max_pool` is 0 for no limit.
@@ -31,7 +31,8 @@ typedef struct ds__remote_conn {
 typedef struct ds__remote_pool ds__remote_pool;
 
 typedef struct ds__remote {
-    ds__backend base;
+    ds__backend base; /* first */
+    ds__fork_member fork;
     /* owned */
     mongoc_uri_t *uri;
     _Atomic(ds__remote_pool *) pool;
@@ -44,12 +45,12 @@ typedef struct ds__remote {
 
 /* The pool of this process; made on the first call. NULL: err is set. */
 ds__remote_pool *ds__remote_pool_get(ds__remote *store, ds_error *err);
-/* Whether the pool was made in this process. */
-bool ds__remote_pool_is_ours(const ds__remote_pool *pool);
+/* In a forked child: the next call of ds__remote_pool_get makes another. */
+void ds__remote_forget(ds__fork_member *self, bool quiet);
 /* A connection, waiting for one when all are out. NULL: err is set. */
 ds__remote_conn *ds__remote_acquire(ds__remote *store, ds__remote_pool *pool, ds_error *err);
 void ds__remote_release(ds__remote_pool *pool, ds__remote_conn *conn);
-/* Closes all connections; only in the process that made the pool. */
+/* Closes all connections. */
 void ds__remote_pool_free(ds__remote_pool *pool);
 
 /* Watches which server answers this thread's next command: *server is set by it. Every watch is
@@ -74,7 +75,7 @@ struct ds__backend_session {
 
 ds__backend_session *ds__remote_session_open(ds__backend *self, const bson_t *options,
                                              ds_error *err);
-void ds__remote_session_close(ds__backend_session *session);
+void ds__remote_session_close(ds__backend_session *session, bool inherited);
 const bson_t *ds__remote_session_lsid(const ds__backend_session *session);
 bool ds__remote_session_begin(ds__backend_session *session, const bson_t *options, ds_error *err);
 bool ds__remote_session_end(ds__backend_session *session, bool commit, bson_t *reply,

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections of one process. A pool remembers the process that made it: after fork() the child
- * finds another number, makes its own pool, and never touches the parent's sockets or threads. */
+/* Connections of one process. A forked child forgets its parent's pool, never touches its sockets
+ * or threads, and makes a pool of its own. */
 #include "remote/internal.h"
 
 #include <errno.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -20,7 +19,6 @@ struct ds__remote_pool {
     /* plain */
     atomic_int watching;
     uint32_t out; /* connections handed out */
-    pid_t process;
 };
 
 static void on_answered(ds__remote_pool *pool, uint32_t server) {
@@ -77,7 +75,6 @@ static ds__remote_pool *pool_new(ds__remote *store, ds_error *err) {
         ds__free(pool);
         return NULL;
     }
-    pool->process = getpid();
     pthread_mutex_init(&pool->lock, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -94,13 +91,9 @@ static ds__remote_pool *pool_new(ds__remote *store, ds_error *err) {
     return pool;
 }
 
-bool ds__remote_pool_is_ours(const ds__remote_pool *pool) {
-    return pool->process == getpid();
-}
-
 ds__remote_pool *ds__remote_pool_get(ds__remote *store, ds_error *err) {
     ds__remote_pool *seen = atomic_load(&store->pool);
-    if (seen && ds__remote_pool_is_ours(seen)) {
+    if (seen) {
         return seen;
     }
     ds__remote_pool *made = pool_new(store, err);
@@ -109,6 +102,12 @@ ds__remote_pool *ds__remote_pool_get(ds__remote *store, ds_error *err) {
         made = seen;
     }
     return made;
+}
+
+void ds__remote_forget(ds__fork_member *self, bool quiet) {
+    (void)quiet;
+    ds__remote *store = (void *)((char *)self - offsetof(ds__remote, fork));
+    atomic_store(&store->pool, NULL);
 }
 
 /* Waits until a connection may be handed out; the lock is held. */

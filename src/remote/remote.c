@@ -416,14 +416,6 @@ static bool run_pinned(ds__remote *store, request *r, ds__backend_pin *pin, ds__
     return run_on(store, r, conn, reply, err);
 }
 
-static bool check_process(ds__remote_pool *of, ds__remote_pool *ours, const char *what,
-                          ds_error *err) {
-    return of == ours
-               ? true
-               : ds__error_set(err, DS_ILLEGAL_OPERATION,
-                               "the %s was opened before fork(); open another in the child", what);
-}
-
 static bool remote_run(ds__backend *self, ds__backend_session *session, ds__backend_pin **pin,
                        const char *db, const bson_t *command, bson_t *reply, ds_error *err) {
     ds__remote *store = (ds__remote *)self;
@@ -436,9 +428,7 @@ static bool remote_run(ds__backend *self, ds__backend_session *session, ds__back
         bson_init(reply);
         return false;
     }
-    if (!request_init(&r, store, db, command, err) ||
-        (session && !check_process(session->pool, pool, "session", err)) ||
-        (kept && !check_process(kept->pool, pool, "cursor", err))) {
+    if (!request_init(&r, store, db, command, err)) {
         goto done;
     }
     if (session) {
@@ -478,8 +468,9 @@ done:
     return ok;
 }
 
-static void remote_unpin(ds__backend *self, ds__backend_pin *pin) {
-    if (ds__remote_pool_is_ours(pin->pool)) {
+static void remote_unpin(ds__backend *self, ds__backend_pin *pin, bool inherited) {
+    (void)self;
+    if (!inherited) {
         if (pin->session) {
             mongoc_client_session_destroy(pin->session);
         }
@@ -492,8 +483,9 @@ static void remote_unpin(ds__backend *self, ds__backend_pin *pin) {
 
 static void remote_close(ds__backend *self) {
     ds__remote *store = (ds__remote *)self;
+    ds__fork_leave(&store->fork);
     ds__remote_pool *pool = atomic_load(&store->pool);
-    if (pool && ds__remote_pool_is_ours(pool)) {
+    if (pool) {
         ds__remote_pool_free(pool);
     }
     mongoc_uri_destroy(store->uri);
@@ -523,6 +515,7 @@ ds__backend *ds__remote_open(const char *uri, const bson_t *options, char **defa
         return NULL;
     }
     store->base = (ds__backend){.vtable = &vtable, .kind = DS_KIND_REMOTE};
+    store->fork.child = ds__remote_forget;
     store->uri = ds__remote_uri(uri, options, &store->max_pool, &store->wait_ms, err);
     if (!store->uri) {
         ds__free(store);
@@ -545,5 +538,6 @@ ds__backend *ds__remote_open(const char *uri, const bson_t *options, char **defa
             return NULL;
         }
     }
+    ds__fork_join(&store->fork);
     return &store->base;
 }

@@ -131,8 +131,8 @@ ds__backend_session *ds__remote_session_open(ds__backend *self, const bson_t *op
     return session;
 }
 
-void ds__remote_session_close(ds__backend_session *session) {
-    if (ds__remote_pool_is_ours(session->pool)) {
+void ds__remote_session_close(ds__backend_session *session, bool inherited) {
+    if (!inherited) {
         mongoc_client_session_destroy(session->session);
         ds__remote_release(session->pool, session->conn);
     }
@@ -143,17 +143,7 @@ const bson_t *ds__remote_session_lsid(const ds__backend_session *session) {
     return mongoc_client_session_get_lsid(session->session);
 }
 
-static bool check_process(const ds__backend_session *session, ds_error *err) {
-    return ds__remote_pool_is_ours(session->pool)
-               ? true
-               : ds__error_set(err, DS_ILLEGAL_OPERATION,
-                               "the session was opened before fork(); open another in the child");
-}
-
 bool ds__remote_session_begin(ds__backend_session *session, const bson_t *options, ds_error *err) {
-    if (!check_process(session, err)) {
-        return false;
-    }
     mongoc_transaction_opt_t *opts = NULL;
     if (options && !bson_empty(options)) {
         opts = transaction_options(options, err);
@@ -171,9 +161,6 @@ bool ds__remote_session_end(ds__backend_session *session, bool commit, bson_t *r
                             ds_error *err) {
     bson_error_t error = {0};
     bson_init(reply);
-    if (!check_process(session, err)) {
-        return false;
-    }
     bool ok;
     if (commit) {
         bson_destroy(reply);

@@ -5,9 +5,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/types.h>
 
 #include "base/buf.h"
+#include "base/fork.h"
 #include "engine/engine.h"
 #include "wire/wire.h"
 
@@ -30,6 +30,7 @@ typedef struct ds__wire_connection {
 } ds__wire_connection;
 
 struct ds__wire_server {
+    ds__fork_member fork; /* first: server.c finds the server by it */
     /* owned */
     int listener;
     int wake; /* an eventfd: readable once the server stops */
@@ -55,7 +56,7 @@ struct ds__wire_server {
     size_t max_memory;
     atomic_llong next_id;
     atomic_bool stopping;
-    pid_t process;
+    bool inherited; /* in a forked child: the parent serves, nothing is left here */
 };
 
 /* listen.c */

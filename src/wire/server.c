@@ -180,28 +180,26 @@ static bool start_thread(ds__wire_server *server, ds_error *err) {
     return true;
 }
 
-static void free_server(ds__wire_server *server, bool ours) {
+static void free_server(ds__wire_server *server) {
     if (server->listener >= 0) {
         close(server->listener);
     }
     if (server->wake >= 0) {
         close(server->wake);
     }
-    if (ours && server->socket) {
+    if (!server->inherited && server->socket) {
         unlink(server->socket);
     }
-    if (ours && server->folder) {
+    if (!server->inherited && server->folder) {
         rmdir(server->folder);
     }
     ds__free(server->socket);
     ds__free(server->folder);
     ds__free(server->address);
     ds__free(server->uri);
-    if (ours) {
-        pthread_mutex_destroy(&server->lock);
-        pthread_cond_destroy(&server->ended);
-        pthread_cond_destroy(&server->room);
-    }
+    pthread_mutex_destroy(&server->lock);
+    pthread_cond_destroy(&server->ended);
+    pthread_cond_destroy(&server->room);
     ds__free(server);
 }
 
@@ -226,6 +224,36 @@ static void init_locks(ds__wire_server *server) {
     pthread_condattr_destroy(&attr);
 }
 
+static void before_fork(ds__fork_member *self, bool quiet) {
+    (void)quiet;
+    pthread_mutex_lock(&((ds__wire_server *)self)->lock);
+}
+
+static void after_fork(ds__fork_member *self) {
+    pthread_mutex_unlock(&((ds__wire_server *)self)->lock);
+}
+
+/* The child's copies of the sockets are closed: with them the parent's clients would not learn of
+ * its end. */
+static void forget_parent(ds__fork_member *self, bool quiet) {
+    ds__wire_server *server = (ds__wire_server *)self;
+    (void)quiet;
+    init_locks(server);
+    server->inherited = true;
+    close(server->listener);
+    close(server->wake);
+    server->listener = server->wake = -1;
+    while (server->connections) {
+        ds__wire_connection *gone = server->connections;
+        server->connections = gone->next;
+        close(gone->fd);
+        ds__free(gone);
+    }
+    server->transactions = NULL;
+    server->count = server->evicted = 0;
+    server->memory = 0;
+}
+
 ds__wire_server *ds__wire_start(ds_client *client, const ds__wire_options *options, ds_error *err) {
     ds_engine *engine = ds__client_engine(client);
     if (!engine) {
@@ -240,7 +268,6 @@ ds__wire_server *ds__wire_start(ds_client *client, const ds__wire_options *optio
     }
     server->listener = -1;
     server->engine = engine;
-    server->process = getpid();
     set_limits(server, options);
     init_locks(server);
     server->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -254,9 +281,12 @@ ds__wire_server *ds__wire_start(ds_client *client, const ds__wire_options *optio
                                        options->port, options->allow_remote, err);
     }
     if (!ok || !start_thread(server, err)) {
-        free_server(server, true);
+        free_server(server);
         return NULL;
     }
+    server->fork = (ds__fork_member){
+        .prepare = before_fork, .parent = after_fork, .child = forget_parent};
+    ds__fork_join(&server->fork);
     return server;
 }
 
@@ -264,8 +294,9 @@ void ds__wire_stop(ds__wire_server *server) {
     if (!server) {
         return;
     }
-    if (server->process != getpid()) {
-        free_server(server, false);
+    ds__fork_leave(&server->fork);
+    if (server->inherited) {
+        free_server(server);
         return;
     }
     uint64_t one = 1;
@@ -283,7 +314,7 @@ void ds__wire_stop(ds__wire_server *server) {
         pthread_cond_wait(&server->ended, &server->lock);
     }
     pthread_mutex_unlock(&server->lock);
-    free_server(server, true);
+    free_server(server);
 }
 
 const char *ds__wire_address(const ds__wire_server *server) {
@@ -292,6 +323,10 @@ const char *ds__wire_address(const ds__wire_server *server) {
 
 const char *ds__wire_uri(const ds__wire_server *server) {
     return server->uri;
+}
+
+bool ds__wire_is_running(const ds__wire_server *server) {
+    return !server->inherited;
 }
 
 int ds__wire_connections(ds__wire_server *server) {

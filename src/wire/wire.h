@@ -32,6 +32,8 @@ void ds__wire_stop(ds__wire_server *server);
 const char *ds__wire_address(const ds__wire_server *server);
 /* A connection string for drivers on this machine. Lifetime: the server's. */
 const char *ds__wire_uri(const ds__wire_server *server);
+/* False in a forked child: the parent goes on serving, the child starts a server of its own. */
+bool ds__wire_is_running(const ds__wire_server *server);
 /* Connections that are open now. */
 int ds__wire_connections(ds__wire_server *server);
 

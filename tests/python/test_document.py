@@ -448,8 +448,6 @@ def test_modify_update_and_reload(connected: str) -> None:
 
 
 def test_a_forked_process_opens_its_own_connection(connected: str) -> None:
-    if "memory" in connected:
-        pytest.skip("a store in memory belongs to one process")
     Thing(name="parent").save()
     child = os.fork()
     if child == 0:

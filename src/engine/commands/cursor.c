@@ -28,6 +28,11 @@ ds__cursors *ds__cursors_new(ds_engine *engine) {
     return c;
 }
 
+void ds__cursors_forget(ds__cursors *cursors) {
+    cursors->by_id = (ds_map){0};
+    pthread_mutex_init(&cursors->lock, NULL);
+}
+
 void ds__cursors_free(ds__cursors *cursors) {
     const void *key;
     size_t at = 0;

@@ -55,18 +55,27 @@ struct ds__sessions {
     int64_t reaped_ms; /* atomic */
 };
 
+static void init_locks(ds__sessions *s) {
+    pthread_condattr_t attr;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->freed, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
 ds__sessions *ds__sessions_new(ds_engine *engine) {
     ds__sessions *s = ds__alloc(sizeof *s);
     if (s != NULL) {
         s->engine = engine;
-        pthread_mutex_init(&s->lock, NULL);
-        pthread_condattr_t attr;
-        pthread_condattr_init(&attr);
-        pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-        pthread_cond_init(&s->freed, &attr);
-        pthread_condattr_destroy(&attr);
+        init_locks(s);
     }
     return s;
+}
+
+void ds__sessions_forget(ds__sessions *sessions) {
+    sessions->by_id = (ds_map){0};
+    init_locks(sessions);
 }
 
 static void session_free(ds__session *s) {
@@ -227,10 +236,6 @@ static bool check_out(ds__op *op, const uint8_t *id, ds__session **out, ds_error
     } else {
         s->busy = true;
         s->last_used_ms = now;
-        if (s->txn != NULL && ds__txn_is_foreign(s->txn)) { /* stays with the parent */
-            s->txn = NULL;
-            s->state = TXN_ABORTED;
-        }
     }
     pthread_mutex_unlock(&sessions->lock);
     *out = s;

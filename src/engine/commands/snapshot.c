@@ -4,7 +4,6 @@
 
 #include <pthread.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -31,7 +30,6 @@ struct ds__snapshots {
     /* plain */
     uint64_t last;     /* the time given last: they only grow */
     uint64_t released; /* the latest that was released */
-    pid_t pid;         /* whose they are */
     int32_t held;      /* atomic */
 };
 
@@ -48,9 +46,15 @@ ds__snapshots *ds__snapshots_new(void) {
     ds__snapshots *s = ds__alloc(sizeof *s);
     if (s) {
         init_locks(s);
-        s->pid = getpid();
     }
     return s;
+}
+
+void ds__snapshots_forget(ds__snapshots *s) {
+    init_locks(s);
+    memset(s->all, 0, sizeof s->all);
+    s->held = 0;
+    s->released = s->last;
 }
 
 /* Under the lock, or when nobody else is left. */
@@ -76,17 +80,7 @@ void ds__snapshots_free(ds__snapshots *s) {
     }
 }
 
-/* What the parent held stays the parent's. */
 static void lock(ds__snapshots *s) {
-    pid_t now = getpid();
-    pid_t was = __atomic_load_n(&s->pid, __ATOMIC_ACQUIRE);
-    if (was != now && __atomic_compare_exchange_n(&s->pid, &was, now, false, __ATOMIC_ACQ_REL,
-                                                  __ATOMIC_ACQUIRE)) {
-        init_locks(s);
-        memset(s->all, 0, sizeof s->all);
-        s->held = 0;
-        s->released = s->last;
-    }
     pthread_mutex_lock(&s->lock);
 }
 

@@ -22,5 +22,7 @@ void ds__snapshots_reap(ds_engine *engine, int64_t now_ms);
 
 ds__snapshots *ds__snapshots_new(void);
 void ds__snapshots_free(ds__snapshots *snapshots);
+/* In a forked child: what the parent held stays the parent's. */
+void ds__snapshots_forget(ds__snapshots *snapshots);
 
 #endif

@@ -100,13 +100,14 @@ static int on_progress(void *arg) {
     return !wanted(arg);
 }
 
-/* Waits a little longer each time, until the deadline. */
+/* Waits a little longer each time, until the deadline or a fork. */
 static int on_busy(void *arg, int count) {
     static const int delays_us[] = {50, 100, 200, 500, 1000, 2000, 5000};
     const int last = (int)(sizeof delays_us / sizeof delays_us[0]) - 1;
     ds__conn *conn = arg;
     int64_t now = ds__clock_mono_us() / 1000;
-    if (now >= conn->deadline_ms || !wanted(conn)) {
+    conn->yielded = conn->yields && ds__fork_pending();
+    if (now >= conn->deadline_ms || conn->yielded || !wanted(conn)) {
         return 0;
     }
     usleep((useconds_t)delays_us[count < last ? count : last]);
@@ -144,6 +145,9 @@ bool ds__conn_limit_cache(ds__conn *conn, ds_error *err) {
 }
 
 ds__conn *ds__conn_open(ds__store *store, ds_error *err) {
+    if (!ds__store_check_fork(store->path, err)) {
+        return NULL;
+    }
     ds__conn *conn = ds__alloc(sizeof *conn);
     if (!conn) {
         ds__error_oom(err);

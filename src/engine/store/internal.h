@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 #include <sys/types.h>
 
+#include "base/fork.h"
 #include "base/map.h"
 #include "engine/catalog/catalog.h"
 #include "engine/index/index.h"
@@ -62,9 +63,12 @@ struct ds__conn {
     int64_t deadline_ms; /* busy handler: until when to wait */
     ds__wait wait;       /* of the command that uses it now; its context is borrowed */
     ds_error stopped;    /* what ended a wait or a statement, when `code` is set */
+    bool yields;         /* busy handler: gives up when the process forks, */
+    bool yielded;        /* and has done so */
 };
 
 struct ds__store {
+    ds__fork_member fork; /* first: fork.c finds the store by it */
     /* owned */
     char *path;
     char *temp_dir; /* ":memory:": the directory the file is in */
@@ -77,11 +81,8 @@ struct ds__store {
     bool in_memory;
     bool writing; /* a transaction of this process writes */
     size_t pooled;
-    size_t active;  /* transactions running */
-    pid_t pid;      /* whose connections the pool holds */
-    pid_t owner;    /* who removes temp_dir */
-    int lock_fd;    /* ":memory:": flock of the directory's lock file */
-    int fork_fd[2]; /* locks taken over after a fork; see store.c */
+    size_t active; /* transactions running */
+    int lock_fd;   /* ":memory:": flock of the directory's lock file */
 };
 
 typedef struct ds__count_delta {
@@ -130,18 +131,24 @@ struct ds__txn {
     size_t delta_cap;
     size_t savepoint_count;
     size_t savepoint_cap;
+    uint32_t generation; /* of the process that began it */
     bool write;
     bool broken;
     bool catalog_changed; /* `catalog` is private to this transaction */
 };
 
 /* store.c */
-/* Whether this process may use the store; after a fork makes it so. */
-bool ds__store_check_fork(ds__store *store, ds_error *err);
 /* A connection from the pool, or a new one; NULL with an error. */
 ds__conn *ds__store_take_conn(ds__store *store, ds_error *err);
 /* Gives it back; a damaged one is closed. */
 void ds__store_give_conn(ds__store *store, ds__conn *conn, bool damaged);
+void ds__store_init_locks(ds__store *store);
+
+/* fork.c */
+void ds__store_join_forks(ds__store *store);
+/* Whether SQLite may open the file in this process. Errors: IllegalOperation in a child forked at a
+ * moment that left SQLite's state of the file to it. */
+bool ds__store_check_fork(const char *path, ds_error *err);
 
 /* conn.c */
 ds__conn *ds__conn_open(ds__store *store, ds_error *err);

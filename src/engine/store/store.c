@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening a file, its mark of format, and the pool of connections. ":memory:" is a file too, in a
- * directory of its own that goes away with the process (docs/decisions/0001-memory-store.md). After
- * a fork the child takes up the locks its parent's idle connections seem to hold, and opens its
- * own. */
+ * directory of its own that goes away with the last process that uses it
+ * (docs/decisions/0001-memory-store.md). */
 #include "engine/store/internal.h"
 
 #include <dirent.h>
@@ -19,9 +18,6 @@
 #include "base/mem.h"
 
 enum { MAX_POOLED = 16, DEFAULT_BUSY_MS = 30000, STALE_AFTER_S = 60 };
-
-/* SQLite's lock bytes: the shared range of the main file, the "dead man's switch" of the -shm. */
-enum { LOCK_SHARED_AT = 0x40000002, LOCK_SHARED_SIZE = 510, LOCK_SHM_DMS_AT = 128 };
 
 static const char temp_prefix[] = "docstore-memory-";
 
@@ -91,6 +87,23 @@ static bool make_temp(ds__store *store, ds_error *err) {
     snprintf(path, sizeof path, "%s/store", dir);
     store->path = ds__strdup(path);
     return (store->path && store->temp_dir) || ds__error_oom(err);
+}
+
+/* The directory goes with the last process that uses it: forked ones hold the lock through their
+ * copies of its descriptor. */
+static void leave_temp(ds__store *store) {
+    char path[1000];
+    snprintf(path, sizeof path, "%s/lock", store->temp_dir);
+    if (store->lock_fd >= 0) {
+        close(store->lock_fd);
+    }
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        remove_temp_dir(store->temp_dir);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
 }
 
 /* Retries what SQLite's busy handler is not asked about (changing the journal mode). */
@@ -232,7 +245,7 @@ static char *absolute(const char *path) {
     return out;
 }
 
-static void init_locks(ds__store *store) {
+void ds__store_init_locks(ds__store *store) {
     pthread_condattr_t attr;
     pthread_mutex_init(&store->lock, NULL);
     pthread_condattr_init(&attr);
@@ -247,9 +260,8 @@ ds__store *ds__store_open(const char *path, const ds__store_options *options, ds
         ds__error_oom(err);
         return NULL;
     }
-    init_locks(store);
-    store->lock_fd = store->fork_fd[0] = store->fork_fd[1] = -1;
-    store->pid = store->owner = getpid();
+    ds__store_init_locks(store);
+    store->lock_fd = -1;
     if (options) {
         store->options = *options;
     }
@@ -281,6 +293,7 @@ ds__store *ds__store_open(const char *path, const ds__store_options *options, ds
     }
     store->pool = conn;
     store->pooled = 1;
+    ds__store_join_forks(store);
     return store;
 failed:
     ds__store_close(store);
@@ -291,19 +304,15 @@ void ds__store_close(ds__store *store) {
     if (!store) {
         return;
     }
-    if (store->pid == getpid()) {
-        while (store->pool) {
-            ds__conn *conn = store->pool;
-            store->pool = conn->next;
-            ds__conn_close(conn);
-        }
+    ds__fork_leave(&store->fork);
+    while (store->pool) {
+        ds__conn *conn = store->pool;
+        store->pool = conn->next;
+        ds__conn_close(conn);
     }
     ds__catalog_unref(store->catalog);
-    if (store->temp_dir && store->owner == getpid()) {
-        remove_temp_dir(store->temp_dir);
-    }
-    if (store->lock_fd >= 0) {
-        close(store->lock_fd);
+    if (store->temp_dir) {
+        leave_temp(store);
     }
     pthread_cond_destroy(&store->idle_writer);
     pthread_mutex_destroy(&store->lock);
@@ -323,63 +332,6 @@ bool ds__store_read_only(const ds__store *store) {
 int64_t ds__store_file_size(ds__store *store) {
     struct stat st;
     return stat(store->path, &st) == 0 ? (int64_t)st.st_size : 0;
-}
-
-/* Takes a shared lock on a range of a file for this process. The descriptor stays open for good:
- * closing any descriptor of a file drops all the process's locks on it. */
-static int take_lock(const char *path, off_t at, off_t size) {
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    if (fd < 0) {
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-    }
-    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = size};
-    if (fd >= 0 && fcntl(fd, F_SETLK, &lock) != 0) {
-        /* Kept open: closing is what must not happen. */
-        return -1;
-    }
-    return fd;
-}
-
-/* SQLite keeps one table of locks per process and file, which a fork copies though locks are not
- * inherited: it believes that this process still holds the shared locks of the parent's idle
- * connections. They are taken here for true, and the parent's connections are left alone. */
-static bool adopt(ds__store *store, ds_error *err) {
-    if (store->active > 0) {
-        return ds__error_set(err, DS_ILLEGAL_OPERATION,
-                             "the process was forked while '%s' was in use by an operation or an "
-                             "open transaction; open the store in the child, or fork when it is "
-                             "idle",
-                             store->path);
-    }
-    char shm[1100];
-    snprintf(shm, sizeof shm, "%s-shm", store->path);
-    store->fork_fd[0] = take_lock(store->path, LOCK_SHARED_AT, LOCK_SHARED_SIZE);
-    store->fork_fd[1] = take_lock(shm, LOCK_SHM_DMS_AT, 1);
-    if (store->fork_fd[0] < 0) {
-        return ds__error_set(err, DS_LOCK_TIMEOUT, "cannot lock '%s' after a fork", store->path);
-    }
-    store->pool = NULL;
-    store->pooled = 0;
-    store->writing = false;
-    init_locks(store); /* another thread may have held them when the process forked */
-    return true;
-}
-
-bool ds__store_check_fork(ds__store *store, ds_error *err) {
-    pid_t now = getpid();
-    pid_t was = __atomic_load_n(&store->pid, __ATOMIC_ACQUIRE);
-    while (was != now) {
-        if (was == 0) { /* another thread of the child is adopting */
-            usleep(100);
-            was = __atomic_load_n(&store->pid, __ATOMIC_ACQUIRE);
-        } else if (__atomic_compare_exchange_n(&store->pid, &was, 0, false, __ATOMIC_ACQ_REL,
-                                               __ATOMIC_ACQUIRE)) {
-            bool ok = adopt(store, err);
-            __atomic_store_n(&store->pid, ok ? now : was, __ATOMIC_RELEASE);
-            return ok;
-        }
-    }
-    return true;
 }
 
 ds__conn *ds__store_take_conn(ds__store *store, ds_error *err) {

@@ -9,8 +9,10 @@
 #include "bson/value.h"
 #include "lang/env.h"
 
-/* An open file. Threads: transactions may begin on many at once. Fork: the first begin in a child
- * drops the parent's connections untouched and opens its own. */
+/* An open file. Threads: transactions may begin on many at once. Fork: idle connections are closed
+ * before it; parent and child open their own at the next begin. A child forked while a transaction
+ * was open cannot use the file (IllegalOperation). Threads that call these functions while others
+ * fork do so between ds__fork_enter and ds__fork_exit (base/fork.h). */
 typedef struct ds__store ds__store;
 
 /* A transaction on one connection: a snapshot, and the right to write when begun or upgraded so.
@@ -66,10 +68,8 @@ bool ds__txn_upgrade(ds__txn *txn, ds_error *err);
 /* Commits and frees in every case. `sync`: the commit is on the disk before this returns (write
  * concern j: true). A failed commit has undone everything. Errors: OutOfDiskSpace, … */
 bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err);
-/* Undoes everything and frees. NULL is allowed. A foreign one is left alone. */
+/* Undoes everything and frees. NULL is allowed. The parent's, in a forked child, is left alone. */
 void ds__txn_abort(ds__txn *txn);
-/* Whether it was begun before a fork, by the parent, and is not this process's to use or end. */
-bool ds__txn_is_foreign(const ds__txn *txn);
 bool ds__txn_is_write(const ds__txn *txn);
 /* Whether the transaction is lost: SQLite rolled it back (disk full, I/O), or a change that belongs
  * together was made in part (no memory). It can only be aborted. */

@@ -49,13 +49,17 @@ static bool try_writer(ds__store *store, int64_t until_ms) {
     return taken;
 }
 
-/* Waits until no other transaction of this process writes. Between turns it asks whether it is
+/* Waits until no other transaction of this process writes; fork() does not wait for one that holds
+ * no connection. Between turns it asks whether it is
  * still to wait; when not, conn->stopped says why. */
 static bool take_writer(ds__conn *conn, int64_t until_ms) {
     const ds__wait *wait = &conn->wait;
     for (;;) {
         int64_t turn = ds__clock_mono_us() / 1000 + TURN_MS;
-        if (try_writer(conn->store, turn < until_ms ? turn : until_ms)) {
+        uint32_t begun = ds__fork_wait_begin();
+        bool taken = try_writer(conn->store, turn < until_ms ? turn : until_ms);
+        ds__fork_wait_end(begun);
+        if (taken) {
             if (wait->writer) {
                 wait->writer(wait->ctx, true);
             }
@@ -111,6 +115,7 @@ static ds__txn *new_txn(ds__conn *conn) {
     if (txn) {
         txn->conn = conn;
         txn->store = conn->store;
+        txn->generation = ds__fork_generation();
         txn->write = txn->broken = txn->catalog_changed = false;
         txn->delta_count = txn->savepoint_count = 0;
         ds_buf_reset(&txn->details);
@@ -154,9 +159,8 @@ static void finish(ds__txn *txn, bool committed) {
 }
 
 /* A wait that the command's own time limit ended is told as that. */
-static bool begin_error(ds__conn *conn, int64_t deadline_ms, int rc, ds_error *err) {
-    if (!conn->stopped.code && deadline_ms && conn->deadline_ms == deadline_ms &&
-        (rc & 0xff) == SQLITE_BUSY) {
+static bool begin_error(ds__conn *conn, bool limited, int rc, ds_error *err) {
+    if (!conn->stopped.code && limited && (rc & 0xff) == SQLITE_BUSY) {
         return ds__error_set(err, DS_MAX_TIME_MS_EXPIRED, "operation exceeded time limit");
     }
     return ds__conn_error(conn, rc, err);
@@ -167,43 +171,68 @@ void ds__txn_watch(ds__txn *txn, const ds__wait *wait) {
     txn->conn->stopped.code = 0;
 }
 
-bool ds__txn_begin(ds__store *store, ds__txn_kind kind, const ds__wait *wait, ds__txn **out,
-                   ds_error *err) {
-    int64_t deadline_ms = wait ? wait->deadline_ms : 0;
-    *out = NULL;
-    if (!ds__store_check_fork(store, err)) {
-        return false;
-    }
-    if (kind == DS_TXN_WRITE && store->options.read_only) {
-        return ds__error_set(err, DS_ILLEGAL_OPERATION, "the store '%s' is read-only",
-                             ds__store_path(store));
-    }
+/* Begins on a connection as `turn` says. `*again` when it gave way to a fork: try once more. */
+static ds__txn *begin_once(const ds__conn *turn, ds__txn_kind kind, bool limited, bool *again,
+                           ds_error *err) {
+    ds__store *store = turn->store;
+    *again = false;
     ds__conn *conn = ds__store_take_conn(store, err);
     if (!conn) {
-        return false;
+        return NULL;
     }
     ds__txn *txn = new_txn(conn);
     if (!txn) {
         ds__store_give_conn(store, conn, false);
-        return ds__error_oom(err);
+        ds__error_oom(err);
+        return NULL;
     }
-    ds__txn_watch(txn, wait);
-    conn->deadline_ms = ds__clock_mono_us() / 1000 + store->options.busy_timeout_ms;
-    if (deadline_ms && deadline_ms < conn->deadline_ms) {
-        conn->deadline_ms = deadline_ms;
+    ds__txn_watch(txn, &turn->wait);
+    conn->deadline_ms = turn->deadline_ms;
+    conn->yields = true;
+    conn->yielded = false;
+    int rc = run_plain(conn, kind == DS_TXN_READ ? DS_STMT_BEGIN_READ : DS_STMT_BEGIN_WRITE, err);
+    conn->yields = false;
+    if (rc == SQLITE_OK) {
+        return txn;
     }
-    int rc = SQLITE_BUSY;
-    if (kind == DS_TXN_READ) {
-        rc = run_plain(conn, DS_STMT_BEGIN_READ, err);
-    } else if (take_writer(conn, conn->deadline_ms)) {
-        txn->write = true;
-        rc = run_plain(conn, DS_STMT_BEGIN_WRITE, err);
+    *again = (rc & 0xff) == SQLITE_BUSY && conn->yielded;
+    if (!*again) {
+        begin_error(conn, limited, rc, err);
     }
-    if (rc != SQLITE_OK) {
-        begin_error(conn, deadline_ms, rc, err);
-        finish(txn, false);
+    finish(txn, false);
+    return NULL;
+}
+
+bool ds__txn_begin(ds__store *store, ds__txn_kind kind, const ds__wait *wait, ds__txn **out,
+                   ds_error *err) {
+    int64_t deadline_ms = wait ? wait->deadline_ms : 0;
+    *out = NULL;
+    if (kind == DS_TXN_WRITE && store->options.read_only) {
+        return ds__error_set(err, DS_ILLEGAL_OPERATION, "the store '%s' is read-only",
+                             ds__store_path(store));
+    }
+    /* A writer waits for its turn without a connection: not one that can be used. */
+    ds__conn turn = {.store = store, .wait = wait ? *wait : (ds__wait){0}};
+    turn.deadline_ms = ds__clock_mono_us() / 1000 + store->options.busy_timeout_ms;
+    bool limited = deadline_ms && deadline_ms < turn.deadline_ms;
+    if (limited) {
+        turn.deadline_ms = deadline_ms;
+    }
+    if (kind == DS_TXN_WRITE && !take_writer(&turn, turn.deadline_ms)) {
+        return begin_error(&turn, limited, SQLITE_BUSY, err);
+    }
+    bool again;
+    ds__txn *txn;
+    while (!(txn = begin_once(&turn, kind, limited, &again, err)) && again) {
+        ds__fork_wait_end(ds__fork_wait_begin()); /* lets the fork happen */
+    }
+    if (!txn) {
+        if (kind == DS_TXN_WRITE) {
+            give_writer(&turn);
+        }
         return false;
     }
+    txn->write = kind == DS_TXN_WRITE;
     if (!ds__catalog_begin(txn, err)) {
         ds__txn_abort(txn);
         return false;
@@ -297,12 +326,8 @@ bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err) {
     return ok;
 }
 
-bool ds__txn_is_foreign(const ds__txn *txn) {
-    return __atomic_load_n(&txn->store->pid, __ATOMIC_ACQUIRE) != getpid();
-}
-
 void ds__txn_abort(ds__txn *txn) {
-    if (!txn || ds__txn_is_foreign(txn)) {
+    if (!txn || txn->generation != ds__fork_generation()) {
         return; /* undoing it here would undo what the parent has in the log and its index */
     }
     txn->conn->wait.interrupt = NULL;

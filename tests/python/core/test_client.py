@@ -257,11 +257,7 @@ def test_threads_share_a_client(client: _core.Client, numbers: str) -> None:
     assert next(client.cursor(DB, {"find": numbers, "filter": {"_id": 0}}))["n"] == 200
 
 
-def test_a_forked_child_works_on_its_own(
-    client: _core.Client, numbers: str, store_uri: str
-) -> None:
-    if ":memory:" in store_uri:
-        pytest.skip("a store in memory belongs to its process")
+def test_a_forked_child_works_on_its_own(client: _core.Client, numbers: str) -> None:
     cursor = client.cursor(DB, {"find": numbers, "batchSize": 10})
     next(cursor)
     session = client.session()
