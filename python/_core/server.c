@@ -129,7 +129,8 @@ static PyMethodDef server_methods[] = {
 static PyGetSetDef server_getset[] = {
     {"address", (getter)get_address, NULL, "the socket's path, or host:port", NULL},
     {"uri", (getter)get_uri, NULL, "a connection string for PyMongo", NULL},
-    {"running", (getter)get_running, NULL, "whether it serves: not stopped, and not the copy in a forked process", NULL},
+    {"running", (getter)get_running, NULL,
+     "whether it serves: not stopped, and not the copy in a forked process", NULL},
     {"connections", (getter)get_connections, NULL, "how many connections are open", NULL},
     {NULL},
 };

@@ -27,7 +27,7 @@ struct ds_cursor {
     int64_t id;
     int32_t batch_size;
     uint32_t generation; /* of the process that opened it */
-    bool unread; /* the batch has documents that nobody was given */
+    bool unread;         /* the batch has documents that nobody was given */
     bool refused;
     bool tailable; /* an empty batch means "nothing yet", not "ask again" */
 };

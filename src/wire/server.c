@@ -284,8 +284,8 @@ ds__wire_server *ds__wire_start(ds_client *client, const ds__wire_options *optio
         free_server(server);
         return NULL;
     }
-    server->fork = (ds__fork_member){
-        .prepare = before_fork, .parent = after_fork, .child = forget_parent};
+    server->fork =
+        (ds__fork_member){.prepare = before_fork, .parent = after_fork, .child = forget_parent};
     ds__fork_join(&server->fork);
     return server;
 }
