@@ -22,7 +22,7 @@ def decode(
 def join_filters(op: Literal["$and", "$or", "$nor"], filters: list[Raw], /) -> Raw: ...
 
 class Client:
-    """A store, embedded or remote. Threads may share it; so may a forked child."""
+    """A store, embedded or remote. Threads may share it, and a forked child goes on with it."""
 
     def __new__(cls, uri: str, options: _DocumentIn | None = None) -> Self: ...
     @property

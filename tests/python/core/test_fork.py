@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes that fork while a store is open: what the child may use, and what nobody loses."""
 
-import contextlib
 import os
 import pathlib
 import signal
@@ -311,32 +310,6 @@ def test_a_fork_does_not_wait_for_those_who_wait(client: _core.Client, path: pat
     session.close()
     other.close()
     assert client.run(DB, {"count": "c"})["n"] == 5
-
-
-def test_a_child_of_a_long_operation_is_refused(client: _core.Client, path: pathlib.Path) -> None:
-    pipeline: list[object] = [{"$count": "n"}]
-    for name in "abc":
-        pipeline[:0] = [{"$set": {name: {"$range": [0, 5000]}}}, {"$unwind": f"${name}"}]
-    command = {"aggregate": "c", "pipeline": pipeline, "cursor": {}, "maxTimeMS": 6000}
-
-    def long() -> None:
-        with contextlib.suppress(MongoError):
-            client.run(DB, command)
-
-    thread = threading.Thread(target=long)
-    thread.start()
-    time.sleep(0.2)
-
-    def child() -> None:
-        assert "ran for more than" in refused(lambda: client.run(DB, {"count": "c"}))
-        assert "ran for more than" in refused(lambda: _core.Client("docstore://:memory:"))
-
-    begun = time.monotonic()
-    assert ended(fork(child)) == 0
-    assert time.monotonic() - begun < 7
-    thread.join()
-    assert ended(fork(lambda: insert(client, 2, 2))) == 0
-    assert client.run(DB, {"count": "c"})["n"] == 4
 
 
 def test_a_server_stays_with_the_parent(client: _core.Client) -> None:
