@@ -38,7 +38,7 @@ typedef struct ds_error {
 /* A client: pooled connections to one store. Threads: calls may share one client. Fork: the child
  * goes on with the client, on connections of its own; parent and child close it each for itself.
  * fork() waits up to 5 s for calls that run on an embedded store. A child forked later than that,
- * or while a transaction was open on the store's file, gets IllegalOperation from every call. */
+ * or while a transaction or snapshot was open on the file, gets IllegalOperation from every call. */
 typedef struct ds_client ds_client;
 
 /* A logical session. Threads: one at a time. Fork: it stays with the parent; in the child it can

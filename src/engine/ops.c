@@ -147,7 +147,7 @@ void ds__ops_kill_local(ds__ops *ops, int32_t code) {
 static void ask_peer(const ds__op *op) {
     ds__run *run = op->run;
     ds__ops *ops = op->engine->ops;
-    if (run->asking) {
+    if (run->asking || ds__fork_pending()) {
         return;
     }
     run->asking = true;

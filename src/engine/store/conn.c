@@ -154,6 +154,7 @@ ds__conn *ds__conn_open(ds__store *store, ds_error *err) {
         return NULL;
     }
     conn->store = store;
+    conn->generation = ds__fork_generation();
     conn->deadline_ms = ds__clock_mono_us() / 1000 + store->options.busy_timeout_ms;
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
     if (store->options.read_only) {
@@ -197,6 +198,10 @@ ds__conn *ds__conn_open(ds__store *store, ds_error *err) {
 failed:
     ds__conn_close(conn);
     return NULL;
+}
+
+bool ds__conn_is_foreign(const ds__conn *conn) {
+    return conn->generation != ds__fork_generation();
 }
 
 void ds__conn_flush(ds__conn *conn) {

@@ -82,11 +82,12 @@ bool ds__store_check_fork(const char *path, ds_error *err) {
     }
     for (const lost_file *file = lost; file; file = file->next) {
         if (file->device == st.st_dev && file->inode == st.st_ino) {
-            return ds__error_set(err, DS_ILLEGAL_OPERATION,
-                                 "this process was forked while its parent had a transaction open "
-                                 "on '%s', and cannot use the file: fork outside of transactions, "
-                                 "or start the process anew (exec, or multiprocessing's \"spawn\")",
-                                 path);
+            return ds__error_set(
+                err, DS_ILLEGAL_OPERATION,
+                "this process was forked while its parent had a transaction or a "
+                "snapshot open on '%s', and cannot use the file: fork outside of transactions, "
+                "or start the process anew (exec, or multiprocessing's \"spawn\")",
+                path);
         }
     }
     return true;

@@ -59,6 +59,7 @@ struct ds__conn {
     /* borrowed */
     ds__store *store;
     /* plain */
+    uint32_t generation; /* of the process that opened it */
     size_t prepared;     /* statements alive, idle or not */
     int64_t deadline_ms; /* busy handler: until when to wait */
     ds__wait wait;       /* of the command that uses it now; its context is borrowed */
@@ -131,7 +132,6 @@ struct ds__txn {
     size_t delta_cap;
     size_t savepoint_count;
     size_t savepoint_cap;
-    uint32_t generation; /* of the process that began it */
     bool write;
     bool broken;
     bool catalog_changed; /* `catalog` is private to this transaction */
@@ -153,6 +153,8 @@ bool ds__store_check_fork(const char *path, ds_error *err);
 /* conn.c */
 ds__conn *ds__conn_open(ds__store *store, ds_error *err);
 void ds__conn_close(ds__conn *conn);
+/* Whether it was opened by the parent of this process: nothing may be done with it. */
+bool ds__conn_is_foreign(const ds__conn *conn);
 /* Sets the size of the page cache; anew once the file has its own size of pages. */
 bool ds__conn_limit_cache(ds__conn *conn, ds_error *err);
 /* A statement by name, prepared or taken from the cache; give it back with ds__conn_give. */

@@ -49,17 +49,24 @@ static bool try_writer(ds__store *store, int64_t until_ms) {
     return taken;
 }
 
-/* Waits until no other transaction of this process writes; fork() does not wait for one that holds
- * no connection. Between turns it asks whether it is
+/* fork() does not wait for who holds no connection. */
+static bool wait_turn(const ds__conn *conn, int64_t until_ms) {
+    if (conn->db) {
+        return try_writer(conn->store, until_ms);
+    }
+    uint32_t begun = ds__fork_wait_begin();
+    bool taken = try_writer(conn->store, until_ms);
+    ds__fork_wait_end(begun);
+    return taken;
+}
+
+/* Waits until no other transaction of this process writes. Between turns it asks whether it is
  * still to wait; when not, conn->stopped says why. */
 static bool take_writer(ds__conn *conn, int64_t until_ms) {
     const ds__wait *wait = &conn->wait;
     for (;;) {
         int64_t turn = ds__clock_mono_us() / 1000 + TURN_MS;
-        uint32_t begun = ds__fork_wait_begin();
-        bool taken = try_writer(conn->store, turn < until_ms ? turn : until_ms);
-        ds__fork_wait_end(begun);
-        if (taken) {
+        if (wait_turn(conn, turn < until_ms ? turn : until_ms)) {
             if (wait->writer) {
                 wait->writer(wait->ctx, true);
             }
@@ -115,7 +122,6 @@ static ds__txn *new_txn(ds__conn *conn) {
     if (txn) {
         txn->conn = conn;
         txn->store = conn->store;
-        txn->generation = ds__fork_generation();
         txn->write = txn->broken = txn->catalog_changed = false;
         txn->delta_count = txn->savepoint_count = 0;
         ds_buf_reset(&txn->details);
@@ -137,8 +143,11 @@ void ds__txn_free(ds__txn *txn) {
     }
 }
 
-/* Ends it: the connection goes back to the pool. */
+/* Ends it: the connection goes back to the pool. A parent's is left as it is. */
 static void finish(ds__txn *txn, bool committed) {
+    if (ds__conn_is_foreign(txn->conn)) {
+        return;
+    }
     ds__store *store = txn->store;
     ds__conn *conn = txn->conn;
     bool damaged = !sqlite3_get_autocommit(conn->db);
@@ -327,7 +336,7 @@ bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err) {
 }
 
 void ds__txn_abort(ds__txn *txn) {
-    if (!txn || txn->generation != ds__fork_generation()) {
+    if (!txn || ds__conn_is_foreign(txn->conn)) {
         return; /* undoing it here would undo what the parent has in the log and its index */
     }
     txn->conn->wait.interrupt = NULL;
