@@ -318,6 +318,25 @@ def _settings_hint() -> str:
     return ", or name it in MONGODB_SETTINGS"
 
 
+def open_handle(alias: str, db: str | None = None, **arguments: Any) -> Handle:
+    """Return the connection with these settings: the open one of any alias, or a new one.
+
+    So models and documents of one store share a client and its transactions.
+    """
+    settings = _settings(db, None, arguments.pop("host", None), arguments.pop("port", None),
+                         arguments.pop("username", None), arguments.pop("password", None),
+                         arguments)  # fmt: skip
+    with _lock:
+        for known, handle in _connections.items():
+            if _connection_settings.get(known) == settings:
+                return handle
+        name = f"django:{alias}"
+        if name in _connections:
+            disconnect(name)
+        _connection_settings[name] = settings
+        return _open(name)
+
+
 def get_connection(alias: str = DEFAULT_CONNECTION_NAME, reconnect: bool = False) -> Any:
     """Return a PyMongo MongoClient on the same data."""
     if reconnect:

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The database wrapper: what Django calls a connection."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils.asyncio import async_unsafe
+
+from mongodb.backend import dbapi as Database
+from mongodb.backend.client import DatabaseClient
+from mongodb.backend.creation import DatabaseCreation
+from mongodb.backend.features import DatabaseFeatures
+from mongodb.backend.introspection import DatabaseIntrospection
+from mongodb.backend.operations import DatabaseOperations
+from mongodb.backend.schema import DatabaseSchemaEditor
+from mongodb.connection import open_handle
+
+__all__ = ["DatabaseWrapper"]
+
+
+class DatabaseWrapper(BaseDatabaseWrapper):
+    """A store under Django's ORM.
+
+    `NAME` is the database; without `HOST` it is the embedded store's file, a path or a plain name
+    beside manage.py. `HOST` is a server's name or a URI.
+    """
+
+    vendor = "mongodb"
+    display_name = "MongoDB"
+    data_types = {
+        "AutoField": "integer auto", "BigAutoField": "bigint auto", "BinaryField": "binary",
+        "BooleanField": "bool", "CharField": "varchar(%(max_length)s)", "DateField": "date",
+        "DateTimeField": "datetime",
+        "DecimalField": "decimal(%(max_digits)s, %(decimal_places)s)",
+        "DurationField": "bigint", "FileField": "varchar(%(max_length)s)",
+        "FilePathField": "varchar(%(max_length)s)", "FloatField": "real",
+        "IntegerField": "integer", "BigIntegerField": "bigint", "IPAddressField": "char(15)",
+        "GenericIPAddressField": "char(39)", "JSONField": "json", "OneToOneField": "integer",
+        "PositiveBigIntegerField": "bigint unsigned", "PositiveIntegerField": "integer unsigned",
+        "PositiveSmallIntegerField": "smallint unsigned", "SlugField": "varchar(%(max_length)s)",
+        "SmallAutoField": "smallint auto", "SmallIntegerField": "smallint", "TextField": "text",
+        "TimeField": "time", "UUIDField": "char(32)",
+    }  # fmt: skip
+    data_type_check_constraints = {}
+    operators = {
+        "exact": "= %s", "iexact": "ILIKE %s", "contains": "LIKE %s", "icontains": "ILIKE %s",
+        "regex": "REGEXP %s", "iregex": "IREGEXP %s", "gt": "> %s", "gte": ">= %s",
+        "lt": "< %s", "lte": "<= %s", "startswith": "LIKE %s", "endswith": "LIKE %s",
+        "istartswith": "ILIKE %s", "iendswith": "ILIKE %s",
+    }  # fmt: skip
+    pattern_esc = "{}"
+    pattern_ops = {
+        "contains": "CONTAINING {}", "icontains": "ICONTAINING {}", "startswith": "STARTING {}",
+        "istartswith": "ISTARTING {}", "endswith": "ENDING {}", "iendswith": "IENDING {}",
+    }  # fmt: skip
+
+    Database = Database
+    SchemaEditorClass = DatabaseSchemaEditor
+    client_class = DatabaseClient
+    creation_class = DatabaseCreation
+    features_class = DatabaseFeatures
+    introspection_class = DatabaseIntrospection
+    ops_class = DatabaseOperations
+
+    def get_connection_params(self) -> dict[str, Any]:
+        settings = self.settings_dict
+        options = dict(settings.get("OPTIONS") or {})
+        name, host = str(settings.get("NAME") or ""), settings.get("HOST") or ""
+        if "://" in name:
+            return {"db": None, "host": name, "options": options}
+        if not name and not host:
+            raise ImproperlyConfigured(
+                "DATABASES: NAME is missing: a name or a path for the embedded store, or a "
+                "database of the server that HOST names"
+            )
+        if host:
+            return {
+                "db": name or None, "host": host, "port": int(settings["PORT"] or 0) or None,
+                "username": settings.get("USER") or None,
+                "password": settings.get("PASSWORD") or None, "options": options,
+            }  # fmt: skip
+        return {"db": None, "host": _embedded_uri(name), "options": options}
+
+    @async_unsafe
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        options = conn_params.pop("options")
+        return Database.connect(open_handle(self.alias, **conn_params, **options))
+
+    def init_connection_state(self) -> None:
+        super().init_connection_state()
+
+    def get_database_version(self) -> tuple[int, ...]:
+        with self.temporary_connection():
+            reply = self.connection.run({"buildInfo": 1})
+        return tuple(reply["versionArray"])
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        return self.connection.cursor()
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        with self.wrap_database_errors:
+            self.connection.set_autocommit(autocommit)
+
+    def _savepoint_allowed(self) -> bool:
+        return self.features.uses_savepoints and not self.get_autocommit()
+
+    def is_usable(self) -> bool:
+        try:
+            self.connection.run({"ping": 1})
+        except Database.Error:
+            return False
+        return True
+
+    def check_constraints(self, table_names: Any = None) -> None:
+        pass
+
+    # for introspection and the schema editor
+
+    def command(self, command: Any) -> dict[str, Any]:
+        """Run a command of MongoDB's."""
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            return self.connection.run(command)  # type: ignore[no-any-return]
+
+    def documents(self, command: Any) -> list[dict[str, Any]]:
+        """Run a command of MongoDB's that answers with documents."""
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            return list(self.connection.documents(command))
+
+
+def _embedded_uri(name: str) -> str:
+    if name == ":memory:":
+        return "docstore://:memory:"
+    path = pathlib.Path(name)
+    if path.suffix == "":
+        path = path.with_suffix(".docstore")
+    from mongodb.connection import quote_path
+
+    return f"docstore://{quote_path(path)}"

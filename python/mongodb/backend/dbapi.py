@@ -1,0 +1,433 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Python's database interface (PEP 249) on a store: what Django's backends talk to."""
+
+from __future__ import annotations
+
+import datetime
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+from bson import Decimal128, ObjectId
+
+from mongodb.backend.plan import prepare
+from mongodb.backend.plan.prepare import Prepared, Query
+from mongodb.backend.plan.scope import PlanError
+from mongodb.backend.sql import SQLSyntaxError, parse
+from mongodb.backend.sql import nodes as n
+from mongodb.backend.tables import Tables
+from mongodb.errors import ConnectionFailure, MongoError
+
+__all__ = [
+    "Binary", "Connection", "Cursor", "DataError", "DatabaseError", "Error", "IntegrityError",
+    "InterfaceError", "InternalError", "NotSupportedError", "OperationalError",
+    "ProgrammingError", "Warning", "apilevel", "connect", "paramstyle", "threadsafety",
+]  # fmt: skip
+
+apilevel = "2.0"
+threadsafety = 1
+paramstyle = "format"
+Binary = bytes
+
+
+class Warning(Exception):  # noqa: A001: PEP 249's name
+    """Something to know."""
+
+
+class Error(Exception):
+    """The root of this module's errors."""
+
+
+class InterfaceError(Error):
+    """A closed connection or cursor was used."""
+
+
+class DatabaseError(Error):
+    """The store refused."""
+
+
+class DataError(DatabaseError):
+    """A value out of range."""
+
+
+class OperationalError(DatabaseError):
+    """Not the program's fault: the connection, a conflict, the disk."""
+
+
+class IntegrityError(DatabaseError):
+    """A unique index, a reference or a check forbids it."""
+
+
+class InternalError(DatabaseError):
+    """The store's own fault."""
+
+
+class ProgrammingError(DatabaseError):
+    """A statement that cannot be understood."""
+
+
+class NotSupportedError(DatabaseError):
+    """A feature that the store does not have."""
+
+
+_KEPT_PLANS = 1000
+_INTEGRITY = frozenset({11000, 11001, 121})
+_PROGRAMMING = frozenset({9, 14, 26, 40324})
+_CONFLICT = frozenset({24, 50, 112})
+
+
+def translate(error: MongoError) -> Error:
+    """Return this module's error for the store's."""
+    message = str(error)
+    if isinstance(error, ConnectionFailure):
+        return OperationalError(message)
+    if error.code in (11000, 11001):
+        keys = ", ".join((error.details.get("keyPattern") or {}).keys())
+        out: Error = IntegrityError(f"UNIQUE constraint failed: {keys} ({message})")
+    elif error.code == 121:
+        out = IntegrityError(_validation(message, error.details))
+    elif error.code in _CONFLICT:
+        out = OperationalError(message)
+    elif error.code in (115, 238):
+        out = NotSupportedError(message)
+    elif error.code in _PROGRAMMING:
+        out = ProgrammingError(message)
+    elif error.code == 2 and "out of range" in message:
+        out = DataError(message)
+    else:
+        out = DatabaseError(message)
+    return out
+
+
+def _validation(message: str, details: Any) -> str:
+    info = details.get("errInfo") or {}
+    fields = []
+    for rule in (info.get("details") or {}).get("schemaRulesNotSatisfied", ()):
+        for one in rule.get("propertiesNotSatisfied", ()):
+            fields.append(one.get("propertyName", "?"))
+    listed = f": {', '.join(fields)}" if fields else ""
+    return f"NOT NULL or CHECK constraint failed{listed} ({message})"
+
+
+def connect(handle: Any) -> Connection:
+    """Return a connection on an open `mongodb` connection."""
+    return Connection(handle)
+
+
+class Connection:
+    """A connection: transactions, savepoints, cursors. One thread at a time."""
+
+    def __init__(self, handle: Any) -> None:
+        self.handle = handle
+        self.tables = Tables(handle)
+        self.autocommit = True
+        self.closed = False
+        self._session: Any = None
+        self._plans: OrderedDict[Any, Prepared] = OrderedDict()
+
+    # Statements
+
+    def plan(self, sql: str, params: Sequence[Any] | None) -> Prepared:
+        """Return a statement ready to run."""
+        nulls = frozenset(i for i, p in enumerate(params) if p is None) if params else frozenset()
+        key = (sql, params is not None, nulls, self.tables.version)
+        found = self._plans.get(key)
+        if found is not None:
+            return found
+        try:
+            made = prepare(parse(sql, params is not None), self.tables.get, nulls)
+        except SQLSyntaxError as error:
+            raise ProgrammingError(str(error)) from None
+        except PlanError as error:
+            raise OperationalError(f"{error}\n{sql}") from None
+        self._plans[key] = made
+        if len(self._plans) > _KEPT_PLANS:
+            self._plans.popitem(last=False)
+        return made
+
+    def run(self, command: Any) -> dict[str, Any]:
+        """Run a command in the transaction, if one is open."""
+        if self.closed:
+            raise InterfaceError("the connection is closed")
+        try:
+            reply: dict[str, Any] = self.handle.client.run(
+                self.handle.name, command, self.session_for(command), plain_int=True
+            )
+        except MongoError as error:
+            raise translate(error) from error
+        if "writeErrors" in reply:
+            first = reply["writeErrors"][0]
+            error = MongoError(first.get("errmsg", ""), code=first.get("code"), details=first)
+            failed = translate(error)
+            failed.n = reply.get("n", 0)  # type: ignore[attr-defined]
+            raise failed
+        return reply
+
+    def documents(self, command: Any) -> Iterator[dict[str, Any]]:
+        """Run a command that answers with documents."""
+        if self.closed:
+            raise InterfaceError("the connection is closed")
+        try:
+            yield from self.handle.client.cursor(
+                self.handle.name, command, self.session_for(command), plain_int=True
+            )
+        except MongoError as error:
+            raise translate(error) from error
+
+    # Transactions
+
+    def session_for(self, command: Any) -> Any:
+        """Return the session a command runs in; a transaction begins with its first write."""
+        if self.autocommit:
+            return None
+        return self._session
+
+    def admin(self, command: Any) -> dict[str, Any]:
+        """Run a command on the database admin."""
+        try:
+            return self.handle.client.run("admin", command)  # type: ignore[no-any-return]
+        except MongoError as error:
+            raise translate(error) from error
+
+    def set_autocommit(self, autocommit: bool) -> None:
+        self.autocommit = autocommit
+
+    def cursor(self) -> Cursor:
+        return Cursor(self)
+
+    def commit(self) -> None:
+        pass
+
+    def rollback(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Cursor:
+    """Runs statements and holds their rows."""
+
+    arraysize = 100
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.description: list[tuple[Any, ...]] | None = None
+        self.rowcount = -1
+        self.lastrowid: Any = None
+        self._rows: Iterator[tuple[Any, ...]] = iter(())
+        self.closed = False
+
+    def execute(self, sql: str, params: Sequence[Any] | None = None) -> Cursor:
+        """Run a statement; `%s` stands for a parameter when there are any."""
+        if self.closed:
+            raise InterfaceError("the cursor is closed")
+        params = None if params is None else [adapt(one) for one in params]
+        prepared = self.connection.plan(sql, params)
+        self.description = None
+        self._rows = iter(())
+        getattr(self, f"_{prepared.kind}")(prepared, params or ())
+        return self
+
+    def executemany(self, sql: str, many: Any) -> None:
+        total = 0
+        for params in many:
+            self.execute(sql, params)
+            total += max(self.rowcount, 0)
+        self.rowcount = total
+
+    # Kinds of statements
+
+    def _results(self, before: list[Query], params: Sequence[Any]) -> list[Any]:
+        results: list[Any] = []
+        for query in before:
+            command = query.command(params, results)
+            path = query.paths[0]
+            results.append([value_at(d, path) for d in self.connection.documents(command)])
+        return results
+
+    def _documents(self, query: Query, params: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        return self.connection.documents(query.command(params, self._results(query.before, params)))
+
+    def _select(self, prepared: Prepared, params: Sequence[Any]) -> None:
+        query = prepared.query
+        assert query is not None
+        self.description = [(name, None, None, None, None, None, None) for name in query.names]
+        self.rowcount = -1
+        if query.count:
+            command = query.command(params, self._results(query.before, params))
+            self._rows = iter([(self.connection.run(command)["n"],)])
+            return
+        self._rows = iter(list(_tuples(self._documents(query, params), query.paths)))
+
+    def _insert(self, prepared: Prepared, params: Sequence[Any]) -> None:
+        node = prepared.node
+        info = prepared.table
+        assert isinstance(node, n.Insert)
+        assert info is not None
+        if prepared.rows is not None:
+            documents = prepared.rows(params, ())
+        elif prepared.values is not None:
+            documents = list(self._documents(prepared.values, params))
+        else:
+            assert prepared.query is not None
+            rows = _tuples(self._documents(prepared.query, params), prepared.query.paths)
+            documents = [dict(zip(prepared.changed, row, strict=True)) for row in rows]
+        if node.update:
+            self._upsert(prepared, node, documents)
+            return
+        self.insert(info, documents, node.ignore)
+        if node.returning:
+            paths = [(info.path(column),) for column in node.returning]
+            self._rows = iter(list(_tuples(documents, paths)))
+
+    def insert(self, info: Any, documents: list[dict[str, Any]], ignore: bool = False) -> None:
+        """Insert documents; those without a key get one."""
+        self.connection.tables.complete(info, documents, self.connection)
+        self.rowcount = 0
+        size = 1000
+        for at in range(0, len(documents), size):
+            command = {"insert": info.name, "documents": documents[at : at + size],
+                       "ordered": not ignore}  # fmt: skip
+            try:
+                self.rowcount += self.connection.run(command)["n"]
+            except IntegrityError as error:
+                if not ignore:
+                    raise
+                self.rowcount += getattr(error, "n", 0)
+        self.lastrowid = documents[-1].get("_id") if documents else None
+
+    def _upsert(self, prepared: Prepared, node: n.Insert, documents: list[dict[str, Any]]) -> None:
+        info = prepared.table
+        assert info is not None
+        self.connection.tables.complete(info, documents, self.connection, keys=False)
+        keys = [info.path(column) for column in node.conflict]
+        changed = []
+        for column, new in node.update:
+            if not (isinstance(new, n.Column) and (new.table or "").upper() == "EXCLUDED"):
+                raise NotSupportedError("ON CONFLICT … DO UPDATE sets columns to EXCLUDED's only")
+            changed.append((info.path(column), info.path(new.name)))
+        self.rowcount = 0
+        for document in documents:
+            update = {path: document.get(source) for path, source in changed}
+            rest = {path: v for path, v in document.items()
+                    if path not in update and path not in keys}  # fmt: skip
+            if "_id" not in document:
+                rest.update(self.connection.tables.new_key(info, self.connection))
+            one = {"q": {key: document.get(key) for key in keys}, "upsert": True,
+                   "u": {"$set": update, **({"$setOnInsert": rest} if rest else {})}}  # fmt: skip
+            self.rowcount += self.connection.run({"update": info.name, "updates": [one]})["n"]
+        if node.returning:
+            paths = [(info.path(column),) for column in node.returning]
+            found = []
+            for document in documents:
+                query = {key: document.get(key) for key in keys}
+                found += self.connection.documents({"find": info.name, "filter": query, "limit": 1})
+            self._rows = iter(list(_tuples(found, paths)))
+
+    def _update(self, prepared: Prepared, params: Sequence[Any]) -> None:
+        assert prepared.table is not None
+        if prepared.write is not None:
+            command = prepared.write(params, self._results(prepared.before, params))
+            self.rowcount = self.connection.run(command)["n"]
+            return
+        assert prepared.values is not None
+        rows = list(_tuples(self._documents(prepared.values, params), prepared.values.paths))
+        self.rowcount = 0
+        for at in range(0, len(rows), 1000):
+            updates = [
+                {"q": {"_id": row[0]},
+                 "u": {"$set": dict(zip(prepared.changed, row[1:], strict=True))}}
+                for row in rows[at : at + 1000]
+            ]  # fmt: skip
+            command = {"update": prepared.table.name, "updates": updates}
+            self.rowcount += self.connection.run(command)["n"]
+
+    def _delete(self, prepared: Prepared, params: Sequence[Any]) -> None:
+        assert prepared.table is not None
+        if prepared.write is not None:
+            command = prepared.write(params, self._results(prepared.before, params))
+        else:
+            assert prepared.values is not None
+            keys = [one["_id"] for one in self._documents(prepared.values, params)]
+            command = {"delete": prepared.table.name,
+                       "deletes": [{"q": {"_id": {"$in": keys}}, "limit": 0}]}  # fmt: skip
+        self.rowcount = self.connection.run(command)["n"]
+
+    def _command(self, prepared: Prepared, params: Sequence[Any]) -> None:
+        node = prepared.node
+        assert isinstance(node, n.Command)
+        self.connection.control(node.verb, node.name)  # type: ignore[attr-defined]
+
+    # Rows
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        return next(self._rows, None)
+
+    def fetchmany(self, size: int | None = None) -> list[tuple[Any, ...]]:
+        out = []
+        for _ in range(size or self.arraysize):
+            row = next(self._rows, None)
+            if row is None:
+                break
+            out.append(row)
+        return out
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        return list(self._rows)
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return self._rows
+
+    def close(self) -> None:
+        self.closed = True
+        self._rows = iter(())
+
+    def __enter__(self) -> Cursor:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+
+def adapt(value: Any) -> Any:
+    """Return a parameter as BSON has it."""
+    if isinstance(value, Decimal):
+        return Decimal128(value)
+    if type(value) is datetime.date:
+        return datetime.datetime(value.year, value.month, value.day)
+    if isinstance(value, datetime.time):
+        return datetime.datetime.combine(datetime.date(1, 1, 1), value)
+    if isinstance(value, datetime.timedelta):
+        return (value.days * 86400 + value.seconds) * 1_000_000 + value.microseconds
+    if isinstance(value, str) and type(value) is not str:
+        return str(value)
+    if isinstance(value, memoryview):
+        return bytes(value)
+    return value
+
+
+def value_at(document: Any, path: tuple[str, ...]) -> Any:
+    """Return what is at a path, or None."""
+    for key in path:
+        if not isinstance(document, dict):
+            return None
+        document = document.get(key)
+    return document
+
+
+def _tuples(documents: Any, paths: list[tuple[str, ...]]) -> Iterator[tuple[Any, ...]]:
+    if all(len(path) == 1 for path in paths):
+        keys = [path[0] for path in paths]
+        for document in documents:
+            get = document.get
+            yield tuple([get(key) for key in keys])
+        return
+    for document in documents:
+        yield tuple([value_at(document, path) for path in paths])
+
+
+def new_object_id() -> ObjectId:
+    """Return a new key."""
+    return ObjectId()

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Django may ask of the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.backends.base.features import BaseDatabaseFeatures
+
+from mongodb.backend import dbapi
+
+__all__ = ["DatabaseFeatures"]
+
+
+class DatabaseFeatures(BaseDatabaseFeatures):
+    """Features of the embedded store and of MongoDB."""
+
+    minimum_database_version = (6, 0)
+    supports_unspecified_pk = True
+    supports_timezones = False
+    supports_date_lookup_using_string = False
+    atomic_transactions = False
+    can_create_inline_fk = False
+    can_release_savepoints = True
+    can_return_columns_from_insert = True
+    can_return_rows_from_bulk_insert = True
+    can_defer_constraint_checks = True
+    supports_temporal_subtraction = True
+    supports_cast_with_precision = False
+    time_cast_precision = 3
+    has_case_insensitive_like = False
+    supports_over_clause = True
+    supports_frame_range_fixed_distance = True
+    supports_aggregate_filter_clause = True
+    supports_slicing_ordering_in_compound = True
+    order_by_nulls_first = True
+    can_distinct_on_fields = True
+    supports_update_conflicts = True
+    supports_update_conflicts_with_target = True
+    supports_logical_xor = False
+    supports_unlimited_charfield = True
+    supports_paramstyle_pyformat = False
+    supports_foreign_keys = False
+    can_introspect_foreign_keys = False
+    indexes_foreign_keys = True
+    can_rename_index = True
+    supports_expression_indexes = False
+    supports_tablespaces = False
+    supports_sequence_reset = True
+    supports_collation_on_charfield = False
+    supports_collation_on_textfield = False
+    supports_non_deterministic_collations = False
+    supports_json_field_contains = False
+    has_json_object_function = False
+    has_native_json_field = True
+    supports_default_keyword_in_bulk_insert = True
+    has_select_for_update = True
+    has_select_for_update_nowait = True
+    has_select_for_update_skip_locked = False
+    has_select_for_update_of = True
+    has_select_for_no_key_update = True
+    can_clone_databases = False
+    supports_tuple_lookups = True
+    closed_cursor_error_class = dbapi.InterfaceError
+    supports_transactions = False
+    uses_savepoints = False
+    rounds_to_even = False
+    insert_test_table_with_defaults = 'INSERT INTO {} ("null") VALUES (1)'
+    supports_expression_defaults = False
+    supports_column_check_constraints = False
+    supports_table_check_constraints = False
+    can_introspect_check_constraints = False
+    supports_explaining_query_execution = True
+    supported_explain_formats = {"JSON"}
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the store is in this process."""
+        connection: Any = self.connection
+        connection.ensure_connection()
+        return bool(connection.connection.handle.embedded)

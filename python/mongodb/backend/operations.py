@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How Django spells things for this store, and how values go there and come back."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import json
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from bson import Decimal128
+from django.conf import settings
+from django.db.backends.base.operations import BaseDatabaseOperations
+from django.db.models.constants import OnConflict
+from django.db.models.expressions import Col
+from django.utils import timezone
+
+__all__ = ["DatabaseOperations"]
+
+Converter = Callable[[Any, Any, Any], Any]
+
+
+class DatabaseOperations(BaseDatabaseOperations):
+    """The dialect: Django's own SQL, with functions that plan/functions.py has rows for."""
+
+    compiler_module = "mongodb.backend.compiler"
+    explain_prefix = "EXPLAIN"
+    cast_char_field_without_max_length = "text"
+    integer_field_ranges = {
+        **BaseDatabaseOperations.integer_field_ranges,
+        "PositiveBigIntegerField": (0, 9223372036854775807),
+    }
+    set_operators = {"union": "UNION", "intersection": "INTERSECT", "difference": "EXCEPT"}
+
+    def quote_name(self, name: str) -> str:
+        if name.startswith('"') and name.endswith('"'):
+            return name
+        return f'"{name}"'
+
+    def bulk_batch_size(self, fields: Sequence[Any], objs: Sequence[Any]) -> int:
+        return max(len(objs), 1) if len(fields) < 1 else min(max(len(objs), 1), 10_000)
+
+    def no_limit_value(self) -> int:
+        return -1
+
+    def pk_default_value(self) -> str:
+        return "DEFAULT"
+
+    def return_insert_columns(self, fields: Iterable[Any]) -> tuple[str, tuple[()]]:
+        columns = ", ".join(
+            f"{self.quote_name(f.model._meta.db_table)}.{self.quote_name(f.column)}" for f in fields
+        )
+        return (f"RETURNING {columns}", ()) if columns else ("", ())
+
+    def fetch_returned_insert_rows(self, cursor: Any) -> Any:
+        return cursor.fetchall()
+
+    def on_conflict_suffix_sql(
+        self, fields: Any, on_conflict: Any, update_fields: Any, unique_fields: Any
+    ) -> str:
+        if on_conflict == OnConflict.IGNORE:
+            return "ON CONFLICT DO NOTHING"
+        if on_conflict == OnConflict.UPDATE:
+            keys = ", ".join(map(self.quote_name, unique_fields))
+            changes = ", ".join(
+                f"{self.quote_name(f)} = EXCLUDED.{self.quote_name(f)}" for f in update_fields
+            )
+            return f"ON CONFLICT({keys}) DO UPDATE SET {changes}"
+        return ""
+
+    def bulk_insert_sql(self, fields: Any, placeholder_rows: Any) -> str:
+        rows = ", ".join(f"({', '.join(row)})" for row in placeholder_rows)
+        return f"VALUES {rows}"
+
+    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
+        if not params:
+            return sql
+        return sql % tuple(repr(one) if not isinstance(one, str) else f"'{one}'" for one in params)
+
+    def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:
+        text = ("iexact", "contains", "icontains", "startswith", "istartswith", "endswith",
+                "iendswith", "regex", "iregex")  # fmt: skip
+        known = ("CharField", "TextField", "SlugField", "EmailField", "FileField", "FilePathField",
+                 "GenericIPAddressField", "URLField", "UUIDField", None)  # fmt: skip
+        return "CAST(%s AS text)" if lookup_type in text and internal_type not in known else "%s"
+
+    def sql_flush(self, style: Any, tables: Any, *, reset_sequences: bool = False,
+                  allow_cascade: bool = False) -> list[str]:  # fmt: skip
+        return [f"DELETE FROM {self.quote_name(table)}" for table in tables]
+
+    def execute_sql_flush(self, sql_list: Iterable[str]) -> None:
+        connection: Any = self.connection
+        with connection.cursor() as cursor:
+            for sql in sql_list:
+                cursor.execute(sql)
+        connection.command({"delete": "__counters", "deletes": [{"q": {}, "limit": 0}]})
+
+    # Dates
+
+    def _zone(self, tzname: str | None) -> str | None:
+        return tzname if tzname and settings.USE_TZ else None
+
+    def date_extract_sql(self, lookup_type: str, sql: str, params: Any) -> tuple[str, Any]:
+        return f"DATE_EXTRACT('{lookup_type.lower()}', {sql})", params
+
+    def _zoned(self, name: str, lookup_type: str, sql: str, params: Any, tzname: str | None) -> Any:
+        zone = self._zone(tzname)
+        if zone is None:
+            return f"{name}('{lookup_type.lower()}', {sql})", params
+        return f"{name}('{lookup_type.lower()}', {sql}, %s)", (*params, zone)
+
+    def datetime_extract_sql(self, lookup_type: str, sql: str, params: Any, tzname: Any) -> Any:
+        return self._zoned("DATETIME_EXTRACT", lookup_type, sql, params, tzname)
+
+    def time_extract_sql(self, lookup_type: str, sql: str, params: Any) -> Any:
+        return f"TIME_EXTRACT('{lookup_type.lower()}', {sql})", params
+
+    def date_trunc_sql(self, lookup_type: str, sql: str, params: Any, tzname: Any = None) -> Any:
+        return self._zoned("DATE_TRUNC", lookup_type, sql, params, tzname)
+
+    def datetime_trunc_sql(self, lookup_type: str, sql: str, params: Any, tzname: Any) -> Any:
+        return self._zoned("DATETIME_TRUNC", lookup_type, sql, params, tzname)
+
+    def time_trunc_sql(self, lookup_type: str, sql: str, params: Any, tzname: Any = None) -> Any:
+        return self._zoned("TIME_TRUNC", lookup_type, sql, params, tzname)
+
+    def datetime_cast_date_sql(self, sql: str, params: Any, tzname: Any) -> Any:
+        zone = self._zone(tzname)
+        if zone is None:
+            return f"CAST_DATE({sql})", params
+        return f"CAST_DATE({sql}, %s)", (*params, zone)
+
+    def datetime_cast_time_sql(self, sql: str, params: Any, tzname: Any) -> Any:
+        zone = self._zone(tzname)
+        if zone is None:
+            return f"CAST_TIME({sql})", params
+        return f"CAST_TIME({sql}, %s)", (*params, zone)
+
+    def combine_duration_expression(self, connector: str, sub_expressions: list[str]) -> str:
+        left, right = sub_expressions
+        if connector in ("+", "-"):
+            return f"({left} {connector} {right})"
+        return f"({left} {connector} {right})"
+
+    def subtract_temporals(self, internal_type: str, lhs: Any, rhs: Any) -> tuple[str, Any]:
+        left, left_params = lhs
+        right, right_params = rhs
+        return f"DATE_DIFF({left}, {right})", (*left_params, *right_params)
+
+    def format_for_duration_arithmetic(self, sql: str) -> str:
+        return sql
+
+    # Values to the store
+
+    def adapt_datetimefield_value(self, value: Any) -> Any:
+        if value is None or hasattr(value, "resolve_expression"):
+            return value
+        if timezone.is_aware(value):
+            if not settings.USE_TZ:
+                raise ValueError(
+                    "MongoDB backend does not support timezone-aware datetimes when USE_TZ is False."
+                )
+            value = timezone.make_naive(value, datetime.UTC)
+        return value
+
+    def adapt_timefield_value(self, value: Any) -> Any:
+        if value is None or hasattr(value, "resolve_expression"):
+            return value
+        if timezone.is_aware(value):
+            raise ValueError("MongoDB backend does not support timezone-aware times.")
+        return value
+
+    def adapt_datefield_value(self, value: Any) -> Any:
+        return value
+
+    def adapt_decimalfield_value(self, value: Any, max_digits: Any = None,
+                                 decimal_places: Any = None) -> Any:  # fmt: skip
+        return value
+
+    def adapt_integerfield_value(self, value: Any, internal_type: str) -> Any:
+        return value
+
+    def adapt_json_value(self, value: Any, encoder: Any) -> Any:
+        if encoder is None and _is_plain(value):
+            return value
+        return json.loads(json.dumps(value, cls=encoder))
+
+    # Values from the store
+
+    def get_db_converters(self, expression: Any) -> list[Converter]:
+        converters = super().get_db_converters(expression)
+        make = _CONVERTERS.get(expression.output_field.get_internal_type())
+        if make is not None:
+            converters.append(make(self, expression))
+        return converters
+
+    def conditional_expression_supported_in_where_clause(self, expression: Any) -> bool:
+        return True
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(type(k) is str and _is_plain(v) for k, v in value.items())
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (str, int, float, bool)
+
+
+def _datetime(ops: Any, expression: Any) -> Converter:
+    def convert(value: Any, expression: Any, connection: Any) -> Any:
+        if isinstance(value, datetime.datetime) and settings.USE_TZ and not timezone.is_aware(value):
+            value = value.replace(tzinfo=datetime.UTC)
+            if connection.timezone is not datetime.UTC:
+                value = value.replace(tzinfo=None)
+                value = timezone.make_aware(value, connection.timezone)
+        return value
+
+    return convert
+
+
+def _date(ops: Any, expression: Any) -> Converter:
+    return lambda value, e, c: value.date() if isinstance(value, datetime.datetime) else value
+
+
+def _time(ops: Any, expression: Any) -> Converter:
+    return lambda value, e, c: value.time() if isinstance(value, datetime.datetime) else value
+
+
+def _decimal(ops: Any, expression: Any) -> Converter:
+    field = expression.output_field
+    quantum = None
+    if isinstance(expression, Col):
+        quantum = decimal.Decimal(1).scaleb(-field.decimal_places)
+    context = decimal.Context(prec=34)
+
+    def convert(value: Any, expression: Any, connection: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, Decimal128):
+            value = value.to_decimal()
+        elif isinstance(value, float):
+            value = context.create_decimal_from_float(value)
+            value = decimal.Context(prec=15).plus(value)
+        else:
+            value = decimal.Decimal(value)
+        return value if quantum is None else value.quantize(quantum, context=context)
+
+    return convert
+
+
+def _float(ops: Any, expression: Any) -> Converter:
+    def convert(value: Any, expression: Any, connection: Any) -> Any:
+        if isinstance(value, Decimal128):
+            return float(value.to_decimal())
+        return float(value) if type(value) is int else value
+
+    return convert
+
+
+def _integer(ops: Any, expression: Any) -> Converter:
+    def convert(value: Any, expression: Any, connection: Any) -> Any:
+        if isinstance(value, Decimal128):
+            value = value.to_decimal()
+        if isinstance(value, (float, decimal.Decimal)) and value == int(value):
+            return int(value)
+        return value
+
+    return convert
+
+
+def _boolean(ops: Any, expression: Any) -> Converter:
+    return lambda value, e, c: bool(value) if value in (0, 1) else value
+
+
+def _uuid(ops: Any, expression: Any) -> Converter:
+    return lambda value, e, c: uuid.UUID(value) if isinstance(value, str) else value
+
+
+_whole_types = (
+    "IntegerField BigIntegerField SmallIntegerField PositiveIntegerField "
+    "PositiveSmallIntegerField PositiveBigIntegerField AutoField BigAutoField SmallAutoField"
+)
+_CONVERTERS: dict[str, Any] = {
+    "DateTimeField": _datetime, "DateField": _date, "TimeField": _time, "DecimalField": _decimal,
+    "FloatField": _float, "BooleanField": _boolean, "NullBooleanField": _boolean,
+    "UUIDField": _uuid, **dict.fromkeys(_whole_types.split(), _integer),
+}  # fmt: skip

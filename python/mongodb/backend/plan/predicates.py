@@ -1,0 +1,472 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conditions. SQL knows true, false and unknown; a filter keeps a document or does not. So each
+condition is made in two forms, «is true» and «is false», and NOT only changes the form."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from mongodb.backend.plan.bind import Call, P, R
+from mongodb.backend.plan.scope import PlanError, Scope
+from mongodb.backend.sql import nodes as n
+
+__all__ = ["condition", "filter_for", "truth"]
+
+_OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "=": "<>", "<>": "="}
+_MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>"}
+_NAMES = {"<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte", "=": "$eq", "<>": "$ne"}
+_NEVER: dict[str, Any] = {"$expr": False}
+
+
+def is_constant(node: n.Node) -> bool:
+    """Whether the value is known before the query runs."""
+    return isinstance(node, (n.Param, n.Literal))
+
+
+def constant(node: n.Node) -> Any:
+    """Return the template of a constant."""
+    return P(node.at) if isinstance(node, n.Param) else node.value  # type: ignore[attr-defined]
+
+
+def not_null(scope: Scope, node: n.Node) -> bool:
+    """Whether a value can be seen never to be NULL."""
+    if isinstance(node, n.Literal):
+        return node.value is not None
+    if isinstance(node, n.Param):
+        return True  # NULLs are literals by now
+    if isinstance(node, n.Column) and not scope.grouped:
+        source = scope.find(node)
+        return source is not None and not source.optional and node.name == source.info.pk
+    return False
+
+
+# Filters: documents of the match language
+
+
+def filter_for(scope: Scope, node: n.Node, negated: bool = False) -> dict[str, Any]:
+    """Return the filter that keeps the rows for which `node` is true (negated: is false)."""
+    if isinstance(node, n.Not):
+        return filter_for(scope, node.arg, not negated)
+    if isinstance(node, (n.And, n.Or)):
+        both = isinstance(node, n.And) != negated
+        parts = [filter_for(scope, arg, negated) for arg in node.args]
+        return _all_of(parts) if both else _any_of(parts)
+    made = _leaf(scope, node, negated)
+    if made is not None:
+        return made
+    test = condition(scope, node, negated)
+    return {} if test is True else {"$expr": test}
+
+
+def _all_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    parts = [part for part in parts if part]
+    if any(part == _NEVER for part in parts):
+        return _NEVER
+    if not parts:
+        return {}
+    keys = [key for part in parts for key in part]
+    if len(set(keys)) == len(keys):
+        return {key: value for part in parts for key, value in part.items()}
+    return parts[0] if len(parts) == 1 else {"$and": parts}
+
+
+def _any_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    if any(not part for part in parts):
+        return {}
+    parts = [part for part in parts if part != _NEVER]
+    if not parts:
+        return _NEVER
+    return parts[0] if len(parts) == 1 else {"$or": parts}
+
+
+def _leaf(scope: Scope, node: n.Node, negated: bool) -> dict[str, Any] | None:
+    """A condition on one field; None when it takes an expression."""
+    if isinstance(node, n.Compare):
+        return _compare_leaf(scope, node, negated)
+    if isinstance(node, n.IsNull):
+        path = scope.path(node.arg)
+        if path is None:
+            return None
+        return {path: {"$ne": None} if node.negated != negated else None}
+    if isinstance(node, n.In):
+        return _in_leaf(scope, node, node.negated != negated)
+    if isinstance(node, n.Between):
+        return _between_leaf(scope, node, node.negated != negated)
+    if isinstance(node, n.Match):
+        return _match_leaf(scope, node, node.negated != negated)
+    if isinstance(node, n.Literal):
+        return {} if node.value is not None and bool(node.value) != negated else _NEVER
+    if isinstance(node, n.Exists):
+        return _exists_leaf(scope, node, negated)
+    path = scope.path(node)
+    if path is not None:
+        return {path: {"$in": [False, 0]} if negated else {"$nin": [None, False, 0]}}
+    return None
+
+
+def _compare_leaf(scope: Scope, node: n.Compare, negated: bool) -> dict[str, Any] | None:
+    op, left, right = node.op, node.left, node.right
+    if op in ("is", "is not"):
+        path = scope.path(left)
+        if path is None or not is_constant(right):
+            return None
+        return {path: {"$eq" if (op == "is") != negated else "$ne": constant(right)}}
+    if isinstance(left, n.Tuple) and isinstance(right, n.Tuple):
+        return filter_for(scope, tuple_compare(op, left, right), negated)
+    if is_constant(left) and not is_constant(right):
+        op, left, right = _MIRROR[op], right, left
+    if negated:
+        op = _OPPOSITE[op]
+    path = scope.path(left)
+    if path is None or not is_constant(right):
+        return None
+    if right == n.Literal(None):
+        return _NEVER
+    value = constant(right)
+    if op == "<>":
+        return {path: {"$nin": [value, None]}}
+    return {path: {_NAMES[op]: value}}
+
+
+def tuple_compare(op: str, left: n.Tuple, right: n.Tuple) -> n.Node:
+    """Return a comparison of rows, spelt out by columns."""
+    pairs = list(zip(left.items, right.items, strict=True))
+    if op == "=":
+        return n.And(tuple(n.Compare("=", a, b) for a, b in pairs))
+    if op == "<>":
+        return n.Or(tuple(n.Compare("<>", a, b) for a, b in pairs))
+    strict = op[0]
+    options: list[n.Node] = []
+    for i, (a, b) in enumerate(pairs):
+        last = op if i == len(pairs) - 1 else strict
+        same = [n.Compare("=", x, y) for x, y in pairs[:i]]
+        options.append(n.And((*same, n.Compare(last, a, b))))
+    return n.Or(tuple(options))
+
+
+def _no_nulls(values: Any) -> list[Any]:
+    return [value for value in values if value is not None]
+
+
+def _outside(values: Any) -> dict[str, Any]:
+    """NOT IN: of nothing it is true; with a NULL among the values never."""
+    values = list(values)
+    if not values:
+        return {"$nin": []}
+    return {"$in": []} if None in values else {"$nin": [*values, None]}
+
+
+def _in_leaf(scope: Scope, node: n.In, negated: bool) -> dict[str, Any] | None:
+    if isinstance(node.arg, n.Tuple):
+        return None if isinstance(node.items, n.Select) else filter_for(
+            scope, _spell_in(node), negated
+        )  # fmt: skip
+    path = scope.path(node.arg)
+    if isinstance(node.items, n.Select):
+        rows = prefetched(scope, node.items)
+        if rows is None or path is None:
+            return None
+        if negated:
+            return {path: Call(_outside, (rows,))}
+        return {path: {"$in": Call(_no_nulls, (rows,))}}
+    if path is None or not all(is_constant(one) for one in node.items):
+        return None
+    values = [constant(one) for one in node.items]
+    if negated:
+        return {path: _outside(values)}
+    return {path: {"$in": [value for value in values if value is not None]}}
+
+
+def _spell_in(node: n.In) -> n.Node:
+    return n.Or(tuple(n.Compare("=", node.arg, item) for item in node.items))
+
+
+def _between_leaf(scope: Scope, node: n.Between, negated: bool) -> dict[str, Any] | None:
+    path = scope.path(node.arg)
+    if path is None or not (is_constant(node.low) and is_constant(node.high)):
+        return None
+    low, high = constant(node.low), constant(node.high)
+    if low is None or high is None:
+        return None
+    if negated:
+        return {"$or": [{path: {"$lt": low}}, {path: {"$gt": high}}]}
+    return {path: {"$gte": low, "$lte": high}}
+
+
+# Text
+
+_ANCHORS = {"contains": ("", ""), "startswith": ("^", ""), "endswith": ("", r"\z"),
+            "exact": ("^", r"\z")}  # fmt: skip
+
+
+def like_pattern(text: str, escape: str | None) -> str:
+    """Return the regular expression of a LIKE pattern."""
+    out, at = [], 0
+    while at < len(text):
+        one = text[at]
+        if escape and one == escape and at + 1 < len(text):
+            at += 1
+            out.append(re.escape(text[at]))
+        elif one == "%":
+            out.append(".*")
+        elif one == "_":
+            out.append(".")
+        else:
+            out.append(re.escape(one))
+        at += 1
+    body = "".join(out)
+    begin, end = "^", r"\z"
+    if body.startswith(".*"):
+        begin, body = "", body[2:]
+    if body.endswith(".*") and not body.endswith(r"\.*"):
+        end, body = "", body[:-2]
+    return f"{begin}{body}{end}"
+
+
+def _options(kind: str) -> str:
+    return "is" if kind in ("ilike", "iregexp") or kind[0] == "i" else "s"
+
+
+def _like(escape: str | None, options: str) -> Any:
+    def make(text: Any) -> dict[str, Any]:
+        return {"$regex": like_pattern(str(text), escape), "$options": options}
+
+    return make
+
+
+def _anchored(how: str, options: str) -> Any:
+    begin, end = _ANCHORS[how]
+
+    def make(text: Any) -> dict[str, Any]:
+        return {"$regex": f"{begin}{re.escape(str(text))}{end}", "$options": options}
+
+    return make
+
+
+def _regex(options: str) -> Any:
+    def make(text: Any) -> dict[str, Any]:
+        return {"$regex": str(text), "$options": options}
+
+    return make
+
+
+def _pattern_maker(node: n.Match) -> Any:
+    options = _options(node.kind)
+    kind = node.kind.removeprefix("i") if node.kind != "ilike" else "like"
+    if kind == "like":
+        return _like(node.escape, options)
+    if kind == "regexp":
+        return _regex(options.replace("s", ""))
+    if kind == "glob":
+        raise PlanError("GLOB is not supported: use LIKE or REGEXP")
+    return _anchored(kind, options)
+
+
+def _not_regex(make: Any) -> Any:
+    return lambda text: {"$not": make(text), "$ne": None}
+
+
+def _match_leaf(scope: Scope, node: n.Match, negated: bool) -> dict[str, Any] | None:
+    path = scope.path(node.arg)
+    if path is None or not is_constant(node.pattern):
+        return None
+    if node.pattern == n.Literal(None):
+        return _NEVER
+    make = _pattern_maker(node)
+    if negated:
+        make = _not_regex(make)
+    value = constant(node.pattern)
+    return {path: Call(make, (value,)) if isinstance(value, P) else make(value)}
+
+
+def _exists_leaf(scope: Scope, node: n.Exists, negated: bool) -> dict[str, Any]:
+    from mongodb.backend.plan.subqueries import lookup
+
+    field = lookup(scope, node.select, one=True)
+    if isinstance(field, R):
+        return {"$expr": Call(_empty if negated else _some, (field,))}
+    return {field: {"$eq" if negated else "$ne": []}}
+
+
+def _some(rows: Any) -> bool:
+    return len(rows) > 0
+
+
+def _empty(rows: Any) -> bool:
+    return len(rows) == 0
+
+
+def prefetched(scope: Scope, select: n.Select) -> R | None:
+    """Return the rows of a query that names nothing of the queries around it, else None."""
+    from mongodb.backend.plan.subqueries import first
+
+    return first(scope, select)
+
+
+# Expressions: true or false, never unknown
+
+
+def condition(scope: Scope, node: n.Node, negated: bool = False) -> Any:
+    """Return the expression that says whether `node` is true (negated: is false)."""
+    from mongodb.backend.plan.expressions import value
+
+    if isinstance(node, n.Not):
+        return condition(scope, node.arg, not negated)
+    if isinstance(node, (n.And, n.Or)):
+        both = isinstance(node, n.And) != negated
+        return {"$and" if both else "$or": [condition(scope, a, negated) for a in node.args]}
+    if isinstance(node, n.Compare):
+        return _compare(scope, node, negated)
+    if isinstance(node, n.IsNull):
+        arg = value(scope, node.arg)
+        return {"$gt" if node.negated != negated else "$lte": [arg, None]}
+    if isinstance(node, n.In):
+        return _in(scope, node, node.negated != negated)
+    if isinstance(node, n.Between):
+        inside = n.And((n.Compare(">=", node.arg, node.low), n.Compare("<=", node.arg, node.high)))
+        return condition(scope, inside, node.negated != negated)
+    if isinstance(node, n.Match):
+        return _match(scope, node, node.negated != negated)
+    if isinstance(node, n.Exists):
+        from mongodb.backend.plan.subqueries import lookup
+
+        field = lookup(scope, node.select, one=True)
+        if isinstance(field, R):
+            return Call(_empty if negated else _some, (field,))
+        return {"$eq" if negated else "$ne": [f"${field}", []]}
+    if isinstance(node, n.Literal):
+        return node.value is not None and bool(node.value) != negated
+    made = value(scope, node)
+    if negated:
+        return {"$in": [made, [False, 0]]}
+    return {"$and": [{"$gt": [made, None]}, {"$not": [{"$in": [made, [False, 0]]}]}]}
+
+
+def _compare(scope: Scope, node: n.Compare, negated: bool) -> Any:
+    from mongodb.backend.plan.expressions import value
+
+    op, left, right = node.op, node.left, node.right
+    if isinstance(left, n.Tuple) and isinstance(right, n.Tuple):
+        return condition(scope, tuple_compare(op, left, right), negated)
+    if op in ("is", "is not"):
+        same = {"$eq": [{"$ifNull": [value(scope, left), None]},
+                        {"$ifNull": [value(scope, right), None]}]}  # fmt: skip
+        return same if (op == "is") != negated else {"$not": [same]}
+    if n.Literal(None) in (left, right):
+        return False
+    if negated:
+        op = _OPPOSITE[op]
+    a, b = value(scope, left), value(scope, right)
+    test = {_NAMES[op]: [a, b]}
+    # a value greater than null is none: of «a < b» the lesser, of «a > b» the greater is the test
+    checks = []
+    if op in ("<", "<=", "=", "<>") and not not_null(scope, left):
+        checks.append({"$gt": [a, None]})
+    if op in (">", ">=", "<>") and not not_null(scope, right):
+        checks.append({"$gt": [b, None]})
+    return {"$and": [*checks, test]} if checks else test
+
+
+def _in(scope: Scope, node: n.In, negated: bool) -> Any:
+    from mongodb.backend.plan.expressions import value
+    from mongodb.backend.plan.subqueries import lookup, tuple_exists
+
+    if isinstance(node.arg, n.Tuple):
+        if isinstance(node.items, n.Select):
+            return condition(scope, tuple_exists(node), negated)
+        return condition(scope, _spell_in(node), negated)
+    arg = value(scope, node.arg)
+    if isinstance(node.items, n.Select):
+        field = lookup(scope, node.items)
+        items: Any = {"$literal": field} if isinstance(field, R) else f"${field}.c0"
+        return _among(scope, node.arg, arg, items, negated)
+    if all(is_constant(one) for one in node.items):
+        literal = {"$literal": [constant(one) for one in node.items]}
+        has_null = n.Literal(None) in node.items
+        if not negated:
+            known = {"$gt": [arg, None]}
+            test = {"$in": [arg, literal]}
+            return {"$and": [known, test]} if not not_null(scope, node.arg) else test
+        if has_null:
+            return False
+        if not node.items:
+            return True
+        return {"$and": [{"$gt": [arg, None]}, {"$not": [{"$in": [arg, literal]}]}]}
+    return condition(scope, _spell_in(node), negated)
+
+
+def _among(scope: Scope, node: n.Node, arg: Any, items: Any, negated: bool) -> Any:
+    inside = {"$in": [arg, items]}
+    if not negated:
+        return {"$and": [{"$gt": [arg, None]}, inside]}
+    null_among = {"$in": [None, items]}
+    return {"$or": [
+        {"$eq": [items, []]},
+        {"$and": [{"$gt": [arg, None]}, {"$not": [inside]}, {"$not": [null_among]}]},
+    ]}  # fmt: skip
+
+
+def _match(scope: Scope, node: n.Match, negated: bool) -> Any:
+    from mongodb.backend.plan.expressions import as_text, value
+
+    if node.pattern == n.Literal(None):
+        return False
+    arg = as_text(value(scope, node.arg))
+    known: list[Any] = [{"$gt": [value(scope, node.arg), None]}]
+    if is_constant(node.pattern):
+        made = constant(node.pattern)
+        make = _pattern_maker(node)
+        test: Any = {"$regexMatch": {
+            "input": arg,
+            "regex": Call(lambda t: make(t)["$regex"], (made,)),
+            "options": make("")["$options"],
+        }}  # fmt: skip
+    else:
+        pattern = as_text(value(scope, node.pattern))
+        known.append({"$gt": [value(scope, node.pattern), None]})
+        test = _dynamic(node, arg, pattern)
+    # $regexMatch refuses other values than text; so look at it only where there is one
+    outcome = {"$not": [test]} if negated else test
+    return {"$cond": [{"$and": known}, outcome, False]}
+
+
+def _dynamic(node: n.Match, arg: Any, pattern: Any) -> Any:
+    """A pattern that is a value of the row."""
+    kind = node.kind
+    if kind in ("regexp", "iregexp"):
+        return {"$regexMatch": {"input": arg, "regex": pattern, "options": _options(kind)[:-1]}}
+    if kind in ("like", "ilike"):
+        return {"$regexMatch": {"input": arg, "regex": _like_expression(pattern),
+                                "options": _options(kind)}}  # fmt: skip
+    if kind[0] == "i":
+        arg, pattern = {"$toLower": arg}, {"$toLower": pattern}
+        kind = kind[1:]
+    if kind == "exact":
+        return {"$eq": [arg, pattern]}
+    if kind == "contains":
+        return {"$gte": [{"$indexOfCP": [arg, pattern]}, 0]}
+    if kind == "startswith":
+        return {"$eq": [{"$indexOfCP": [arg, pattern]}, 0]}
+    size = {"$strLenCP": pattern}
+    start = {"$subtract": [{"$strLenCP": arg}, size]}
+    return {"$and": [
+        {"$gte": [start, 0]},
+        {"$eq": [{"$substrCP": [arg, {"$max": [start, 0]}, size]}, pattern]},
+    ]}  # fmt: skip
+
+
+def _like_expression(pattern: Any) -> Any:
+    """The regular expression of a LIKE pattern that the row holds."""
+    for special in "\\.^$*+?()[]{}|":
+        pattern = {"$replaceAll": {"input": pattern, "find": {"$literal": special},
+                                   "replacement": {"$literal": "\\" + special}}}  # fmt: skip
+    for sign, meaning in (("%", ".*"), ("_", ".")):
+        pattern = {"$replaceAll": {"input": pattern, "find": sign, "replacement": meaning}}
+    return {"$concat": ["^", pattern, r"\z"]}
+
+
+def truth(scope: Scope, node: n.Node) -> Any:
+    """Return a condition as a value: true, false or null."""
+    return {"$cond": [condition(scope, node), True,
+                      {"$cond": [condition(scope, node, True), False, None]}]}  # fmt: skip

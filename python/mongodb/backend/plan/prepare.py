@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Statements ready to run: templates of commands, made once for a text and kept by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mongodb.backend.plan.bind import P, compile_template
+from mongodb.backend.plan.expressions import value
+from mongodb.backend.plan.groups import is_aggregated
+from mongodb.backend.plan.predicates import filter_for, is_constant
+from mongodb.backend.plan.scope import PlanError, Planner, Scope, Source, TableInfo
+from mongodb.backend.plan.select import Planned, plan_select
+from mongodb.backend.plan.walk import nulls_for
+from mongodb.backend.sql import nodes as n
+
+__all__ = ["Prepared", "Query", "prepare"]
+
+Tables = Callable[[str], TableInfo]
+
+
+@dataclass(slots=True)
+class Query:
+    """One command that answers with rows: `paths` lead to the columns' values."""
+
+    command: Any  # (parameters, results) -> command
+    paths: list[tuple[str, ...]]
+    names: list[str]
+    before: list[Query]
+    shape: Any  # the template, for explain
+    count: bool = False  # the reply's n is the only row
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A statement: `kind` is select, insert, update, delete or command."""
+
+    kind: str
+    query: Query | None = None
+    node: n.Node | None = None
+    table: TableInfo | None = None
+    write: Any = None  # (parameters, results) -> command
+    rows: Any = None  # insert: (parameters, results) -> list of documents
+    values: Query | None = None  # what must be read first: keys, and new values by key
+    changed: list[str] = field(default_factory=list)
+    before: list[Query] = field(default_factory=list)
+
+
+def prepare(node: n.Node, tables: Tables, null_params: frozenset[int] = frozenset()) -> Prepared:
+    """Plan a statement. `null_params` are the positions of parameters that are NULL in this call:
+    they change the meaning of conditions, so they belong to what a plan is kept by."""
+    if null_params and not isinstance(node, n.Insert):
+        node = nulls_for(node, null_params)
+    if isinstance(node, n.Select):
+        return Prepared("select", query=_query(node, tables), node=node)
+    if isinstance(node, n.Insert):
+        return _insert(node, tables)
+    if isinstance(node, n.Update):
+        return _update(node, tables)
+    if isinstance(node, n.Delete):
+        return _delete(node, tables)
+    return Prepared("command", node=node)
+
+
+def _query(select: n.Select, tables: Tables) -> Query:
+    counted = _count(select, tables)
+    if counted is not None:
+        return counted
+    planner = Planner(tables)
+    return _of_planned(plan_select(planner, select, top=True), planner)
+
+
+def _of_planned(planned: Planned, planner: Planner | None) -> Query:
+    command = _find(planned) or {
+        "aggregate": planned.collection if planned.collection is not None else 1,
+        "pipeline": planned.stages,
+        "cursor": {},
+    }
+    before = [] if planner is None else [_of_planned(one, None) for one in planner.before]
+    return Query(
+        compile_template(command),
+        [tuple(path.split(".")) for path in planned.fields],
+        planned.names,
+        before,
+        command,
+    )
+
+
+def _find(planned: Planned) -> dict[str, Any] | None:
+    """Return a `find` when the pipeline is filter, sort, slice and plain columns."""
+    if planned.collection is None:
+        return None
+    command: dict[str, Any] = {"find": planned.collection}
+    order = ["$match", "$sort", "$skip", "$limit", "$project"]
+    words = {"$match": "filter", "$sort": "sort", "$skip": "skip", "$limit": "limit",
+             "$project": "projection"}  # fmt: skip
+    at = 0
+    for stage in planned.stages:
+        op = next(iter(stage))
+        if op not in order[at:]:
+            return None
+        at = order.index(op) + 1
+        if op == "$project" and not all(v in (0, 1) for v in stage[op].values()):
+            return None
+        command[words[op]] = stage[op]
+    return command
+
+
+def _count(select: n.Select, tables: Tables) -> Query | None:
+    """SELECT COUNT(*) FROM one collection: counted by an index or read off its metadata."""
+    if len(select.columns) != 1 or select.joins or select.group_by or select.having is not None:
+        return None
+    only = select.columns[0]
+    if only.expr != n.Func("COUNT", (), star=True) or select.source is None:
+        return None
+    if select.source.name is None or select.distinct or select.order_by:
+        return None
+    if select.limit is not None or select.offset is not None:
+        return None
+    planner = Planner(tables)
+    scope = Scope(planner)
+    info = tables(select.source.name)
+    scope.add(Source(select.source.alias, info))
+    test = {} if select.where is None else filter_for(scope, select.where)
+    if scope.stages or "$expr" in test:
+        return None
+    command = {"count": info.name, "query": test}
+    before = [_of_planned(one, None) for one in planner.before]
+    return Query(compile_template(command), [("n",)], [only.alias or "count"], before, command, True)
+
+
+# Writing
+
+
+def _insert(node: n.Insert, tables: Tables) -> Prepared:
+    info = tables(node.table)
+    columns = list(node.columns) or info.columns()
+    paths = [info.path(column) for column in columns]
+    if node.select is not None:
+        return Prepared("insert", query=_query(node.select, tables), node=node, table=info,
+                        changed=paths)  # fmt: skip
+    documents: list[dict[str, Any]] = []
+    computed = False
+    planner = Planner(tables)
+    scope = Scope(planner)
+    for row in node.rows:
+        document: dict[str, Any] = {}
+        for path, cell in zip(paths, row, strict=False):
+            if cell == n.Func("DEFAULT", ()):
+                continue
+            if isinstance(cell, n.Param):
+                document[path] = P(cell.at)
+            elif isinstance(cell, n.Literal):
+                document[path] = cell.value
+            else:
+                computed = True
+                document[path] = value(scope, cell)
+        documents.append(document)
+    if not computed:
+        return Prepared("insert", rows=compile_template(documents), node=node, table=info)
+    shaped = [
+        {path: cell if isinstance(cell, (dict, str)) and not isinstance(cell, P)
+         else {"$literal": cell} for path, cell in document.items()}
+        for document in documents
+    ]  # fmt: skip
+    rows = Planned(None, [{"$documents": [{}]}, *scope.stages, {"$project": {"rows": shaped}},
+                          {"$unwind": "$rows"}, {"$replaceRoot": {"newRoot": "$rows"}}], [], [])  # fmt: skip
+    return Prepared("insert", values=_of_planned(rows, planner), node=node, table=info)
+
+
+def _update(node: n.Update, tables: Tables) -> Prepared:
+    info = tables(node.table)
+    planner = Planner(tables)
+    scope = Scope(planner)
+    scope.add(Source(node.alias, info))
+    if node.alias != node.table:
+        scope.add(Source(node.table, info))
+    test = {} if node.where is None else filter_for(scope, node.where)
+    if test:
+        staged = [*scope.stages, {"$match": test}]
+    else:
+        staged = list(scope.stages)
+    from_rows = bool(scope.stages)
+    scope.stages = []
+    plain = all(is_constant(new) for _, new in node.changes)
+    changes: dict[str, Any] = {}
+    for column, new in node.changes:
+        path = info.path(column)
+        if path == "_id":
+            raise PlanError(f"{info.name}.{column} is the primary key: insert a new row instead")
+        if info.whole and column not in info.types:
+            raise PlanError(f"no such column: {column}")
+        if isinstance(new, n.Param):
+            changes[path] = P(new.at) if plain else {"$literal": P(new.at)}
+        elif isinstance(new, n.Literal):
+            changes[path] = new.value if plain else {"$literal": new.value}
+        else:
+            changes[path] = {"$ifNull": [value(scope, new), None]}
+    if scope.stages or from_rows:  # a query within names the row: read first, then write by key
+        named = {f"n{i}": one for i, one in enumerate(changes.values())}
+        if plain:
+            named = {key: {"$literal": one} for key, one in named.items()}
+        shape: dict[str, Any] = {"_id": 1, **named}
+        planned = Planned(info.name, [*staged, *scope.stages, {"$project": shape}],
+                          ["_id", *named], ["_id", *named])  # fmt: skip
+        return Prepared("update", values=_of_planned(planned, planner), node=node, table=info,
+                        changed=list(changes))  # fmt: skip
+    update: Any = {"$set": changes} if plain else [{"$set": changes}]
+    command = {"update": info.name, "updates": [{"q": test, "u": update, "multi": True}]}
+    before = [_of_planned(one, None) for one in planner.before]
+    return Prepared("update", write=compile_template(command), node=node, table=info,
+                    before=before)  # fmt: skip
+
+
+def _delete(node: n.Delete, tables: Tables) -> Prepared:
+    info = tables(node.table)
+    planner = Planner(tables)
+    scope = Scope(planner)
+    scope.add(Source(node.alias, info))
+    if node.alias != node.table:
+        scope.add(Source(node.table, info))
+    test = {} if node.where is None else filter_for(scope, node.where)
+    if scope.stages:
+        stages = [*scope.stages, {"$match": test}, {"$project": {"_id": 1}}]
+        planned = Planned(info.name, stages, ["_id"], ["_id"])
+        return Prepared("delete", values=_of_planned(planned, planner), node=node, table=info)
+    command = {"delete": info.name, "deletes": [{"q": test, "limit": 0}]}
+    before = [_of_planned(one, None) for one in planner.before]
+    return Prepared("delete", write=compile_template(command), node=node, table=info,
+                    before=before)  # fmt: skip
+
+
+def grouped(select: n.Select) -> bool:
+    """Whether a query makes groups."""
+    return is_aggregated(select)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which names a query may use, and the paths of documents they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mongodb.backend.sql import nodes as n
+
+__all__ = ["PlanError", "Planner", "Scope", "Source", "TableInfo"]
+
+
+class PlanError(Exception):
+    """A statement that cannot be planned: an unknown name, or what MongoDB has no word for."""
+
+
+@dataclass(slots=True)
+class TableInfo:
+    """What is known of a collection: the column that is kept as `_id`, and types by column."""
+
+    name: str
+    pk: str | None
+    types: dict[str, str] = field(default_factory=dict)
+    # whether `types` names every column
+    whole: bool = False
+
+    def path(self, column: str) -> str:
+        """Return the field that holds a column."""
+        return "_id" if column == self.pk else column
+
+    def columns(self) -> list[str]:
+        """Return the columns in their order."""
+        return list(self.types)
+
+
+@dataclass(slots=True)
+class Source:
+    """One source of rows under its alias; `prefix` is where its documents are within a row."""
+
+    alias: str
+    info: TableInfo
+    prefix: str = ""
+    optional: bool = False  # of a left join
+
+
+class Planner:
+    """What the parts of one statement share."""
+
+    def __init__(self, table: Callable[[str], TableInfo], tz_name: str = "UTC") -> None:
+        self.table = table
+        self.before: list[Any] = []  # queries that run first; templates name them R(i)
+        self.tz_name = tz_name
+        self.memo: dict[Any, Any] = {}  # queries that run first, by their trees
+        self._temporary = 0
+
+    def temporary(self, kind: str) -> str:
+        """Return a field name that no column has."""
+        self._temporary += 1
+        return f"__{kind}{self._temporary}"
+
+
+class Scope:
+    """The sources of one query, and those of the queries around it."""
+
+    def __init__(self, planner: Planner, parent: Scope | None = None) -> None:
+        self.planner = planner
+        self.parent = parent
+        self.sources: dict[str, Source] = {}
+        self.replaced: dict[n.Node, str] = {}  # nodes whose value a stage before has made
+        self.lets: dict[str, str] = {}  # an outer value: the variable that carries it here
+        self.stages: list[dict[str, Any]] = []
+        self.lookups: dict[Any, str] = {}  # queries within: the field of their rows
+        self.grouped = False
+
+    def add(self, source: Source) -> None:
+        self.sources[source.alias] = source
+
+    def find(self, column: n.Column) -> Source | None:
+        """Return the source of a column among this query's own."""
+        if column.table is not None:
+            return self.sources.get(column.table)
+        known = [s for s in self.sources.values() if column.name in s.info.types]
+        if known:
+            return known[0]
+        loose = [s for s in self.sources.values() if not s.info.whole]
+        return loose[0] if loose else None
+
+    def reference(self, column: n.Column) -> str:
+        """Return the expression of a column: `$path` here, `$$variable` of a query around."""
+        if column in self.replaced:
+            return self.replaced[column]
+        source = self.find(column)
+        if source is not None:
+            info = source.info
+            if info.whole and column.name not in info.types and column.name != info.pk:
+                raise PlanError(f"no such column: {column.table or info.name}.{column.name}")
+            return f"${source.prefix}{info.path(column.name)}"
+        if self.parent is None:
+            name = f"{column.table}.{column.name}" if column.table else column.name
+            raise PlanError(f"no such column: {name}")
+        outer = self.parent.reference(column)
+        if outer not in self.lets:
+            self.lets[outer] = f"v{len(self.lets)}"
+        return f"$${self.lets[outer]}"
+
+    def path(self, node: n.Node) -> str | None:
+        """Return the path of a node that is a field of the row here, else None."""
+        if node in self.replaced or isinstance(node, n.Column):
+            text = self.replaced.get(node) or self.reference(node)  # type: ignore[arg-type]
+            if isinstance(text, str) and text.startswith("$") and not text.startswith("$$"):
+                return text[1:]
+        return None
+
+    def type_of(self, node: n.Node) -> str | None:
+        """Return the declared type of a column, where it is known."""
+        if isinstance(node, n.Column):
+            scope: Scope | None = self
+            while scope is not None:
+                source = scope.find(node)
+                if source is not None:
+                    return source.info.types.get(node.name)
+                scope = scope.parent
+        if isinstance(node, n.Cast):
+            return node.type
+        return None
