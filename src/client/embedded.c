@@ -79,6 +79,9 @@ static void write_session(ds_buf *buf, ds__backend_session *session, ds_value co
             ds__doc_field(command, "readConcern").type == DS_MISSING) {
             ds__write_value(buf, "readConcern", 11, concern);
         }
+        ds__write_value(
+            buf, "savepoints", 10,
+            ds__doc_field(ds__document(bson_get_data(&session->txn_options)), "savepoints"));
     }
 }
 

@@ -180,7 +180,9 @@ static bool run_in_transaction(ds__op *op, ds_buf *reply, size_t start, ds_error
 
 static bool run_command(ds__op *op, ds_buf *reply, size_t start, ds_error *err) {
     if (op->txn) { /* a session's */
-        if (!(op->row->flags & DS_CMD_IN_TXN)) {
+        bool allowed = (op->row->flags & DS_CMD_IN_TXN) ||
+                       (op->with_savepoints && (op->row->flags & (DS_CMD_READ | DS_CMD_WRITE)));
+        if (!allowed) {
             return ds__error_set(err, DS_OPERATION_NOT_SUPPORTED_IN_TRANSACTION,
                                  "Cannot run '%s' in a multi-document transaction.", op->row->name);
         }

@@ -56,6 +56,7 @@ typedef struct ds__op {
     bool snapshot;            /* readConcern {level: "snapshot"}, outside of transactions */
     bool sync;                /* writeConcern.j: the commit must be on the disk */
     bool multi_statement;     /* inside a transaction of several commands */
+    bool with_savepoints;     /* … that was begun with savepoints: true */
     bool ok_written;          /* the handler wrote the field ok itself */
 } ds__op;
 

@@ -12,6 +12,7 @@
 #include "bson/number.h"
 #include "bson/writer.h"
 #include "engine/commands/cursor.h"
+#include "engine/commands/savepoint.h"
 #include "engine/commands/session_fields.h"
 #include "engine/commands/snapshot.h"
 
@@ -30,6 +31,7 @@ struct ds__session {
     /* owned */
     ds__txn *txn;
     ds_buf remembered; /* elements of the reply of the last retryable write */
+    ds__savepoints savepoints; /* of the open transaction */
     /* plain */
     uint8_t id[DS_SESSION_ID_SIZE];
     int64_t txn_number; /* the highest seen; -1: none */
@@ -41,6 +43,7 @@ struct ds__session {
     bool busy;
     bool gave_way; /* it was aborted because others waited */
     bool doomed;
+    bool with_savepoints; /* the transaction was begun with savepoints: true */
     bool ended; /* free it when no longer busy */
 };
 
@@ -81,6 +84,7 @@ void ds__sessions_forget(ds__sessions *sessions) {
 static void session_free(ds__session *s) {
     ds__txn_abort(s->txn);
     ds_buf_clear(&s->remembered);
+    ds__savepoints_clear(&s->savepoints);
     ds__free(s);
 }
 
@@ -317,6 +321,8 @@ static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
     if (!begun) {
         return false;
     }
+    s->with_savepoints = op->with_savepoints;
+    s->savepoints.count = 0;
     s->state = TXN_OPEN;
     s->began_ms = s->last_used_ms;
     s->peer = op->peer && op->peer->remember ? op->peer->connection_id : -1;
@@ -362,7 +368,10 @@ static bool enter_transaction(ds__op *op, ds__session_fields f, int64_t number, 
     const char *name = op->row->name;
     bool ending = strcmp(name, "commitTransaction") == 0 || strcmp(name, "abortTransaction") == 0;
     ds__session *s = op->session;
-    if (!(op->row->flags & DS_CMD_IN_TXN)) {
+    op->with_savepoints =
+        f.start.type != DS_MISSING ? ds__value_truthy(f.savepoints) : s->with_savepoints;
+    bool extended = op->with_savepoints && (op->row->flags & (DS_CMD_READ | DS_CMD_WRITE));
+    if (!(op->row->flags & DS_CMD_IN_TXN) && !extended) {
         return ds__error_set(err, DS_OPERATION_NOT_SUPPORTED_IN_TRANSACTION,
                              strcmp(name, "count") == 0
                                  ? "Cannot run '%s' in a multi-document transaction. Please see "
@@ -387,6 +396,12 @@ static bool enter_transaction(ds__op *op, ds__session_fields f, int64_t number, 
         const ds__wait wait = ds__op_wait(op);
         op->txn = s->txn;
         ds__txn_watch(op->txn, &wait);
+        if (s->with_savepoints && writes(op) && strcmp(name, "savepoint") != 0 &&
+            !ds__statement_begin(op, &s->savepoints, err)) {
+            ds__txn_watch(s->txn, NULL);
+            abort_open(op, s);
+            return false;
+        }
     }
     return ok;
 }
@@ -448,8 +463,12 @@ void ds__session_leave(ds__op *op, bool ok) {
     if (s == NULL) {
         return;
     }
-    if (op->multi_statement && op->txn != NULL && (!ok || s->doomed) && s->txn == op->txn) {
-        abort_open(op, s);
+    if (op->multi_statement && op->txn != NULL && s->txn == op->txn) {
+        bool good = ok && !s->doomed;
+        if (s->with_savepoints ? !ds__statement_end(op, &s->savepoints, good) : !good) {
+            abort_open(op, s);
+        }
+        s->doomed = false;
     }
     if (s->txn != NULL) {
         ds__txn_watch(s->txn, NULL);
@@ -457,6 +476,12 @@ void ds__session_leave(ds__op *op, bool ok) {
     op->session = NULL;
     op->txn = op->multi_statement ? NULL : op->txn;
     check_in(op, s);
+}
+
+ds__savepoints *ds__session_savepoints(ds__op *op) {
+    return op->session != NULL && op->multi_statement && op->session->with_savepoints
+               ? &op->session->savepoints
+               : NULL;
 }
 
 void ds__session_doom(ds__op *op) {

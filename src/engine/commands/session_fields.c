@@ -26,6 +26,8 @@ static ds__session_fields read_fields(ds_value command) {
         case 's':
             if (strcmp(it.key, "startTransaction") == 0) {
                 f.start = it.value;
+            } else if (strcmp(it.key, "savepoints") == 0) {
+                f.savepoints = it.value;
             }
             break;
         default:
@@ -78,7 +80,7 @@ static bool check_id(ds_value lsid, ds_error *err) {
 
 /* The types; null is as good as nothing. */
 static bool check_types(ds__session_fields *f, ds_error *err) {
-    ds_value *all[] = {&f->lsid, &f->number, &f->autocommit, &f->start};
+    ds_value *all[] = {&f->lsid, &f->number, &f->autocommit, &f->start, &f->savepoints};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (all[i]->type == DS_NULL || all[i]->type == DS_UNDEFINED) {
             *all[i] = ds__missing();
@@ -93,11 +95,19 @@ static bool check_types(ds__session_fields *f, ds_error *err) {
     if (f->autocommit.type != DS_MISSING && f->autocommit.type != DS_BOOL) {
         return wrong_type("autocommit", f->autocommit, "bool", err);
     }
+    if (f->savepoints.type != DS_MISSING && f->savepoints.type != DS_BOOL) {
+        return wrong_type("savepoints", f->savepoints, "bool", err);
+    }
     return f->start.type == DS_MISSING || f->start.type == DS_BOOL ||
            wrong_type("startTransaction", f->start, "bool", err);
 }
 
 static bool check_together(const ds__op *op, const ds__session_fields *f, ds_error *err) {
+    if (f->savepoints.type != DS_MISSING && f->start.type == DS_MISSING) {
+        return ds__error_set(err, DS_INVALID_OPTIONS,
+                             "'savepoints' field requires 'startTransaction' field to also be "
+                             "specified");
+    }
     if (f->number.type == DS_MISSING && f->autocommit.type == DS_MISSING &&
         f->start.type == DS_MISSING) {
         return true;

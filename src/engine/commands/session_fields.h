@@ -11,6 +11,7 @@ typedef struct ds__session_fields {
     ds_value number;     /* a 64-bit integer */
     ds_value autocommit; /* false */
     ds_value start;      /* true */
+    ds_value savepoints; /* true: this engine's own, see savepoint.h */
 } ds__session_fields;
 
 /* Reads and checks them, one by one and together. Errors: TypeMismatch, InvalidOptions,
