@@ -105,6 +105,10 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         with self.wrap_database_errors:
             self.connection.set_autocommit(autocommit)
 
+    def _close(self) -> None:
+        # a store in memory lives as long as its handle
+        super()._close()
+
     def _savepoint_allowed(self) -> bool:
         return self.features.uses_savepoints and not self.get_autocommit()
 

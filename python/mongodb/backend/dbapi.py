@@ -72,6 +72,9 @@ class NotSupportedError(DatabaseError):
 
 
 _KEPT_PLANS = 1000
+_READS = frozenset(
+    "find aggregate count distinct listCollections listIndexes explain ping buildInfo".split()
+)
 _INTEGRITY = frozenset({11000, 11001, 121})
 _PROGRAMMING = frozenset({9, 14, 26, 40324})
 _CONFLICT = frozenset({24, 50, 112})
@@ -120,10 +123,12 @@ class Connection:
 
     def __init__(self, handle: Any) -> None:
         self.handle = handle
-        self.tables = Tables(handle)
+        self.tables = Tables(self)
         self.autocommit = True
         self.closed = False
         self._session: Any = None
+        self._begun = False
+        self._savepoints: list[str] = []
         self._plans: OrderedDict[Any, Prepared] = OrderedDict()
 
     # Statements
@@ -178,10 +183,77 @@ class Connection:
     # Transactions
 
     def session_for(self, command: Any) -> Any:
-        """Return the session a command runs in; a transaction begins with its first write."""
-        if self.autocommit:
+        """Return the session a command runs in: None outside of a transaction.
+
+        A transaction begins with its first write. What is read before sees what is committed, as
+        at SQL's level READ COMMITTED; from then on nobody else writes.
+        """
+        if self._begun:
+            return self._session
+        if self.autocommit or next(iter(command)) in _READS:
             return None
+        self.begin()
         return self._session
+
+    def begin(self) -> None:
+        """Begin the transaction now, with the savepoints that were set before."""
+        if self._begun:
+            return
+        client = self.handle.client
+        self._session = client.session()
+        options = {"savepoints": True} if self.handle.embedded else None
+        self._session.begin(options)
+        self._begun = True
+        if self.handle.embedded:
+            for name in self._savepoints:
+                self.run({"savepoint": name})
+
+    def lock(self) -> None:
+        """Take the writer's turn: nobody else changes rows until the transaction ends."""
+        if not self.autocommit and not self._begun:
+            self.begin()
+        if self._begun and self.handle.embedded:
+            self.run({"savepoint": "for update"})
+            self.run({"releaseSavepoint": "for update"})
+
+    def control(self, verb: str, name: str | None) -> None:
+        """Run SAVEPOINT, RELEASE, ROLLBACK TO, COMMIT, ROLLBACK or BEGIN."""
+        if name is None:
+            {"COMMIT": self.commit, "ROLLBACK": self.rollback, "BEGIN": lambda: None}[verb]()
+            return
+        if verb == "SAVEPOINT":
+            if self._begun:
+                self.run({"savepoint": name})
+            self._savepoints.append(name)
+            return
+        if name not in self._savepoints:
+            raise OperationalError(f"no such savepoint: {name}")
+        at = len(self._savepoints) - 1 - self._savepoints[::-1].index(name)
+        if verb == "RELEASE":
+            if self._begun:
+                self.run({"releaseSavepoint": name})
+            del self._savepoints[at:]
+            return
+        if self._begun:
+            self.run({"rollbackToSavepoint": name})
+            self.tables.forget()
+        del self._savepoints[at + 1 :]
+
+    def _end(self, how: str) -> None:
+        session, self._session = self._session, None
+        begun, self._begun = self._begun, False
+        self._savepoints.clear()
+        if not begun:
+            return
+        try:
+            getattr(session, how)()
+        except MongoError as error:
+            if how == "commit":
+                raise translate(error) from error
+        finally:
+            session.close()
+            if how == "abort":
+                self.tables.forget()
 
     def admin(self, command: Any) -> dict[str, Any]:
         """Run a command on the database admin."""
@@ -191,18 +263,22 @@ class Connection:
             raise translate(error) from error
 
     def set_autocommit(self, autocommit: bool) -> None:
+        if autocommit and not self.autocommit:
+            self._end("commit")
         self.autocommit = autocommit
 
     def cursor(self) -> Cursor:
         return Cursor(self)
 
     def commit(self) -> None:
-        pass
+        self._end("commit")
 
     def rollback(self) -> None:
-        pass
+        self._end("abort")
 
     def close(self) -> None:
+        if not self.closed:
+            self._end("abort")
         self.closed = True
 
 
@@ -253,6 +329,8 @@ class Cursor:
     def _select(self, prepared: Prepared, params: Sequence[Any]) -> None:
         query = prepared.query
         assert query is not None
+        if isinstance(prepared.node, n.Select) and prepared.node.for_update:
+            self.connection.lock()
         self.description = [(name, None, None, None, None, None, None) for name in query.names]
         self.rowcount = -1
         if query.count:
@@ -358,7 +436,7 @@ class Cursor:
     def _command(self, prepared: Prepared, params: Sequence[Any]) -> None:
         node = prepared.node
         assert isinstance(node, n.Command)
-        self.connection.control(node.verb, node.name)  # type: ignore[attr-defined]
+        self.connection.control(node.verb, node.name)
 
     # Rows
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.backends.base.features import BaseDatabaseFeatures
+from django.utils.functional import cached_property
 
 from mongodb.backend import dbapi
 
@@ -62,8 +63,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     can_clone_databases = False
     supports_tuple_lookups = True
     closed_cursor_error_class = dbapi.InterfaceError
-    supports_transactions = False
-    uses_savepoints = False
+    can_rollback_ddl = True
     rounds_to_even = False
     insert_test_table_with_defaults = 'INSERT INTO {} ("null") VALUES (1)'
     supports_expression_defaults = False
@@ -72,6 +72,17 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     can_introspect_check_constraints = False
     supports_explaining_query_execution = True
     supported_explain_formats = {"JSON"}
+
+    @cached_property
+    def supports_transactions(self) -> bool:
+        """Whether the store has transactions: a standalone server has none."""
+        connection: Any = self.connection
+        return self.is_embedded or "setName" in connection.command({"hello": 1})
+
+    @cached_property
+    def uses_savepoints(self) -> bool:  # type: ignore[override]
+        """Whether a nested atomic() can be undone alone."""
+        return self.is_embedded
 
     @property
     def is_embedded(self) -> bool:

@@ -48,6 +48,12 @@ class DatabaseOperations(BaseDatabaseOperations):
     def pk_default_value(self) -> str:
         return "DEFAULT"
 
+    def distinct_sql(self, fields: list[str], params: list[Any]) -> tuple[list[str], list[Any]]:
+        if fields:
+            flat = [one for group in params for one in group]
+            return [f"DISTINCT ON ({', '.join(fields)})"], flat
+        return ["DISTINCT"], []
+
     def return_insert_columns(self, fields: Iterable[Any]) -> tuple[str, tuple[()]]:
         columns = ", ".join(
             f"{self.quote_name(f.model._meta.db_table)}.{self.quote_name(f.column)}" for f in fields

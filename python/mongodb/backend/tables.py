@@ -10,7 +10,6 @@ from typing import Any
 from bson import ObjectId
 
 from mongodb.backend.plan.scope import TableInfo
-from mongodb.errors import MongoError
 
 __all__ = ["COUNTERS", "Tables"]
 
@@ -20,8 +19,8 @@ COUNTERS = "__counters"
 class Tables:
     """The collections of one connection, looked up when first named."""
 
-    def __init__(self, handle: Any) -> None:
-        self._handle = handle
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
         self._known: dict[str, TableInfo] = {}
         self.version = 0
 
@@ -42,7 +41,7 @@ class Tables:
 
     def _read(self, name: str) -> TableInfo:
         command = {"listCollections": 1, "filter": {"name": name}}
-        batch = self._handle.client.run(self._handle.name, command)["cursor"]["firstBatch"]
+        batch = list(self._connection.documents(command))
         schema: dict[str, Any] = {}
         if batch:
             schema = batch[0].get("options", {}).get("validator", {}).get("$jsonSchema", {})
@@ -130,12 +129,3 @@ def _from_model(name: str) -> TableInfo | None:
                 types[field.column] = (field.db_type(connection) if connection else "") or ""
             return TableInfo(name, model._meta.pk.column, types)
     return None
-
-
-def drop_counter(handle: Any, name: str, session: Any = None) -> None:
-    """Forget a collection's counter."""
-    try:
-        handle.client.run(handle.name, {"delete": COUNTERS, "deletes": [
-            {"q": {"_id": name}, "limit": 1}]}, session)  # fmt: skip
-    except MongoError:
-        return
