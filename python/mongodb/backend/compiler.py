@@ -19,7 +19,7 @@ class SQLCompiler(django.SQLCompiler):
     def explain_query(self) -> Any:
         sql, params = self.as_sql()
         with self.connection.cursor() as cursor:
-            yield cursor.cursor.explain(sql.removeprefix("EXPLAIN "), params)
+            yield cursor.cursor.explain(sql.partition("SELECT")[1] + sql.partition("SELECT")[2], params)
 
 
 class SQLInsertCompiler(django.SQLInsertCompiler, SQLCompiler):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from bson import Decimal128, ObjectId
+from bson import Decimal128, ObjectId, json_util
 
 from mongodb.backend.plan import prepare
 from mongodb.backend.plan.prepare import Prepared, Query
@@ -258,7 +258,9 @@ class Connection:
     def admin(self, command: Any) -> dict[str, Any]:
         """Run a command on the database admin."""
         try:
-            return self.handle.client.run("admin", command)  # type: ignore[no-any-return]
+            return self.handle.client.run(  # type: ignore[no-any-return]
+                "admin", command, self.session_for(command)
+            )
         except MongoError as error:
             raise translate(error) from error
 
@@ -364,7 +366,8 @@ class Cursor:
         """Insert documents; those without a key get one."""
         self.connection.tables.complete(info, documents, self.connection)
         self.rowcount = 0
-        size = 1000
+        # a refused row would undo its statement, were there others in it
+        size = 1 if ignore and not self.connection.autocommit else 1000
         for at in range(0, len(documents), size):
             command = {"insert": info.name, "documents": documents[at : at + size],
                        "ordered": not ignore}  # fmt: skip
@@ -381,6 +384,12 @@ class Cursor:
         assert info is not None
         self.connection.tables.complete(info, documents, self.connection, keys=False)
         keys = [info.path(column) for column in node.conflict]
+        if not any(one.get("unique", "_id" in one["key"]) and set(one["key"]) == set(keys)
+                   for one in self.connection.documents({"listIndexes": info.name})):  # fmt: skip
+            raise OperationalError(
+                f"ON CONFLICT ({', '.join(node.conflict)}): no primary key and no unique constraint "
+                "has just these columns"
+            )
         changed = []
         for column, new in node.update:
             if not (isinstance(new, n.Column) and (new.table or "").upper() == "EXCLUDED"):
@@ -437,6 +446,18 @@ class Cursor:
         node = prepared.node
         assert isinstance(node, n.Command)
         self.connection.control(node.verb, node.name)
+
+    def explain(self, sql: str, params: Sequence[Any] | None = None) -> str:
+        """Return the commands of a query and the store's plan of the last, as JSON."""
+        params = [adapt(one) for one in params or ()]
+        query = self.connection.plan(sql, params).query
+        if query is None:
+            raise ProgrammingError("only queries are explained")
+        command = query.command(params, self._results(query.before, params))
+        if command.get("aggregate") == 1:
+            return json_util.dumps({"command": command}, indent=1)
+        plan = self.connection.run({"explain": command, "verbosity": "queryPlanner"})
+        return json_util.dumps({"command": command, "plan": plan}, indent=1)
 
     # Rows
 

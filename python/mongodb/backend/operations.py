@@ -146,9 +146,8 @@ class DatabaseOperations(BaseDatabaseOperations):
 
     def combine_duration_expression(self, connector: str, sub_expressions: list[str]) -> str:
         left, right = sub_expressions
-        if connector in ("+", "-"):
-            return f"({left} {connector} {right})"
-        return f"({left} {connector} {right})"
+        name = {"+": "DURATION_ADD", "-": "DURATION_SUB"}.get(connector)
+        return f"({left} {connector} {right})" if name is None else f"{name}({left}, {right})"
 
     def subtract_temporals(self, internal_type: str, lhs: Any, rhs: Any) -> tuple[str, Any]:
         left, left_params = lhs

@@ -283,7 +283,9 @@ def _bit(python: str) -> Callable[..., Any]:
         test = {"and": {"$and": [a1, b1]}, "or": {"$or": [a1, b1]}, "xor": {"$ne": [a1, b1]}}
         total = {"$reduce": {
             "input": {"$range": [0, 53]}, "initialValue": 0,
-            "in": {"$add": ["$$value", {"$cond": [test[python], {"$pow": [2, "$$this"]}, 0]}]}}}  # fmt: skip
+            "in": {"$add": ["$$value", {"$cond": [
+                test[python],
+                {"$cond": [{"$eq": ["$$this", 52]}, -(2**52), {"$pow": [2, "$$this"]}]}, 0]}]}}}  # fmt: skip
         return {"$let": {"vars": {"a": left, "b": right},
                          "in": guard(["$$a", "$$b"], {"$toLong": total})}}  # fmt: skip
 
@@ -376,12 +378,21 @@ def _cast_time(date: Any, tz: Any = None) -> Any:
                       for part in ("hour", "minute", "second", "millisecond")}}})}}  # fmt: skip
 
 
-def _date_add(date: Any, microseconds: Any) -> Any:
-    return {"$add": [date, {"$divide": [microseconds, 1000]}]}
+def _duration(op: str) -> Callable[..., Any]:
+    """A date and microseconds, either way round, or microseconds alone."""
 
+    def make(left: Any, right: Any) -> Any:
+        def ms(one: str) -> Any:
+            return {"$toLong": {"$floor": {"$divide": [one, 1000]}}}
 
-def _date_sub(date: Any, microseconds: Any) -> Any:
-    return {"$subtract": [date, {"$toLong": {"$divide": [microseconds, 1000]}}]}
+        branches = [{"case": {"$eq": [{"$type": "$$a"}, "date"]}, "then": {op: ["$$a", ms("$$b")]}}]
+        if op == "$add":
+            branches.append({"case": {"$eq": [{"$type": "$$b"}, "date"]},
+                             "then": {op: ["$$b", ms("$$a")]}})  # fmt: skip
+        whole = {"$switch": {"branches": branches, "default": {op: ["$$a", "$$b"]}}}
+        return {"$let": {"vars": {"a": left, "b": right}, "in": guard(["$$a", "$$b"], whole)}}
+
+    return make
 
 
 def _date_diff(left: Any, right: Any) -> Any:
@@ -448,7 +459,7 @@ _TABLE: dict[str, Callable[..., Any]] = {
     "CURRENT_TIMESTAMP": _now, "NOW": _now, "CURRENT_DATE": lambda: _to_date("$$NOW", []),
     "DATE_EXTRACT": _extract, "DATETIME_EXTRACT": _extract, "TIME_EXTRACT": _extract,
     "DATE_TRUNC": _trunc, "DATETIME_TRUNC": _trunc, "TIME_TRUNC": _time_trunc,
-    "CAST_DATE": _cast_date, "CAST_TIME": _cast_time, "DATE_ADD": _date_add,
-    "DATE_SUB": _date_sub, "DATE_DIFF": _date_diff,
+    "CAST_DATE": _cast_date, "CAST_TIME": _cast_time, "DURATION_ADD": _duration("$add"),
+    "DURATION_SUB": _duration("$subtract"), "DATE_DIFF": _date_diff,
     "JSON_GET": _json_get,
 }  # fmt: skip

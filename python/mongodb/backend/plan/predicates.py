@@ -333,7 +333,7 @@ def condition(scope: Scope, node: n.Node, negated: bool = False) -> Any:
 
         field = lookup(scope, node.select, one=True)
         if isinstance(field, R):
-            return Call(_empty if negated else _some, (field,))
+            return {"$literal": Call(_empty if negated else _some, (field,))}
         return {"$eq" if negated else "$ne": [f"${field}", []]}
     if isinstance(node, n.Literal):
         return node.value is not None and bool(node.value) != negated

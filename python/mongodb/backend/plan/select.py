@@ -211,12 +211,15 @@ class _Query:
     def distinct_on(self) -> None:
         self.sort(self.order)
         keys = {f"k{i}": {"$ifNull": [value(self.scope, one), None]}
-                for i, one in enumerate(self.select.distinct_on)}  # fmt: skip
+                for i, one in enumerate(self.named_outputs(self.select.distinct_on))}  # fmt: skip
         self.scope.stages += [
             {"$group": {"_id": keys, "row": {"$first": "$$ROOT"}}},
             {"$replaceRoot": {"newRoot": "$row"}},
         ]
         self.sort(self.order)
+
+    def named_outputs(self, nodes: tuple[n.Node, ...]) -> list[n.Node]:
+        return [self.ordered(n.Order(node)).expr for node in nodes]
 
     # Columns
 

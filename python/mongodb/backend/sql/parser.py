@@ -400,13 +400,9 @@ class _Parser:
     def predicate(self, left: n.Node, negated: bool) -> n.Node | None:
         if self.word("IN"):
             self.need_op("(")
-            items: Any
-            if self.is_word("SELECT", "VALUES"):
-                items = self.select()
-            else:
+            items: Any = self.nested()
+            if items is None:
                 items = () if self.is_op(")") else tuple(self.comma(self.expr))
-                if len(items) == 1 and isinstance(items[0], n.SubSelect):
-                    items = items[0].select
             self.need_op(")")
             return n.In(left, items, negated)
         if self.word("BETWEEN"):
@@ -492,30 +488,32 @@ class _Parser:
         raise self.fail("an expression expected")
 
     def parenthesis(self) -> n.Node:
-        if self.is_word("SELECT", "VALUES") or self.is_nested_select():
-            select = self.select()
+        select = self.nested()
+        if select is not None:
             self.need_op(")")
             return n.SubSelect(select)
         items = self.comma(self.expr)
         self.need_op(")")
         return items[0] if len(items) == 1 else n.Tuple(tuple(items))
 
-    def is_nested_select(self) -> bool:
+    def nested(self) -> n.Select | None:
+        """Take a query if one follows up to the closing parenthesis, else nothing."""
         at = self.at
         while self.tokens[at].kind == "op" and self.tokens[at].text == "(":
             at += 1
         token = self.tokens[at]
-        if at == self.at or token.kind != "word" or token.text.upper() != "SELECT":
-            return False
-        depth = at - self.at  # a query only when the parentheses close around it alone
-        while depth and self.tokens[at].kind != "end":
-            at += 1
-            if self.tokens[at].text == "(" and self.tokens[at].kind == "op":
-                depth += 1
-            elif self.tokens[at].text == ")" and self.tokens[at].kind == "op":
-                depth -= 1
-        after = self.tokens[min(at + 1, len(self.tokens) - 1)]
-        return after.text.upper() in (")", "UNION", "EXCEPT", "INTERSECT")
+        if token.kind != "word" or token.text.upper() not in ("SELECT", "VALUES"):
+            return None
+        before = self.at, self.params
+        try:
+            select = self.select()
+        except SQLSyntaxError:
+            self.at, self.params = before
+            return None
+        if not self.is_op(")"):
+            self.at, self.params = before
+            return None
+        return select
 
     def special(self, word: str) -> n.Node | None:
         if word in ("NULL", "TRUE", "FALSE"):
