@@ -326,11 +326,12 @@ def open_handle(alias: str, db: str | None = None, **arguments: Any) -> Handle:
     settings = _settings(db, None, arguments.pop("host", None), arguments.pop("port", None),
                          arguments.pop("username", None), arguments.pop("password", None),
                          arguments)  # fmt: skip
+    name = f"django:{alias}"
+    in_memory = settings["uri"].startswith("docstore://:memory:")  # each alias has its own
     with _lock:
         for known, handle in _connections.items():
-            if _connection_settings.get(known) == settings:
+            if _connection_settings.get(known) == settings and (known == name or not in_memory):
                 return handle
-        name = f"django:{alias}"
         if name in _connections:
             disconnect(name)
         _connection_settings[name] = settings

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models.sql import compiler as django
 
 __all__ = [
@@ -15,11 +13,6 @@ __all__ = [
 
 class SQLCompiler(django.SQLCompiler):
     """Queries."""
-
-    def explain_query(self) -> Any:
-        sql, params = self.as_sql()
-        with self.connection.cursor() as cursor:
-            yield cursor.cursor.explain(sql.partition("SELECT")[1] + sql.partition("SELECT")[2], params)
 
 
 class SQLInsertCompiler(django.SQLInsertCompiler, SQLCompiler):

@@ -301,6 +301,10 @@ class Cursor:
         """Run a statement; `%s` stands for a parameter when there are any."""
         if self.closed:
             raise InterfaceError("the cursor is closed")
+        if sql.startswith("EXPLAIN "):
+            self.description = [("plan", None, None, None, None, None, None)]
+            self._rows = iter([(self.explain(sql.removeprefix("EXPLAIN "), params),)])
+            return self
         params = None if params is None else [adapt(one) for one in params]
         prepared = self.connection.plan(sql, params)
         self.description = None

@@ -196,6 +196,9 @@ class DatabaseOperations(BaseDatabaseOperations):
 
     def get_db_converters(self, expression: Any) -> list[Converter]:
         converters = super().get_db_converters(expression)
+        if expression.output_field.get_internal_type() == "DurationField":
+            converters.insert(0, _duration(self, expression))
+            return converters
         make = _CONVERTERS.get(expression.output_field.get_internal_type())
         if make is not None:
             converters.append(make(self, expression))
@@ -277,6 +280,15 @@ def _integer(ops: Any, expression: Any) -> Converter:
 
 def _boolean(ops: Any, expression: Any) -> Converter:
     return lambda value, e, c: bool(value) if value in (0, 1) else value
+
+
+def _duration(ops: Any, expression: Any) -> Converter:
+    def convert(value: Any, expression: Any, connection: Any) -> Any:
+        if isinstance(value, Decimal128):
+            value = value.to_decimal()
+        return None if value is None else int(value)
+
+    return convert
 
 
 def _uuid(ops: Any, expression: Any) -> Converter:

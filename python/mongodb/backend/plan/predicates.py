@@ -343,8 +343,21 @@ def condition(scope: Scope, node: n.Node, negated: bool = False) -> Any:
     return {"$and": [{"$gt": [made, None]}, {"$not": [{"$in": [made, [False, 0]]}]}]}
 
 
+_TEXT = ("varchar", "char", "text")
+
+
+def kinds_differ(scope: Scope, left: n.Node, right: n.Node) -> bool:
+    """Whether one column is text and the other a number: SQL compares them as text."""
+    types = scope.type_of(left), scope.type_of(right)
+    if None in types or "" in types:
+        return False
+    return types[0].startswith(_TEXT) != types[1].startswith(_TEXT) and any(  # type: ignore[union-attr]
+        word in (one or "") for one in types for word in ("int", "auto")
+    )
+
+
 def _compare(scope: Scope, node: n.Compare, negated: bool) -> Any:
-    from mongodb.backend.plan.expressions import value
+    from mongodb.backend.plan.expressions import as_text, value
 
     op, left, right = node.op, node.left, node.right
     if isinstance(left, n.Tuple) and isinstance(right, n.Tuple):
@@ -358,6 +371,8 @@ def _compare(scope: Scope, node: n.Compare, negated: bool) -> Any:
     if negated:
         op = _OPPOSITE[op]
     a, b = value(scope, left), value(scope, right)
+    if kinds_differ(scope, left, right):
+        a, b = as_text(a), as_text(b)
     test = {_NAMES[op]: [a, b]}
     # a value greater than null is none: of «a < b» the lesser, of «a > b» the greater is the test
     checks = []

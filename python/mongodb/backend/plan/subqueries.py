@@ -25,6 +25,7 @@ def first(scope: Scope, select: n.Select, one: bool = False) -> R | None:
     planned = plan_select(planner, _limited(select) if one else select, scope)
     if planned.lets:
         del planner.before[mark:]
+        planner.memo = {q: r for q, r in planner.memo.items() if r.at < mark}
         return None
     planner.before.append(planned)
     out = R(len(planner.before) - 1)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run Django's own test suite, unmodified, on `mongodb.backend`.
+
+    python tests/django_suite/run.py                 the core apps
+    python tests/django_suite/run.py admin_views …   any others
+    STORE=mongodb://… python tests/django_suite/run.py
+
+The tests are fetched as the source distribution of the installed Django. What does not pass stands
+in `mongodb/backend/features.py` with its reason, and is skipped by it.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tarfile
+
+import django
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+WORK = ROOT / "build" / "django"
+CORE = """aggregation aggregation_regress annotations basic bulk_create contenttypes_tests
+custom_columns datatypes defer delete expressions generic_relations get_or_create lookup m2m_through
+many_to_many many_to_one one_to_one ordering prefetch_related queries select_related transactions
+update""".split()
+SETTINGS = """\
+import os
+STORE = os.environ.get("STORE", "")
+DATABASES = {
+    name: {"ENGINE": "mongodb.backend", "NAME": database, **({"HOST": STORE} if STORE else {})}
+    for name, database in (("default", "suite"), ("other", "suite_other"))
+}
+SECRET_KEY = "suite"
+DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+USE_TZ = False
+"""
+
+
+def sources() -> pathlib.Path:
+    """Fetch and unpack Django's sources; the tests among them are all that is used."""
+    version = django.get_version()
+    folder = WORK / f"django-{version}"
+    if not (folder / "tests" / "runtests.py").exists():
+        WORK.mkdir(parents=True, exist_ok=True)
+        wanted = ["--no-deps", "--no-binary", ":all:", "-q", "-d", str(WORK), f"django=={version}"]
+        subprocess.run([sys.executable, "-m", "pip", "download", *wanted], check=True)
+        archive = next(WORK.glob(f"[dD]jango-{version}.tar.gz"))
+        with tarfile.open(archive) as tar:
+            tar.extractall(WORK, filter="data")
+    return folder
+
+
+def run(apps: list[str]) -> tuple[int, int]:
+    """Run the apps' tests in one process; return how many passed and failed."""
+    tests = sources() / "tests"
+    settings = WORK / "mongodb_suite_settings.py"
+    settings.write_text(SETTINGS, encoding="utf-8")
+    command = [sys.executable, "runtests.py", "--settings=mongodb_suite_settings", "--parallel=1",
+               "--noinput", *apps]  # fmt: skip
+    env = {**os.environ, "PYTHONPATH": str(WORK), "PYTHONDONTWRITEBYTECODE": "1"}
+    process = subprocess.Popen(
+        command, cwd=tests, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        print(line, end="", flush=True)
+    code = process.wait()
+    text = "".join(lines)
+    ran = re.search(r"^Ran (\d+) tests? in", text, re.M)
+    counts = dict(re.findall(r"(failures|errors|skipped|unexpected successes)=(\d+)", text))
+    failed = sum(int(counts.get(k, 0)) for k in ("failures", "errors", "unexpected successes"))
+    if ran is None or (code and not failed):
+        return 0, 1
+    return int(ran[1]) - failed - int(counts.get("skipped", 0)), failed
+
+
+if __name__ == "__main__":
+    passed, failed = run(sys.argv[1:] or CORE)
+    print(f"{passed} passed, {failed} failed")
+    raise SystemExit(1 if failed or not passed else 0)
