@@ -14,7 +14,7 @@ APT := build-essential pkg-config ninja-build ccache clang libclang-rt-14-dev \
 
 SOURCES := $(shell git ls-files -co --exclude-standard include src python meson.build meson.options pyproject.toml 2>/dev/null)
 
-.PHONY: help demo test build setup bench fuzz lint clean distclean
+.PHONY: django-suite help demo test build setup bench fuzz lint clean distclean
 
 help:
 	@echo "make demo    a REST API over 34,000 cities on http://127.0.0.1:8000/ (Ctrl-C stops it)"
@@ -67,6 +67,9 @@ $(STAMPS)/bench: pyproject.toml | $(STAMPS)/venv
 	$(call say,What the benchmarks compare with)
 	@$(BIN)/python tests/requirements.py bench | $(BIN)/pip install -q --disable-pip-version-check -r /dev/stdin
 	@touch $@
+
+django-suite: build
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/django_suite/run.py $(APPS)
 
 bench: build $(STAMPS)/bench
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python bench/run.py

@@ -16,8 +16,8 @@ from mongodb.backend.creation import DatabaseCreation
 from mongodb.backend.features import DatabaseFeatures
 from mongodb.backend.introspection import DatabaseIntrospection
 from mongodb.backend.operations import DatabaseOperations
-from mongodb.backend.schema import DatabaseSchemaEditor
 from mongodb.backend.register import register
+from mongodb.backend.schema import DatabaseSchemaEditor
 from mongodb.connection import open_handle
 
 __all__ = ["DatabaseWrapper"]

@@ -31,7 +31,7 @@ paramstyle = "format"
 Binary = bytes
 
 
-class Warning(Exception):  # noqa: A001: PEP 249's name
+class Warning(Exception):
     """Something to know."""
 
 
@@ -72,17 +72,24 @@ class NotSupportedError(DatabaseError):
 
 
 _KEPT_PLANS = 1000
+_ATTEMPTS = 5
 _READS = frozenset(
     "find aggregate count distinct listCollections listIndexes explain ping buildInfo".split()
 )
+_IN_TRANSACTIONS = frozenset("find aggregate distinct insert update delete findAndModify".split())
 _INTEGRITY = frozenset({11000, 11001, 121})
 _PROGRAMMING = frozenset({9, 14, 26, 40324})
 _CONFLICT = frozenset({24, 50, 112})
 
 
 def translate(error: MongoError) -> Error:
-    """Return this module's error for the store's."""
-    message = str(error)
+    """Return this module's error for the store's; `n` is how many rows were written before it."""
+    out = _translated(error, str(error))
+    out.n = error.details.get("n", 0)  # type: ignore[attr-defined]
+    return out
+
+
+def _translated(error: MongoError, message: str) -> Error:
     if isinstance(error, ConnectionFailure):
         return OperationalError(message)
     if error.code in (11000, 11001):
@@ -129,6 +136,8 @@ class Connection:
         self._session: Any = None
         self._begun = False
         self._savepoints: list[str] = []
+        self._marks: list[int] = []  # of each savepoint: how much of the log is older
+        self._log: list[tuple[Any, Any, Any]] = []  # a server's transaction: what it wrote
         self._plans: OrderedDict[Any, Prepared] = OrderedDict()
 
     # Statements
@@ -151,33 +160,82 @@ class Connection:
             self._plans.popitem(last=False)
         return made
 
-    def run(self, command: Any) -> dict[str, Any]:
-        """Run a command in the transaction, if one is open."""
+    def run(self, command: Any, *, outside: bool = False) -> dict[str, Any]:
+        """Run a command in the transaction, if one is open and it is not meant to be `outside`."""
         if self.closed:
             raise InterfaceError("the connection is closed")
-        try:
-            reply: dict[str, Any] = self.handle.client.run(
-                self.handle.name, command, self.session_for(command), plain_int=True
-            )
-        except MongoError as error:
-            raise translate(error) from error
+        session = None if outside else self.session_for(command)
+        replayed = session is not None and not self.handle.embedded
+        for attempt in range(_ATTEMPTS):
+            try:
+                reply = self._send(command, session)
+            except MongoError as error:
+                if not replayed:
+                    raise translate(error) from error
+                transient = error.has_error_label("TransientTransactionError")
+                self._replay()
+                session = self._session
+                if transient and attempt < _ATTEMPTS - 1:
+                    continue
+                raise translate(error) from error
+            if replayed and next(iter(command)) not in _READS:
+                self._log.append((command, reply.get("n"), reply.get("value")))
+            return reply
+        raise AssertionError
+
+    def _send(self, command: Any, session: Any) -> dict[str, Any]:
+        reply: dict[str, Any] = self.handle.client.run(
+            self.handle.name, command, session, plain_int=True
+        )
         if "writeErrors" in reply:
             first = reply["writeErrors"][0]
-            error = MongoError(first.get("errmsg", ""), code=first.get("code"), details=first)
-            failed = translate(error)
-            failed.n = reply.get("n", 0)  # type: ignore[attr-defined]
-            raise failed
+            details = {**first, "n": reply.get("n", 0)}
+            raise MongoError(first.get("errmsg", ""), code=first.get("code"), details=details)
         return reply
+
+    def _replay(self) -> None:
+        """Begin a server's transaction anew and write again what stands.
+
+        A refused command ends a transaction in MongoDB, which has no savepoints either. What is
+        written again must come out as it did; OperationalError when others have come between.
+        """
+        session, log = self._session, self._log
+        try:
+            session.abort()
+        except MongoError:
+            pass  # the server has ended it
+        session.begin()
+        for command, many, value in log:
+            try:
+                reply = self._send(command, session)
+            except MongoError as error:
+                raise translate(error) from error
+            if (reply.get("n"), reply.get("value")) != (many, value):
+                raise OperationalError(
+                    "the transaction cannot go on: what it wrote came out otherwise when it was "
+                    "written again after an error, since others have written meanwhile; run it anew"
+                )
+
+    def count(self, command: Any) -> int:
+        """Run a `count`; within a server's transaction, where there is none, its pipeline."""
+        if self._begun and not self.handle.embedded:
+            pipeline = [{"$match": command["query"]}, {"$count": "n"}]
+            found = list(self.documents(
+                {"aggregate": command["count"], "pipeline": pipeline, "cursor": {}}
+            ))  # fmt: skip
+            return found[0]["n"] if found else 0
+        return int(self.run(command)["n"])
 
     def documents(self, command: Any) -> Iterator[dict[str, Any]]:
         """Run a command that answers with documents."""
         if self.closed:
             raise InterfaceError("the connection is closed")
+        session = self.session_for(command)
         try:
-            yield from self.handle.client.cursor(
-                self.handle.name, command, self.session_for(command), plain_int=True
-            )
+            yield from self.handle.client.cursor(self.handle.name, command, session, plain_int=True)
         except MongoError as error:
+            if session is not None and not self.handle.embedded:
+                self._replay()
             raise translate(error) from error
 
     # Transactions
@@ -188,9 +246,12 @@ class Connection:
         A transaction begins with its first write. What is read before sees what is committed, as
         at SQL's level READ COMMITTED; from then on nobody else writes.
         """
+        name = next(iter(command))
+        if not self.handle.embedded and (name not in _IN_TRANSACTIONS or command[name] == 1):
+            return None  # what a server's transactions do not take
         if self._begun:
             return self._session
-        if self.autocommit or next(iter(command)) in _READS:
+        if self.autocommit or name in _READS:
             return None
         self.begin()
         return self._session
@@ -221,28 +282,35 @@ class Connection:
         if name is None:
             {"COMMIT": self.commit, "ROLLBACK": self.rollback, "BEGIN": lambda: None}[verb]()
             return
+        embedded = self.handle.embedded
         if verb == "SAVEPOINT":
-            if self._begun:
+            if self._begun and embedded:
                 self.run({"savepoint": name})
             self._savepoints.append(name)
+            self._marks.append(len(self._log))
             return
         if name not in self._savepoints:
             raise OperationalError(f"no such savepoint: {name}")
         at = len(self._savepoints) - 1 - self._savepoints[::-1].index(name)
         if verb == "RELEASE":
-            if self._begun:
+            if self._begun and embedded:
                 self.run({"releaseSavepoint": name})
-            del self._savepoints[at:]
+            del self._savepoints[at:], self._marks[at:]
             return
-        if self._begun:
+        if self._begun and embedded:
             self.run({"rollbackToSavepoint": name})
             self.tables.forget()
-        del self._savepoints[at + 1 :]
+        elif self._begun and len(self._log) > self._marks[at]:
+            del self._log[self._marks[at] :]
+            self._replay()
+        del self._savepoints[at + 1 :], self._marks[at + 1 :]
 
     def _end(self, how: str) -> None:
         session, self._session = self._session, None
         begun, self._begun = self._begun, False
         self._savepoints.clear()
+        self._marks.clear()
+        self._log.clear()
         if not begun:
             return
         try:
@@ -341,9 +409,13 @@ class Cursor:
         self.rowcount = -1
         if query.count:
             command = query.command(params, self._results(query.before, params))
-            self._rows = iter([(self.connection.run(command)["n"],)])
+            self._rows = iter([(self.connection.count(command),)])
             return
-        self._rows = iter(list(_tuples(self._documents(query, params), query.paths)))
+        results = self._results(query.before, params)
+        documents = list(self.connection.documents(query.command(params, results)))
+        if not documents and query.of_nothing is not None:
+            documents = list(self.connection.documents(query.of_nothing(params, results)))
+        self._rows = iter(list(_tuples(documents, query.paths)))
 
     def _insert(self, prepared: Prepared, params: Sequence[Any]) -> None:
         node = prepared.node
@@ -391,8 +463,8 @@ class Cursor:
         if not any(one.get("unique", "_id" in one["key"]) and set(one["key"]) == set(keys)
                    for one in self.connection.documents({"listIndexes": info.name})):  # fmt: skip
             raise OperationalError(
-                f"ON CONFLICT ({', '.join(node.conflict)}): no primary key and no unique constraint "
-                "has just these columns"
+                f"ON CONFLICT ({', '.join(node.conflict)}): no primary key and no unique "
+                "constraint has just these columns"
             )
         changed = []
         for column, new in node.update:
@@ -402,12 +474,16 @@ class Cursor:
         self.rowcount = 0
         for document in documents:
             update = {path: document.get(source) for path, source in changed}
-            rest = {path: v for path, v in document.items()
-                    if path not in update and path not in keys}  # fmt: skip
+            rest = {
+                path: v for path, v in document.items() if path not in update and path not in keys
+            }
             if "_id" not in document:
                 rest.update(self.connection.tables.new_key(info, self.connection))
-            one = {"q": {key: document.get(key) for key in keys}, "upsert": True,
-                   "u": {"$set": update, **({"$setOnInsert": rest} if rest else {})}}  # fmt: skip
+            one = {
+                "q": {key: document.get(key) for key in keys},
+                "upsert": True,
+                "u": {"$set": update, **({"$setOnInsert": rest} if rest else {})},
+            }
             self.rowcount += self.connection.run({"update": info.name, "updates": [one]})["n"]
         if node.returning:
             paths = [(info.path(column),) for column in node.returning]

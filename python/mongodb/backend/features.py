@@ -63,7 +63,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     can_clone_databases = False
     supports_tuple_lookups = True
     closed_cursor_error_class = dbapi.InterfaceError
-    can_rollback_ddl = True
     rounds_to_even = False
     insert_test_table_with_defaults = 'INSERT INTO {} ("null") VALUES (1)'
     supports_expression_defaults = False
@@ -80,9 +79,14 @@ class DatabaseFeatures(BaseDatabaseFeatures):
         return self.is_embedded or "setName" in connection.command({"hello": 1})
 
     @cached_property
-    def uses_savepoints(self) -> bool:  # type: ignore[override]
-        """Whether a nested atomic() can be undone alone."""
+    def can_rollback_ddl(self) -> bool:  # type: ignore[override]
+        """Whether a migration is undone whole when it fails."""
         return self.is_embedded
+
+    @property
+    def uses_savepoints(self) -> bool:  # type: ignore[override]
+        """Whether a nested atomic() can be undone alone: where there are transactions."""
+        return self.supports_transactions
 
     @property
     def is_embedded(self) -> bool:

@@ -165,7 +165,8 @@ class DatabaseOperations(BaseDatabaseOperations):
         if timezone.is_aware(value):
             if not settings.USE_TZ:
                 raise ValueError(
-                    "MongoDB backend does not support timezone-aware datetimes when USE_TZ is False."
+                    "MongoDB backend does not support timezone-aware datetimes when USE_TZ is "
+                    "False."
                 )
             value = timezone.make_naive(value, datetime.UTC)
         return value
@@ -180,8 +181,9 @@ class DatabaseOperations(BaseDatabaseOperations):
     def adapt_datefield_value(self, value: Any) -> Any:
         return value
 
-    def adapt_decimalfield_value(self, value: Any, max_digits: Any = None,
-                                 decimal_places: Any = None) -> Any:  # fmt: skip
+    def adapt_decimalfield_value(
+        self, value: Any, max_digits: Any = None, decimal_places: Any = None
+    ) -> Any:
         return value
 
     def adapt_integerfield_value(self, value: Any, internal_type: str) -> Any:
@@ -218,7 +220,11 @@ def _is_plain(value: Any) -> bool:
 
 def _datetime(ops: Any, expression: Any) -> Converter:
     def convert(value: Any, expression: Any, connection: Any) -> Any:
-        if isinstance(value, datetime.datetime) and settings.USE_TZ and not timezone.is_aware(value):
+        if (
+            isinstance(value, datetime.datetime)
+            and settings.USE_TZ
+            and not timezone.is_aware(value)
+        ):
             value = value.replace(tzinfo=datetime.UTC)
             if connection.timezone is not datetime.UTC:
                 value = value.replace(tzinfo=None)

@@ -27,10 +27,17 @@ __all__ = ["DatabaseSchemaEditor"]
 # The least value of a type: a partial index over values from there on leaves out null and missing,
 # and the planner sees that an equality is among them.
 _LEAST: list[tuple[str, Any]] = [
-    ("varchar", ""), ("char", ""), ("text", ""), ("bool", False), ("decimal", Decimal128("-Infinity")),
-    ("date", datetime.datetime(1, 1, 1)), ("time", datetime.datetime(1, 1, 1)),
-    ("objectid", ObjectId("0" * 24)), ("binary", b""), ("json", {}),
-]  # fmt: skip
+    ("varchar", ""),
+    ("char", ""),
+    ("text", ""),
+    ("bool", False),
+    ("decimal", Decimal128("-Infinity")),
+    ("date", datetime.datetime(1, 1, 1)),
+    ("time", datetime.datetime(1, 1, 1)),
+    ("objectid", ObjectId("0" * 24)),
+    ("binary", b""),
+    ("json", {}),
+]
 
 
 class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
@@ -69,8 +76,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             "bsonType": "object", "description": "django", "properties": {}}  # fmt: skip
 
     def _set_schema(self, table: str, schema: dict[str, Any]) -> None:
-        required = [path for path, rule in schema["properties"].items()
-                    if "null" not in rule.get("bsonType", ["null"]) and rule.get("bsonType")]  # fmt: skip
+        required = [
+            path
+            for path, rule in schema["properties"].items()
+            if "null" not in rule.get("bsonType", ["null"]) and rule.get("bsonType")
+        ]
         schema.pop("required", None)
         if required:
             schema["required"] = required
@@ -106,8 +116,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
 
     def create_model(self, model: Any) -> None:
         table = model._meta.db_table
-        schema = {"bsonType": "object", "description": "django",
-                  "properties": {self.path(f): self.rule(f) for f in self._columns(model)}}  # fmt: skip
+        schema = {
+            "bsonType": "object",
+            "description": "django",
+            "properties": {self.path(f): self.rule(f) for f in self._columns(model)},
+        }
         required = [path for path, rule in schema["properties"].items()  # type: ignore[attr-defined]
                     if "bsonType" in rule]  # fmt: skip
         if required:
@@ -174,7 +187,9 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             return [{"name": name, "key": {self.path(field): 1}}]
         return []
 
-    def unique_index(self, model: Any, fields: list[Any], name: str | None = None) -> dict[str, Any]:
+    def unique_index(
+        self, model: Any, fields: list[Any], name: str | None = None
+    ) -> dict[str, Any]:
         """Return a unique index that lets any number of NULLs in, as SQL does."""
         columns = [f.column for f in fields]
         index: dict[str, Any] = {
@@ -433,7 +448,8 @@ def _partial(test: Any) -> Any:
         for key, value in test.items():
             if key in ("$ne", "$nin", "$not", "$regex", "$expr"):
                 raise NotSupportedError(
-                    f"MongoDB's partial indexes have no {key}: use equality, <, <=, >, >=, isnull=True"
+                    f"MongoDB's partial indexes have no {key}: use equality, <, <=, >, >=, "
+                    "isnull=True"
                 )
             out[key] = _partial(value)
         return out
@@ -443,10 +459,17 @@ def _partial(test: Any) -> Any:
 def _bson_types(type_: str) -> list[str]:
     base = type_.partition("(")[0].strip()
     known = {
-        "varchar": ["string"], "char": ["string"], "text": ["string"], "bool": ["bool"],
-        "date": ["date"], "datetime": ["date"], "time": ["date"], "binary": ["binData"],
-        "decimal": ["decimal", "int", "long", "double"], "real": ["double", "int", "long", "decimal"],
-    }  # fmt: skip
+        "varchar": ["string"],
+        "char": ["string"],
+        "text": ["string"],
+        "bool": ["bool"],
+        "date": ["date"],
+        "datetime": ["date"],
+        "time": ["date"],
+        "binary": ["binData"],
+        "decimal": ["decimal", "int", "long", "double"],
+        "real": ["double", "int", "long", "decimal"],
+    }
     if base in known:
         return known[base]
     if any(word in base for word in ("integer", "bigint", "smallint")):

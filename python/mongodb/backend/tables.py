@@ -62,7 +62,12 @@ class Tables:
     # Keys
 
     def complete(
-        self, info: TableInfo, documents: list[dict[str, Any]], connection: Any, *, keys: bool = True
+        self,
+        info: TableInfo,
+        documents: list[dict[str, Any]],
+        connection: Any,
+        *,
+        keys: bool = True,
     ) -> None:
         """Give documents the columns they lack, and a key."""
         missing = [path for path in map(info.path, info.types) if path != "_id"]
@@ -99,11 +104,18 @@ class Tables:
             {"find": info.name, "sort": {"_id": -1}, "limit": 1, "projection": {"_id": 1}}
         ))  # fmt: skip
         highest = top[0]["_id"] if top and isinstance(top[0]["_id"], int) else 0
-        reply = connection.run({
-            "findAndModify": COUNTERS, "query": {"_id": info.name}, "upsert": True, "new": True,
-            "update": [{"$set": {"n": {"$add": [
-                {"$max": [{"$ifNull": ["$n", 0]}, highest]}, many]}}}],
-        })  # fmt: skip
+        # a server's counter is not part of the transaction, as SQL's sequences are not
+        change = {"$set": {"n": {"$add": [{"$max": [{"$ifNull": ["$n", 0]}, highest]}, many]}}}
+        reply = connection.run(
+            {
+                "findAndModify": COUNTERS,
+                "query": {"_id": info.name},
+                "update": [change],
+                "upsert": True,
+                "new": True,
+            },
+            outside=not connection.handle.embedded,
+        )
         return int(reply["value"]["n"]) - many + 1
 
 

@@ -97,7 +97,9 @@ def _case(scope: Scope, node: n.Case) -> Any:
 def _call(scope: Scope, node: n.Func) -> Any:
     if node.over is not None:
         raise PlanError(f"the window function {node.name} cannot be used here")
-    if node.name in functions.AGGREGATES and not (node.name in ("MAX", "MIN") and len(node.args) > 1):
+    if node.name in functions.AGGREGATES and not (
+        node.name in ("MAX", "MIN") and len(node.args) > 1
+    ):
         raise PlanError(f"misuse of aggregate: {node.name}()")
     args = [value(scope, arg) for arg in node.args]
     return functions.call(node.name, args, node.args)

@@ -52,18 +52,29 @@ _WHOLE = ["int", "long"]
 
 def divide(left: Any, right: Any) -> Any:
     """Return a quotient: of whole numbers the whole part, of a division by zero null."""
-    return {"$let": {
-        "vars": {"a": left, "b": right},
-        "in": {"$cond": [
-            {"$and": [{"$gt": ["$$a", None]}, {"$gt": ["$$b", None]}, {"$ne": ["$$b", 0]}]},
-            {"$cond": [
-                {"$and": [{"$in": [{"$type": "$$a"}, _WHOLE]}, {"$in": [{"$type": "$$b"}, _WHOLE]}]},
-                {"$toLong": {"$trunc": {"$divide": ["$$a", "$$b"]}}},
-                {"$divide": ["$$a", "$$b"]},
-            ]},
-            None,
-        ]},
-    }}  # fmt: skip
+    return {
+        "$let": {
+            "vars": {"a": left, "b": right},
+            "in": {
+                "$cond": [
+                    {"$and": [{"$gt": ["$$a", None]}, {"$gt": ["$$b", None]}, {"$ne": ["$$b", 0]}]},
+                    {
+                        "$cond": [
+                            {
+                                "$and": [
+                                    {"$in": [{"$type": "$$a"}, _WHOLE]},
+                                    {"$in": [{"$type": "$$b"}, _WHOLE]},
+                                ]
+                            },
+                            {"$toLong": {"$trunc": {"$divide": ["$$a", "$$b"]}}},
+                            {"$divide": ["$$a", "$$b"]},
+                        ]
+                    },
+                    None,
+                ]
+            },
+        }
+    }
 
 
 # Casts
@@ -170,8 +181,12 @@ def _text_op(name: str) -> Callable[[Any], Any]:
 
 def _domain(name: str, test: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """A function that is undefined (NULL) outside of its domain."""
-    return lambda arg: {"$let": {"vars": {"x": arg}, "in": {
-        "$cond": [{"$and": [{"$gt": ["$$x", None]}, test("$$x")]}, {name: "$$x"}, None]}}}  # fmt: skip
+    return lambda arg: {
+        "$let": {
+            "vars": {"x": arg},
+            "in": {"$cond": [{"$and": [{"$gt": ["$$x", None]}, test("$$x")]}, {name: "$$x"}, None]},
+        }
+    }
 
 
 def _concat(*args: Any) -> Any:
@@ -190,9 +205,26 @@ def _left(text: Any, size: Any) -> Any:
 
 
 def _right(text: Any, size: Any) -> Any:
-    return {"$let": {"vars": {"t": text}, "in": guard(["$$t"], {"$let": {
-        "vars": {"n": {"$min": [size, {"$strLenCP": "$$t"}]}},
-        "in": {"$substrCP": ["$$t", {"$subtract": [{"$strLenCP": "$$t"}, "$$n"]}, "$$n"]}}})}}  # fmt: skip
+    return {
+        "$let": {
+            "vars": {"t": text},
+            "in": guard(
+                ["$$t"],
+                {
+                    "$let": {
+                        "vars": {"n": {"$min": [size, {"$strLenCP": "$$t"}]}},
+                        "in": {
+                            "$substrCP": [
+                                "$$t",
+                                {"$subtract": [{"$strLenCP": "$$t"}, "$$n"]},
+                                "$$n",
+                            ]
+                        },
+                    }
+                },
+            ),
+        }
+    }
 
 
 def _repeat(text: Any, times: Any) -> Any:
@@ -281,11 +313,30 @@ def _bit(python: str) -> Callable[..., Any]:
         bit_b = {"$mod": [{"$floor": {"$divide": ["$$b", {"$pow": [2, "$$this"]}]}}, 2]}
         a1, b1 = {"$eq": [{"$abs": bit_a}, 1]}, {"$eq": [{"$abs": bit_b}, 1]}
         test = {"and": {"$and": [a1, b1]}, "or": {"$or": [a1, b1]}, "xor": {"$ne": [a1, b1]}}
-        total = {"$reduce": {
-            "input": {"$range": [0, 53]}, "initialValue": 0,
-            "in": {"$add": ["$$value", {"$cond": [
-                test[python],
-                {"$cond": [{"$eq": ["$$this", 52]}, -(2**52), {"$pow": [2, "$$this"]}]}, 0]}]}}}  # fmt: skip
+        total = {
+            "$reduce": {
+                "input": {"$range": [0, 53]},
+                "initialValue": 0,
+                "in": {
+                    "$add": [
+                        "$$value",
+                        {
+                            "$cond": [
+                                test[python],
+                                {
+                                    "$cond": [
+                                        {"$eq": ["$$this", 52]},
+                                        -(2**52),
+                                        {"$pow": [2, "$$this"]},
+                                    ]
+                                },
+                                0,
+                            ]
+                        },
+                    ]
+                },
+            }
+        }
         return {"$let": {"vars": {"a": left, "b": right},
                          "in": guard(["$$a", "$$b"], {"$toLong": total})}}  # fmt: skip
 
@@ -423,8 +474,12 @@ def _json_get(document: Any, *keys: Any) -> Any:
             at = int(plain)
             branches.append({"case": {"$and": [{"$isArray": "$$j"}]},
                              "then": {"$arrayElemAt": ["$$j", at]}})  # fmt: skip
-        out = {"$let": {"vars": {"j": out},
-                        "in": {"$switch": {"branches": branches, "default": "$$REMOVE"}}}}  # fmt: skip
+        out = {
+            "$let": {
+                "vars": {"j": out},
+                "in": {"$switch": {"branches": branches, "default": "$$REMOVE"}},
+            }
+        }
     return out
 
 

@@ -73,7 +73,9 @@ def group(
             stage[name] = {"$first": value(scope, column)}
             replaced[column] = f"${name}"
     scope.stages.append({"$group": stage})
-    if not select.group_by:
+    if not select.group_by and scope.parent is None and not scope.nested:
+        scope.of_nothing = (len(scope.stages), _of_nothing(stage))
+    elif not select.group_by:
         scope.stages += [
             {"$unionWith": {"pipeline": [{"$documents": [_of_nothing(stage)]}]}},
             {"$limit": 1},
@@ -158,8 +160,16 @@ def _of_set(name: str, values: str) -> Any:
         return _joined(values, ",")
     if name == "ARRAY_AGG":
         return values
-    op = {"SUM": "$sum", "AVG": "$avg", "MIN": "$min", "MAX": "$max", "STDDEV_POP": "$stdDevPop",
-          "STDDEV_SAMP": "$stdDevSamp", "VAR_POP": "$stdDevPop", "VAR_SAMP": "$stdDevSamp"}.get(name)  # fmt: skip
+    op = {
+        "SUM": "$sum",
+        "AVG": "$avg",
+        "MIN": "$min",
+        "MAX": "$max",
+        "STDDEV_POP": "$stdDevPop",
+        "STDDEV_SAMP": "$stdDevSamp",
+        "VAR_POP": "$stdDevPop",
+        "VAR_SAMP": "$stdDevSamp",
+    }.get(name)
     if op is None:
         raise PlanError(f"{name}(DISTINCT …) is not supported")
     made: Any = {op: values}

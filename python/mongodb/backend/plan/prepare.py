@@ -31,6 +31,7 @@ class Query:
     before: list[Query]
     shape: Any  # the template, for explain
     count: bool = False  # the reply's n is the only row
+    of_nothing: Any = None  # (parameters, results) -> command, for when no row comes
 
 
 @dataclass(slots=True)
@@ -85,6 +86,9 @@ def _of_planned(planned: Planned, planner: Planner | None) -> Query:
         planned.names,
         before,
         command,
+        of_nothing=None
+        if planned.of_nothing is None
+        else compile_template({"aggregate": 1, "pipeline": planned.of_nothing, "cursor": {}}),
     )
 
 
@@ -124,11 +128,13 @@ def _count(select: n.Select, tables: Tables) -> Query | None:
     info = tables(select.source.name)
     scope.add(Source(select.source.alias, info))
     test = {} if select.where is None else filter_for(scope, select.where)
-    if scope.stages or "$expr" in test:
+    if scope.stages:
         return None
     command = {"count": info.name, "query": test}
     before = [_of_planned(one, None) for one in planner.before]
-    return Query(compile_template(command), [("n",)], [only.alias or "count"], before, command, True)
+    return Query(
+        compile_template(command), [("n",)], [only.alias or "count"], before, command, True
+    )
 
 
 # Writing
@@ -165,8 +171,18 @@ def _insert(node: n.Insert, tables: Tables) -> Prepared:
          else {"$literal": cell} for path, cell in document.items()}
         for document in documents
     ]  # fmt: skip
-    rows = Planned(None, [{"$documents": [{}]}, *scope.stages, {"$project": {"rows": shaped}},
-                          {"$unwind": "$rows"}, {"$replaceRoot": {"newRoot": "$rows"}}], [], [])  # fmt: skip
+    rows = Planned(
+        None,
+        [
+            {"$documents": [{}]},
+            *scope.stages,
+            {"$project": {"rows": shaped}},
+            {"$unwind": "$rows"},
+            {"$replaceRoot": {"newRoot": "$rows"}},
+        ],
+        [],
+        [],
+    )
     return Prepared("insert", values=_of_planned(rows, planner), node=node, table=info)
 
 

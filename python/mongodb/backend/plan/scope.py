@@ -73,6 +73,9 @@ class Scope:
         self.stages: list[dict[str, Any]] = []
         self.lookups: dict[Any, str] = {}  # queries within: the field of their rows
         self.grouped = False
+        self.nested = False  # its rows are a source of another query
+        # the place of a $group of all rows, and what it should have made of none
+        self.of_nothing: tuple[int, dict[str, Any]] | None = None
 
     def add(self, source: Source) -> None:
         self.sources[source.alias] = source

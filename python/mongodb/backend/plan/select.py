@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mongodb.backend.plan import joins, windows
+from mongodb.backend.plan.bind import P
 from mongodb.backend.plan.expressions import value
 from mongodb.backend.plan.groups import group, is_aggregated
 from mongodb.backend.plan.predicates import filter_for
-from mongodb.backend.plan.bind import P
 from mongodb.backend.plan.scope import PlanError, Planner, Scope, Source, TableInfo
 from mongodb.backend.plan.walk import columns, conjuncts
 from mongodb.backend.sql import nodes as n
@@ -29,7 +29,7 @@ class Planned:
     fields: list[str]
     lets: dict[str, str] = field(default_factory=dict)
     types: list[str | None] = field(default_factory=list)
-    scalar: bool = False
+    of_nothing: list[dict[str, Any]] | None = None  # the pipeline of the rows when there are none
 
 
 def plan_select(
@@ -58,6 +58,7 @@ class _Query:
         self.top = top
         self.named = named
         self.scope = Scope(planner, parent)
+        self.scope.nested = not top
         self.collection: str | None = None
         self.outputs: list[n.Output] = []
         self.order: list[n.Order] = []
@@ -73,7 +74,9 @@ class _Query:
             joins.add(scope, join, plan_select)
             waiting = self.filter(waiting)
         if waiting:
-            scope_names = ", ".join(sorted({c.table or c.name for w in waiting for c in columns(w)}))
+            scope_names = ", ".join(
+                sorted({c.table or c.name for w in waiting for c in columns(w)})
+            )
             raise PlanError(f"no such column in the condition: {scope_names}")
         self.resolve_order()
         grouped = is_aggregated(select)
@@ -241,8 +244,12 @@ class _Query:
         return [self.scope.type_of(output.expr) for output in self.outputs]
 
     def planned(self, fields: list[str]) -> Planned:
-        return Planned(self.collection, self.scope.stages, self.names(), fields,
-                       self.scope.lets, self.types())  # fmt: skip
+        planned = Planned(self.collection, self.scope.stages, self.names(), fields,
+                          self.scope.lets, self.types())  # fmt: skip
+        if self.scope.of_nothing is not None:
+            at, document = self.scope.of_nothing
+            planned.of_nothing = [{"$documents": [document]}, *self.scope.stages[at:]]
+        return planned
 
     def finish(self) -> Planned:
         scope = self.scope

@@ -16,9 +16,7 @@ __all__ = ["add"]
 _ACCUMULATORS = {"SUM": "$sum", "AVG": "$avg", "MIN": "$min", "MAX": "$max", "FIRST_VALUE":
                  "$first", "LAST_VALUE": "$last", "STDDEV_POP": "$stdDevPop", "STDDEV_SAMP":
                  "$stdDevSamp", "VAR_POP": "$stdDevPop", "VAR_SAMP": "$stdDevSamp"}  # fmt: skip
-_PEERLESS = frozenset(
-    "ROW_NUMBER RANK DENSE_RANK PERCENT_RANK CUME_DIST NTILE LAG LEAD".split()
-)
+_PEERLESS = frozenset("ROW_NUMBER RANK DENSE_RANK PERCENT_RANK CUME_DIST NTILE LAG LEAD".split())
 
 
 def add(scope: Scope, nodes: list[n.Node]) -> None:
@@ -100,8 +98,12 @@ def _peers(scope: Scope, partition: Any, keys: dict[str, int]) -> str:
     scope.stages.append({"$set": {row: [{"$ifNull": [f"${key}", None]} for key in keys]}})
     _stage(scope, partition, keys, {before: {"$shift": {"output": f"${row}", "by": -1}}})
     scope.stages.append({"$set": {new: {"$cond": [{"$eq": [f"${row}", f"${before}"]}, 0, 1]}}})
-    _stage(scope, partition, keys,
-           {whole: {"$sum": f"${new}", "window": {"documents": ["unbounded", "current"]}}})  # fmt: skip
+    _stage(
+        scope,
+        partition,
+        keys,
+        {whole: {"$sum": f"${new}", "window": {"documents": ["unbounded", "current"]}}},
+    )
     return whole
 
 
@@ -117,9 +119,16 @@ def _ranking(scope: Scope, node: n.Func, partition: Any, keys: dict[str, int], o
             # the default must be a constant: where there is no such row is found out by number
             row = planner.temporary("w")
             many = planner.temporary("w")
-            _stage(scope, partition, keys, {
-                out: {"$shift": shift}, row: {"$documentNumber": {}},
-                many: {"$sum": 1, "window": {"documents": ["unbounded", "unbounded"]}}})  # fmt: skip
+            _stage(
+                scope,
+                partition,
+                keys,
+                {
+                    out: {"$shift": shift},
+                    row: {"$documentNumber": {}},
+                    many: {"$sum": 1, "window": {"documents": ["unbounded", "unbounded"]}},
+                },
+            )
             there = ({"$gt": [f"${row}", by]} if node.name == "LAG"
                      else {"$lte": [{"$add": [f"${row}", by]}, f"${many}"]})  # fmt: skip
             return {"$cond": [there, f"${out}", value(scope, node.args[2])]}
