@@ -318,7 +318,7 @@ def _settings_hint() -> str:
     return ", or name it in MONGODB_SETTINGS"
 
 
-def open_handle(alias: str, db: str | None = None, **arguments: Any) -> Handle:
+def shared_handle(alias: str, db: str | None = None, **arguments: Any) -> Handle:
     """Return the connection with these settings: the open one of any alias, or a new one.
 
     So models and documents of one store share a client and its transactions.

@@ -18,7 +18,7 @@ from mongodb.backend.introspection import DatabaseIntrospection
 from mongodb.backend.operations import DatabaseOperations
 from mongodb.backend.register import register
 from mongodb.backend.schema import DatabaseSchemaEditor
-from mongodb.connection import open_handle
+from mongodb.connection import shared_handle
 
 __all__ = ["DatabaseWrapper"]
 
@@ -91,7 +91,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     @async_unsafe
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         options = conn_params.pop("options")
-        return Database.connect(open_handle(self.alias, **conn_params, **options))
+        return Database.connect(shared_handle(self.alias, **conn_params, **options))
 
     def init_connection_state(self) -> None:
         super().init_connection_state()
