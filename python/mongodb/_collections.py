@@ -59,19 +59,36 @@ def prepare_known(handle: Any) -> None:
 
 def _prepare(cls: Any, handle: Any, inside: bool) -> None:
     meta, name = cls._meta, cls._get_collection_name()
-    if meta.get("max_size") or meta.get("max_documents"):
-        size = -(-(meta.get("max_size") or 10 * 2**20) // 256) * 256
-        options: dict[str, Any] = {"capped": True, "size": size}
-        if meta.get("max_documents"):
-            options["max"] = meta["max_documents"]
-        _create_capped(cls, handle, name, options)
+    options = _options(cls)
+    if options:
+        _create(cls, handle, name, options)
     if meta.get("auto_create_index", True):
         specs = declared_indexes(cls)
         if specs:
             handle.create_indexes(name, specs, inside=inside)
 
 
-def _create_capped(cls: Any, handle: Any, name: str, options: dict[str, Any]) -> None:
+def _options(cls: Any) -> dict[str, Any]:
+    """Return the options of `create` that the class declares."""
+    meta = cls._meta
+    options: dict[str, Any] = {}
+    if meta.get("max_size") or meta.get("max_documents"):
+        size = -(-(meta.get("max_size") or 10 * 2**20) // 256) * 256
+        options |= {"capped": True, "size": size}
+        if meta.get("max_documents"):
+            options["max"] = meta["max_documents"]
+    if meta.get("timeseries"):
+        given = dict(meta["timeseries"])
+        for key in ("timeField", "metaField"):
+            if key in given:
+                given[key] = cls._db_field_map.get(given[key], given[key])
+        options["timeseries"] = given
+    if meta.get("expire_after_seconds") is not None:
+        options["expireAfterSeconds"] = meta["expire_after_seconds"]
+    return options
+
+
+def _create(cls: Any, handle: Any, name: str, options: dict[str, Any]) -> None:
     existing = handle.collection_options(name)
     if existing is None:
         try:
@@ -80,8 +97,15 @@ def _create_capped(cls: Any, handle: Any, name: str, options: dict[str, Any]) ->
             if error.code != 48:  # NamespaceExists: somebody was faster
                 raise
             existing = handle.collection_options(name)
-    if existing is not None and any(existing.get(key) != options[key] for key in options):
+    if existing is not None and not _within(options, existing):
         raise InvalidCollectionError(
             f"the collection {name} of {cls.__name__} exists with {existing or 'no options'}, the "
-            f"class declares {options}: drop it or change max_size and max_documents"
+            f"class declares {options}: drop it or change the class's meta"
         )
+
+
+def _within(wanted: Any, found: Any) -> bool:
+    """Whether the store has what is wanted; it may have more, such as defaults."""
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(_within(wanted[k], found.get(k)) for k in wanted)
+    return bool(wanted == found)

@@ -34,8 +34,8 @@ _DEFAULTS: dict[str, Any] = {
     "strict": True,
 }
 _META = frozenset(
-    "app_label cascade collection db_alias index_cls ordering queryset_class shard_key "
-    "verbose_name verbose_name_plural".split()
+    "app_label cascade collection db_alias expire_after_seconds index_cls ordering queryset_class "
+    "shard_key timeseries verbose_name verbose_name_plural".split()
 ) | frozenset(_DEFAULTS)
 _OWN = frozenset({"abstract", "collection", "id_field"})
 _RESERVED = frozenset({"objects", "save", "pk", "delete", "validate", "_meta", "_fields"})
@@ -83,11 +83,8 @@ class DocumentMetaclass(type):
         own = dict(attrs.pop("meta", None) or {})
         for key in own.keys() - _META:
             close = difflib.get_close_matches(key, _META, 1, 0.8)
-            if close:
-                warnings.warn(
-                    f"{name}.meta has the unknown key {key!r}; did you mean {close[0]!r}?",
-                    stacklevel=5,
-                )
+            hint = f"did you mean {close[0]!r}?" if close else "it is kept and does nothing"
+            warnings.warn(f"{name}.meta has the unknown key {key!r}; {hint}", stacklevel=5)
         meta: dict[str, Any] = dict(_DEFAULTS)
         for root in reversed(roots):
             meta.update({k: v for k, v in root._meta.items() if k not in _OWN})

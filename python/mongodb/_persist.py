@@ -17,7 +17,19 @@ from mongodb.signals import post_save, pre_save, pre_save_post_validation
 __all__ = ["cascade", "fill", "fill_rest", "load_reference", "reload", "save"]
 
 
+_CASCADING = frozenset("cascade clean force_insert signal_kwargs validate write_concern".split())
+_CONCERN = frozenset({"w", "j", "wtimeout", "fsync"})
+
 # Saving
+
+
+def concern_of(given: Mapping[str, Any]) -> Any:
+    """Return the write concern that keywords name: `write_concern=` or its parts."""
+    unknown = given.keys() - _CONCERN - {"write_concern"}
+    if unknown:
+        raise TypeError(f"delete() has no argument {', '.join(sorted(unknown))}")
+    parts = {key: value for key, value in given.items() if key in _CONCERN}
+    return {**(given.get("write_concern") or {}), **parts} or None
 
 
 def save(doc: Any, *, force_insert: bool, validate: bool, clean: bool, write_concern: Any,
@@ -35,6 +47,9 @@ def save(doc: Any, *, force_insert: bool, validate: bool, clean: bool, write_con
         doc._validate(clean, everything=created)
         created = force_insert or _is_new(doc)  # clean() may have given it another key
     pre_save_post_validation.send(cls, document=doc, created=created, **signal_kwargs)
+    unknown = set(cascade_kwargs or ()) - _CASCADING
+    if unknown:
+        raise TypeError(f"cascade_kwargs takes {', '.join(sorted(_CASCADING))}, not {unknown}")
     wanted = cls._meta.get("cascade") if cascade is None else cascade
     if wanted or (cascade is None and cascade_kwargs):
         options = {"force_insert": force_insert, "validate": validate, "clean": clean,

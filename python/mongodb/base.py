@@ -144,6 +144,16 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
             raise KeyError(name)
         setattr(self, name, value)
 
+    def _assign(self, values: Mapping[str, Any]) -> None:
+        """Set fields, or attributes that the class has; any other name is a mistake."""
+        for name in values:
+            if not (self._dynamic or name in self._fields or hasattr(type(self), name)):
+                raise FieldDoesNotExist(
+                    f"{type(self).__name__} has no field {name}; it has {', '.join(self._fields)}"
+                )
+        for name, value in values.items():
+            setattr(self, name, value)
+
     def _dynamic_names(self) -> list[str]:
         if not self._dynamic:
             return []

@@ -18,7 +18,7 @@ from mongodb._rollback import note
 from mongodb.base import BaseDocument
 from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle, get_db
 from mongodb.embedded import DynamicMixin
-from mongodb.errors import InvalidDocumentError, OperationError
+from mongodb.errors import InvalidDocumentError, LookUpError, OperationError
 from mongodb.signals import post_delete, pre_delete
 
 __all__ = ["Document", "DynamicDocument"]
@@ -160,7 +160,6 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         _refs: Any = None,
         save_condition: Mapping[str, Any] | None = None,
         signal_kwargs: Mapping[str, Any] | None = None,
-        **kwargs: Any,
     ) -> Any:
         """Insert the document, or send what changed since it was loaded. Return the document.
 
@@ -182,19 +181,33 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
             signal_kwargs=dict(signal_kwargs or {}),
         )
 
-    def cascade_save(self, **kwargs: Any) -> None:
+    def cascade_save(
+        self,
+        force_insert: bool = False,
+        validate: bool = True,
+        clean: bool = True,
+        write_concern: Mapping[str, Any] | None = None,
+        signal_kwargs: Mapping[str, Any] | None = None,
+        _refs: Any = None,
+    ) -> None:
         """Save the referenced documents that changed."""
-        _persist.cascade(self, kwargs.pop("_refs", None) or set(), kwargs)
+        options = {"force_insert": force_insert, "validate": validate, "clean": clean,
+                   "write_concern": write_concern, "signal_kwargs": signal_kwargs}  # fmt: skip
+        _persist.cascade(self, _refs or set(), options)
 
     def delete(self, signal_kwargs: Mapping[str, Any] | None = None, **write_concern: Any) -> None:
-        """Delete the document, after the rules of references to it."""
+        """Delete the document, after the rules of references to it.
+
+        The write concern is `write_concern={"w": 1}`, or `w=1` as in MongoEngine.
+        """
+        concern = _persist.concern_of(write_concern)
         extra = dict(signal_kwargs or {})
         pre_delete.send(type(self), document=self, **extra)
         if self.pk is None:
             raise OperationError("a document without a primary key is not in the store")
         handle, collection = self._home()
-        apply_rules(type(self), [self.pk], {(type(self), self.pk)})
-        handle.delete(collection, _persist.own_filter(self), 1, write_concern.get("write_concern"))
+        apply_rules(type(self), [self.pk], {(type(self), self.pk)}, concern)
+        handle.delete(collection, _persist.own_filter(self), 1, concern)
         post_delete.send(type(self), document=self, **extra)
 
     def update(self, **kwargs: Any) -> Any:
@@ -224,11 +237,19 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         self._mask = None
         return True
 
-    def reload(self, *fields: Any, **kwargs: Any) -> Any:
-        """Read the document, or some fields of it, from the store again."""
+    def reload(self, *fields: Any, max_depth: int = 1) -> Any:
+        """Read the document, or some fields of it, from the store again.
+
+        References are read when they are looked at: `max_depth`, or a number before the fields, is
+        taken for MongoEngine's sake and needs nothing done.
+        """
         if self.pk is None:
             raise self.DoesNotExist("the document was never saved")
-        _persist.reload(self, [name for name in fields if isinstance(name, str)])
+        names = list(fields[1:] if fields and isinstance(fields[0], int) else fields)
+        for name in names:
+            if name not in self._fields:
+                raise LookUpError(f"{type(self).__name__} has no field {name!r}")
+        _persist.reload(self, names)
         return self
 
     def select_related(self, max_depth: int = 1) -> Any:

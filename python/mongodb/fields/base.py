@@ -104,6 +104,10 @@ class BaseField:
                 f"{type(self).__name__} has no option {', '.join(sorted(clash))}: "
                 "the name belongs to the field class"
             )
+        own = _is_own(type(self))
+        foreign = [key for key in kwargs if own and (key in _DJANGO or _is_option(key))]
+        if foreign:
+            raise TypeError(f"{type(self).__name__} has no option {', '.join(sorted(foreign))}")
         self._warn_of_typos(kwargs)
         self.__dict__.update(kwargs)
         if auto_created:
@@ -276,6 +280,30 @@ class BaseField:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.name}>"
+
+
+# Options of Django's models. As attributes of one's own they would look as if they worked.
+_DJANGO = frozenset(
+    "blank db_column db_comment db_default db_index db_tablespace editable "
+    "error_messages index on_delete related_name related_query_name serialize "
+    "to_field unique_for_date unique_for_month unique_for_year upload_to validators".split()
+)
+
+
+def _is_own(cls: type) -> bool:
+    """Whether it is a class of this package: classes of users take what they like."""
+    return cls.__module__.startswith("mongodb.fields.")
+
+
+def _is_option(name: str) -> bool:
+    """Whether a field class of this package has the option: this one does not."""
+    waiting = [BaseField]
+    while waiting:
+        cls = waiting.pop()
+        if _is_own(cls) and name in _options(cls):
+            return True
+        waiting += cls.__subclasses__()
+    return False
 
 
 def _options(cls: type) -> list[str]:

@@ -88,6 +88,5 @@ class EmbeddedDocumentList(list[Any]):
         if not values:
             raise ValidationError("update() takes at least one value")
         for one in self:
-            for name, value in values.items():
-                setattr(one, name, value)
+            one._assign(values)
         return len(self)

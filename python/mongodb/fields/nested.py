@@ -268,9 +268,16 @@ class SortedListField(ListField):
 
     kind = "python"
 
-    def __init__(self, field: BaseField | None = None, **kwargs: Any) -> None:
-        self._ordering = kwargs.pop("ordering", None)
-        self._order_reverse = kwargs.pop("reverse", False)
+    def __init__(
+        self,
+        field: BaseField | None = None,
+        *,
+        ordering: str | None = None,
+        reverse: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        self._ordering = ordering
+        self._order_reverse = reverse
         super().__init__(field, **kwargs)
 
     def to_mongo(self, value: Any) -> Any:

@@ -68,8 +68,7 @@ class WritingMixin:
         fresh = defaults if create_defaults is None else create_defaults
         document, created = self.get_or_create(fresh, **kwargs)
         if not created:
-            for name, value in _called(dict(defaults or {})).items():
-                setattr(document, name, value)
+            document._assign(_called(dict(defaults or {})))
             document.save()
         return document, created
 
