@@ -283,6 +283,13 @@ static ds__taken many_condition(ds__pstate *state, ds_buf *buf, ds__field *field
     return result;
 }
 
+/* A size of a list; Python refuses others. */
+static bool is_size(PyObject *value) {
+    int overflow = 0;
+    return PyLong_CheckExact(value) && PyLong_AsLongLongAndOverflow(value, &overflow) >= 0 &&
+           !overflow;
+}
+
 /* {op: operand} under `key`. */
 static ds__taken operator_condition(ds__pstate *state, ds_buf *buf, const ds__lookup *lookup,
                                     const char *key, size_t key_size, PyObject *value) {
@@ -298,8 +305,7 @@ static ds__taken operator_condition(ds__pstate *state, ds_buf *buf, const ds__lo
         break;
     case IS_EXISTS:
     case IS_SIZE: {
-        bool fits =
-            OPS[lookup->op].family == IS_SIZE ? PyLong_CheckExact(value) : PyBool_Check(value);
+        bool fits = OPS[lookup->op].family == IS_SIZE ? is_size(value) : PyBool_Check(value);
         if (fits) {
             result = taken(ds__py_encode_value(state, buf, op, strlen(op), value));
         }

@@ -134,4 +134,7 @@ class ComplexDateTimeField(StringField):
             self.error(f"must be a date and time, not {value!r}")
 
     def prepare_query_value(self, op: str | None, value: Any) -> Any:
-        return self.to_mongo(value)
+        stored = self.to_mongo(value)
+        if value is not None and self.to_python(stored) == stored:
+            raise ValueError(f"a date such as 2024-05-31T12:00:00 is needed, not {value!r}")
+        return stored

@@ -221,6 +221,10 @@ class _Number(BaseField):
         return low, _INF if self.max_value is None else float(self.max_value)
 
     def _validate_limits(self, value: Any) -> None:
+        if isinstance(value, decimal.Decimal) and value.is_nan():
+            if self.min_value is not None or self.max_value is not None:
+                self.error("must be a number within limits, is NaN")
+            return
         if self.min_value is not None and value < self.min_value:
             self.error(f"must be at least {self.min_value}, is {value}")
         if self.max_value is not None and value > self.max_value:
@@ -254,6 +258,8 @@ class IntField(_Number):
             value = int(value)
         except (TypeError, ValueError, OverflowError):
             raise ValueError(f"a whole number is needed, not {value!r}") from None
+        if not -(2**63) <= value < 2**63:
+            raise ValueError("a whole number of 64 bits is needed")
         return super().prepare_query_value(op, value)
 
 
@@ -370,10 +376,18 @@ class DecimalField(_Number):
                 )
             if len(digits) > 34:
                 self.error("must have at most 34 digits")
+            if not self.force_string:
+                try:
+                    Decimal128(number)
+                except decimal.DecimalException:
+                    self.error("must have an exponent from -6176 to 6111")
         self._validate_limits(number)
 
     def prepare_query_value(self, op: str | None, value: Any) -> Any:
-        return None if value is None else self.to_mongo(self.to_python(value))
+        number = self.to_python(value)
+        if value is not None and not isinstance(number, decimal.Decimal):
+            raise ValueError(f"a decimal number is needed, not {value!r}")
+        return None if value is None else self.to_mongo(number)
 
 
 class Decimal128Field(_Number):
@@ -385,9 +399,10 @@ class Decimal128Field(_Number):
     def to_python(self, value: Any) -> Any:
         if value is None or isinstance(value, Decimal128):
             return value
-        if not isinstance(value, decimal.Decimal):
-            value = decimal.Decimal(value)
-        return Decimal128(value)
+        try:
+            return Decimal128(decimal.Decimal(value))
+        except (TypeError, ValueError, ArithmeticError):
+            return value
 
     def to_mongo(self, value: Any) -> Any:
         return self.to_python(value)
@@ -395,12 +410,15 @@ class Decimal128Field(_Number):
     def validate(self, value: Any, clean: bool = True) -> None:
         try:
             number = self.to_python(value).to_decimal()
-        except (TypeError, ValueError, AttributeError, decimal.InvalidOperation):
-            self.error(f"must be a decimal number, not {value!r}")
+        except (TypeError, ValueError, AttributeError, ArithmeticError):
+            self.error(f"must be a decimal number of at most 34 digits, not {value!r}")
         self._validate_limits(number)
 
     def prepare_query_value(self, op: str | None, value: Any) -> Any:
-        return self.to_python(value)
+        number = self.to_python(value)
+        if value is not None and not isinstance(number, Decimal128):
+            raise ValueError(f"a decimal number of at most 34 digits is needed, not {value!r}")
+        return number
 
 
 class BooleanField(BaseField):
@@ -506,6 +524,8 @@ class UUIDField(BaseField):
             self.error(f"must be a UUID, not {value!r}")
 
     def prepare_query_value(self, op: str | None, value: Any) -> Any:
+        if value is not None and not isinstance(self.to_python(value), uuid.UUID):
+            raise ValueError(f"a UUID is needed, not {value!r}")
         return None if value is None else self.to_mongo(value)
 
 

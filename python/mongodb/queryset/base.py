@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from mongodb import _core
 from mongodb.connection import get_connection_handle
-from mongodb.errors import InvalidQueryError, LookUpError, NotSupportedError
+from mongodb.errors import InvalidQueryError, LookUpError, MongoError, NotSupportedError
 from mongodb.queryset._cache import Cache
+from mongodb.queryset._guard import Guard
 from mongodb.queryset._origin import Origin
 from mongodb.queryset.lookups import db_path, merge
 from mongodb.queryset.q import Q, QNode, as_q
@@ -47,6 +48,7 @@ class BaseQuerySet:
     _related: tuple[str, ...] = ()
     _raw_refs = False
     _cached = True
+    _turn: Callable[[MongoError], Exception] | None = None
     _fresh = True  # nothing was asked for yet
     _rows: Cache | None = None  # what was loaded
 
@@ -423,7 +425,12 @@ class BaseQuerySet:
 
     def _handle(self) -> Any:
         """Return the connection, the collection being ready."""
-        return get_connection_handle(self._alias) if self._moved else self._document._ready()
+        handle = get_connection_handle(self._alias) if self._moved else self._document._ready()
+        return handle if self._turn is None else Guard(handle, self._turn)
+
+    def _turning(self, turn: Callable[[MongoError], Exception]) -> Any:
+        """Raise what `turn` makes of an error of the store."""
+        return self._with(_turn=turn)
 
     def as_command(self) -> dict[str, Any]:
         """Return the find command that evaluating the queryset sends."""

@@ -193,7 +193,10 @@ def _is_field(cls: Any, parts: list[str]) -> bool:
 def filter_bson(cls: Any, lookups: Mapping[str, Any]) -> Any:
     """Return the filter for keywords as `_core.Raw`; all of them must hold."""
     if cls._schema is not None:
-        return cls._schema.filter(lookups)
+        try:
+            return cls._schema.filter(lookups)
+        except OverflowError as error:
+            raise InvalidLookupValue(str(error)) from error
     parts = []  # an abstract class has no schema
     for name, value in lookups.items():
         if name == "__raw__":
@@ -251,13 +254,21 @@ def _condition(cls: Any, lookup: Lookup, name: str, value: Any) -> Any:
         named = ValidationError(f"{name}: {error.message}", field_name=error.field_name)
         named.errors = error.errors
         raise named from error
-    except (TypeError, ValueError, re.error) as error:
-        raise InvalidLookupValue(f"{name}={value!r}: {error}") from error
+    except (TypeError, ValueError, ArithmeticError, RecursionError, re.error) as error:
+        raise InvalidLookupValue(f"{name}={_shown(value)}: {error}") from error
     if not lookup.negated:
         return condition
     if op in (None, "exact", "eq"):
         return {"$ne": condition}
     return {"$not": condition}
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def _operator(field: BaseField | None, op: str | None, value: Any) -> Any:
@@ -343,7 +354,10 @@ def _element(field: BaseField | None, value: Any) -> Any:
 
 
 def _size(field: BaseField | None, value: Any) -> Any:
-    return {"$size": int(value)}
+    size = int(value)
+    if size < 0:
+        raise ValueError("size takes a number that is not negative")
+    return {"$size": size}
 
 
 def _exists(field: BaseField | None, value: Any) -> Any:
@@ -353,6 +367,8 @@ def _exists(field: BaseField | None, value: Any) -> Any:
 def _mod(field: BaseField | None, value: Any) -> Any:
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise TypeError("mod takes [divisor, remainder]")
+    if not all(isinstance(one, (int, float, Decimal128)) for one in value) or not value[0]:
+        raise ValueError("mod takes numbers, and a divisor that is not 0")
     return {"$mod": list(value)}
 
 

@@ -15,6 +15,7 @@ from mongodb.queryset._cache import Cache
 from mongodb.queryset._origin import Origin
 from mongodb.queryset.aggregation import AggregationMixin
 from mongodb.queryset.base import BaseQuerySet
+from mongodb.queryset.lookups import InvalidLookupValue
 from mongodb.queryset.q import QNode
 from mongodb.queryset.writing import WritingMixin
 
@@ -164,6 +165,8 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
     def _by_key(self, value: Any) -> Any:
         """The common get(), without clones: one document by its primary key."""
         document = self._document
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise InvalidLookupValue(f"{document._meta['id_field']}: a number of 64 bits is needed")
         command = {"find": self._collection_name, "filter": {"_id": value}, "limit": 1}
         data = self._handle().first_batch(command)
         if data is not None and len(data):

@@ -7,4 +7,7 @@ viewsets and routers.
 
 from mongodb._django import adopt_exceptions
 
+from .parsers import adopt_parser
+
 adopt_exceptions()
+adopt_parser()

@@ -5,6 +5,7 @@ import base64
 import binascii
 import datetime
 import decimal
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from mongodb._core import encode
 from mongodb.errors import DoesNotExist
 
 __all__ = [
@@ -82,7 +84,15 @@ class DateTimeField(serializers.DateTimeField):
 class DynamicField(serializers.Field):
     """A value of any type: BSON's own types become JSON the way the other fields write them."""
 
+    default_error_messages = {"invalid": _("This value cannot be stored: {reason}.")}
+
     def to_internal_value(self, data: Any) -> Any:
+        try:
+            encode({"value": data})
+        except (ValueError, OverflowError) as error:
+            self.fail("invalid", reason=refused_part(error)[1])
+        except TypeError:
+            pass  # a value that fields of the document convert
         return data
 
     def to_representation(self, value: Any) -> Any:
@@ -128,6 +138,12 @@ class ReferenceField(serializers.PrimaryKeyRelatedField[Any]):
     def to_representation(self, value: Any) -> Any:
         key = getattr(value, "pk", value)
         return plain(key) if self.pk_field is None else self.pk_field.to_representation(key)
+
+
+def refused_part(error: Exception) -> tuple[str, str]:
+    """The path and the reason of what BSON cannot hold; no path for other errors."""
+    found = re.match(r"field '(.*?)': (.*)", str(error), re.DOTALL)
+    return (found[1], found[2]) if found else ("", str(error))
 
 
 def plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ A view says what may be asked: `filterset_fields` (a list, or a dict of lookups 
 `search_fields` (with DRF's prefixes ^ = $) and `ordering_fields`.
 """
 
-import re
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,13 +19,13 @@ from rest_framework.request import Request
 from mongodb import errors
 from mongodb.queryset import Q
 
+from .parameters import Refused, check_filter, check_text, conditions, to_pattern
+
 __all__ = ["DocumentFilter", "OrderingFilter", "SearchFilter"]
 
-# Lookups whose value is a list, given as a,b,c.
-LIST_LOOKUPS = {"in", "nin", "all"}
-TRUE_WORDS = {"true", "1", "yes", "on"}
-FALSE_WORDS = {"false", "0", "no", "off"}
 LABELS = {"exact": "", "ne": "≠", "gt": ">", "gte": "≥", "lt": "<", "lte": "≤", "in": "in (a,b,c)"}
+# A pattern that does not compile, or takes too long: what was asked for is at fault.
+REFUSED_PATTERNS = {2, 51091, 51156}
 FORM_LIBRARIES = {"i18n": "django.templatetags.i18n"}
 FORM = """{% load i18n %}<h2>{% translate "Field filters" %}</h2>
 <form class="form">
@@ -37,29 +37,46 @@ value="{{ input.value }}"></label></div>
 </form>"""
 
 
+@contextlib.contextmanager
+def named(parameter: str) -> Iterator[None]:
+    """Answer what is refused inside with a 400 that names the parameter."""
+    try:
+        yield
+    except Refused as error:
+        raise RefusedError({parameter: [error.message]}) from error
+
+
+def refusing_patterns(queryset: Any, parameter: str) -> Any:
+    """The queryset; when its store refuses a pattern, reading it answers with a 400."""
+
+    def turn(error: errors.MongoError) -> Exception:
+        if error.code in REFUSED_PATTERNS:
+            return RefusedError({parameter: [str(error)]})
+        return error
+
+    return queryset._turning(turn)
+
+
 class DocumentFilter(BaseFilterBackend):
     """`?country=FR&population__gte=200000`: the fields and lookups the view's
     `filterset_fields` names; other parameters are not looked at."""
 
     def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
-        conditions: dict[str, Any] = {}
         for parameter, field_name, lookup in self.allowed(view):
-            if parameter not in request.query_params:
-                continue
-            text = request.query_params[parameter]
+            text = request.query_params.get(parameter, "")
             if text == "":
                 continue
-            key = field_name if lookup == "exact" else f"{field_name}__{lookup}"
-            conditions[key] = self.value(queryset.model, parameter, field_name, lookup, text)
-        if not conditions:
-            return queryset
-        try:
-            return queryset.filter(**conditions)
-        except errors.ValidationError as error:
-            detail = error.to_dict() or {next(iter(conditions)): [str(error)]}
-            raise RefusedError(detail) from error
-        except (errors.InvalidQueryError, ValueError, TypeError) as error:
-            raise RefusedError({next(iter(conditions)): [str(error)]}) from error
+            with named(parameter):
+                condition = Q(**self.conditions(queryset.model, field_name, lookup, text))
+                check_filter(queryset.model, condition)
+            queryset = queryset.filter(condition)
+            if lookup.endswith("regex"):
+                queryset = refusing_patterns(queryset, parameter)
+        return queryset
+
+    def conditions(self, model: Any, field_name: str, lookup: str, text: str) -> dict[str, Any]:
+        """Keywords of `filter()` for a parameter's text; override it for texts of your own."""
+        return conditions(model, field_name, lookup, text)
 
     def allowed(self, view: Any) -> Iterator[tuple[str, str, str]]:
         """(parameter, field, lookup) of all that may be asked."""
@@ -71,50 +88,6 @@ class DocumentFilter(BaseFilterBackend):
         else:
             for name in wanted:
                 yield name, name, "exact"
-
-    def value(self, model: Any, parameter: str, field_name: str, lookup: str, text: str) -> Any:
-        """The text of a parameter as the field has it."""
-        if lookup in LIST_LOOKUPS:
-            return [
-                self.single(model, parameter, field_name, part) for part in text.split(",") if part
-            ]
-        if lookup in ("exists", "isnull"):
-            return self.boolean(parameter, text)
-        if lookup == "size":
-            return self.convert(int, parameter, text, _("A valid integer is required."))
-        if lookup in ("exact", "ne", "gt", "gte", "lt", "lte"):
-            return self.single(model, parameter, field_name, text)
-        return text
-
-    def single(self, model: Any, parameter: str, field_name: str, text: str) -> Any:
-        field: Any = None
-        fields = model._fields
-        for part in field_name.split("__"):
-            field = fields.get(part) if fields else None
-            target = getattr(field, "document_type", None)
-            fields = getattr(target, "_fields", None)
-        kind = type(field).__name__ if field is not None else ""
-        if kind == "BooleanField":
-            return self.boolean(parameter, text)
-        if kind in ("IntField", "LongField"):
-            return self.convert(int, parameter, text, _("A valid integer is required."))
-        if kind == "FloatField":
-            return self.convert(float, parameter, text, _("A valid number is required."))
-        return text
-
-    def convert(self, to: Any, parameter: str, text: str, message: Any) -> Any:
-        try:
-            return to(text)
-        except ValueError:
-            raise RefusedError({parameter: [message]}) from None
-
-    def boolean(self, parameter: str, text: str) -> bool:
-        word = text.lower()
-        if word in TRUE_WORDS:
-            return True
-        if word in FALSE_WORDS:
-            return False
-        raise RefusedError({parameter: [_("Must be a valid boolean.")]})
 
     def to_html(self, request: Request, queryset: Any, view: Any) -> str:
         """The form that the browsable API's Filters button shows."""
@@ -150,29 +123,39 @@ class SearchFilter(drf.SearchFilter):
     """DRF's search over documents: each word must be found in one of `search_fields`."""
 
     lookup_prefixes = {"^": "istartswith", "=": "iexact", "$": "iregex"}
+    max_terms = 32  # different words; each is looked for in every field of every document
+
+    def get_search_terms(self, request: Request) -> list[str]:
+        try:
+            words = list(dict.fromkeys(super().get_search_terms(request)))
+        except RefusedError as error:
+            raise RefusedError({self.search_param: error.detail}) from error
+        if len(words) > self.max_terms:
+            message = _("Ensure there are no more than {max_terms} different words.")
+            raise RefusedError({self.search_param: [message.format(max_terms=self.max_terms)]})
+        return words
 
     def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
         fields = self.get_search_fields(view, request)
         words = self.get_search_terms(request)
         if not fields or not words:
             return queryset
+        lookups = [self.lookup_of(name) for name in fields]
+        patterns = any(lookup.endswith("iregex") for lookup in lookups)
         for word in words:
-            condition = None
-            for name in fields:
-                lookup = self.lookup_prefixes.get(name[0], "icontains")
-                if lookup == "iregex":
-                    self.check_pattern(word)
-                bare = name[1:] if name[0] in self.lookup_prefixes else name
-                part = Q(**{f"{bare.replace('.', '__')}__{lookup}": word})
-                condition = part if condition is None else condition | part
+            with named(self.search_param):
+                check_text(word)
+                if patterns:
+                    to_pattern(word)
+            condition = Q()
+            for lookup in lookups:
+                condition |= Q(**{lookup: word})
             queryset = queryset.filter(condition)
-        return queryset
+        return refusing_patterns(queryset, self.search_param) if patterns else queryset
 
-    def check_pattern(self, word: str) -> None:
-        try:
-            re.compile(word)
-        except re.error as error:
-            raise RefusedError({self.search_param: [str(error)]}) from None
+    def lookup_of(self, name: str) -> str:
+        bare = name[1:] if name[0] in self.lookup_prefixes else name
+        return f"{bare.replace('.', '__')}__{self.lookup_prefixes.get(name[0], 'icontains')}"
 
 
 class OrderingFilter(drf.OrderingFilter):

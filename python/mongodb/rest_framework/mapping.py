@@ -16,7 +16,7 @@ from .fields import (
     ObjectIdField,
     ReferenceField,
 )
-from .validators import UniqueValidator
+from .validators import UniqueValidator, check_finite
 
 __all__ = ["SERIALIZER_FIELDS", "common_kwargs", "is_generated", "serializer_field"]
 
@@ -128,10 +128,12 @@ def serializer_field(
     if kind in ("DictField", "MapField"):
         return build_dict(serializer, model, name, field, kwargs, depth)
     kwargs.update(scalar_kwargs(field, kind))
+    if SERIALIZER_FIELDS[kind] is serializers.FloatField and not kwargs.get("read_only"):
+        kwargs["validators"] = [check_finite]
     if model is not None and not kwargs.get("read_only"):
         unique = field.unique or getattr(field, "primary_key", False)
         if unique and not getattr(field, "unique_with", None):
-            kwargs["validators"] = [UniqueValidator(model.objects, name)]
+            kwargs.setdefault("validators", []).append(UniqueValidator(model.objects, name))
     choices = choices_of(field)
     if choices is not None:
         keep = {"read_only", "required", "allow_null", "label", "help_text", "validators"}

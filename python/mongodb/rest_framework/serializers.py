@@ -13,7 +13,7 @@ from mongodb import errors
 from mongodb.document import Document
 from mongodb.embedded import EmbeddedDocument
 
-from .fields import DynamicField, ObjectIdField, ReferenceField
+from .fields import DynamicField, ObjectIdField, ReferenceField, refused_part
 from .lists import DocumentListSerializer
 from .mapping import build_child, serializer_field
 from .validators import UniqueTogetherValidator
@@ -22,6 +22,8 @@ __all__ = ["DocumentSerializer", "DynamicField", "ObjectIdField", "ReferenceFiel
 
 ALL_FIELDS = serializers.ALL_FIELDS
 DEEPEST = 10
+# What a store answers to names it does not keep, and to documents beyond 16 MiB.
+REFUSED_CODES = {2, 52, 56, 57, 10334, 17419, 17420}
 
 
 class DocumentSerializer(serializers.ModelSerializer[Any]):
@@ -235,6 +237,15 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
             raise RefusedError(self.duplicate_detail(document, error)) from error
         except errors.ValidationError as error:
             raise RefusedError(refusal_detail(error)) from error
+        except (OverflowError, TypeError, ValueError) as error:
+            path, reason = refused_part(error)
+            if not path:
+                raise
+            raise RefusedError({path.split(".")[0]: [reason]}) from error
+        except errors.OperationError as error:
+            if error.code not in REFUSED_CODES:
+                raise
+            raise RefusedError({"non_field_errors": [str(error)]}) from error
         return document
 
     def duplicate_detail(self, document: Any, error: Any) -> dict[str, Any]:

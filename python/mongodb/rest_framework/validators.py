@@ -1,12 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """Uniqueness, asked before saving so that the answer names the field."""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 
-__all__ = ["UniqueTogetherValidator", "UniqueValidator"]
+from mongodb.errors import MongoError
+from mongodb.queryset.lookups import db_path
+
+__all__ = ["UniqueTogetherValidator", "UniqueValidator", "check_finite"]
+
+
+def check_finite(value: float) -> None:
+    """Refuse NaN and the infinities: JSON has no words for them."""
+    if not math.isfinite(value):
+        raise ValidationError(_("A valid number is required."), code="invalid")
+
+
+def matches(queryset: Any, values: dict[str, Any]) -> Any:
+    """The documents with these values; None when a field refuses one: validation will say so."""
+    found = queryset.all()
+    try:
+        for name, value in values.items():
+            if isinstance(value, Mapping):  # it may look like an operator, and is a value
+                found = found.filter(__raw__={db_path(queryset.model, name): {"$eq": value}})
+            else:
+                found = found.filter(**{name: value})
+        found.as_command()
+    except (MongoError, ValueError, TypeError):
+        return None
+    return found
 
 
 class UniqueValidator:
@@ -23,7 +49,9 @@ class UniqueValidator:
     def __call__(self, value: Any, serializer_field: Any) -> None:
         if value is None:
             return
-        found = self.queryset.all().filter(**{self.field_name: value})
+        found = matches(self.queryset, {self.field_name: value})
+        if found is None:
+            return
         instance = getattr(serializer_field.parent, "instance", None)
         if instance is not None and getattr(instance, "pk", None) is not None:
             found = found.filter(pk__ne=instance.pk)
@@ -55,7 +83,9 @@ class UniqueTogetherValidator:
                 values[name] = getattr(instance, name)
             else:
                 return
-        found = self.queryset.all().filter(**values)
+        found = matches(self.queryset, values)
+        if found is None:
+            return
         if instance is not None:
             found = found.filter(pk__ne=instance.pk)
         if found.exists():

@@ -217,5 +217,5 @@ def test_counting_pages_loads_no_documents(
         [odm.Person(name=f"n{at}", email=f"n{at}@example.com") for at in range(5)]
     )
     people = odm.Person.objects.all()
-    monkeypatch.setattr(type(people), "_more", lambda self: pytest.fail("documents were loaded"))
+    monkeypatch.setattr(type(people), "_results", lambda self: pytest.fail("documents were loaded"))
     assert Paginator(people, 2).num_pages == 3
