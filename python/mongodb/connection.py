@@ -113,6 +113,11 @@ def _refuse(uri: str | None, kwargs: Mapping[str, Any]) -> None:
         raise ConnectionFailure(
             f"{uri.split('://')[0]}:// is no store: use mongodb://, mongodb+srv:// or docstore://"
         )
+    if kwargs.get("event_listeners"):
+        raise NotSupportedError(
+            "event_listeners would not hear what documents send: query_counter() counts it; give "
+            "listeners to a MongoClient of your own"
+        )
     if kwargs.get("tz_aware") or kwargs.get("tzinfo"):
         raise NotSupportedError("tz_aware is not supported: datetimes are read as naive UTC")
 

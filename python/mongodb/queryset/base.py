@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +13,7 @@ from mongodb.errors import InvalidQueryError, LookUpError, MongoError, NotSuppor
 from mongodb.queryset._cache import Cache
 from mongodb.queryset._guard import Guard
 from mongodb.queryset._origin import Origin
+from mongodb.queryset._parts import points, position, without, without_children
 from mongodb.queryset.lookups import db_path, merge
 from mongodb.queryset.q import Q, QNode, as_q
 
@@ -222,11 +222,11 @@ class BaseQuerySet:
 
     def limit(self, n: int | None) -> Any:
         """Take at most n documents: with 0 none, with None all."""
-        return self._with(_limit=None if n is None else _position("limit()", n))
+        return self._with(_limit=None if n is None else position("limit()", n))
 
     def skip(self, n: int | None) -> Any:
         """Leave out the first n documents."""
-        return self._with(_skip=_position("skip()", n or 0))
+        return self._with(_skip=position("skip()", n or 0))
 
     @property
     def _empty(self) -> bool:
@@ -246,8 +246,8 @@ class BaseQuerySet:
     def _slice(self, part: slice) -> Any:
         if part.step not in (None, 1):
             raise InvalidQueryError("a slice of a queryset has no step")
-        start = _position("a slice", part.start or 0)
-        ends = [self._limit, None if part.stop is None else _position("a slice", part.stop)]
+        start = position("a slice", part.start or 0)
+        ends = [self._limit, None if part.stop is None else position("a slice", part.stop)]
         end = min((one for one in ends if one is not None), default=None)
         if end is None:
             return self._with(_skip=self._skip + start)
@@ -271,16 +271,26 @@ class BaseQuerySet:
 
     def all_fields(self) -> Any:
         """Load all fields again."""
-        return self._with(_include=(), _exclude=(), _options=_without(self._options, "projection"))
+        return self._with(_include=(), _exclude=(), _options=without(self._options, "projection"))
 
     def fields(self, _only_called: bool = False, **kwargs: Any) -> Any:
-        """Choose fields: `name=1`, `name=0`, `slice__comments=5`, `elemMatch__tags={...}`."""
+        """Choose fields: `name=1`, `name=0`, `slice__comments=5`, `elemMatch__tags={...}`.
+
+        `comments={"$slice": [10, 5]}` is `slice__comments=[10, 5]`.
+        """
         clone = self.clone()
         extra = dict(clone._options.get("projection", {}))
         for key, value in kwargs.items():
             op, _, name = key.partition("__")
             if op in ("slice", "elemMatch") and name:
                 extra[self._field_path(name)] = {f"${op}": value}
+            elif isinstance(value, Mapping) and list(value) in (["$slice"], ["$elemMatch"]):
+                extra[self._field_path(key)] = dict(value)
+            elif isinstance(value, Mapping) or value not in (0, 1):
+                raise InvalidQueryError(
+                    f"fields({key}=...) takes 0, 1, {{'$slice': ...}} or {{'$elemMatch': ...}}, "
+                    f"not {value!r}"
+                )
             elif value:
                 clone = clone.only(key)
             else:
@@ -302,7 +312,7 @@ class BaseQuerySet:
     def _projection(self) -> dict[str, Any]:
         extra = dict(self._options.get("projection", {}))
         if self._include:
-            paths = _without_children(self._include)
+            paths = without_children(self._include)
             out: dict[str, Any] = dict.fromkeys(paths, 1)
             if self._document._meta.get("allow_inheritance"):
                 out["_cls"] = 1
@@ -314,7 +324,7 @@ class BaseQuerySet:
         ):
             extra["_cls"] = 1  # $elemMatch alone makes the projection one that includes
         hidden = ("_id", "_cls")  # a document without them could not be saved
-        out = {p: 0 for p in _without_children(self._exclude) if p not in hidden}
+        out = {p: 0 for p in without_children(self._exclude) if p not in hidden}
         return {**out, **extra}
 
     # Options
@@ -327,7 +337,7 @@ class BaseQuerySet:
         return self._with(_alias=alias, _collection_name=collection)
 
     def _option(self, name: str, value: Any) -> Any:
-        options = _without(self._options, name)
+        options = without(self._options, name)
         if value is not None:
             options[name] = value
         return self._with(_options=options)
@@ -416,7 +426,7 @@ class BaseQuerySet:
         """
         names = [one for one in fields if isinstance(one, str)]
         if not names:
-            names = [name for name, field in self._document._fields.items() if _points(field)]
+            names = [name for name, field in self._document._fields.items() if points(field)]
         for name in names:
             self._field_path(name.split("__")[0])
         return self._with(_related=tuple(dict.fromkeys((*self._related, *names))))
@@ -447,7 +457,7 @@ class BaseQuerySet:
         command.update(self._range())
         if self._batch_size:
             command["batchSize"] = self._batch_size
-        command.update(_without(self._options, "projection"))
+        command.update(without(self._options, "projection"))
         return command
 
     @property
@@ -465,7 +475,7 @@ class BaseQuerySet:
 
     def explain(self, verbosity: str = "queryPlanner") -> dict[str, Any]:
         """Return how the store would answer."""
-        command = _without(self._command(self._filter()), "batchSize")
+        command = without(self._command(self._filter()), "batchSize")
         return self._handle().run({"explain": command, "verbosity": verbosity})  # type: ignore[no-any-return]
 
     def _batches(self) -> Iterator[Any]:
@@ -480,25 +490,3 @@ class BaseQuerySet:
             yield _core.Batch(
                 schema, data, mask=mask, origin=origin, raw_refs=self._raw_refs, trusted=True
             )
-
-
-def _position(what: str, n: Any) -> int:
-    at = operator.index(n)
-    if at < 0:
-        raise InvalidQueryError(f"{what} of a queryset takes no negative number: {at}")
-    return at
-
-
-def _points(field: Any) -> bool:
-    while field._item is not None:
-        field = field._item
-    return bool(field.kind == "reference")
-
-
-def _without(mapping: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {key: value for key, value in mapping.items() if key not in names}
-
-
-def _without_children(paths: tuple[str, ...]) -> list[str]:
-    """Return the paths that are not below another one: MongoDB refuses both."""
-    return [p for p in paths if not any(p.startswith(f"{other}.") for other in paths)]

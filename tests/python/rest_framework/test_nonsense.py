@@ -2,6 +2,7 @@
 """Requests that no document can answer: a 400 that names what is wrong, or a 404; never a 500."""
 
 import base64
+import datetime
 import enum
 import itertools
 import json
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
+from rest_framework.exceptions import ValidationError as RefusedError
 from rest_framework.test import APIRequestFactory
 from rest_framework.viewsets import ModelViewSet
 
@@ -470,3 +472,23 @@ def test_a_unique_value_that_looks_like_an_operator_is_a_value() -> None:
     assert sent(OddKeyViewSet, "post", '{"key": 2, "dynamic": {"$gt": ""}}').status_code == 201
     response = sent(OddKeyViewSet, "post", '{"key": 3, "dynamic": {"a": 1}}')
     assert (response.status_code, list(response.data)) == (400, ["dynamic"])
+
+
+def test_unique_together_is_asked_on_put_and_patch() -> None:
+    OddKey(key=1, text="a", when=datetime.datetime(2024, 1, 1)).save()
+    OddKey(key=2, text="b", when=datetime.datetime(2024, 1, 2)).save()
+    for method, body in (
+        ("put", {"key": 2, "text": "a", "when": "2024-01-01T00:00:00Z"}),
+        ("patch", {"text": "a", "when": "2024-01-01T00:00:00Z"}),
+    ):
+        serializer = OddKeySerializer(
+            OddKey.objects.get(key=2), data=body, partial=method == "patch"
+        )
+        validators = serializer.get_unique_together_validators()
+        assert not serializer.is_valid()  # before anything is sent to the store
+        with pytest.raises(RefusedError, match="unique set"):
+            validators[0]({"text": "a", "when": datetime.datetime(2024, 1, 1)}, serializer)
+    same = OddKeySerializer(
+        OddKey.objects.get(key=2), data={"key": 2, "text": "b", "when": "2024-01-02T00:00:00Z"}
+    )
+    assert same.is_valid(), same.errors
