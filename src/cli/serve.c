@@ -2,6 +2,7 @@
 /* docstore serve: the store in a file for PyMongo, mongosh, Compass and every other driver. */
 #include "cli/cli.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,6 +165,9 @@ static int run(const ds__verb *verb, int argc, char **argv) {
         return ds__cli_usage(verb, "name a file: docstore serve shop.docstore");
     }
     warn_of_path(w.socket);
+    /* Threads come and go: what one has freed is not kept for it. */
+    mallopt(M_MMAP_THRESHOLD, 512 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
     /* blocked before any thread starts, so that only sigwait sees them */
     sigset_t signals;
     sigemptyset(&signals);

@@ -48,6 +48,7 @@ struct ds__wire_server {
     ds_engine *engine;
     /* plain */
     int count;
+    int talking; /* of them, those that have not ended */
     int evicted; /* of them, those that are to end */
     int max_connections;
     int64_t stall_ms;

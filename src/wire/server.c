@@ -29,7 +29,7 @@ static void *connection_thread(void *arg) {
     ds__wire_serve(connection);
     ds__wire_abandon_transactions(connection);
     pthread_mutex_lock(&server->lock);
-    bool trim = connection->large || server->count == 1;
+    bool trim = --server->talking == 0 || connection->large;
     pthread_mutex_unlock(&server->lock);
     if (trim) {
         ds__engine_trim(server->engine);
@@ -93,6 +93,7 @@ static bool start_connection(ds__wire_server *server, int fd) {
     }
     server->connections = connection;
     server->count++;
+    server->talking++;
     return true;
 }
 
