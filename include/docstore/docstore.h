@@ -71,6 +71,20 @@ DS_API ds_client *ds_client_open(const char *uri, const bson_t *options, ds_erro
 /* Closes the client. Sessions and cursors of it must be closed before. NULL is allowed. */
 DS_API void ds_client_close(ds_client *client);
 
+/* Asked about every 50 ms, by the thread whose call runs, while a command of the embedded store
+ * computes or waits; never at a commit nor under a lock. True ends the command: it is undone, and
+ * its reply is the refusal Interrupted (11601). The function may run other commands, but one that
+ * writes fails at once with LockTimeout (24) when the interrupted command writes. */
+typedef bool (*ds_interrupt_fn)(void *ctx);
+
+/* Sets that function, or none (NULL): before the first command. Remote stores never ask: there a
+ * command ends with its reply or by the time limits of the connection string. */
+DS_API void ds_client_set_interrupt(ds_client *client, ds_interrupt_fn interrupt, void *ctx);
+
+/* Ends the commands of the embedded store that this process runs now, in other threads: their
+ * replies are refusals, InterruptedAtShutdown (11600). Nothing for a remote store. Threads: any. */
+DS_API void ds_client_interrupt(ds_client *client);
+
 /* The kind of store behind the client. Never fails. */
 DS_API ds_kind ds_client_kind(const ds_client *client);
 

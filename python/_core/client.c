@@ -146,11 +146,15 @@ static bool call_run(ds__pstate *state, ds__py_client *self, call *c, bson_t *re
     Py_BEGIN_ALLOW_THREADS ok =
         ds_client_run(self->client, c->handle, c->db, &c->bson, reply, &err);
     Py_END_ALLOW_THREADS call_end(self, c);
-    if (!ok) {
+    bool interrupted = ds__py_interrupted();
+    if (!ok || interrupted) {
         bson_destroy(reply);
-        ds__py_raise_error(state, &err);
+        if (!interrupted) {
+            ds__py_raise_error(state, &err);
+        }
+        return false;
     }
-    return ok;
+    return true;
 }
 
 static PyObject *client_run(ds__py_client *self, PyObject *args, PyObject *kwargs) {
@@ -209,7 +213,9 @@ static PyObject *client_cursor(ds__py_client *self, PyObject *args, PyObject *kw
     Py_BEGIN_ALLOW_THREADS ok =
         ds_cursor_open(self->client, c.handle, c.db, &c.bson, &cursor, &reply, &err);
     Py_END_ALLOW_THREADS PyObject *out = NULL;
-    if (!ok) {
+    if (ds__py_interrupted()) {
+        ds_cursor_close(cursor);
+    } else if (!ok) {
         ds__py_raise_error(state, &err);
     } else if (!cursor) {
         ds__py_raise_reply(state, ds__document(bson_get_data(&reply)));
@@ -240,6 +246,9 @@ static PyObject *client_close(ds__py_client *self, PyObject *unused) {
     if (!self->closed) {
         self->closed = true;
         forget_calls(self);
+        if (self->calls > 0) {
+            ds_client_interrupt(self->client);
+        }
         ds__py_client_hold(self);
         ds__py_client_release(self);
     }
@@ -284,6 +293,9 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     }
     self->client = client;
     self->generation = ds__fork_generation();
+    if (PyInterpreterState_Get() == PyInterpreterState_Main()) {
+        ds_client_set_interrupt(client, ds__py_interrupt, NULL);
+    }
     return (PyObject *)self;
 }
 
@@ -328,7 +340,8 @@ static PyMethodDef client_methods[] = {
      "Run a command that answers with a cursor and return the Cursor."},
     {"session", WITH_KEYWORDS(client_session), METH_VARARGS | METH_KEYWORDS, "Start a Session."},
     {"close", (PyCFunction)client_close, METH_NOARGS,
-     "Close; calls, sessions and cursors still in use keep the store open until they end."},
+     "Close: what other threads run on an embedded store is ended and undone; sessions and cursors "
+     "still open keep the store open until they end."},
     {"__enter__", client_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)client_exit, METH_VARARGS, NULL},
     {NULL},

@@ -119,9 +119,17 @@ static raw_batch *fetch(ds__pstate *state, cursor *self) {
     if (found == DS_NEXT_ROW) {
         batch->bytes = bson_get_data(&view);
         batch->size = view.len;
-        return batch;
+        if (!ds__py_interrupted()) {
+            return batch;
+        }
+        self->batch = batch; /* for those who go on after the exception */
+        ds__iter_init(&self->at, ds__array(batch->bytes));
+        return NULL;
     }
     Py_DECREF(batch);
+    if (ds__py_interrupted()) {
+        return NULL;
+    }
     if (found == DS_NEXT_REFUSED) {
         ds__py_raise_reply(state, ds__document(bson_get_data(ds_cursor_reply(self->handle))));
     } else if (found == DS_NEXT_ERROR) {

@@ -2,6 +2,9 @@
 /* Failures and refusals as the exceptions that mongodb.errors chooses. */
 #include "errors.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "codec.h"
 
 /* mongodb.errors, imported at the first error: it imports nothing of ours. Borrowed. */
@@ -45,4 +48,15 @@ PyObject *ds__py_raise_reply(ds__pstate *state, ds_value reply) {
         return NULL;
     }
     return raise(PyObject_CallMethod(errors_b, "from_reply", "N", dict));
+}
+
+bool ds__py_interrupt(void *ctx) {
+    (void)ctx;
+    if (syscall(SYS_gettid) != getpid() || !Py_IsInitialized()) {
+        return false; /* handlers run in the main thread only */
+    }
+    PyGILState_STATE state = PyGILState_Ensure();
+    bool raised = PyErr_Occurred() || PyErr_CheckSignals() != 0;
+    PyGILState_Release(state);
+    return raised;
 }

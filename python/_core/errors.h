@@ -11,4 +11,13 @@ PyObject *ds__py_raise_error(ds__pstate *state, const ds_error *err);
 /* Raises for a reply with ok: 0 (mongodb.errors' `from_reply(reply)`, a dict). Returns NULL. */
 PyObject *ds__py_raise_reply(ds__pstate *state, ds_value reply);
 
+/* A ds_interrupt_fn for clients of the main interpreter: has Python run the handlers of signals
+ * that have come, in the thread that runs them. True when one raised; the exception is then set. */
+bool ds__py_interrupt(void *ctx);
+/* After a call that ran without the GIL: whether a signal's handler raised meanwhile. What the call
+ * answered is then of no use. */
+static inline bool ds__py_interrupted(void) {
+    return PyErr_Occurred() != NULL;
+}
+
 #endif

@@ -17,6 +17,9 @@ typedef struct ds__backend_vtable {
      * the getMore and killCursors that follow. The caller hands it back to `unpin`. */
     bool (*run)(ds__backend *self, ds__backend_session *session, ds__backend_pin **pin,
                 const char *db, const bson_t *command, bson_t *reply, ds_error *err);
+    /* As ds_client_set_interrupt and ds_client_interrupt; NULL when the backend does neither. */
+    void (*set_interrupt)(ds__backend *self, ds_interrupt_fn interrupt, void *ctx);
+    void (*interrupt)(ds__backend *self);
     /* NULL when the backend never pins. `inherited`, here and below: opened by the parent of this
      * process; only memory is freed, and nothing else of the vtable is called with it. */
     void (*unpin)(ds__backend *self, ds__backend_pin *pin, bool inherited);

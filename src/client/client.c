@@ -102,6 +102,18 @@ DS_API ds_kind ds_client_kind(const ds_client *client) {
     return client->backend->kind;
 }
 
+DS_API void ds_client_set_interrupt(ds_client *client, ds_interrupt_fn interrupt, void *ctx) {
+    if (client->backend->vtable->set_interrupt) {
+        client->backend->vtable->set_interrupt(client->backend, interrupt, ctx);
+    }
+}
+
+DS_API void ds_client_interrupt(ds_client *client) {
+    if (client->backend->vtable->interrupt) {
+        client->backend->vtable->interrupt(client->backend);
+    }
+}
+
 DS_API const char *ds_client_default_db(const ds_client *client) {
     return client->default_db;
 }

@@ -16,6 +16,9 @@ typedef struct embedded {
     ds__backend base;
     /* owned */
     ds_engine *engine;
+    /* borrowed from the caller */
+    ds_interrupt_fn interrupt; /* may be NULL */
+    void *interrupt_ctx;
 } embedded;
 
 typedef enum txn_state { TXN_NONE, TXN_STARTING, TXN_RUNNING, TXN_ENDED } txn_state;
@@ -43,13 +46,35 @@ static bool copy_reply(const ds_buf *buf, bson_t *reply, ds_error *err) {
     return true;
 }
 
+static int32_t ask_caller(void *ctx) {
+    const embedded *store = ctx;
+    return store->interrupt(store->interrupt_ctx) ? DS_INTERRUPTED : 0;
+}
+
+/* What tidies up is not interrupted: it takes no time, and nobody would do it again. */
+static bool tidies(ds_value command) {
+    static const char *const names[] = {"abortTransaction", "commitTransaction", "endSessions",
+                                        "killCursors"};
+    ds__iter it;
+    ds__iter_init(&it, command);
+    bool found = false;
+    if (ds__iter_next(&it)) {
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            found = found || strcmp(names[i], it.key) == 0;
+        }
+    }
+    return found;
+}
+
 static bool run_value(embedded *store, const char *db, ds_value command, bson_t *reply,
                       ds_error *err) {
+    bool asks = store->interrupt && !tidies(command);
+    const ds__engine_peer caller = {.interrupt = asks ? ask_caller : NULL, .ctx = store};
     bson_init(reply);
     ds_buf buf;
     ds_buf_init(&buf, DS_MAX_MESSAGE_SIZE + DS_MAX_INTERNAL_SIZE);
-    bool ok = ds__engine_run(store->engine, NULL, db, command, &buf, err) && ds_buf_ok(&buf, err) &&
-              copy_reply(&buf, reply, err);
+    bool ok = ds__engine_run(store->engine, &caller, db, command, &buf, err) &&
+              ds_buf_ok(&buf, err) && copy_reply(&buf, reply, err);
     ds_buf_clear(&buf);
     return ok;
 }
@@ -122,6 +147,16 @@ static void embedded_close(ds__backend *self) {
     embedded *store = (embedded *)self;
     ds__engine_close(store->engine);
     ds__free(store);
+}
+
+static void set_interrupt(ds__backend *self, ds_interrupt_fn interrupt, void *ctx) {
+    embedded *store = (embedded *)self;
+    store->interrupt = interrupt;
+    store->interrupt_ctx = ctx;
+}
+
+static void interrupt(ds__backend *self) {
+    ds__engine_interrupt(((embedded *)self)->engine);
 }
 
 static ds__backend_session *session_open(ds__backend *self, const bson_t *options, ds_error *err) {
@@ -245,6 +280,8 @@ static const bson_t *session_lsid(const ds__backend_session *session) {
 static const ds__backend_vtable vtable = {
     .close = embedded_close,
     .run = embedded_run,
+    .set_interrupt = set_interrupt,
+    .interrupt = interrupt,
     .session_open = session_open,
     .session_close = session_close,
     .session_lsid = session_lsid,

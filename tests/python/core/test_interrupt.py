@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signals and close() end what runs on the embedded store, and undo it."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import pytest
+from bson import Int64
+
+from mongodb import Document as BaseDocument
+from mongodb import IntField, _core, connect, disconnect
+from mongodb.errors import MongoError
+
+SLOW = {"$expr": {"$gt": [{"$sum": {"$map": {"input": {"$range": [0, 20000]}, "in": 1}}}, 0]}}
+COMMANDS: dict[str, dict[str, Any]] = {
+    "find": {"find": "n", "filter": SLOW, "batchSize": 3000},
+    "count": {"count": "n", "query": SLOW},
+    "update": {"update": "n", "updates": [{"q": SLOW, "u": {"$set": {"y": 1}}, "multi": True}]},
+    "delete": {"delete": "n", "deletes": [{"q": SLOW, "limit": 0}]},
+}
+# About a second's work.
+BRIEF = {"_id": {"$lt": 150}, **SLOW}
+
+
+@pytest.fixture
+def client() -> Iterator[_core.Client]:
+    with _core.Client("docstore://:memory:") as client:
+        client.run("t", {"insert": "n", "documents": [{"_id": i, "x": i} for i in range(3000)]})
+        yield client
+
+
+Handler = Callable[[int, FrameType | None], Any]
+
+
+@contextmanager
+def alarm(seconds: float, handler: Handler | None = None) -> Iterator[None]:
+    """SIGINT after a while, with Python's handler or another."""
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, handler or signal.default_int_handler)
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
+
+
+def is_whole(client: _core.Client) -> bool:
+    counts = [client.run("t", {"count": "n", "query": q})["n"] for q in ({}, {"y": 1})]
+    return counts == [3000, 0]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_ctrl_c_ends_each_command(client: _core.Client, name: str) -> None:
+    begun = time.monotonic()
+    with alarm(0.3), pytest.raises(KeyboardInterrupt):
+        client.run("t", COMMANDS[name])
+    assert time.monotonic() - begun < 0.8
+    assert is_whole(client)
+
+
+def test_ctrl_c_ends_a_cursor(client: _core.Client) -> None:
+    command = {**COMMANDS["find"], "batchSize": 1}
+    cursor = client.cursor("t", command)
+    next(cursor)
+    cursor.set_batch_size(3000)
+    begun = time.monotonic()
+    with alarm(0.3), pytest.raises(KeyboardInterrupt):
+        next(cursor)
+    assert time.monotonic() - begun < 0.8
+    with pytest.raises(MongoError):
+        next(cursor)
+    cursor.close()
+
+
+def test_ctrl_c_ends_opening_a_cursor(client: _core.Client) -> None:
+    with alarm(0.3), pytest.raises(KeyboardInterrupt):
+        client.cursor("t", COMMANDS["find"])
+    client.close()
+
+
+def test_ctrl_c_ends_waiting_for_another_writer(client: _core.Client) -> None:
+    session = client.session()
+    session.begin()
+    client.run("t", {"insert": "n", "documents": [{"_id": -1}]}, session)
+    begun = time.monotonic()
+    with alarm(0.3), pytest.raises(KeyboardInterrupt):
+        client.run("t", {"insert": "n", "documents": [{"_id": -2}]})
+    assert time.monotonic() - begun < 0.8
+    session.abort()
+    session.close()
+    assert is_whole(client)
+
+
+def test_ctrl_c_in_a_transaction_undoes_it(client: _core.Client) -> None:
+    session = client.session()
+    session.begin()
+    client.run("t", {"insert": "n", "documents": [{"_id": -1}]}, session)
+    with alarm(0.3), pytest.raises(KeyboardInterrupt):
+        client.run("t", COMMANDS["update"], session)
+    with pytest.raises(MongoError) as caught:
+        client.run("t", {"insert": "n", "documents": [{"_id": -2}]}, session)
+    assert caught.value.code == 251
+    session.close()
+    assert is_whole(client)
+
+
+def test_a_handler_that_does_not_raise_lets_the_command_end(client: _core.Client) -> None:
+    ran = []
+    begun = time.monotonic()
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        ran.append(time.monotonic() - begun)
+
+    with alarm(0.2, handler):
+        reply = client.run("t", {"count": "n", "query": BRIEF})
+    assert reply["n"] == 150
+    assert len(ran) == 1
+    assert ran[0] < 0.5 < time.monotonic() - begun
+
+
+def test_a_handler_may_raise_what_it_likes(client: _core.Client) -> None:
+    def handler(number: int, frame: FrameType | None) -> None:
+        raise SystemExit("the worker's time is up")
+
+    with alarm(0.2, handler), pytest.raises(SystemExit, match="time is up"):
+        client.run("t", COMMANDS["update"])
+    assert is_whole(client)
+
+
+@pytest.mark.parametrize("name", ["count", "update"])
+def test_a_handler_may_use_the_store(client: _core.Client, name: str) -> None:
+    """It reads; it writes too, unless the command it interrupted writes: then it must not wait."""
+    got: list[Any] = []
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        begun = time.monotonic()
+        got.append(client.run("t", {"count": "n", "query": {"_id": {"$lt": 10}}})["n"])
+        try:
+            got.append(client.run("t", {"insert": "log", "documents": [{}]})["n"])
+        except MongoError as error:
+            got.append(error.code)
+        got.append(time.monotonic() - begun < 1)
+
+    command = {
+        "count": {"count": "n", "query": BRIEF},
+        "update": {
+            "update": "n",
+            "updates": [{"q": BRIEF, "u": {"$set": {"y": 1}}, "multi": True}],
+        },
+    }[name]
+    with alarm(0.2, handler):
+        reply = client.run("t", command)
+    assert reply["n"] == 150
+    assert got == [10, 24 if name == "update" else 1, True]
+
+
+def test_a_handler_cannot_use_the_session_it_interrupted(client: _core.Client) -> None:
+    session = client.session()
+    session.begin()
+    fields = {"lsid": session.lsid, "txnNumber": Int64(1), "autocommit": False}
+    got = []
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        begun = time.monotonic()
+        try:
+            client.run("t", {"find": "n", **fields})
+        except MongoError as error:
+            got.append((error.code, time.monotonic() - begun < 1))
+
+    with alarm(0.2, handler):
+        client.run("t", {"find": "n", "filter": BRIEF}, session)
+    assert got == [(24, True)]
+    session.close()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_close_ends_what_other_threads_run(client: _core.Client, name: str) -> None:
+    errors: list[MongoError] = []
+
+    def work() -> None:
+        try:
+            client.run("t", COMMANDS[name])
+        except MongoError as error:
+            errors.append(error)
+
+    keeper = client.session()  # keeps the store
+    thread = threading.Thread(target=work)
+    thread.start()
+    time.sleep(0.2)
+    begun = time.monotonic()
+    client.close()
+    thread.join()
+    assert time.monotonic() - begun < 0.5
+    assert [error.code for error in errors] == [11600]
+    keeper.close()
+
+
+def test_ctrl_c_ends_a_queryset() -> None:
+    class Number(BaseDocument):
+        n = IntField()
+
+    connect(host="docstore://:memory:")
+    try:
+        Number.objects.insert([Number(n=i) for i in range(3000)])
+        begun = time.monotonic()
+        with alarm(0.3), pytest.raises(KeyboardInterrupt):
+            Number.objects(__raw__=SLOW).update(n=-1)
+        assert time.monotonic() - begun < 0.8
+        assert Number.objects(n=-1).count() == 0
+    finally:
+        disconnect()
