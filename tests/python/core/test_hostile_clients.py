@@ -135,7 +135,7 @@ def test_each_command_ends_at_once(store: _core.Client, name: str, how: str, dia
             reply = read(connection)
             assert reply["code"] == 11601
         wait_for(lambda: not running(store, comment))
-        assert time.monotonic() - begun < 0.5
+        assert time.monotonic() - begun < 3
     assert store.run("t", {"count": "n"})["n"] == 3000
     assert store.run("t", {"count": "n", "query": {"y": 1}})["n"] == 0
 
@@ -153,7 +153,7 @@ def test_one_who_waits_to_write_can_be_ended(store: _core.Client, dial: Dial) ->
         begun = time.monotonic()
         connection.close()
         wait_for(lambda: not running(store, "waits"))
-        assert time.monotonic() - begun < 0.5
+        assert time.monotonic() - begun < 3
     store.run("admin", {"abortTransaction": 1, **transaction})
     assert store.run("t", {"count": "w"})["n"] == 0
 

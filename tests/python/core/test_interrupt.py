@@ -62,7 +62,7 @@ def test_ctrl_c_ends_each_command(client: _core.Client, name: str) -> None:
     begun = time.monotonic()
     with alarm(0.3), pytest.raises(KeyboardInterrupt):
         client.run("t", COMMANDS[name])
-    assert time.monotonic() - begun < 0.8
+    assert time.monotonic() - begun < 3
     assert is_whole(client)
 
 
@@ -74,7 +74,7 @@ def test_ctrl_c_ends_a_cursor(client: _core.Client) -> None:
     begun = time.monotonic()
     with alarm(0.3), pytest.raises(KeyboardInterrupt):
         next(cursor)
-    assert time.monotonic() - begun < 0.8
+    assert time.monotonic() - begun < 3
     with pytest.raises(MongoError):
         next(cursor)
     cursor.close()
@@ -93,7 +93,7 @@ def test_ctrl_c_ends_waiting_for_another_writer(client: _core.Client) -> None:
     begun = time.monotonic()
     with alarm(0.3), pytest.raises(KeyboardInterrupt):
         client.run("t", {"insert": "n", "documents": [{"_id": -2}]})
-    assert time.monotonic() - begun < 0.8
+    assert time.monotonic() - begun < 3
     session.abort()
     session.close()
     assert is_whole(client)
@@ -123,7 +123,7 @@ def test_a_handler_that_does_not_raise_lets_the_command_end(client: _core.Client
         reply = client.run("t", {"count": "n", "query": BRIEF})
     assert reply["n"] == 150
     assert len(ran) == 1
-    assert ran[0] < 0.5 < time.monotonic() - begun
+    assert ran[0] < time.monotonic() - begun - 0.1
 
 
 def test_a_handler_may_raise_what_it_likes(client: _core.Client) -> None:
@@ -198,7 +198,7 @@ def test_close_ends_what_other_threads_run(client: _core.Client, name: str) -> N
     begun = time.monotonic()
     client.close()
     thread.join()
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < 3
     assert [error.code for error in errors] == [11600]
     keeper.close()
 
@@ -213,7 +213,7 @@ def test_ctrl_c_ends_a_queryset() -> None:
         begun = time.monotonic()
         with alarm(0.3), pytest.raises(KeyboardInterrupt):
             Number.objects(__raw__=SLOW).update(n=-1)
-        assert time.monotonic() - begun < 0.8
+        assert time.monotonic() - begun < 3
         assert Number.objects(n=-1).count() == 0
     finally:
         disconnect()

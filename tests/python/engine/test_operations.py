@@ -124,7 +124,7 @@ def test_kill_op(mongo: MongoClient[Any]) -> None:
     assert run.error is not None
     assert run.error.code == 11601
     assert run.error.details["codeName"] == "Interrupted"
-    assert run.ended - begun < 1
+    assert run.ended - begun < 3
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_killing_sessions_ends_what_runs_in_them(
     run.join()
     assert run.error is not None
     assert run.error.code == 11601
-    assert run.ended - begun < 1
+    assert run.ended - begun < 3
 
 
 def test_killing_a_cursor_ends_its_get_more(mongo: MongoClient[Any]) -> None:
