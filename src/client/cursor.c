@@ -47,6 +47,21 @@ static bool read_reply(const bson_t *reply, ds_value *batch, int64_t *id, ds_val
     return batch->type == DS_ARRAY && ds__value_exact_int64(ds__doc_field(cursor, "id"), id);
 }
 
+/* Readers of a batch take its elements for documents: another server's are looked at. */
+static bool has_documents(const ds_cursor *cursor, ds_value batch, ds_error *err) {
+    ds__iter it;
+    if (cursor->client->backend->kind == DS_KIND_EMBEDDED) {
+        return true;
+    }
+    for (ds__iter_init(&it, batch); ds__iter_next(&it);) {
+        if (it.value.type != DS_DOCUMENT) {
+            return ds__error_set(err, DS_PROTOCOL_ERROR,
+                                 "a batch holds something else than documents");
+        }
+    }
+    return true;
+}
+
 static bool is_ok(const bson_t *reply) {
     return ds__value_truthy(ds__doc_field(ds__document(bson_get_data(reply)), "ok"));
 }
@@ -147,6 +162,10 @@ DS_API bool ds_cursor_open(ds_client *client, ds_session *session, const char *d
                            "the command answered without a cursor; run it with ds_client_run");
         goto done;
     }
+    if (!has_documents(cursor, batch, err)) {
+        ok = false;
+        goto done;
+    }
     start_batch(cursor, batch, id);
     if (id == 0) {
         drop_pin(cursor);
@@ -219,6 +238,9 @@ static ds_next fetch(ds_cursor *cursor, ds_error *err) {
     int64_t id = 0;
     if (!read_reply(&cursor->reply, &batch, &id, &ns)) {
         ds__error_set(err, DS_PROTOCOL_ERROR, "the reply to getMore has no batch");
+        return DS_NEXT_ERROR;
+    }
+    if (!has_documents(cursor, batch, err)) {
         return DS_NEXT_ERROR;
     }
     start_batch(cursor, batch, id);

@@ -257,7 +257,8 @@ static bool settle(const request *r, bool ok, bson_t *reply, const bson_error_t 
                    ds_error *err) {
     if (!ds__bson_validate(bson_get_data(reply), reply->len, DS_MAX_COMMAND_DEPTH + DS_MAX_DEPTH,
                            err)) {
-        bson_reinit(reply);
+        /* the driver made it of bytes it did not check: what it points to is not to be freed */
+        bson_init(reply);
         return ds__error_prefix(err, "the server's reply is damaged: ");
     }
     if (bson_has_field(reply, "ok")) {
