@@ -185,14 +185,13 @@ int ds__document_moved(ds__pstate *state, ds__model *doc) {
     int moved = -1;
     PyObject *value = Py_NewRef(doc->values[at]);
     size_t begin = ds__doc_begin(&scratch);
-    bool ok = value == Py_None ||
-              ds__field_encode(state, &scratch, f, f->key, f->key_size, value);
+    bool ok = value == Py_None || ds__field_encode(state, &scratch, f, f->key, f->key_size, value);
     ds__doc_end(&scratch, begin);
     if (ok && ds__py_buf_ok(&scratch) && ds__document_open(doc)) {
         before = ds__document_stored(doc, (size_t)at);
         ds__doc_get(ds__document(scratch.data), f->key, f->key_size, &after);
-        moved = before.type != DS_MISSING &&
-                (after.type == DS_MISSING || !same_scalar(before, after));
+        moved =
+            before.type != DS_MISSING && (after.type == DS_MISSING || !same_scalar(before, after));
     }
     ds_buf_clear(&scratch);
     Py_DECREF(value);

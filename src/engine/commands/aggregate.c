@@ -14,17 +14,29 @@ enum {
     A_LET,
     A_LEGACY,
     A_PIPELINE,
+    A_FROM_MONGOS,
+    A_NEEDS_MERGE,
+    A_EXCHANGE,
+    A_MAP_REDUCE,
+    A_UUID,
+    A_ENCRYPTION,
     A_COUNT
 };
 static const ds__arg args[A_COUNT] = {
-    [A_ALLOW_DISK] = {"allowDiskUse", DS_ARG_STRICT_BOOL, DS_ARG_NULL_IS_MISSING},
+    [A_ALLOW_DISK] = {"allowDiskUse", DS_ARG_STRICT_BOOL, 0},
     [A_BYPASS] = {"bypassDocumentValidation", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+    [A_FROM_MONGOS] = {"fromMongos", DS_ARG_STRICT_BOOL, DS_ARG_IGNORED},
+    [A_NEEDS_MERGE] = {"needsMerge", DS_ARG_STRICT_BOOL, 0},
+    [A_EXCHANGE] = {"exchange", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
+    [A_MAP_REDUCE] = {"isMapReduceCommand", DS_ARG_STRICT_BOOL, DS_ARG_IGNORED},
+    [A_UUID] = {"collectionUUID", DS_ARG_UUID, DS_ARG_NULL_IS_MISSING},
+    [A_ENCRYPTION] = {"encryptionInformation", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
     [A_COLLATION] = {"collation", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
     [A_CURSOR] = {"cursor", DS_ARG_ANY, 0},
     [A_EXPLAIN] = {"explain", DS_ARG_STRICT_BOOL, 0},
-    [A_HINT] = {"hint", DS_ARG_ANY, DS_ARG_NULL_IS_MISSING},
-    [A_LET] = {"let", DS_ARG_OBJECT, 0},
-    [A_LEGACY] = {"runtimeConstants", DS_ARG_REFUSED, 0},
+    [A_HINT] = {"hint", DS_ARG_ANY, 0},
+    [A_LET] = {"let", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [A_LEGACY] = {"runtimeConstants", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
     [A_PIPELINE] = {"pipeline", DS_ARG_ANY, DS_ARG_REQUIRED},
 };
 
@@ -58,6 +70,11 @@ bool ds__aggregate_parse(ds__op *op, ds_value command, bool explain, ds__aggrega
         !ds__args_read("aggregate", true, command, args, A_COUNT, v, err)) {
         return false;
     }
+    if (v[A_NEEDS_MERGE].type != DS_MISSING) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "Cannot specify 'needsMerge' without 'fromMongos'");
+    }
+    r->uuid = v[A_UUID];
     *wants_explain = explain || ds__arg_bool(v[A_EXPLAIN], false);
     if (v[A_PIPELINE].type != DS_ARRAY) {
         return ds__error_set(err, DS_TYPE_MISMATCH,
@@ -140,6 +157,9 @@ bool ds__aggregate_start(ds__op *op, ds__cursor *c, const ds__aggregate_request 
     ds__pipeline_options options = {.allow_disk_use = r->allow_disk};
     if (r->coll_size > 0) {
         ds__op_find_coll(op, r->coll, r->coll_size, &coll);
+        if (!ds__check_uuid(coll, r->uuid, err)) {
+            return false;
+        }
     }
     c->ns = r->coll_size > 0 ? ds__namespace(&c->arena, op->db, r->coll)
                              : ds__namespace(&c->arena, op->db, "$cmd.aggregate");

@@ -11,7 +11,7 @@ bool ds__cmd_convert_to_capped(ds__op *op, ds_buf *reply, ds_error *err) {
     const ds__coll *coll;
     const char *name;
     (void)reply;
-    if (!ds__args_read("convertToCapped", true, op->command, args, 1, &v, err) ||
+    if (!ds__args_read_some("convertToCapped", op->command, args, 1, &v, err) ||
         !ds__ddl_find(op, &coll, &name, err) || !ds__ddl_refuse_view(coll, err)) {
         return false;
     }

@@ -19,22 +19,27 @@ enum arg {
     CAPPED_MAX,
     TIMESERIES,
     DRY_RUN,
+    RECORD_PRE_IMAGES,
+    TIME_SERIES_NS,
     ARGS
 };
 
 static const ds__arg args[ARGS] = {
-    [INDEX] = {"index", DS_ARG_OBJECT, 0},
-    [VALIDATOR] = {"validator", DS_ARG_OBJECT, 0},
-    [LEVEL] = {"validationLevel", DS_ARG_STRING, 0},
-    [ACTION] = {"validationAction", DS_ARG_STRING, 0},
-    [VIEW_ON] = {"viewOn", DS_ARG_STRING, 0},
-    [PIPELINE] = {"pipeline", DS_ARG_ARRAY, 0},
-    [PRE_IMAGES] = {"changeStreamPreAndPostImages", DS_ARG_OBJECT, 0},
+    [INDEX] = {"index", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [VALIDATOR] = {"validator", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [LEVEL] = {"validationLevel", DS_ARG_STRING, DS_ARG_NULL_IS_MISSING},
+    [ACTION] = {"validationAction", DS_ARG_STRING, DS_ARG_NULL_IS_MISSING},
+    [VIEW_ON] = {"viewOn", DS_ARG_STRING, DS_ARG_NULL_IS_MISSING},
+    [PIPELINE] = {"pipeline", DS_ARG_OBJECTS, 0},
+    [PRE_IMAGES] = {"changeStreamPreAndPostImages", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
     [EXPIRE] = {"expireAfterSeconds", DS_ARG_ANY, 0},
-    [CAPPED_SIZE] = {"cappedSize", DS_ARG_NUMBER, 0},
-    [CAPPED_MAX] = {"cappedMax", DS_ARG_NUMBER, 0},
-    [TIMESERIES] = {"timeseries", DS_ARG_OBJECT, 0},
-    [DRY_RUN] = {"dryRun", DS_ARG_REFUSED, 0},
+    [CAPPED_SIZE] = {"cappedSize", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING},
+    [CAPPED_MAX] = {"cappedMax", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING},
+    [TIMESERIES] = {"timeseries", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [DRY_RUN] = {"dryRun", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+    [RECORD_PRE_IMAGES] = {"recordPreImages", DS_ARG_REFUSED, 0},
+    [TIME_SERIES_NS] = {"isTimeseriesNamespace", DS_ARG_STRICT_BOOL,
+                        DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
 };
 
 enum index_arg { NAME, KEY, HIDDEN, SECONDS, UNIQUE, PREPARE_UNIQUE, INDEX_ARGS };
@@ -177,7 +182,30 @@ static bool change_index(ds__op *op, const ds__coll *coll, ds_value argument, ds
     return ok;
 }
 
+static bool check_capped_sizes(const ds_value *v, ds_error *err) {
+    if (v[CAPPED_SIZE].type != DS_MISSING && ds__number_to_int64(v[CAPPED_SIZE]) < 1) {
+        return ds__error_set(err, 51024, "BSON field 'cappedSize' value must be >= 1");
+    }
+    return v[CAPPED_MAX].type == DS_MISSING || ds__number_to_int64(v[CAPPED_MAX]) <= INT32_MAX ||
+           ds__error_set(err, 51024, "BSON field 'cappedMax' value must be < 2147483648");
+}
+
 static bool check_scope(const ds__coll *coll, const ds_value *v, ds_error *err) {
+    if (v[EXPIRE].type != DS_MISSING && v[EXPIRE].type != DS_STRING && !ds__is_number(v[EXPIRE])) {
+        return ds__error_set(err, DS_TYPE_MISMATCH,
+                             "BSON field 'collMod.expireAfterSeconds' is the wrong type '%s', "
+                             "expected types '[string, long]'",
+                             ds__type_name(v[EXPIRE].type));
+    }
+    if (v[VIEW_ON].type == DS_STRING && v[VIEW_ON].size == 0) {
+        return ds__error_set(err, DS_BAD_VALUE, "'viewOn' cannot be empty");
+    }
+    if (ds__value_truthy(v[DRY_RUN])) {
+        return v[INDEX].type == DS_MISSING
+                   ? ds__error_set(err, DS_INVALID_OPTIONS,
+                                   "dry run mode requires an valid index modification.")
+                   : ds__error_set(err, DS_NOT_IMPLEMENTED, "collMod: dryRun is not implemented");
+    }
     if (v[TIMESERIES].type != DS_MISSING || v[EXPIRE].type != DS_MISSING) {
         return ds__error_set(err, DS_INVALID_OPTIONS,
                              "option only supported on a time-series or clustered collection");
@@ -283,7 +311,8 @@ bool ds__cmd_coll_mod(ds__op *op, ds_buf *reply, ds_error *err) {
     if (!coll) {
         return ds__error_set(err, DS_NAMESPACE_NOT_FOUND, "ns does not exist");
     }
-    if (!check_scope(coll, v, err) ||
+    if (!check_capped_sizes(v, err) || !check_scope(coll, v, err) ||
+        !ds__ddl_check_pre_images(v[PRE_IMAGES], err) ||
         !ds__ddl_check_validation(op, name, v[VALIDATOR], v[LEVEL], v[ACTION], err)) {
         return false;
     }
@@ -299,7 +328,8 @@ bool ds__cmd_coll_mod(ds__op *op, ds_buf *reply, ds_error *err) {
     }
     bool options = false;
     for (int i = 0; i < ARGS; i++) {
-        options = options || (i != INDEX && v[i].type != DS_MISSING);
+        options = options || (i != INDEX && !(args[i].flags & DS_ARG_IGNORED) && i != DRY_RUN &&
+                              i != RECORD_PRE_IMAGES && v[i].type != DS_MISSING);
     }
     return !options || change_options(op, coll, v, err);
 }

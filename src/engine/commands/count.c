@@ -4,12 +4,13 @@
 #include "engine/commands/pipeline.h"
 #include "engine/store/records.h"
 
-enum { C_COLLATION, C_FIELDS, C_HINT, C_LIMIT, C_QUERY, C_SKIP, C_COUNT };
+enum { C_COLLATION, C_FIELDS, C_HINT, C_LIMIT, C_QUERY, C_SKIP, C_ENCRYPTION, C_COUNT };
 static const ds__arg args[C_COUNT] = {
     [C_COLLATION] = {"collation", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
     [C_FIELDS] = {"fields", DS_ARG_ANY, DS_ARG_IGNORED},
-    [C_HINT] = {"hint", DS_ARG_ANY, DS_ARG_NULL_IS_MISSING},
-    [C_LIMIT] = {"limit", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING},
+    [C_HINT] = {"hint", DS_ARG_ANY, 0},
+    [C_LIMIT] = {"limit", DS_ARG_ANY, 0},
+    [C_ENCRYPTION] = {"encryptionInformation", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
     [C_QUERY] = {"query", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
     [C_SKIP] = {"skip", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING | DS_ARG_NOT_NEGATIVE},
 };
@@ -51,6 +52,23 @@ static bool count_matches(ds__op *op, const ds__coll *coll, const ds_value *v, i
     return ok;
 }
 
+static bool check_limit(ds_value v, ds_error *err) {
+    int64_t n;
+    if (v.type == DS_MISSING) {
+        return true;
+    }
+    if (!ds__is_number(v)) {
+        return ds__error_set(err, DS_BAD_VALUE, "limit value is not a valid number");
+    }
+    return ds__value_exact_int64(v, &n) ||
+           ds__error_set(err, DS_FAILED_TO_PARSE, "Expected an integer: limit");
+}
+
+bool ds__count_check(ds_value command, ds_error *err) {
+    ds_value v[C_COUNT];
+    return ds__args_read("count", true, command, args, C_COUNT, v, err);
+}
+
 bool ds__cmd_count(ds__op *op, ds_buf *reply, ds_error *err) {
     ds_value v[C_COUNT];
     const char *name;
@@ -63,7 +81,8 @@ bool ds__cmd_count(ds__op *op, ds_buf *reply, ds_error *err) {
     }
     if (!ds__op_collection(op, &name, &size, err) ||
         !ds__args_read("count", true, op->command, args, C_COUNT, v, err) ||
-        !ds__check_collation(v[C_COLLATION], err) || !ds__check_hint(v[C_HINT], err)) {
+        !check_limit(v[C_LIMIT], err) || !ds__check_collation(v[C_COLLATION], err) ||
+        !ds__check_hint(v[C_HINT], err)) {
         return false;
     }
     int64_t skip = ds__arg_int64(v[C_SKIP], 0);

@@ -26,34 +26,54 @@ enum arg {
     ENCRYPTED,
     TEMP,
     FLAGS,
+    RECORD_PRE_IMAGES,
     ARGS
 };
 
 static const ds__arg args[ARGS] = {
-    [CAPPED] = {"capped", DS_ARG_BOOL, 0},
-    [AUTO_INDEX_ID] = {"autoIndexId", DS_ARG_BOOL, 0},
-    [ID_INDEX] = {"idIndex", DS_ARG_OBJECT, 0},
-    [SIZE] = {"size", DS_ARG_NUMBER, 0},
-    [MAX] = {"max", DS_ARG_NUMBER, 0},
-    [STORAGE_ENGINE] = {"storageEngine", DS_ARG_OBJECT, 0},
-    [VALIDATOR] = {"validator", DS_ARG_OBJECT, 0},
-    [LEVEL] = {"validationLevel", DS_ARG_STRING, 0},
-    [ACTION] = {"validationAction", DS_ARG_STRING, 0},
-    [INDEX_DEFAULTS] = {"indexOptionDefaults", DS_ARG_OBJECT, 0},
-    [VIEW_ON] = {"viewOn", DS_ARG_STRING, 0},
-    [PIPELINE] = {"pipeline", DS_ARG_ARRAY, 0},
-    [COLLATION] = {"collation", DS_ARG_OBJECT, 0},
-    [PRE_IMAGES] = {"changeStreamPreAndPostImages", DS_ARG_OBJECT, 0},
-    [TIMESERIES] = {"timeseries", DS_ARG_OBJECT, 0},
+    [CAPPED] = {"capped", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+    [AUTO_INDEX_ID] = {"autoIndexId", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+    [ID_INDEX] = {"idIndex", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [SIZE] = {"size", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING},
+    [MAX] = {"max", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING},
+    [STORAGE_ENGINE] = {"storageEngine", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [VALIDATOR] = {"validator", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [LEVEL] = {"validationLevel", DS_ARG_STRING, DS_ARG_NULL_IS_MISSING},
+    [ACTION] = {"validationAction", DS_ARG_STRING, DS_ARG_NULL_IS_MISSING},
+    [INDEX_DEFAULTS] = {"indexOptionDefaults", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [VIEW_ON] = {"viewOn", DS_ARG_STRING, DS_ARG_NULL_IS_MISSING},
+    [PIPELINE] = {"pipeline", DS_ARG_OBJECTS, 0},
+    [COLLATION] = {"collation", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [PRE_IMAGES] = {"changeStreamPreAndPostImages", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [TIMESERIES] = {"timeseries", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
     [CLUSTERED] = {"clusteredIndex", DS_ARG_ANY, 0},
-    [EXPIRE] = {"expireAfterSeconds", DS_ARG_NUMBER, 0},
-    [ENCRYPTED] = {"encryptedFields", DS_ARG_REFUSED, 0},
-    [TEMP] = {"temp", DS_ARG_BOOL, 0},
-    [FLAGS] = {"flags", DS_ARG_ANY, DS_ARG_IGNORED},
+    [EXPIRE] = {"expireAfterSeconds", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING},
+    [ENCRYPTED] = {"encryptedFields", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [TEMP] = {"temp", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+    [RECORD_PRE_IMAGES] = {"recordPreImages", DS_ARG_REFUSED, 0},
+    [FLAGS] = {"flags", DS_ARG_NUMBER, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
 };
+
+static bool check_sizes(const ds_value *v, ds_error *err) {
+    if (v[SIZE].type != DS_MISSING) {
+        int64_t size = ds__number_to_int64(v[SIZE]);
+        if (size < 1 || size > (int64_t)1 << 50) {
+            return ds__error_set(
+                err, 51024, "BSON field 'size' value must be %s %lld, actual value '%lld'",
+                size < 1 ? ">=" : "<=", size < 1 ? 1LL : 1LL << 50, (long long)size);
+        }
+    }
+    return v[MAX].type == DS_MISSING || ds__number_to_int64(v[MAX]) <= INT32_MAX ||
+           ds__error_set(err, 51024,
+                         "BSON field 'max' value must be < 2147483648, actual value '%lld'",
+                         (long long)ds__number_to_int64(v[MAX]));
+}
 
 static bool check_capped(const ds_value *v, ds_error *err) {
     bool capped = ds__value_truthy(v[CAPPED]);
+    if (!check_sizes(v, err)) {
+        return false;
+    }
     if (capped && v[SIZE].type == DS_MISSING) {
         return ds__error_set(err, DS_INVALID_OPTIONS,
                              "the 'size' field is required when 'capped' is true");
@@ -63,27 +83,16 @@ static bool check_capped(const ds_value *v, ds_error *err) {
                              "the 'capped' field needs to be true when either the 'size' or 'max' "
                              "fields are present");
     }
-    if (v[SIZE].type != DS_MISSING) {
-        int64_t size = ds__number_to_int64(v[SIZE]);
-        if (size < 1 || size > (int64_t)1 << 50) {
-            return ds__error_set(
-                err, 51024, "BSON field 'size' value must be %s %lld, actual value '%lld'",
-                size < 1 ? ">=" : "<=", size < 1 ? 1LL : 1LL << 50, (long long)size);
-        }
-    }
-    if (v[MAX].type != DS_MISSING && ds__number_to_int64(v[MAX]) > INT32_MAX) {
-        return ds__error_set(err, 51024,
-                             "BSON field 'max' value must be < 2147483648, actual value '%lld'",
-                             (long long)ds__number_to_int64(v[MAX]));
-    }
     return true;
 }
 
 static bool check_clustered(const ds_value *v, ds_error *err) {
-    if (v[CLUSTERED].type == DS_MISSING || v[CLUSTERED].type == DS_BOOL) {
+    if (v[CLUSTERED].type == DS_MISSING || v[CLUSTERED].type == DS_BOOL ||
+        ds__is_number(v[CLUSTERED])) {
         return v[CLUSTERED].type == DS_MISSING || !ds__value_truthy(v[CLUSTERED]) ||
-               ds__error_set(err, DS_TYPE_MISMATCH,
-                             "clusteredIndex: true is only for time-series buckets");
+               ds__error_set(err, 5979703,
+                             "The 'clusteredIndex' legacy format {clusteredIndex: <bool>} is only "
+                             "supported for specific internal collections and vice versa");
     }
     if (v[CLUSTERED].type != DS_DOCUMENT) {
         return ds__error_set(err, DS_TYPE_MISMATCH,
@@ -91,7 +100,15 @@ static bool check_clustered(const ds_value *v, ds_error *err) {
                              "type 'object'",
                              ds__type_name(v[CLUSTERED].type));
     }
-    ds_value key = ds__doc_field(v[CLUSTERED], "key");
+    static const ds__arg args[] = {{"key", DS_ARG_OBJECT, DS_ARG_REQUIRED},
+                                   {"unique", DS_ARG_BOOL, DS_ARG_REQUIRED},
+                                   {"name", DS_ARG_STRING, 0},
+                                   {"v", DS_ARG_NUMBER, 0}};
+    ds_value parts[4];
+    if (!ds__args_read("create", false, v[CLUSTERED], args, 4, parts, err)) {
+        return false;
+    }
+    ds_value key = parts[0];
     if (key.type != DS_DOCUMENT || ds__doc_count(key) != 1 ||
         ds__doc_field(key, "_id").type == DS_MISSING) {
         return ds__error_set(err, 5979701, "The clusteredIndex option requires key: {_id: 1}");
@@ -104,7 +121,63 @@ static bool check_clustered(const ds_value *v, ds_error *err) {
     return true;
 }
 
+/* {enabled: boolean}, of create and collMod. */
+bool ds__ddl_check_pre_images(ds_value v, ds_error *err) {
+    static const ds__arg args[] = {{"enabled", DS_ARG_STRICT_BOOL, DS_ARG_REQUIRED}};
+    ds_value enabled;
+    return v.type == DS_MISSING ||
+           ds__args_read("changeStreamPreAndPostImages", false, v, args, 1, &enabled, err);
+}
+
+/* What only storage engines know: looked at, kept, without effect. */
+static bool check_storage(const char *db, const char *name, const ds_value *v, ds_error *err) {
+    static const ds__arg args[] = {{"storageEngine", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING}};
+    ds_value engine;
+    if (v[AUTO_INDEX_ID].type != DS_MISSING && !ds__value_truthy(v[AUTO_INDEX_ID]) &&
+        strcmp(db, "local") != 0) {
+        return ds__error_set(err, 50001,
+                             "autoIndexId:false is not allowed for collection %s.%s because it can "
+                             "be replicated",
+                             db, name);
+    }
+    if (v[TEMP].type != DS_MISSING) {
+        return ds__error_set(err, DS_INVALID_OPTIONS, "the 'temp' field is an invalid option");
+    }
+    return (v[STORAGE_ENGINE].type == DS_MISSING ||
+            ds__check_storage_engine(v[STORAGE_ENGINE], err)) &&
+           (v[INDEX_DEFAULTS].type == DS_MISSING ||
+            ds__args_read("create.indexOptionDefaults", false, v[INDEX_DEFAULTS], args, 1, &engine,
+                          err));
+}
+
+/* The index on _id as listIndexes gives it: mongorestore sends it back. */
+static bool check_id_index(ds__op *op, ds_value spec, ds_error *err) {
+    ds_buf normal = {0};
+    if (spec.type == DS_MISSING) {
+        return true;
+    }
+    bool ok = ds__index_normalise(&op->env, spec, &normal, err);
+    if (ok && !ds__is_string(ds__doc_field(ds__document(normal.data), "name"), "_id_")) {
+        ok = ds__error_set(err, DS_BAD_VALUE, "The field 'key' for an _id index must be {_id: 1}");
+    }
+    ds_buf_clear(&normal);
+    return ok;
+}
+
 static bool check_options(ds__op *op, const char *name, const ds_value *v, ds_error *err) {
+    if (!check_storage(op->db, name, v, err) || !check_id_index(op, v[ID_INDEX], err) ||
+        !ds__ddl_check_pre_images(v[PRE_IMAGES], err)) {
+        return false;
+    }
+    if (v[ENCRYPTED].type != DS_MISSING) {
+        return ds__error_set(err, ds__doc_empty(v[ENCRYPTED]) ? 40414 : DS_NOT_IMPLEMENTED,
+                             "encryptedFields are not implemented");
+    }
+    if (v[TIMESERIES].type != DS_MISSING && ds__doc_empty(v[TIMESERIES])) {
+        return ds__error_set(err, 40414,
+                             "BSON field 'create.timeseries.timeField' is missing but a required "
+                             "field");
+    }
     if (v[TIMESERIES].type != DS_MISSING) {
         return ds__error_set(err, DS_NOT_IMPLEMENTED,
                              "time-series collections are not implemented");
@@ -171,9 +244,6 @@ static void write_options(ds_buf *out, const ds_value *v) {
     }
     if (v[AUTO_INDEX_ID].type != DS_MISSING) {
         ds__write_bool(out, "autoIndexId", ds__value_truthy(v[AUTO_INDEX_ID]));
-    }
-    if (ds__value_truthy(v[TEMP])) {
-        ds__write_bool(out, "temp", true);
     }
     if (v[PRE_IMAGES].type == DS_DOCUMENT &&
         ds__value_truthy(ds__doc_field(v[PRE_IMAGES], "enabled"))) {

@@ -23,6 +23,13 @@ bool ds__ddl_refuse_view(const ds__coll *coll, ds_error *err) {
                          "Namespace %s is a view, not a collection", coll->ns);
 }
 
+bool ds__list_check_cursor(ds_value cursor, const char *command, ds_error *err) {
+    static const ds__arg args[] = {
+        {"batchSize", DS_ARG_NUMBER, DS_ARG_NOT_NEGATIVE | DS_ARG_NULL_IS_MISSING}};
+    ds_value size;
+    return cursor.type == DS_MISSING || ds__args_read(command, false, cursor, args, 1, &size, err);
+}
+
 void ds__list_begin(ds__list_batch *batch, ds_buf *reply, const char *ns) {
     batch->reply = reply;
     batch->count = 0;

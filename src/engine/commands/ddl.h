@@ -24,6 +24,8 @@ typedef struct ds__list_batch {
 void ds__list_begin(ds__list_batch *batch, ds_buf *reply, const char *ns);
 void ds__list_add(ds__list_batch *batch, ds_value doc);
 void ds__list_end(ds__list_batch *batch);
+/* Its argument cursor, {batchSize}: everything comes in one batch whatever it says. */
+bool ds__list_check_cursor(ds_value cursor, const char *command, ds_error *err);
 
 /* A whole number the way mongod's appendNumber writes it: int, double or long by size. */
 void ds__ddl_write_number(ds_buf *out, const char *name, int64_t v);
@@ -32,6 +34,9 @@ void ds__ddl_write_number(ds_buf *out, const char *name, int64_t v);
  * validationAction; DS_MISSING passes. */
 bool ds__ddl_check_validation(ds__op *op, const char *coll, ds_value validator, ds_value level,
                               ds_value action, ds_error *err);
+
+/* Checks changeStreamPreAndPostImages. */
+bool ds__ddl_check_pre_images(ds_value v, ds_error *err);
 
 /* Checks a view's definition: the pipeline compiles and does not write, no cycle. */
 bool ds__ddl_check_view(ds__op *op, const char *name, ds_value view_on, ds_value pipeline,

@@ -5,19 +5,35 @@
 #include "engine/commands/handlers.h"
 #include "engine/commands/write.h"
 
-enum { D_DELETES, D_LET, D_ORDERED, D_COUNT };
+enum {
+    D_DELETES,
+    D_LET,
+    D_ORDERED,
+    D_BYPASS,
+    D_CONSTANTS,
+    D_ENCRYPTION,
+    D_STATEMENT,
+    D_STATEMENTS,
+    D_COUNT
+};
 static const ds__arg delete_args[D_COUNT] = {
+    [D_BYPASS] = {"bypassDocumentValidation", DS_ARG_BOOL,
+                  DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING}, /* nothing to validate */
+    [D_CONSTANTS] = {"runtimeConstants", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
+    [D_ENCRYPTION] = {"encryptionInformation", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
+    [D_STATEMENT] = {"stmtId", DS_ARG_INT, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+    [D_STATEMENTS] = {"stmtIds", DS_ARG_INTS, 0},
     [D_DELETES] = {"deletes", DS_ARG_OBJECTS, DS_ARG_REQUIRED},
-    [D_LET] = {"let", DS_ARG_OBJECT, 0},
-    [D_ORDERED] = {"ordered", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+    [D_LET] = {"let", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [D_ORDERED] = {"ordered", DS_ARG_STRICT_BOOL, DS_ARG_NULL_IS_MISSING},
 };
 
 enum { S_COLLATION, S_HINT, S_LIMIT, S_Q, S_COUNT };
 static const ds__arg statement_args[S_COUNT] = {
-    [S_COLLATION] = {"collation", DS_ARG_OBJECT, 0},
+    [S_COLLATION] = {"collation", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
     [S_HINT] = {"hint", DS_ARG_ANY, 0},
     [S_LIMIT] = {"limit", DS_ARG_ANY, DS_ARG_REQUIRED},
-    [S_Q] = {"q", DS_ARG_OBJECT, DS_ARG_REQUIRED},
+    [S_Q] = {"q", DS_ARG_OBJECT, DS_ARG_REQUIRED | DS_ARG_NULL_IS_MISSING},
 };
 
 static bool parse_statement(ds_value spec, ds_value let, ds__statement_spec *out, ds_error *err) {
@@ -27,7 +43,9 @@ static bool parse_statement(ds_value spec, ds_value let, ds__statement_spec *out
         return false;
     }
     int64_t limit = ds__arg_int64(v[S_LIMIT], 0);
-    if (limit != 0 && limit != 1) {
+    int64_t exact = 0;
+    bool whole = !ds__is_number(v[S_LIMIT]) || ds__value_exact_int64(v[S_LIMIT], &exact);
+    if (!whole || (limit != 0 && limit != 1)) {
         return ds__error_set(err, DS_FAILED_TO_PARSE,
                              "The limit field in delete objects must be 0 or 1. Got %lld",
                              (long long)limit);
@@ -86,6 +104,14 @@ static bool delete_all(ds__write *w, ds_value deletes, ds_value let, ds_error *e
     return ok;
 }
 
+bool ds__delete_check(ds_value command, ds_error *err) {
+    ds_value v[D_COUNT];
+    ds__statement_spec spec;
+    return ds__args_read("delete", true, command, delete_args, D_COUNT, v, err) &&
+           (ds__doc_empty(v[D_DELETES]) ||
+            parse_statement(ds__array_at(v[D_DELETES], 0), ds__missing(), &spec, err));
+}
+
 bool ds__cmd_delete(ds__op *op, ds_buf *reply, ds_error *err) {
     ds_value v[D_COUNT];
     ds__write w = {0};
@@ -93,7 +119,7 @@ bool ds__cmd_delete(ds__op *op, ds_buf *reply, ds_error *err) {
     ds__iter it;
     if (!ds__op_collection(op, &w.coll_name, &w.coll_size, err) ||
         !ds__args_read("delete", true, op->command, delete_args, D_COUNT, v, err) ||
-        !ds__write_check_count(ds__doc_count(v[D_DELETES]), err)) {
+        !ds__write_check_count(ds__doc_count(v[D_DELETES]), v[D_STATEMENTS], err)) {
         return false;
     }
     ds__iter_init(&it, v[D_DELETES]);

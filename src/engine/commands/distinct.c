@@ -6,11 +6,10 @@
 #include "engine/commands/handlers.h"
 #include "engine/commands/pipeline.h"
 
-enum { D_COLLATION, D_HINT, D_KEY, D_QUERY, D_COUNT };
+enum { D_COLLATION, D_KEY, D_QUERY, D_COUNT };
 static const ds__arg args[D_COUNT] = {
     [D_COLLATION] = {"collation", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
-    [D_HINT] = {"hint", DS_ARG_ANY, DS_ARG_NULL_IS_MISSING},
-    [D_KEY] = {"key", DS_ARG_STRING, DS_ARG_REQUIRED},
+    [D_KEY] = {"key", DS_ARG_STRING, DS_ARG_REQUIRED | DS_ARG_NULL_IS_MISSING},
     [D_QUERY] = {"query", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
 };
 
@@ -74,8 +73,8 @@ static bool run(ds__op *op, const ds__coll *coll, const ds_value *v, collector *
     ds_arena scratch = {0};
     ds__row row;
     ds_next n;
-    ds__query q = {.coll = coll, .hint = v[D_HINT]};
-    q.min = q.max = q.id = ds__missing();
+    ds__query q = {.coll = coll};
+    q.min = q.max = q.id = q.hint = ds__missing();
     if (v[D_QUERY].type == DS_DOCUMENT && !ds__doc_empty(v[D_QUERY]) &&
         !ds__filter_compile(&op->env, v[D_QUERY], NULL, &filter, err)) {
         return false;
@@ -98,6 +97,11 @@ static bool run(ds__op *op, const ds__coll *coll, const ds_value *v, collector *
     return ok;
 }
 
+bool ds__distinct_check(ds_value command, ds_error *err) {
+    ds_value v[D_COUNT];
+    return ds__args_read("distinct", true, command, args, D_COUNT, v, err);
+}
+
 bool ds__cmd_distinct(ds__op *op, ds_buf *reply, ds_error *err) {
     ds_value v[D_COUNT];
     const char *name;
@@ -106,7 +110,7 @@ bool ds__cmd_distinct(ds__op *op, ds_buf *reply, ds_error *err) {
     ds__path path;
     if (!ds__op_collection(op, &name, &size, err) ||
         !ds__args_read("distinct", true, op->command, args, D_COUNT, v, err) ||
-        !ds__check_collation(v[D_COLLATION], err) || !ds__check_hint(v[D_HINT], err)) {
+        !ds__check_collation(v[D_COLLATION], err)) {
         return false;
     }
     if (v[D_KEY].size == 0) {

@@ -7,8 +7,10 @@
 bool ds__cmd_drop(ds__op *op, ds_buf *reply, ds_error *err) {
     const ds__coll *coll;
     const char *name;
-    if (!ds__args_read("drop", true, op->command, NULL, 0, NULL, err) ||
-        !ds__ddl_find(op, &coll, &name, err)) {
+    static const ds__arg args[] = {{"collectionUUID", DS_ARG_UUID, DS_ARG_NULL_IS_MISSING}};
+    ds_value uuid;
+    if (!ds__args_read("drop", true, op->command, args, 1, &uuid, err) ||
+        !ds__ddl_find(op, &coll, &name, err) || !ds__check_uuid(coll, uuid, err)) {
         return false;
     }
     if (!coll) {
@@ -88,12 +90,29 @@ static bool check_target(const char *db, const char *coll, ds_error *err) {
     return true;
 }
 
+/* A boolean, or the UUID of what may be dropped. */
+static bool check_drop_target(ds_value v, ds_error *err) {
+    if (v.type == DS_MISSING || v.type == DS_BOOL) {
+        return true;
+    }
+    if (v.type != DS_BINARY) {
+        return ds__error_set(err, DS_TYPE_MISMATCH,
+                             "BSON field 'renameCollection.dropTarget' is the wrong type '%s', "
+                             "expected types '[bool, binData]",
+                             ds__type_name(v.type));
+    }
+    return (v.subtype == 4 && v.size == 16) ||
+           ds__error_set(err, DS_INVALID_UUID,
+                         "uuid must be a 16-byte binary field with UUID (4) subtype");
+}
+
 bool ds__cmd_rename_collection(ds__op *op, ds_buf *reply, ds_error *err) {
-    enum { TO, DROP_TARGET, STAY_TEMP, ARGS };
+    enum { TO, DROP_TARGET, STAY_TEMP, UUID, ARGS };
     static const ds__arg args[ARGS] = {
-        [TO] = {"to", DS_ARG_STRING, DS_ARG_REQUIRED},
+        [TO] = {"to", DS_ARG_STRING, DS_ARG_REQUIRED | DS_ARG_NULL_IS_MISSING},
         [DROP_TARGET] = {"dropTarget", DS_ARG_ANY, 0},
-        [STAY_TEMP] = {"stayTemp", DS_ARG_BOOL, DS_ARG_IGNORED},
+        [STAY_TEMP] = {"stayTemp", DS_ARG_STRICT_BOOL, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+        [UUID] = {"collectionUUID", DS_ARG_UUID, DS_ARG_NULL_IS_MISSING},
     };
     ds_value v[ARGS];
     char *db = NULL;
@@ -105,10 +124,11 @@ bool ds__cmd_rename_collection(ds__op *op, ds_buf *reply, ds_error *err) {
         return false;
     }
     if (op->target.type != DS_STRING) {
-        return ds__error_set(err, DS_TYPE_MISMATCH,
-                             "BSON field 'renameCollection.renameCollection' is the wrong type "
-                             "'%s', expected type 'string'",
+        return ds__error_set(err, DS_BAD_VALUE, "collection name has invalid type %s",
                              ds__type_name(op->target.type));
+    }
+    if (!check_drop_target(v[DROP_TARGET], err)) {
+        return false;
     }
     if (!split(op, op->target, &db, &name, err)) {
         return false;
@@ -130,6 +150,10 @@ bool ds__cmd_rename_collection(ds__op *op, ds_buf *reply, ds_error *err) {
     if (!from) {
         return ds__error_set(err, DS_NAMESPACE_NOT_FOUND, "Source collection %s.%s does not exist",
                              db, name);
+    }
+    if (!ds__check_uuid(from, v[UUID], err) ||
+        (v[DROP_TARGET].type == DS_BINARY && !ds__check_uuid(to, v[DROP_TARGET], err))) {
+        return false;
     }
     if (from->is_view) {
         return ds__error_set(err, DS_COMMAND_NOT_SUPPORTED_ON_VIEW, "cannot rename view: %s",

@@ -152,10 +152,14 @@ static bool query_of(ds__op *op, ds_value command, explained *x, ds_error *err) 
         const char *list; /* the array whose first element is the statement */
         const char *filter;
         const char *on_top;
+        bool (*check)(ds_value command, ds_error *err);
     } shapes[] = {
-        {"count", NULL, "query", "COUNT"},          {"distinct", NULL, "query", NULL},
-        {"findAndModify", NULL, "query", "UPDATE"}, {"findandmodify", NULL, "query", "UPDATE"},
-        {"update", "updates", "q", "UPDATE"},       {"delete", "deletes", "q", "DELETE"},
+        {"count", NULL, "query", "COUNT", ds__count_check},
+        {"distinct", NULL, "query", NULL, ds__distinct_check},
+        {"findAndModify", NULL, "query", "UPDATE", ds__find_and_modify_check},
+        {"findandmodify", NULL, "query", "UPDATE", ds__find_and_modify_check},
+        {"update", "updates", "q", "UPDATE", ds__update_check},
+        {"delete", "deletes", "q", "DELETE", ds__delete_check},
     };
     ds__iter it;
     ds__iter_init(&it, command);
@@ -165,6 +169,9 @@ static bool query_of(ds__op *op, ds_value command, explained *x, ds_error *err) 
             continue;
         }
         ds_value from = command;
+        if (!shapes[i].check(command, err)) {
+            return false;
+        }
         if (shapes[i].list != NULL) {
             ds_value list = ds__doc_field(command, shapes[i].list);
             from = list.type == DS_ARRAY ? ds__array_at(list, 0) : ds__missing();
@@ -297,7 +304,10 @@ bool ds__cmd_explain(ds__op *op, ds_buf *reply, ds_error *err) {
                              "'object'",
                              ds__type_name(op->target.type));
     }
-    if (!valid_verbosity(ds__doc_field(op->command, "verbosity"), &verbosity, err)) {
+    static const ds__arg args[] = {{"verbosity", DS_ARG_STRING, DS_ARG_NULL_IS_MISSING}};
+    ds_value v;
+    if (!ds__args_read("explain", true, op->command, args, 1, &v, err) ||
+        !valid_verbosity(v, &verbosity, err)) {
         return false;
     }
     ds__cursor *c = ds__cursor_new(op, err);

@@ -5,6 +5,7 @@
 #include "engine/commands/handlers.h"
 #include "engine/commands/pipeline.h"
 #include "engine/commands/query.h"
+#include "engine/index/spec.h"
 
 enum {
     F_ALLOW_DISK,
@@ -14,7 +15,10 @@ enum {
     F_COLLATION,
     F_FILTER,
     F_HINT,
-    F_LEGACY,
+    F_CONSTANTS,
+    F_OPTIONS,
+    F_READ_ONCE,
+    F_SPECULATIVE,
     F_LET,
     F_LIMIT,
     F_MAX,
@@ -40,27 +44,30 @@ static const ds__arg find_args[F_COUNT] = {
     [F_PARTIAL] = {"allowPartialResults", DS_ARG_STRICT_BOOL, DS_ARG_IGNORED},
     [F_AWAIT] = {"awaitData", DS_ARG_STRICT_BOOL, 0},
     [F_BATCH] = {"batchSize", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING | DS_ARG_NOT_NEGATIVE},
-    [F_COLLATION] = {"collation", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
-    [F_FILTER] = {"filter", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
-    [F_HINT] = {"hint", DS_ARG_ANY, DS_ARG_NULL_IS_MISSING},
-    [F_LEGACY] = {"_legacyRuntimeConstants", DS_ARG_REFUSED, 0},
-    [F_LET] = {"let", DS_ARG_OBJECT, 0},
+    [F_COLLATION] = {"collation", DS_ARG_OBJECT, 0},
+    [F_FILTER] = {"filter", DS_ARG_OBJECT, 0},
+    [F_HINT] = {"hint", DS_ARG_ANY, 0},
+    [F_CONSTANTS] = {"runtimeConstants", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
+    [F_OPTIONS] = {"options", DS_ARG_OBJECT, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+    [F_READ_ONCE] = {"readOnce", DS_ARG_STRICT_BOOL, DS_ARG_IGNORED},
+    [F_SPECULATIVE] = {"allowSpeculativeMajorityRead", DS_ARG_STRICT_BOOL, DS_ARG_IGNORED},
+    [F_LET] = {"let", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
     [F_LIMIT] = {"limit", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING | DS_ARG_NOT_NEGATIVE},
-    [F_MAX] = {"max", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
-    [F_MIN] = {"min", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [F_MAX] = {"max", DS_ARG_OBJECT, 0},
+    [F_MIN] = {"min", DS_ARG_OBJECT, 0},
     [F_NO_TIMEOUT] = {"noCursorTimeout", DS_ARG_STRICT_BOOL, 0},
-    [F_NTORETURN] = {"ntoreturn", DS_ARG_REFUSED, 0},
+    [F_NTORETURN] = {"ntoreturn", DS_ARG_NUMBER, DS_ARG_NOT_NEGATIVE | DS_ARG_NULL_IS_MISSING},
     [F_OPLOG] = {"oplogReplay", DS_ARG_STRICT_BOOL, DS_ARG_IGNORED},
-    [F_PROJECTION] = {"projection", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
-    [F_RESUME] = {"_requestResumeToken", DS_ARG_REFUSED, 0},
-    [F_RESUME_AT] = {"_resumeAfter", DS_ARG_REFUSED, 0},
+    [F_PROJECTION] = {"projection", DS_ARG_OBJECT, 0},
+    [F_RESUME] = {"$_requestResumeToken", DS_ARG_STRICT_BOOL, 0},
+    [F_RESUME_AT] = {"$_resumeAfter", DS_ARG_OBJECT, 0},
     [F_RETURN_KEY] = {"returnKey", DS_ARG_STRICT_BOOL, 0},
     [F_SHOW_RID] = {"showRecordId", DS_ARG_STRICT_BOOL, 0},
-    [F_SINGLE] = {"singleBatch", DS_ARG_STRICT_BOOL, DS_ARG_NULL_IS_MISSING},
+    [F_SINGLE] = {"singleBatch", DS_ARG_STRICT_BOOL, 0},
     [F_SKIP] = {"skip", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING | DS_ARG_NOT_NEGATIVE},
-    [F_SORT] = {"sort", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [F_SORT] = {"sort", DS_ARG_OBJECT, 0},
     [F_TAILABLE] = {"tailable", DS_ARG_STRICT_BOOL, 0},
-    [F_TERM] = {"term", DS_ARG_REFUSED, 0},
+    [F_TERM] = {"term", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING},
 };
 
 bool ds__op_find_coll(ds__op *op, const char *name, size_t size, const ds__coll **out) {
@@ -108,23 +115,8 @@ bool ds__query_is_id(ds_value filter, ds_value *id) {
 }
 
 bool ds__check_collation(ds_value collation, ds_error *err) {
-    ds_value locale;
-    if (collation.type != DS_DOCUMENT || ds__doc_empty(collation)) {
-        return true;
-    }
-    if (!ds__doc_get(collation, "locale", 6, &locale)) {
-        return ds__error_set(err, 40414,
-                             "BSON field 'collation.locale' is missing but a required field");
-    }
-    if (locale.type != DS_STRING) {
-        return ds__error_set(err, DS_TYPE_MISMATCH,
-                             "BSON field 'collation.locale' is the wrong type '%s', expected type "
-                             "'string'",
-                             ds__type_name(locale.type));
-    }
-    return ds__is_string(locale, "simple") ||
-           ds__error_set(err, DS_NOT_IMPLEMENTED,
-                         "collations other than {locale: \"simple\"} are not implemented");
+    return collation.type != DS_DOCUMENT || ds__doc_empty(collation) ||
+           ds__index_check_collation(collation, err);
 }
 
 bool ds__check_hint(ds_value hint, ds_error *err) {
@@ -200,6 +192,18 @@ bool ds__find_parse(ds__op *op, ds_value command, ds__find_request *out, ds_erro
     }
     if (tailable) {
         return ds__error_set(err, DS_NOT_IMPLEMENTED, "tailable cursors are not implemented");
+    }
+    if (v[F_NTORETURN].type != DS_MISSING) {
+        return ds__error_set(err, 5746102,
+                             "the ntoreturn find command parameter is not supported when FCV >= "
+                             "5.1");
+    }
+    if (ds__value_truthy(v[F_RESUME]) ||
+        (v[F_RESUME_AT].type == DS_DOCUMENT && !ds__doc_empty(v[F_RESUME_AT]))) {
+        return natural_sort(out->hint)
+                   ? ds__error_set(err, DS_NOT_IMPLEMENTED, "resume tokens are not implemented")
+                   : ds__error_set(err, DS_BAD_VALUE,
+                                   "hint must be {$natural:1} if 'requestResumeToken' is enabled");
     }
     if (out->return_key) {
         return ds__error_set(err, DS_NOT_IMPLEMENTED, "returnKey is not implemented");

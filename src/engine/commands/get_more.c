@@ -7,9 +7,9 @@
 enum { G_BATCH, G_COLLECTION, G_LAST, G_TERM, G_COUNT };
 static const ds__arg get_more_args[G_COUNT] = {
     [G_BATCH] = {"batchSize", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING | DS_ARG_NOT_NEGATIVE},
-    [G_COLLECTION] = {"collection", DS_ARG_STRING, DS_ARG_REQUIRED},
-    [G_LAST] = {"lastKnownCommittedOpTime", DS_ARG_REFUSED, 0},
-    [G_TERM] = {"term", DS_ARG_REFUSED, 0},
+    [G_COLLECTION] = {"collection", DS_ARG_STRING, DS_ARG_REQUIRED | DS_ARG_NULL_IS_MISSING},
+    [G_LAST] = {"lastKnownCommittedOpTime", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
+    [G_TERM] = {"term", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING},
 };
 
 static bool check_owner(const ds__op *op, const ds__cursor *c, ds_value coll, ds_error *err) {

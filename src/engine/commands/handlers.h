@@ -53,4 +53,11 @@ bool ds__cmd_whats_my_uri(ds__op *op, ds_buf *reply, ds_error *err);
  * connection of `op`. `out` is empty before. current_op.c. */
 bool ds__current_ops(const ds__op *op, bool own, ds_buf *out, ds_error *err);
 
+/* The arguments of the commands explain can look into. */
+bool ds__count_check(ds_value command, ds_error *err);
+bool ds__delete_check(ds_value command, ds_error *err);
+bool ds__distinct_check(ds_value command, ds_error *err);
+bool ds__find_and_modify_check(ds_value command, ds_error *err);
+bool ds__update_check(ds_value command, ds_error *err);
+
 #endif

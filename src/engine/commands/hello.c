@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "bson/writer.h"
 #include "engine/commands/handlers.h"
+#include "engine/commands/request.h"
 
 /* Versions of the wire protocol as MongoDB 6.0 speaks it. */
 enum { MIN_WIRE = 0, MAX_WIRE = 17 };
@@ -38,16 +39,70 @@ static void write_topology_version(const ds__op *op, ds_buf *reply) {
     ds__doc_end(reply, t);
 }
 
-static bool check_topology_version(const ds__op *op, ds_error *err) {
-    ds_value version, wait;
-    bool has_version = ds__doc_get(op->command, "topologyVersion", 15, &version);
-    bool has_wait = ds__doc_get(op->command, "maxAwaitTimeMS", 14, &wait);
-    if (has_version != has_wait) {
-        return ds__error_set(err, has_version ? 31368 : 51759,
-                             has_version ? "A request with a 'topologyVersion' must include "
-                                           "'maxAwaitTimeMS'"
-                                         : "A request with 'maxAwaitTimeMS' must include a "
-                                           "'topologyVersion'");
+/* hello reads what it knows and passes over the rest: a first one carries what drivers add. */
+enum {
+    VERSION,
+    MAX_AWAIT,
+    HELLO_OK,
+    SHELL,
+    MECHANISMS,
+    AUTHENTICATE,
+    COMPRESSION,
+    HANG_UP,
+    BALANCED,
+    HOST_INFO,
+    INTERNAL,
+    ARGS
+};
+
+static const ds__arg args[ARGS] = {
+    [VERSION] = {"topologyVersion", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [MAX_AWAIT] = {"maxAwaitTimeMS", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING | DS_ARG_NOT_NEGATIVE},
+    [HELLO_OK] = {"helloOk", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+    [SHELL] = {"forShell", DS_ARG_BOOL, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+    [MECHANISMS] = {"saslSupportedMechs", DS_ARG_ANY, 0},
+    [AUTHENTICATE] = {"speculativeAuthenticate", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [COMPRESSION] = {"compression", DS_ARG_ARRAY, DS_ARG_IGNORED},
+    [HANG_UP] = {"hangUpOnStepDown", DS_ARG_BOOL, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+    [BALANCED] = {"loadBalanced", DS_ARG_STRICT_BOOL, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+    [HOST_INFO] = {"hostInfo", DS_ARG_STRING, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+    [INTERNAL] = {"internalClient", DS_ARG_OBJECT, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+};
+
+static bool check_mechanisms(ds_value v, ds_error *err) {
+    if (v.type == DS_MISSING || v.type == DS_UNDEFINED) {
+        return true;
+    }
+    if (v.type == DS_DOCUMENT) {
+        return (ds__doc_field(v, "user").type == DS_STRING &&
+                ds__doc_field(v, "db").type == DS_STRING) ||
+               ds__error_set(err, DS_BAD_VALUE, "UserName must contain a field named: user");
+    }
+    if (v.type != DS_STRING) {
+        return ds__error_set(err, DS_TYPE_MISMATCH,
+                             "BSON field 'hello.saslSupportedMechs' is the wrong type '%s', "
+                             "expected types '[string, object']",
+                             ds__type_name(v.type));
+    }
+    return memchr(ds__text(v), '.', v.size) != NULL ||
+           ds__error_set(err, DS_BAD_VALUE,
+                         "UserName must contain a '.' separated database.user pair");
+}
+
+static bool check_arguments(const ds_value *v, ds_error *err) {
+    static const ds__arg version_args[] = {{"processId", DS_ARG_ANY, DS_ARG_REQUIRED},
+                                           {"counter", DS_ARG_LONG, DS_ARG_REQUIRED}};
+    ds_value parts[2];
+    if (!check_mechanisms(v[MECHANISMS], err) ||
+        (v[VERSION].type != DS_MISSING &&
+         !ds__args_read("hello.topologyVersion", false, v[VERSION], version_args, 2, parts, err))) {
+        return false;
+    }
+    if ((v[VERSION].type != DS_MISSING) != (v[MAX_AWAIT].type != DS_MISSING)) {
+        bool version = v[VERSION].type != DS_MISSING;
+        return ds__error_set(err, 31368, "A request with '%s' must include '%s'",
+                             version ? "topologyVersion" : "maxAwaitTimeMS",
+                             version ? "maxAwaitTimeMS" : "topologyVersion");
     }
     return true;
 }
@@ -55,11 +110,11 @@ static bool check_topology_version(const ds__op *op, ds_error *err) {
 static bool answer(ds__op *op, const char *primary_field, ds_buf *reply, ds_error *err) {
     const char *me = op->peer != NULL && op->peer->me != NULL ? op->peer->me : "localhost:27017";
     uint64_t now = op->env.cluster_time;
-    ds_value mechs;
-    if (!check_topology_version(op, err)) {
+    ds_value v[ARGS];
+    if (!ds__args_read_some("hello", op->command, args, ARGS, v, err) || !check_arguments(v, err)) {
         return false;
     }
-    if (ds__value_truthy(ds__doc_field(op->command, "helloOk"))) {
+    if (ds__value_truthy(v[HELLO_OK])) {
         ds__write_bool(reply, "helloOk", true);
     }
     write_topology_version(op, reply);
@@ -88,7 +143,7 @@ static bool answer(ds__op *op, const char *primary_field, ds_buf *reply, ds_erro
     ds__write_int32(reply, "minWireVersion", MIN_WIRE);
     ds__write_int32(reply, "maxWireVersion", MAX_WIRE);
     ds__write_bool(reply, "readOnly", ds__store_read_only(op->engine->store));
-    if (ds__doc_get(op->command, "saslSupportedMechs", 18, &mechs)) {
+    if (v[MECHANISMS].type != DS_MISSING) {
         size_t list = ds__write_doc(reply, "saslSupportedMechs", 18, DS_ARRAY);
         ds__doc_end(reply, list);
     }

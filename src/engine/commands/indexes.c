@@ -71,18 +71,79 @@ static bool check_all(ds__op *op, const ds__coll *coll, ds_value specs, ds_error
     return ok;
 }
 
+/* How many members must have built the index: there is one. */
+static bool check_quorum(ds_value v, ds_error *err) {
+    if (v.type == DS_MISSING || ds__is_string(v, "votingMembers") || ds__is_string(v, "majority")) {
+        return true;
+    }
+    if (v.type == DS_STRING && v.size > 0) {
+        return ds__error_set(
+            err, DS_UNKNOWN_REPL_WRITE_CONCERN,
+            "No write concern mode named '%.*s' found in replica set configuration",
+            v.size < 100 ? (int)v.size : 100, ds__text(v));
+    }
+    if (v.type != DS_STRING && !ds__is_number(v)) {
+        return ds__error_set(err, DS_TYPE_MISMATCH,
+                             "BSON field 'createIndexes.commitQuorum' is the wrong type '%s', "
+                             "expected types '[long, int, decimal, double, string']",
+                             ds__type_name(v.type));
+    }
+    int64_t n = ds__arg_int64(v, -1);
+    if (n < 0 || n > 50) {
+        return ds__error_set(
+            err, DS_FAILED_TO_PARSE,
+            "commitQuorum has to be a non-negative number and not greater than 50");
+    }
+    return n <= 1 ||
+           ds__error_set(err, 278, "Not enough data-bearing nodes to satisfy commit quorum");
+}
+
+/* The specs without what nobody knows, in the op's arena. */
+static bool forget_unknown(ds__op *op, ds_value *specs, ds_error *err) {
+    ds_buf out = {0};
+    ds_buf one = {0};
+    ds__iter it;
+    size_t n = 0;
+    bool ok = true;
+    size_t array = ds__doc_begin(&out);
+    ds__iter_init(&it, *specs);
+    while (ok && ds__iter_next(&it)) {
+        ds_buf_reset(&one);
+        ok = ds__index_forget_unknown(it.value, &one, err);
+        if (ok) {
+            ds__write_index(&out, n++, ds__document(one.data));
+        }
+    }
+    ds__doc_end(&out, array);
+    ok = ok && ds_buf_ok(&out, err);
+    void *kept = ok ? ds_arena_copy(&op->arena, out.data, out.size) : NULL;
+    if (ok && kept == NULL) {
+        ok = ds__error_oom(err);
+    }
+    if (ok) {
+        *specs = ds__array(kept);
+    }
+    ds_buf_clear(&one);
+    ds_buf_clear(&out);
+    return ok;
+}
+
 bool ds__cmd_create_indexes(ds__op *op, ds_buf *reply, ds_error *err) {
-    enum { INDEXES, QUORUM, IGNORE_UNKNOWN, ARGS };
+    enum { INDEXES, QUORUM, IGNORE_UNKNOWN, VERSION, ARGS };
     static const ds__arg args[ARGS] = {
         [INDEXES] = {"indexes", DS_ARG_OBJECTS, DS_ARG_REQUIRED},
-        [QUORUM] = {"commitQuorum", DS_ARG_ANY, 0},
-        [IGNORE_UNKNOWN] = {"ignoreUnknownIndexOptions", DS_ARG_REFUSED, 0},
+        [QUORUM] = {"commitQuorum", DS_ARG_ANY, DS_ARG_NULL_IS_MISSING},
+        [IGNORE_UNKNOWN] = {"ignoreUnknownIndexOptions", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+        [VERSION] = {"v", DS_ARG_NUMBER, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
     };
     ds_value v[ARGS];
     const ds__coll *coll;
     const char *name;
     if (!ds__args_read("createIndexes", true, op->command, args, ARGS, v, err) ||
-        !ds__ddl_find(op, &coll, &name, err)) {
+        !ds__ddl_find(op, &coll, &name, err) || !check_quorum(v[QUORUM], err)) {
+        return false;
+    }
+    if (ds__value_truthy(v[IGNORE_UNKNOWN]) && !forget_unknown(op, &v[INDEXES], err)) {
         return false;
     }
     if (ds__doc_empty(v[INDEXES])) {
@@ -141,15 +202,19 @@ static void write_index(ds__list_batch *batch, const ds__coll *coll, const ds__i
 }
 
 bool ds__cmd_list_indexes(ds__op *op, ds_buf *reply, ds_error *err) {
-    enum { CURSOR, BUILD_UUIDS, ARGS };
+    enum { CURSOR, BUILD_UUIDS, BUILD_INFO, TIME_SERIES, ARGS };
     static const ds__arg args[ARGS] = {
-        [CURSOR] = {"cursor", DS_ARG_OBJECT, 0},
-        [BUILD_UUIDS] = {"includeBuildUUIDs", DS_ARG_BOOL, DS_ARG_IGNORED},
+        [CURSOR] = {"cursor", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+        [BUILD_UUIDS] = {"includeBuildUUIDs", DS_ARG_BOOL, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+        [BUILD_INFO] = {"includeIndexBuildInfo", DS_ARG_REFUSED, 0},
+        [TIME_SERIES] = {"isTimeseriesNamespace", DS_ARG_STRICT_BOOL,
+                         DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
     };
     ds_value v[ARGS];
     const ds__coll *coll;
     const char *name;
     if (!ds__args_read("listIndexes", true, op->command, args, ARGS, v, err) ||
+        !ds__list_check_cursor(v[CURSOR], "listIndexes", err) ||
         !ds__ddl_find(op, &coll, &name, err) || !ds__ddl_refuse_view(coll, err)) {
         return false;
     }
@@ -233,14 +298,20 @@ static bool check_index_argument(ds_value index, ds_error *err) {
 }
 
 bool ds__cmd_drop_indexes(ds__op *op, ds_buf *reply, ds_error *err) {
-    static const ds__arg args[] = {{"index", DS_ARG_ANY, DS_ARG_REQUIRED}};
+    static const ds__arg args[] = {
+        {"index", DS_ARG_ANY, DS_ARG_REQUIRED},
+        {"isTimeseriesNamespace", DS_ARG_STRICT_BOOL, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING}};
+    ds_value v[2];
     ds_value index;
     const ds__coll *coll;
     const ds__index *found;
     const char *name;
     ds__iter it;
-    if (!ds__args_read("dropIndexes", true, op->command, args, 1, &index, err) ||
-        !check_index_argument(index, err) || !ds__ddl_find(op, &coll, &name, err) ||
+    if (!ds__args_read("dropIndexes", true, op->command, args, 2, v, err)) {
+        return false;
+    }
+    index = v[0];
+    if (!check_index_argument(index, err) || !ds__ddl_find(op, &coll, &name, err) ||
         !ds__ddl_refuse_view(coll, err)) {
         return false;
     }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "bson/number.h"
 #include "bson/writer.h"
 #include "engine/commands/cursor.h"
 #include "engine/commands/generic.h"
@@ -20,10 +21,16 @@ static const int32_t compatible_version[4] = {6, 0, 5, 0};
 
 bool ds__cmd_ping(ds__op *op, ds_buf *reply, ds_error *err) {
     (void)reply;
-    return ds__args_read("ping", true, op->command, NULL, 0, NULL, err);
+    return ds__args_none(op, err);
 }
 
 bool ds__cmd_features(ds__op *op, ds_buf *reply, ds_error *err) {
+    static const ds__arg args[] = {
+        {"oidReset", DS_ARG_BOOL, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING}};
+    ds_value reset;
+    if (!ds__args_read("features", true, op->command, args, 1, &reset, err)) {
+        return false;
+    }
     (void)op;
     (void)reply;
     (void)err;
@@ -74,6 +81,9 @@ static void host_name(char *out, size_t size) {
 }
 
 bool ds__cmd_host_info(ds__op *op, ds_buf *reply, ds_error *err) {
+    if (!ds__args_none(op, err)) {
+        return false;
+    }
     struct utsname un = {0};
     struct sysinfo info = {0};
     char host[256];
@@ -225,6 +235,13 @@ bool ds__cmd_get_parameter(ds__op *op, ds_buf *reply, ds_error *err) {
 }
 
 bool ds__cmd_get_log(ds__op *op, ds_buf *reply, ds_error *err) {
+    if (op->target.type == DS_NULL) {
+        return ds__error_set(err, 40414,
+                             "BSON field 'getLog.getLog' is missing but a required field");
+    }
+    if (!ds__args_none(op, err)) {
+        return false;
+    }
     if (op->target.type != DS_STRING) {
         return ds__error_set(err, DS_TYPE_MISMATCH,
                              "Argument to getLog must be of type String; found %s of type %s", "",
@@ -248,6 +265,9 @@ bool ds__cmd_get_log(ds__op *op, ds_buf *reply, ds_error *err) {
 }
 
 bool ds__cmd_get_cmd_line_opts(ds__op *op, ds_buf *reply, ds_error *err) {
+    if (!ds__args_none(op, err)) {
+        return false;
+    }
     (void)op;
     (void)err;
     size_t argv = begin(reply, "argv", DS_ARRAY);
@@ -258,6 +278,11 @@ bool ds__cmd_get_cmd_line_opts(ds__op *op, ds_buf *reply, ds_error *err) {
 }
 
 bool ds__cmd_connection_status(ds__op *op, ds_buf *reply, ds_error *err) {
+    static const ds__arg args[] = {{"showPrivileges", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING}};
+    ds_value privileges;
+    if (!ds__args_read("connectionStatus", true, op->command, args, 1, &privileges, err)) {
+        return false;
+    }
     (void)op;
     (void)err;
     size_t info = begin(reply, "authInfo", DS_DOCUMENT);
@@ -276,7 +301,40 @@ bool ds__cmd_whats_my_uri(ds__op *op, ds_buf *reply, ds_error *err) {
     return true;
 }
 
+/* Whose: 1 for all, a name, {name, db}, or an array of those. */
+static bool check_names(const char *what, ds_value v, ds_error *err) {
+    ds__iter it;
+    bool all = ds__is_number(v) && ds__number_to_double(v) == 1;
+    if (v.type == DS_ARRAY) {
+        for (ds__iter_init(&it, v); ds__iter_next(&it);) {
+            if (it.value.type == DS_ARRAY || ds__is_number(it.value) ||
+                !check_names(what, it.value, err)) {
+                return ds__error_set(err, DS_BAD_VALUE, "%s must be either a string or an object",
+                                     what);
+            }
+        }
+        return true;
+    }
+    return all || v.type == DS_STRING || v.type == DS_DOCUMENT ||
+           ds__error_set(err, DS_BAD_VALUE, "%s must be either a string or an object", what);
+}
+
 bool ds__cmd_roles_info(ds__op *op, ds_buf *reply, ds_error *err) {
+    static const ds__arg args[] = {
+        {"showPrivileges", DS_ARG_ANY, DS_ARG_IGNORED},
+        {"showBuiltinRoles", DS_ARG_BOOL, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+        {"showAuthenticationRestrictions", DS_ARG_BOOL, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING}};
+    ds_value v[3];
+    if (!ds__args_read("rolesInfo", true, op->command, args, 3, v, err) ||
+        !check_names("RoleName", op->target, err)) {
+        return false;
+    }
+    if (v[0].type != DS_MISSING && v[0].type != DS_BOOL && !ds__is_number(v[0]) &&
+        !ds__is_string(v[0], "asUserFragment")) {
+        return ds__error_set(err, DS_BAD_VALUE,
+                             "Failed to parse 'showPrivileges'. 'showPrivileges' should either be "
+                             "a boolean or the string 'asUserFragment'");
+    }
     (void)op;
     (void)err;
     empty(reply, "roles", DS_ARRAY);
@@ -284,6 +342,22 @@ bool ds__cmd_roles_info(ds__op *op, ds_buf *reply, ds_error *err) {
 }
 
 bool ds__cmd_users_info(ds__op *op, ds_buf *reply, ds_error *err) {
+    static const ds__arg args[] = {
+        {"showPrivileges", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+        {"showAuthenticationRestrictions", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+        {"showCredentials", DS_ARG_BOOL, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+        {"showCustomData", DS_ARG_BOOL, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+        {"filter", DS_ARG_OBJECT, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING}};
+    ds_value v[5];
+    if (!ds__args_read("usersInfo", true, op->command, args, 5, v, err) ||
+        !check_names("UserName", op->target, err)) {
+        return false;
+    }
+    if (ds__is_number(op->target) && (ds__value_truthy(v[0]) || ds__value_truthy(v[1]))) {
+        return ds__error_set(err, DS_ILLEGAL_OPERATION,
+                             "Privilege or restriction details require exact-match usersInfo "
+                             "queries.");
+    }
     (void)op;
     (void)err;
     empty(reply, "users", DS_ARRAY);

@@ -3,11 +3,26 @@
 #include "engine/commands/handlers.h"
 #include "engine/commands/write.h"
 
-enum { I_BYPASS, I_DOCUMENTS, I_ORDERED, I_COUNT };
+enum {
+    I_BYPASS,
+    I_DOCUMENTS,
+    I_ORDERED,
+    I_ENCRYPTION,
+    I_STATEMENT,
+    I_STATEMENTS,
+    I_TIME_SERIES,
+    I_UUID,
+    I_COUNT
+};
 static const ds__arg insert_args[I_COUNT] = {
+    [I_ENCRYPTION] = {"encryptionInformation", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
+    [I_STATEMENT] = {"stmtId", DS_ARG_INT, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+    [I_STATEMENTS] = {"stmtIds", DS_ARG_INTS, 0},
+    [I_TIME_SERIES] = {"isTimeseriesNamespace", DS_ARG_STRICT_BOOL, 0},
+    [I_UUID] = {"collectionUUID", DS_ARG_UUID, DS_ARG_NULL_IS_MISSING},
     [I_BYPASS] = {"bypassDocumentValidation", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
     [I_DOCUMENTS] = {"documents", DS_ARG_OBJECTS, DS_ARG_REQUIRED},
-    [I_ORDERED] = {"ordered", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+    [I_ORDERED] = {"ordered", DS_ARG_STRICT_BOOL, DS_ARG_NULL_IS_MISSING},
 };
 
 static bool insert_all(ds__write *w, ds_value documents, ds_error *err) {
@@ -39,15 +54,22 @@ bool ds__cmd_insert(ds__op *op, ds_buf *reply, ds_error *err) {
     bool done;
     if (!ds__op_collection(op, &w.coll_name, &w.coll_size, err) ||
         !ds__args_read("insert", true, op->command, insert_args, I_COUNT, v, err) ||
-        !ds__write_check_count(ds__doc_count(v[I_DOCUMENTS]), err) ||
+        !ds__write_check_count(ds__doc_count(v[I_DOCUMENTS]), v[I_STATEMENTS], err) ||
         !ds__session_recall(op, reply, &done, err)) {
         return false;
     }
     if (done) {
         return true;
     }
+    if (ds__value_truthy(v[I_TIME_SERIES])) {
+        return ds__error_set(err, 5916400,
+                             "'isTimeseriesNamespace' parameter can only be set when the request "
+                             "is sent on system.buckets namespace");
+    }
     w.ordered = ds__arg_bool(v[I_ORDERED], true);
     w.options.bypass_validation = ds__arg_bool(v[I_BYPASS], false);
-    return ds__write_begin(&w, op, err) &&
-           ds__write_end(&w, insert_all(&w, v[I_DOCUMENTS], err), false, reply, err);
+    return ds__write_begin(&w, op, err) && ds__write_end(&w,
+                                                         ds__check_uuid(w.coll, v[I_UUID], err) &&
+                                                             insert_all(&w, v[I_DOCUMENTS], err),
+                                                         false, reply, err);
 }

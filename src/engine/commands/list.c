@@ -93,16 +93,19 @@ static void write_system_views(ds_buf *out, const ds__coll *view, bool name_only
 }
 
 bool ds__cmd_list_collections(ds__op *op, ds_buf *reply, ds_error *err) {
-    enum { FILTER, NAME_ONLY, AUTHORIZED, CURSOR, ARGS };
+    enum { FILTER, NAME_ONLY, AUTHORIZED, CURSOR, PENDING, ARGS };
     static const ds__arg args[ARGS] = {
-        [FILTER] = {"filter", DS_ARG_OBJECT, 0},
-        [NAME_ONLY] = {"nameOnly", DS_ARG_ANY, 0},
-        [AUTHORIZED] = {"authorizedCollections", DS_ARG_ANY, DS_ARG_IGNORED},
-        [CURSOR] = {"cursor", DS_ARG_OBJECT, 0},
+        [FILTER] = {"filter", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+        [NAME_ONLY] = {"nameOnly", DS_ARG_ANY, DS_ARG_NULL_IS_MISSING},
+        [AUTHORIZED] = {"authorizedCollections", DS_ARG_STRICT_BOOL,
+                        DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+        [CURSOR] = {"cursor", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+        [PENDING] = {"includePendingDrops", DS_ARG_BOOL, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
     };
     ds_value v[ARGS];
     listing l;
-    if (!ds__args_read("listCollections", true, op->command, args, ARGS, v, err)) {
+    if (!ds__args_read("listCollections", true, op->command, args, ARGS, v, err) ||
+        !ds__list_check_cursor(v[CURSOR], "listCollections", err)) {
         return false;
     }
     if (v[NAME_ONLY].type != DS_MISSING && v[NAME_ONLY].type != DS_BOOL) {
@@ -169,9 +172,10 @@ static bool write_database(ds__op *op, const char *name, int64_t size, bool name
 bool ds__cmd_list_databases(ds__op *op, ds_buf *reply, ds_error *err) {
     enum { FILTER, NAME_ONLY, AUTHORIZED, ARGS };
     static const ds__arg args[ARGS] = {
-        [FILTER] = {"filter", DS_ARG_OBJECT, 0},
-        [NAME_ONLY] = {"nameOnly", DS_ARG_BOOL, 0},
-        [AUTHORIZED] = {"authorizedDatabases", DS_ARG_BOOL, DS_ARG_IGNORED},
+        [FILTER] = {"filter", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+        [NAME_ONLY] = {"nameOnly", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+        [AUTHORIZED] = {"authorizedDatabases", DS_ARG_STRICT_BOOL,
+                        DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
     };
     ds_value v[ARGS];
     listing l;

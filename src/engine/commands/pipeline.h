@@ -23,6 +23,7 @@ typedef struct ds__aggregate_request {
     const char *coll; /* "" for {aggregate: 1} */
     size_t coll_size;
     ds_value command; /* as the client wrote it */
+    ds_value uuid;    /* the collection's, when the client says it */
     ds_value pipeline;
     ds_value hint;
     ds_value let;

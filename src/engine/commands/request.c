@@ -13,15 +13,40 @@ static bool wrong_type(const char *owner, const char *name, uint8_t found, const
                          ds__type_name(found), expected);
 }
 
-static bool check_objects(const char *owner, const char *name, ds_value array, ds_error *err) {
+/* null where an array belongs. */
+static bool no_array(const char *owner, const char *name, ds_value v, ds_error *err) {
+    return v.type == DS_NULL
+               ? ds__error_set(err, 10065, "invalid parameter: expected an object (%s)", name)
+               : wrong_type(owner, name, v.type, " 'array'", err);
+}
+
+static bool check_uuid_type(const char *owner, const char *name, ds_value v, ds_error *err) {
+    if (v.type == DS_BINARY && v.subtype != 4) {
+        return ds__error_set(err, DS_TYPE_MISMATCH,
+                             "BSON field '%s.%s' is the wrong binData type, expected type 'UUID'",
+                             owner, name);
+    }
+    return v.type == DS_BINARY || wrong_type(owner, name, v.type, " 'binData'", err);
+}
+
+static bool refuse_servers(const char *owner, const char *name, ds_value v, ds_error *err) {
+    if (v.type != DS_DOCUMENT) {
+        return wrong_type(owner, name, v.type, " 'object'", err);
+    }
+    return ds__error_set(err, ds__doc_empty(v) ? 40414 : 40415,
+                         "BSON field '%s.%s' is for the servers of a cluster", owner, name);
+}
+
+static bool check_elements(const char *owner, const char *name, ds_value array, uint8_t type,
+                           const char *expected, ds_error *err) {
     ds__iter it;
     ds__iter_init(&it, array);
     for (size_t i = 0; ds__iter_next(&it); i++) {
-        if (it.value.type != DS_DOCUMENT) {
+        if (it.value.type != type) {
             return ds__error_set(err, DS_TYPE_MISMATCH,
                                  "BSON field '%s.%s.%zu' is the wrong type '%s', expected type "
-                                 "'object'",
-                                 owner, name, i, ds__type_name(it.value.type));
+                                 "'%s'",
+                                 owner, name, i, ds__type_name(it.value.type), expected);
         }
     }
     return true;
@@ -34,12 +59,12 @@ static bool check_type(const char *owner, const ds__arg *arg, ds_value v, ds_err
     case DS_ARG_OBJECT:
         return v.type == DS_DOCUMENT || wrong_type(owner, arg->name, v.type, " 'object'", err);
     case DS_ARG_ARRAY:
-        return v.type == DS_ARRAY || wrong_type(owner, arg->name, v.type, " 'array'", err);
+        return v.type == DS_ARRAY || no_array(owner, arg->name, v, err);
     case DS_ARG_OBJECTS:
         if (v.type != DS_ARRAY) {
-            return wrong_type(owner, arg->name, v.type, " 'array'", err);
+            return no_array(owner, arg->name, v, err);
         }
-        return check_objects(owner, arg->name, v, err);
+        return check_elements(owner, arg->name, v, DS_DOCUMENT, "object", err);
     case DS_ARG_STRING:
         return v.type == DS_STRING || wrong_type(owner, arg->name, v.type, " 'string'", err);
     case DS_ARG_BOOL:
@@ -55,6 +80,17 @@ static bool check_type(const char *owner, const ds__arg *arg, ds_value v, ds_err
                wrong_type(owner, arg->name, v.type, "s '[long, int, decimal, double']", err);
     case DS_ARG_LONG:
         return v.type == DS_INT64 || wrong_type(owner, arg->name, v.type, " 'long'", err);
+    case DS_ARG_INT:
+        return v.type == DS_INT32 || wrong_type(owner, arg->name, v.type, " 'int'", err);
+    case DS_ARG_INTS:
+        if (v.type != DS_ARRAY) {
+            return no_array(owner, arg->name, v, err);
+        }
+        return check_elements(owner, arg->name, v, DS_INT32, "int", err);
+    case DS_ARG_UUID:
+        return check_uuid_type(owner, arg->name, v, err);
+    case DS_ARG_SERVERS:
+        return refuse_servers(owner, arg->name, v, err);
     case DS_ARG_REFUSED:
         return !ds__value_truthy(v) ||
                ds__error_set(err, DS_NOT_IMPLEMENTED, "%s: the option '%s' is not implemented",
@@ -86,8 +122,8 @@ static size_t find_arg(const ds__arg *args, size_t count, size_t from, const cha
     return count;
 }
 
-bool ds__args_read(const char *owner, bool command, ds_value doc, const ds__arg *args, size_t count,
-                   ds_value *values, ds_error *err) {
+static bool read_args(const char *owner, bool command, bool lenient, ds_value doc,
+                      const ds__arg *args, size_t count, ds_value *values, ds_error *err) {
     for (size_t i = 0; i < count; i++) {
         values[i] = ds__missing();
     }
@@ -100,7 +136,7 @@ bool ds__args_read(const char *owner, bool command, ds_value doc, const ds__arg 
     while (ds__iter_next(&it)) {
         size_t i = find_arg(args, count, last, it.key);
         if (i == count) {
-            if (command && ds__arg_is_generic(it.key)) {
+            if (lenient || (command && ds__arg_is_generic(it.key))) {
                 continue;
             }
             return ds__error_set(err, 40415, "BSON field '%s.%s' is an unknown field.", owner,
@@ -131,6 +167,28 @@ bool ds__args_read(const char *owner, bool command, ds_value doc, const ds__arg 
 
 int64_t ds__arg_int64(ds_value v, int64_t otherwise) {
     return ds__is_number(v) ? ds__number_to_int64(v) : otherwise;
+}
+
+bool ds__args_read(const char *owner, bool command, ds_value doc, const ds__arg *args, size_t count,
+                   ds_value *values, ds_error *err) {
+    return read_args(owner, command, false, doc, args, count, values, err);
+}
+
+bool ds__args_read_some(const char *owner, ds_value doc, const ds__arg *args, size_t count,
+                        ds_value *values, ds_error *err) {
+    return read_args(owner, true, true, doc, args, count, values, err);
+}
+
+bool ds__args_none(ds__op *op, ds_error *err) {
+    return ds__args_read(op->row->name, true, op->command, NULL, 0, NULL, err);
+}
+
+bool ds__check_uuid(const ds__coll *coll, ds_value uuid, ds_error *err) {
+    return uuid.type == DS_MISSING ||
+           (coll != NULL && uuid.size == sizeof coll->uuid &&
+            memcmp(uuid.as.bytes, coll->uuid, sizeof coll->uuid) == 0) ||
+           ds__error_set(err, DS_COLLECTION_UUID_MISMATCH,
+                         "Collection UUID does not match that specified");
 }
 
 bool ds__check_db_name(const char *db, size_t size, ds_error *err) {

@@ -6,14 +6,24 @@
 #include "engine/commands/session.h"
 #include "bson/writer.h"
 
+/* A token is for the routers of a cluster. */
+static bool check_end(ds__op *op, ds_error *err) {
+    static const ds__arg args[] = {
+        {"recoveryToken", DS_ARG_OBJECT, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+        {"commitTimestamp", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING}};
+    ds_value v[2];
+    return ds__args_read(op->row->name, true, op->command, args, op->row->name[0] == 'c' ? 2 : 1, v,
+                         err);
+}
+
 bool ds__cmd_commit_transaction(ds__op *op, ds_buf *reply, ds_error *err) {
     (void)reply;
-    return ds__session_commit(op, err);
+    return check_end(op, err) && ds__session_commit(op, err);
 }
 
 bool ds__cmd_abort_transaction(ds__op *op, ds_buf *reply, ds_error *err) {
     (void)reply;
-    return ds__session_abort(op, err);
+    return check_end(op, err) && ds__session_abort(op, err);
 }
 
 bool ds__cmd_start_session(ds__op *op, ds_buf *reply, ds_error *err) {
@@ -39,7 +49,7 @@ static bool check_list(const ds__op *op, bool patterns, ds_error *err) {
     ds_value v[2];
     ds__iter it;
     if (op->target.type != DS_ARRAY) {
-        return ds__error_set(err, DS_TYPE_MISMATCH,
+        return ds__error_set(err, op->target.type == DS_NULL ? 10065 : DS_TYPE_MISMATCH,
                              "BSON field '%s.%s' is the wrong type '%s', expected type 'array'",
                              name, name, ds__type_name(op->target.type));
     }
@@ -65,7 +75,8 @@ static bool check_list(const ds__op *op, bool patterns, ds_error *err) {
                                  name, name, ds__type_name(id.type));
         }
     }
-    return ds__args_read(name, true, op->command, NULL, 0, NULL, err);
+    bool lenient = name[0] == 'k'; /* killSessions and killAllSessions, as mongod is */
+    return lenient || ds__args_none(op, err);
 }
 
 bool ds__cmd_end_sessions(ds__op *op, ds_buf *reply, ds_error *err) {

@@ -39,7 +39,9 @@ static bool add_coll(ds__op *op, const ds__coll *coll, totals *t, ds_error *err)
 
 static bool read_scale(ds_value v, int64_t *scale, ds_error *err) {
     *scale = v.type == DS_MISSING ? 1 : ds__number_to_int64(v);
-    return *scale > 0 || ds__error_set(err, DS_BAD_VALUE, "Scale factor must be greater than zero");
+    return *scale > 0 ||
+           ds__error_set(err, 51024, "BSON field 'scale' value must be >= 1, actual value '%lld'",
+                         (long long)*scale);
 }
 
 static bool write_indexes(ds__op *op, const ds__coll *coll, int64_t scale, ds_buf *reply,
@@ -63,14 +65,16 @@ static bool write_indexes(ds__op *op, const ds__coll *coll, int64_t scale, ds_bu
 }
 
 bool ds__cmd_coll_stats(ds__op *op, ds_buf *reply, ds_error *err) {
-    static const ds__arg args[] = {{"scale", DS_ARG_NUMBER, 0}};
-    ds_value v;
+    static const ds__arg args[] = {{"scale", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING},
+                                   {"waitForLock", DS_ARG_STRICT_BOOL, DS_ARG_IGNORED},
+                                   {"verbose", DS_ARG_STRICT_BOOL, DS_ARG_IGNORED}};
+    ds_value v[3];
     const ds__coll *coll;
     const char *name;
     int64_t scale;
     totals t = {0};
-    if (!ds__args_read("collStats", true, op->command, args, 1, &v, err) ||
-        !read_scale(v, &scale, err) || !ds__ddl_find(op, &coll, &name, err) ||
+    if (!ds__args_read_some("collStats", op->command, args, 3, v, err) ||
+        !read_scale(v[0], &scale, err) || !ds__ddl_find(op, &coll, &name, err) ||
         !ds__ddl_refuse_view(coll, err) || (coll && !add_coll(op, coll, &t, err))) {
         return false;
     }
@@ -101,7 +105,8 @@ bool ds__cmd_coll_stats(ds__op *op, ds_buf *reply, ds_error *err) {
 }
 
 bool ds__cmd_db_stats(ds__op *op, ds_buf *reply, ds_error *err) {
-    static const ds__arg args[] = {{"scale", DS_ARG_NUMBER, 0}, {"freeStorage", DS_ARG_NUMBER, 0}};
+    static const ds__arg args[] = {{"scale", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING},
+                                   {"freeStorage", DS_ARG_ANY, DS_ARG_IGNORED}};
     ds_value v[2];
     int64_t scale;
     totals t = {0};
@@ -109,7 +114,7 @@ bool ds__cmd_db_stats(ds__op *op, ds_buf *reply, ds_error *err) {
     int32_t views = 0;
     size_t at = 0;
     const ds__coll *coll;
-    if (!ds__args_read("dbStats", true, op->command, args, 2, v, err) ||
+    if (!ds__args_read_some("dbStats", op->command, args, 2, v, err) ||
         !read_scale(v[0], &scale, err)) {
         return false;
     }
@@ -154,18 +159,47 @@ static void write_strings(ds_buf *reply, const char *name, const ds__check *chec
     ds__doc_end(reply, array);
 }
 
+static bool check_combination(ds_value background, ds_value full, ds_value metadata,
+                              ds_value fast_count, ds_error *err) {
+    bool b = ds__value_truthy(background);
+    bool f = ds__value_truthy(full);
+    bool c = ds__value_truthy(fast_count);
+    if (b && (f || c)) {
+        return ds__error_set(err, DS_INVALID_OPTIONS,
+                             "Running the validate command with both { background: true } and { "
+                             "%s: true } is not supported.",
+                             f ? "full" : "enforceFastCount");
+    }
+    return !ds__value_truthy(metadata) || !(b || f || c) ||
+           ds__error_set(err, DS_INVALID_OPTIONS,
+                         "Running the validate command with { metadata: true } is not supported "
+                         "with any other options");
+}
+
 bool ds__cmd_validate(ds__op *op, ds_buf *reply, ds_error *err) {
-    static const ds__arg args[] = {
-        {"full", DS_ARG_BOOL, 0},          {"repair", DS_ARG_REFUSED, 0},
-        {"metadata", DS_ARG_BOOL, 0},      {"checkBSONConformance", DS_ARG_BOOL, 0},
-        {"background", DS_ARG_REFUSED, 0},
-    };
-    ds_value v[5];
+    /* mongod takes their truth, whatever they are; all of it is always looked at */
+    static const ds__arg args[] = {{"full", DS_ARG_ANY, 0},
+                                   {"scandata", DS_ARG_ANY, 0},
+                                   {"metadata", DS_ARG_ANY, 0},
+                                   {"background", DS_ARG_ANY, 0},
+                                   {"checkBSONConformance", DS_ARG_ANY, 0},
+                                   {"enforceFastCount", DS_ARG_ANY, 0},
+                                   {"repair", DS_ARG_ANY, 0}};
+    enum { FULL, SCAN, METADATA, BACKGROUND, CONFORMANCE, FAST_COUNT, REPAIR, ARGS };
+    ds_value v[ARGS];
     const ds__coll *coll;
     const char *name;
     ds__check check = {0};
-    if (!ds__args_read("validate", true, op->command, args, 5, v, err) ||
+    if (!ds__args_read_some("validate", op->command, args, ARGS, v, err) ||
         !ds__ddl_find(op, &coll, &name, err)) {
+        return false;
+    }
+    if (ds__value_truthy(v[REPAIR])) {
+        return ds__error_set(err, DS_INVALID_OPTIONS,
+                             "Running the validate command with { repair: true } can only be "
+                             "performed in standalone mode.");
+    }
+    if (!check_combination(v[BACKGROUND], v[FULL], v[METADATA], v[FAST_COUNT], err)) {
         return false;
     }
     if (!coll) {

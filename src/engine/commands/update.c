@@ -6,11 +6,25 @@
 
 enum { UNKNOWN_STAGE = 40324 };
 
-enum { U_BYPASS, U_LET, U_ORDERED, U_UPDATES, U_COUNT };
+enum {
+    U_BYPASS,
+    U_LET,
+    U_ORDERED,
+    U_UPDATES,
+    U_CONSTANTS,
+    U_ENCRYPTION,
+    U_STATEMENT,
+    U_STATEMENTS,
+    U_COUNT
+};
 static const ds__arg update_args[U_COUNT] = {
+    [U_CONSTANTS] = {"runtimeConstants", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
+    [U_ENCRYPTION] = {"encryptionInformation", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
+    [U_STATEMENT] = {"stmtId", DS_ARG_INT, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+    [U_STATEMENTS] = {"stmtIds", DS_ARG_INTS, 0},
     [U_BYPASS] = {"bypassDocumentValidation", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
-    [U_LET] = {"let", DS_ARG_OBJECT, 0},
-    [U_ORDERED] = {"ordered", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+    [U_LET] = {"let", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [U_ORDERED] = {"ordered", DS_ARG_STRICT_BOOL, DS_ARG_NULL_IS_MISSING},
     [U_UPDATES] = {"updates", DS_ARG_OBJECTS, DS_ARG_REQUIRED},
 };
 
@@ -28,14 +42,14 @@ enum {
 };
 static const ds__arg statement_args[S_COUNT] = {
     [S_ARRAY_FILTERS] = {"arrayFilters", DS_ARG_OBJECTS, 0},
-    [S_C] = {"c", DS_ARG_OBJECT, 0},
-    [S_COLLATION] = {"collation", DS_ARG_OBJECT, 0},
+    [S_C] = {"c", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
+    [S_COLLATION] = {"collation", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
     [S_HINT] = {"hint", DS_ARG_ANY, 0},
-    [S_MULTI] = {"multi", DS_ARG_BOOL, 0},
+    [S_MULTI] = {"multi", DS_ARG_STRICT_BOOL, DS_ARG_NULL_IS_MISSING},
     [S_Q] = {"q", DS_ARG_OBJECT, DS_ARG_REQUIRED | DS_ARG_NULL_IS_MISSING},
     [S_U] = {"u", DS_ARG_ANY, DS_ARG_REQUIRED},
-    [S_UPSERT] = {"upsert", DS_ARG_BOOL, 0},
-    [S_UPSERT_SUPPLIED] = {"upsertSupplied", DS_ARG_BOOL, 0},
+    [S_UPSERT] = {"upsert", DS_ARG_STRICT_BOOL, DS_ARG_NULL_IS_MISSING},
+    [S_UPSERT_SUPPLIED] = {"upsertSupplied", DS_ARG_STRICT_BOOL, 0},
 };
 
 static bool check_pipeline(ds_value stages, ds_error *err) {
@@ -55,6 +69,10 @@ static bool parse_statement(ds_value spec, ds_value let, ds__statement_spec *out
     if (!ds__args_read("update.updates", false, spec, statement_args, S_COUNT, v, err) ||
         !ds__check_hint(v[S_HINT], err)) {
         return false;
+    }
+    if (ds__value_truthy(v[S_UPSERT_SUPPLIED]) && !ds__value_truthy(v[S_UPSERT])) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "cannot specify 'upsertSupplied: true' for a non-upsert operation");
     }
     if (v[S_U].type != DS_DOCUMENT && v[S_U].type != DS_ARRAY) {
         return ds__error_set(err, DS_FAILED_TO_PARSE,
@@ -145,13 +163,21 @@ static bool check_statements(ds_value updates, ds_error *err) {
     return true;
 }
 
+bool ds__update_check(ds_value command, ds_error *err) {
+    ds_value v[U_COUNT];
+    ds__statement_spec spec;
+    return ds__args_read("update", true, command, update_args, U_COUNT, v, err) &&
+           (ds__doc_empty(v[U_UPDATES]) ||
+            parse_statement(ds__array_at(v[U_UPDATES], 0), ds__missing(), &spec, err));
+}
+
 bool ds__cmd_update(ds__op *op, ds_buf *reply, ds_error *err) {
     ds_value v[U_COUNT];
     ds__write w = {0};
     bool done;
     if (!ds__op_collection(op, &w.coll_name, &w.coll_size, err) ||
         !ds__args_read("update", true, op->command, update_args, U_COUNT, v, err) ||
-        !ds__write_check_count(ds__doc_count(v[U_UPDATES]), err) ||
+        !ds__write_check_count(ds__doc_count(v[U_UPDATES]), v[U_STATEMENTS], err) ||
         !check_statements(v[U_UPDATES], err) || !ds__session_recall(op, reply, &done, err)) {
         return false;
     }

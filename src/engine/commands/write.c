@@ -8,7 +8,13 @@
 #include "bson/number.h"
 #include "engine/catalog/change.h"
 
-bool ds__write_check_count(size_t n, ds_error *err) {
+bool ds__write_check_count(size_t n, ds_value ids, ds_error *err) {
+    if (ids.type == DS_ARRAY && ds__doc_count(ids) != n) {
+        return ds__error_set(err, DS_INVALID_LENGTH,
+                             "Number of statement ids must match the number of batch entries. Got "
+                             "%zu statement ids but %zu operations",
+                             ds__doc_count(ids), n);
+    }
     return (n >= 1 && n <= DS_MAX_WRITE_BATCH) ||
            ds__error_set(err, DS_INVALID_LENGTH,
                          "Write batch sizes must be between 1 and %d. Got %zu operations.",

@@ -37,8 +37,9 @@ bool ds__write_failed(ds__write *w, ds_error *err, bool *stop);
 /* Commits (or aborts when !ok) and, when ok, writes n, upserted, writeErrors, nModified. */
 bool ds__write_end(ds__write *w, bool ok, bool with_modified, ds_buf *reply, ds_error *err);
 
-/* A number of statements within mongod's limits. */
-bool ds__write_check_count(size_t n, ds_error *err);
+/* A number of statements within mongod's limits, and as many ids of them (stmtIds) if there are
+ * any. */
+bool ds__write_check_count(size_t n, ds_value ids, ds_error *err);
 
 /* One statement's compiled parts; memory is the op's arena from `mark` on. */
 typedef struct ds__statement {

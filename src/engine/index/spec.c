@@ -151,6 +151,25 @@ static bool wrong_type(const char *field, ds_value v, const char *expected, ds_e
                          expected, ds__type_name(v.type));
 }
 
+static bool check_collation_names(ds_value collation, ds_error *err) {
+    static const char *const known[] = {
+        "locale",    "caseLevel",   "caseFirst",     "strength",  "numericOrdering",
+        "alternate", "maxVariable", "normalization", "backwards", "version"};
+    ds__iter it;
+    ds__iter_init(&it, collation);
+    while (ds__iter_next(&it)) {
+        size_t i = 0;
+        while (i < sizeof known / sizeof *known && strcmp(known[i], it.key) != 0) {
+            i++;
+        }
+        if (i == sizeof known / sizeof *known) {
+            return ds__error_set(err, 40415, "BSON field 'collation.%s' is an unknown field.",
+                                 it.key);
+        }
+    }
+    return true;
+}
+
 bool ds__index_check_collation(ds_value collation, ds_error *err) {
     if (collation.type != DS_DOCUMENT) {
         return wrong_type("collation", collation, "an object", err);
@@ -158,6 +177,9 @@ bool ds__index_check_collation(ds_value collation, ds_error *err) {
     ds_value locale = ds__doc_field(collation, "locale");
     if (ds__doc_empty(collation)) {
         return ds__error_set(err, DS_BAD_VALUE, "The field 'collation' cannot be an empty object.");
+    }
+    if (!check_collation_names(collation, err)) {
+        return false;
     }
     if (locale.type != DS_STRING) {
         return ds__error_set(err, locale.type == DS_MISSING ? 40414 : DS_TYPE_MISMATCH,
@@ -181,33 +203,132 @@ bool ds__index_check_collation(ds_value collation, ds_error *err) {
                          "not implemented");
 }
 
-/* Options that belong to kinds of index there are not yet, or to storage. */
-static bool is_other_option(const char *name) {
-    static const char *const names[] = {"2dsphereIndexVersion",
-                                        "background",
-                                        "bits",
-                                        "bucketSize",
-                                        "clustered",
-                                        "collation",
-                                        "default_language",
-                                        "dropDups",
-                                        "force",
-                                        "language_override",
-                                        "max",
-                                        "min",
-                                        "ns",
-                                        "prepareUnique",
-                                        "storageEngine",
-                                        "textIndexVersion",
-                                        "v",
-                                        "weights",
-                                        "wildcardProjection"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(names[i], name) == 0) {
-            return true;
+/* What an option beside the fields of spec_fields may be. Some belong to kinds of index there are
+ * not, or to storage: they are checked and kept, as mongod does. */
+typedef enum option_kind {
+    OPTION_NONE, /* no option's name */
+    OPTION_FLAG,
+    OPTION_NUMBER,
+    OPTION_TEXT,
+    OPTION_COLLATION,
+    OPTION_STORAGE,
+    OPTION_WEIGHTS,
+    OPTION_WILDCARD,
+    OPTION_CLUSTERED,
+    OPTION_PREPARE,
+    OPTION_OBJECT,
+    OPTION_NAMESPACE
+} option_kind;
+
+static option_kind option_of(const char *name) {
+    static const struct {
+        const char *name;
+        option_kind kind;
+    } options[] = {{"2dsphereIndexVersion", OPTION_NUMBER},
+                   {"background", OPTION_FLAG},
+                   {"bits", OPTION_NUMBER},
+                   {"clustered", OPTION_CLUSTERED},
+                   {"coarsestIndexedLevel", OPTION_FLAG},
+                   {"collation", OPTION_COLLATION},
+                   {"default_language", OPTION_TEXT},
+                   {"dropDups", OPTION_FLAG},
+                   {"finestIndexedLevel", OPTION_FLAG},
+                   {"language_override", OPTION_TEXT},
+                   {"max", OPTION_NUMBER},
+                   {"min", OPTION_NUMBER},
+                   {"ns", OPTION_NAMESPACE},
+                   {"originalSpec", OPTION_OBJECT},
+                   {"prepareUnique", OPTION_PREPARE},
+                   {"storageEngine", OPTION_STORAGE},
+                   {"textIndexVersion", OPTION_NUMBER},
+                   {"weights", OPTION_WEIGHTS},
+                   {"wildcardProjection", OPTION_WILDCARD}};
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        if (strcmp(options[i].name, name) == 0) {
+            return options[i].kind;
         }
     }
-    return false;
+    return OPTION_NONE;
+}
+
+static bool is_flag(ds_value v) {
+    return v.type == DS_MISSING || v.type == DS_BOOL || ds__is_number(v);
+}
+
+bool ds__check_storage_engine(ds_value v, ds_error *err) {
+    ds__iter it;
+    ds__iter_init(&it, v);
+    while (ds__iter_next(&it)) {
+        if (it.value.type != DS_DOCUMENT) {
+            return ds__error_set(err, DS_BAD_VALUE,
+                                 "'storageEngine.%s' has to be an embedded document.", it.key);
+        }
+        if (strcmp(it.key, "wiredTiger") != 0) {
+            return ds__error_set(err, DS_INVALID_OPTIONS,
+                                 "%s is not a registered storage engine for this server", it.key);
+        }
+    }
+    return true;
+}
+
+static bool check_clustered(ds_value v, ds_error *err) {
+    if (!is_flag(v)) {
+        return wrong_type("clustered", v, "a boolean", err);
+    }
+    return ds__value_truthy(v)
+               ? ds__error_set(err, DS_CANNOT_CREATE_INDEX,
+                               "The 'unique' field is required when 'clustered' is specified")
+               : ds__error_set(err, 6492800, "Value 'false' for field 'clustered' is invalid");
+}
+
+static bool check_option(const char *name, option_kind kind, ds_value v, ds_error *err) {
+    switch (kind) {
+    case OPTION_NONE:
+    case OPTION_NAMESPACE:
+        return true;
+    case OPTION_FLAG:
+        return is_flag(v) || wrong_type(name, v, "a boolean", err);
+    case OPTION_PREPARE:
+        if (!is_flag(v)) {
+            return wrong_type(name, v, "a boolean", err);
+        }
+        return !ds__value_truthy(v) ||
+               ds__error_set(err, DS_NOT_IMPLEMENTED, "'prepareUnique' is not implemented");
+    case OPTION_NUMBER:
+        return ds__is_number(v) || wrong_type(name, v, "a number", err);
+    case OPTION_TEXT:
+        return v.type == DS_STRING || wrong_type(name, v, "a string", err);
+    case OPTION_OBJECT:
+        if (v.type != DS_DOCUMENT) {
+            return wrong_type(name, v, "an object", err);
+        }
+        return ds__doc_empty(v)
+                   ? ds__error_set(err, DS_BAD_VALUE, "The field '%s' cannot be an empty object.",
+                                   name)
+                   : ds__error_set(err, DS_INVALID_INDEX_SPECIFICATION_OPTION,
+                                   "The field '%s' is not valid for an index specification.", name);
+    case OPTION_COLLATION:
+        return ds__index_check_collation(v, err);
+    case OPTION_STORAGE:
+        if (v.type != DS_DOCUMENT || ds__doc_empty(v)) {
+            return ds__error_set(err, DS_CANNOT_CREATE_INDEX,
+                                 v.type == DS_DOCUMENT
+                                     ? "Empty \"storageEngine\" options are invalid."
+                                     : "\"storageEngine\" options must be a document if present");
+        }
+        return ds__check_storage_engine(v, err);
+    case OPTION_WEIGHTS:
+        return v.type == DS_STRING || v.type == DS_DOCUMENT || v.type == DS_ARRAY
+                   ? ds__error_set(err, DS_CANNOT_CREATE_INDEX,
+                                   "the field 'weights' can only be specified with text indexes")
+                   : wrong_type(name, v, "an object", err);
+    case OPTION_WILDCARD:
+        return ds__error_set(err, DS_BAD_VALUE,
+                             "The field '%s' is only allowed in an 'wildcard' index", name);
+    case OPTION_CLUSTERED:
+        return check_clustered(v, err);
+    }
+    return true;
 }
 
 static bool read_fields(ds_value spec, spec_fields *f, ds_error *err) {
@@ -233,20 +354,20 @@ static bool read_fields(ds_value spec, spec_fields *f, ds_error *err) {
         }
         if (i < sizeof table / sizeof table[0]) {
             *(ds_value *)((char *)f + table[i].at) = it.value;
-        } else if (!is_other_option(it.key)) {
+            continue;
+        }
+        option_kind kind = option_of(it.key);
+        if (kind == OPTION_NONE) {
             return ds__error_set(err, DS_INVALID_INDEX_SPECIFICATION_OPTION,
                                  "The field '%s' is not valid for an index specification. "
                                  "Specification: %s",
                                  it.key, quote(spec, quoted, sizeof quoted));
-        } else if (strcmp(it.key, "collation") == 0 && !ds__index_check_collation(it.value, err)) {
+        }
+        if (!check_option(it.key, kind, it.value, err)) {
             return false;
         }
     }
     return true;
-}
-
-static bool is_flag(ds_value v) {
-    return v.type == DS_MISSING || v.type == DS_BOOL || ds__is_number(v);
 }
 
 static bool check_types(const spec_fields *f, ds_error *err) {
@@ -279,7 +400,7 @@ static bool check_types(const spec_fields *f, ds_error *err) {
     if (!is_flag(f->sparse)) {
         return wrong_type("sparse", f->sparse, "a boolean", err);
     }
-    if (!is_flag(f->hidden)) {
+    if (f->hidden.type != DS_MISSING && f->hidden.type != DS_BOOL) {
         return wrong_type("hidden", f->hidden, "a boolean", err);
     }
     if (f->partial.type != DS_MISSING && f->partial.type != DS_DOCUMENT) {
@@ -287,6 +408,12 @@ static bool check_types(const spec_fields *f, ds_error *err) {
     }
     if (f->version.type != DS_MISSING && !ds__is_number(f->version)) {
         return wrong_type("v", f->version, "a number", err);
+    }
+    int64_t version = 0;
+    if (f->version.type != DS_MISSING &&
+        (!ds__value_exact_int64(f->version, &version) || version != (int32_t)version)) {
+        return ds__error_set(err, DS_BAD_VALUE,
+                             "Index version must be representable as a 32-bit integer");
     }
     if (f->version.type != DS_MISSING && ds__number_to_double(f->version) != 2 &&
         ds__number_to_double(f->version) != 1) {
@@ -382,11 +509,14 @@ static bool check_spec(ds__env *env, ds_value spec, spec_fields *f, bool *id, ds
     bool hashed;
     char quoted[DS_MAX_QUOTED + 8];
     if (!read_fields(spec, f, err) || !check_types(f, err) ||
-        !check_key(f->key, &parts, &hashed, err) || !check_expire(f, parts, err)) {
+        !check_key(f->key, &parts, &hashed, err)) {
         return false;
     }
     int kind = id_key(f->key);
     *id = kind == 1;
+    if (!*id && !check_expire(f, parts, err)) {
+        return false;
+    }
     if (kind < 0) {
         return ds__error_set(err, DS_BAD_VALUE,
                              "The field 'key' for an _id index must be {_id: 1}, but got %s",
@@ -417,6 +547,32 @@ static bool check_spec(ds__env *env, ds_value spec, spec_fields *f, bool *id, ds
                check_partial(filter, 0, err);
     }
     return true;
+}
+
+static bool is_field(const char *name) {
+    static const char *const fields[] = {"key",    "name",
+                                         "unique", "sparse",
+                                         "hidden", "partialFilterExpression",
+                                         "v",      "expireAfterSeconds"};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        if (strcmp(fields[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool ds__index_forget_unknown(ds_value spec, ds_buf *out, ds_error *err) {
+    ds__iter it;
+    size_t root = ds__doc_begin(out);
+    ds__iter_init(&it, spec);
+    while (ds__iter_next(&it)) {
+        if (is_field(it.key) || option_of(it.key) != OPTION_NONE) {
+            ds_buf_add(out, it.element, it.element_size);
+        }
+    }
+    ds__doc_end(out, root);
+    return ds_buf_ok(out, err);
 }
 
 bool ds__index_normalise(ds__env *env, ds_value spec, ds_buf *out, ds_error *err) {
