@@ -5,6 +5,7 @@
 #include "bson/json.h"
 #include "bson/number.h"
 #include "bson/writer.h"
+#include "engine/commands/generic.h"
 #include "engine/commands/handlers.h"
 #include "engine/commands/request.h"
 #include "engine/commands/session.h"
@@ -141,7 +142,7 @@ static bool conditions(ds__op *op, bool *own, ds__filter **out, ds_error *err) {
     while (ds__iter_next(&it)) {
         if (strcmp(it.key, "$ownOps") == 0) {
             *own = ds__value_truthy(it.value);
-        } else if (strcmp(it.key, "$all") != 0 && !ds__arg_is_generic(it.key, it.key_size)) {
+        } else if (strcmp(it.key, "$all") != 0 && !ds__arg_is_generic(it.key)) {
             ds_buf_add(&spec, it.element, it.element_size);
         }
     }

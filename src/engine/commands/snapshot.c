@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "engine/commands/session.h"
 
 enum { TURN_MS = 25 };
 

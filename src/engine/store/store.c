@@ -367,9 +367,6 @@ void ds__store_give_conn(ds__store *store, ds__conn *conn, bool damaged) {
 }
 
 void ds__store_trim(ds__store *store) {
-    if (!ds__store_check_fork(store, &(ds_error){0})) {
-        return;
-    }
     pthread_mutex_lock(&store->lock);
     for (ds__conn *conn = store->pool; conn; conn = conn->next) {
         sqlite3_db_release_memory(conn->db);

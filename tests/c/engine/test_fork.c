@@ -48,28 +48,43 @@ static ds_engine *open_engine(const char *path) {
 }
 
 /* The reply's `name` as a number; -code of a refusal. */
-static int64_t run(ds_engine *engine, const ds__engine_peer *peer, const char *json,
-                   const char *name) {
-    bson_error_t error;
+static int64_t send(ds_engine *engine, const ds__engine_peer *peer, const bson_t *command,
+                    ds_buf *reply, const char *name) {
     ds_error err = {0};
-    ds_buf reply = {0};
     int64_t n = 0;
-    bson_t *b = bson_new_from_json((const uint8_t *)json, -1, &error);
-    if (!b || !ds__engine_run(engine, peer, "db", ds__document(bson_get_data(b)), &reply, &err)) {
+    ds_buf_reset(reply);
+    if (!ds__engine_run(engine, peer, "db", ds__document(bson_get_data(command)), reply, &err)) {
         abort();
     }
-    ds_value doc = ds__document(reply.data);
+    ds_value doc = ds__document(reply->data);
     bool ok = ds__value_truthy(ds__doc_field(doc, "ok"));
     ds__value_exact_int64(ds__doc_field(doc, ok ? name : "code"), &n);
-    bson_destroy(b);
-    ds_buf_clear(&reply);
     return ok ? n : -n;
+}
+
+static bson_t *parse(const char *json) {
+    bson_error_t error;
+    bson_t *b = bson_new_from_json((const uint8_t *)json, -1, &error);
+    if (!b) {
+        abort();
+    }
+    return b;
+}
+
+static int64_t run(ds_engine *engine, const ds__engine_peer *peer, const char *json,
+                   const char *name) {
+    ds_buf reply = {0};
+    bson_t *command = parse(json);
+    int64_t n = send(engine, peer, command, &reply, name);
+    bson_destroy(command);
+    ds_buf_clear(&reply);
+    return n;
 }
 
 static int wait_for(pid_t child) {
     int status = 0;
     waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 typedef struct worker {
@@ -79,19 +94,25 @@ typedef struct worker {
     int count;
 } worker;
 
+/* Asks for memory within commands only: AddressSanitizer's allocator cannot be forked while it is
+ * in use. */
 static void *work(void *arg) {
     worker *w = arg;
-    char json[200];
+    char json[100];
+    ds_buf reply = {0};
+    snprintf(json, sizeof json, "{\"insert\": \"t%d\", \"documents\": [{}]}", w->number);
+    bson_t *insert = parse(json);
+    snprintf(json, sizeof json, "{\"find\": \"t%d\", \"limit\": 50, \"batchSize\": 5}", w->number);
+    bson_t *find = parse(json);
     while (!atomic_load(w->done)) {
-        snprintf(json, sizeof json, "{\"insert\": \"t%d\", \"documents\": [{\"n\": %d}]}",
-                 w->number, w->count);
-        w->count += (int)run(w->engine, NULL, json, "n");
-        snprintf(json, sizeof json, "{\"find\": \"t%d\", \"limit\": 50, \"batchSize\": 5}",
-                 w->number);
-        run(w->engine, NULL, json, "ok");
+        w->count += (int)send(w->engine, NULL, insert, &reply, "n");
+        send(w->engine, NULL, find, &reply, "ok");
         uint8_t id[12];
         ds__object_id_new(id);
     }
+    bson_destroy(insert);
+    bson_destroy(find);
+    ds_buf_clear(&reply);
     return NULL;
 }
 
@@ -105,6 +126,13 @@ static void children_of_busy_threads_work(void **state) {
     for (int i = 0; i < THREADS; i++) {
         workers[i] = (worker){.engine = engine, .done = &done, .number = i};
         assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) { /* until all have begun */
+        char json[100];
+        snprintf(json, sizeof json, "{\"count\": \"t%d\"}", i);
+        while (run(engine, NULL, json, "n") == 0) {
+            usleep(1000);
+        }
     }
     for (int i = 0; i < FORKS; i++) {
         pid_t child = fork();
