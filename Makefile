@@ -21,6 +21,7 @@ help:
 	@echo "make test    lint and every test: C under sanitizers, Python on memory, file and a real mongod"
 	@echo "make build   the package, its extension and the docstore program in $(VENV)"
 	@echo "make bench   the benchmarks of docs/benchmarks.md"
+	@echo "make forks   what a forked child may use, for some minutes"
 	@echo "make lint    ruff, mypy, clang-format: a step of make test too"
 	@echo "make clean   forget builds; distclean forgets the virtual environment too"
 
@@ -73,6 +74,9 @@ django-suite: build
 
 bench: build $(STAMPS)/bench
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python bench/run.py
+
+forks: build
+	@FORK_ROUNDS=20 $(BIN)/python -m pytest -q tests/python/core/test_fork.py tests/python/test_forks.py
 
 fuzz: build
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/run.py fuzz

@@ -22,6 +22,9 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
+ROUNDS = int(os.environ.get("FORK_ROUNDS", "1"))  # `make forks` goes on for longer
+
+
 class Job(Document):
     worker = IntField()
     number = IntField()
@@ -35,7 +38,7 @@ def fork(work: Callable[[], object]) -> int:
     if child == 0:
         code = 1
         try:
-            signal.alarm(60)
+            signal.alarm(60 * ROUNDS)
             work()
             code = 0
         except BaseException as error:
@@ -90,7 +93,7 @@ def test_workers_of_a_server_that_connected_before_it_forked(
     parent: str, file: pathlib.Path
 ) -> None:
     assert Job.objects.count() == 1
-    workers = [fork(lambda n=n: work(n, 400)) for n in range(4)]  # type: ignore[misc]
+    workers = [fork(lambda n=n: work(n, 400 * ROUNDS)) for n in range(4)]  # type: ignore[misc]
     if parent == "disconnects":
         disconnect()
     else:
@@ -100,8 +103,8 @@ def test_workers_of_a_server_that_connected_before_it_forked(
         connect("jobs", host=f"docstore://{file}")
     for worker in range(4):
         numbers = sorted(Job.objects(worker=worker).scalar("number"))
-        assert numbers == list(range(400))
-        assert Job.objects(worker=worker, name="first").count() == 40
+        assert numbers == list(range(400 * ROUNDS))
+        assert Job.objects(worker=worker, name="first").count() == 40 * ROUNDS
     disconnect()
     check(file)
 
@@ -195,17 +198,17 @@ def test_threads_that_fork(jobs: str) -> None:
     codes: list[int] = []
 
     def forks(worker: int) -> None:
-        for number in range(5):
+        for number in range(5 * ROUNDS):
             Job(worker=worker, number=number).save()
-            codes.append(ended(fork(lambda: work(10 * worker + number, 10))))  # noqa: B023
+            codes.append(ended(fork(lambda: work(1000 * worker + number, 10))))  # noqa: B023
 
     threads = [threading.Thread(target=forks, args=(worker,)) for worker in range(1, 5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert codes == [0] * 20
-    assert Job.objects.count() == 1 + 20 + 200
+    assert codes == [0] * 20 * ROUNDS
+    assert Job.objects.count() == 1 + (20 + 200) * ROUNDS
 
 
 def test_a_fork_within_atomic(jobs: str) -> None:
