@@ -14,7 +14,7 @@ APT := build-essential pkg-config ninja-build ccache clang libclang-rt-14-dev \
 
 SOURCES := $(shell git ls-files -co --exclude-standard include src python meson.build meson.options pyproject.toml 2>/dev/null)
 
-.PHONY: django-suite help demo test build setup bench fuzz lint clean distclean
+.PHONY: django-suite help demo test build setup bench forks fuzz lint clean distclean
 
 help:
 	@echo "make demo    a REST API over 34,000 cities on http://127.0.0.1:8000/ (Ctrl-C stops it)"

@@ -100,19 +100,23 @@ def test_a_child_leaves_its_parents_transaction_alone(ending: str, path: pathlib
 
 @pytest.mark.parametrize("leaving", ["closes", "exits", "is killed"])
 @pytest.mark.parametrize("when", ["first", "between", "late"])
+@pytest.mark.parametrize("using", ["its parent's client", "its own"])
 def test_a_child_loses_nothing_when_its_parent_leaves(
-    leaving: str, when: str, path: pathlib.Path
+    using: str, leaving: str, when: str, path: pathlib.Path
 ) -> None:
+    before = {"first": 0, "between": 50, "late": 90}[when]
+
     def parent() -> None:
         client = _core.Client(f"docstore://{path}")
         insert(client, 0, 2)
         read, write = os.pipe()
 
         def daemon() -> None:
-            insert(client, 2, {"first": 0, "between": 50, "late": 90}[when])
+            mine = client if using != "its own" else _core.Client(f"docstore://{path}")
+            insert(mine, 2, before)
             os.close(write)
             time.sleep(0.05)  # the parent leaves
-            insert(client, 2 + {"first": 0, "between": 50, "late": 90}[when], 20)
+            insert(mine, 2 + before, 20)
             second = _core.Client(f"docstore://{path}")
             insert(second, second.run(DB, {"count": "c"})["n"], 10)
             client.close()
@@ -134,7 +138,7 @@ def test_a_child_loses_nothing_when_its_parent_leaves(
     assert os.read(read, 1) == b""
     os.close(read)
     assert ended(family) == (-signal.SIGKILL if leaving == "is killed" else 0)
-    check(path, 32 + {"first": 0, "between": 50, "late": 90}[when])
+    check(path, 32 + before)
 
 
 def test_no_child_of_a_busy_process_hangs(client: _core.Client) -> None:
