@@ -12,8 +12,9 @@ from typing import Any
 from bson import Decimal128, ObjectId, json_util
 
 from mongodb.backend.plan import prepare
+from mongodb.backend.plan.json import JSON_NULL, JSONNull
 from mongodb.backend.plan.prepare import Prepared, Query
-from mongodb.backend.plan.scope import PlanError
+from mongodb.backend.plan.scope import PlanError, TableInfo
 from mongodb.backend.sql import SQLSyntaxError, parse
 from mongodb.backend.sql import nodes as n
 from mongodb.backend.tables import Tables
@@ -375,6 +376,8 @@ class Cursor:
             return self
         params = None if params is None else [adapt(one) for one in params]
         prepared = self.connection.plan(sql, params)
+        if params and prepared.kind == "select":
+            params = [None if one is JSON_NULL else one for one in params]
         self.description = None
         self._rows = iter(())
         getattr(self, f"_{prepared.kind}")(prepared, params or ())
@@ -441,6 +444,7 @@ class Cursor:
     def insert(self, info: Any, documents: list[dict[str, Any]], ignore: bool = False) -> None:
         """Insert documents; those without a key get one."""
         self.connection.tables.complete(info, documents, self.connection)
+        without_nulls(info, documents)
         self.rowcount = 0
         # a refused row would undo its statement, were there others in it
         size = 1 if ignore and not self.connection.autocommit else 1000
@@ -497,9 +501,12 @@ class Cursor:
         assert prepared.table is not None
         if prepared.write is not None:
             command = prepared.write(params, self._results(prepared.before, params))
-            self.rowcount = self.connection.run(command)["n"]
+            for update in command["updates"]:
+                update["u"] = _json_nulls(prepared.table, update["u"])
+            self.rowcount = self.connection.run(_filled(command))["n"]
             return
         assert prepared.values is not None
+        params = [None if one is JSON_NULL else one for one in params]
         rows = list(_tuples(self._documents(prepared.values, params), prepared.values.paths))
         self.rowcount = 0
         for at in range(0, len(rows), 1000):
@@ -514,7 +521,7 @@ class Cursor:
     def _delete(self, prepared: Prepared, params: Sequence[Any]) -> None:
         assert prepared.table is not None
         if prepared.write is not None:
-            command = prepared.write(params, self._results(prepared.before, params))
+            command = _filled(prepared.write(params, self._results(prepared.before, params)))
         else:
             assert prepared.values is not None
             keys = [one["_id"] for one in self._documents(prepared.values, params)]
@@ -585,6 +592,39 @@ def adapt(value: Any) -> Any:
     if isinstance(value, memoryview):
         return bytes(value)
     return value
+
+
+def without_nulls(info: TableInfo, documents: list[dict[str, Any]]) -> None:
+    """A JSON column that is NULL is no field; one that is JSON's null is a field that is null."""
+    paths = [info.path(c) for c, type_ in info.types.items() if type_ == "json"]
+    for document in documents:
+        for path in paths:
+            value = document.get(path)
+            if value is None:
+                document.pop(path, None)
+            elif value is JSON_NULL:
+                document[path] = None
+
+
+def _json_nulls(info: TableInfo, update: Any) -> Any:
+    if isinstance(update, list):
+        return update
+    paths = [info.path(c) for c, type_ in info.types.items() if type_ == "json"]
+    gone = [path for path in paths if path in update["$set"] and update["$set"][path] is None]
+    if not gone:
+        return update
+    kept = {path: value for path, value in update["$set"].items() if path not in gone}
+    unset = {"$unset": dict.fromkeys(gone, "")}
+    return {"$set": kept, **unset} if kept else unset
+
+
+def _filled(one: Any) -> Any:
+    """A command with null where JSON's null is meant."""
+    if isinstance(one, JSONNull):
+        return None
+    if isinstance(one, dict):
+        return {key: _filled(value) for key, value in one.items()}
+    return [_filled(value) for value in one] if isinstance(one, list) else one
 
 
 def value_at(document: Any, path: tuple[str, ...]) -> Any:

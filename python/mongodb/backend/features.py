@@ -51,8 +51,9 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_collation_on_charfield = False
     supports_collation_on_textfield = False
     supports_non_deterministic_collations = False
-    supports_json_field_contains = False
-    has_json_object_function = False
+    supports_json_field_contains = True
+    json_key_contains_list_matching_requires_list = True
+    has_json_object_function = True
     has_native_json_field = True
     supports_default_keyword_in_bulk_insert = True
     has_select_for_update = True

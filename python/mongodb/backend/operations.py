@@ -17,6 +17,8 @@ from django.db.models.constants import OnConflict
 from django.db.models.expressions import Col
 from django.utils import timezone
 
+from mongodb.backend.plan.json import JSON_NULL
+
 __all__ = ["DatabaseOperations"]
 
 Converter = Callable[[Any, Any, Any], Any]
@@ -190,6 +192,8 @@ class DatabaseOperations(BaseDatabaseOperations):
         return value
 
     def adapt_json_value(self, value: Any, encoder: Any) -> Any:
+        if value is None:
+            return JSON_NULL
         if encoder is None and _is_plain(value):
             return value
         return json.loads(json.dumps(value, cls=encoder))

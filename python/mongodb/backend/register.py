@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What this backend changes in Django itself, once, when it is loaded: JSONField reads documents as
-they are, where other databases give text."""
+"""What this backend changes in Django itself, once, when it is loaded: JSONField and its lookups,
+which have a form for each of Django's own databases and none that others can use."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.db.models import JSONField
+from django.db.models.fields import json as django_json
+
+from mongodb.backend.plan.json import JSON_NULL
 
 __all__ = ["register"]
 
@@ -18,11 +22,69 @@ def _from_db_value(self: Any, value: Any, expression: Any, connection: Any) -> A
         return _from_text(self, value, expression, connection)
     if self.decoder is None or value is None:
         return value
-    import json
-
     return json.loads(json.dumps(value), cls=self.decoder)
 
 
+def _path(lhs: str, keys: list[Any]) -> str:
+    quoted = (str(key).replace("'", "''").replace("%", "%%") for key in keys)
+    return ", ".join([lhs, *(f"'{key}'" for key in quoted)])
+
+
+def _key_transform(self: Any, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+    lhs, params, keys = self.preprocess_lhs(compiler, connection)
+    return f"JSON_GET({_path(lhs, keys)})", tuple(params)
+
+
+def _key_text(self: Any, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+    lhs, params, keys = self.preprocess_lhs(compiler, connection)
+    return f"JSON_TEXT({_path(lhs, keys)})", tuple(params)
+
+
+def _exact(self: Any, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+    lhs, left = self.process_lhs(compiler, connection)
+    if self.rhs is None:
+        return f"JSON_EQ({lhs}, %s)", (*left, JSON_NULL)
+    rhs, right = self.process_rhs(compiler, connection)
+    if rhs == "%s" and list(right) == ["null"] and self.rhs != "null":
+        right = [JSON_NULL]
+    return f"JSON_EQ({lhs}, {rhs})", (*left, *right)
+
+
+def _has(name: str) -> Any:
+    def as_mongodb(self: Any, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        above: list[Any] = []
+        if isinstance(self.lhs, django_json.KeyTransform):
+            lhs, params, above = self.lhs.preprocess_lhs(compiler, connection)
+        else:
+            lhs, params = self.process_lhs(compiler, connection)
+        rhs = self.rhs if isinstance(self.rhs, (list, tuple)) else [self.rhs]
+        parts = []
+        for key in rhs:
+            keys = [key]
+            if isinstance(key, django_json.KeyTransform):
+                *_, keys = key.preprocess_lhs(compiler, connection)
+            parts.append(f"{name}({_path(lhs, [*above, *keys])})")
+        joined = (self.logical_operator or " AND ").join(parts)
+        return f"({joined})", tuple(params) * len(parts)
+
+    return as_mongodb
+
+
+def _key_is_null(self: Any, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+    lhs, params, keys = self.lhs.preprocess_lhs(compiler, connection)
+    test = f"JSON_HAS_AT({_path(lhs, keys)})"
+    return (f"NOT {test}" if self.rhs else test), tuple(params)
+
+
 def register() -> None:
-    """Install the changes; a second call does nothing."""
+    """Install the changes; a second call does nothing new."""
     JSONField.from_db_value = _from_db_value  # type: ignore[method-assign]
+    for cls, method in (
+        (django_json.KeyTransform, _key_transform),
+        (django_json.KeyTextTransform, _key_text),
+        (django_json.JSONExact, _exact),
+        (django_json.HasKeyLookup, _has("JSON_HAS")),
+        (django_json.HasKeyOrArrayIndex, _has("JSON_HAS_AT")),
+        (django_json.KeyTransformIsNull, _key_is_null),
+    ):
+        cls.as_mongodb = method

@@ -70,7 +70,11 @@ class Tables:
         keys: bool = True,
     ) -> None:
         """Give documents the columns they lack, and a key."""
-        missing = [path for path in map(info.path, info.types) if path != "_id"]
+        missing = [
+            info.path(column)
+            for column, type_ in info.types.items()
+            if column != info.pk and type_ != "json"
+        ]
         for document in documents:
             for path in missing:
                 document.setdefault(path, None)

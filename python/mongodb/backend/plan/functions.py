@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from mongodb.backend.plan import json
 from mongodb.backend.plan.bind import Call, P
 from mongodb.backend.plan.scope import PlanError
 from mongodb.backend.sql import nodes as n
@@ -353,10 +354,6 @@ def _shift(factor: int) -> Callable[..., Any]:
     return make
 
 
-def _json_path(document: Any, *keys: Any) -> Any:
-    raise PlanError("JSON paths are written by the backend's own lookups")
-
-
 def _coalesce(*args: Any) -> Any:
     return {"$ifNull": [*args, None]} if len(args) > 1 else args[0]
 
@@ -458,31 +455,6 @@ def _utc(text: Any) -> Any:
     return {"$toDate": text}
 
 
-# JSON
-
-
-def _json_get(document: Any, *keys: Any) -> Any:
-    """The value below keys: text names a field, a whole number an element too."""
-    out = document
-    for key in keys:
-        plain = _literal_text(key)
-        is_number = isinstance(plain, int) or (isinstance(plain, str) and
-                                               plain.lstrip("-").isdigit())  # fmt: skip
-        field = {"$getField": {"field": {"$literal": str(plain)}, "input": "$$j"}}
-        branches = [{"case": {"$eq": [{"$type": "$$j"}, "object"]}, "then": field}]
-        if is_number:
-            at = int(plain)
-            branches.append({"case": {"$and": [{"$isArray": "$$j"}]},
-                             "then": {"$arrayElemAt": ["$$j", at]}})  # fmt: skip
-        out = {
-            "$let": {
-                "vars": {"j": out},
-                "in": {"$switch": {"branches": branches, "default": "$$REMOVE"}},
-            }
-        }
-    return out
-
-
 _PI = math.pi
 _EPOCH = datetime.datetime(1970, 1, 1)
 
@@ -516,5 +488,6 @@ _TABLE: dict[str, Callable[..., Any]] = {
     "DATE_TRUNC": _trunc, "DATETIME_TRUNC": _trunc, "TIME_TRUNC": _time_trunc,
     "CAST_DATE": _cast_date, "CAST_TIME": _cast_time, "DURATION_ADD": _duration("$add"),
     "DURATION_SUB": _duration("$subtract"), "DATE_DIFF": _date_diff,
-    "JSON_GET": _json_get,
+    "JSON_GET": json.get, "JSON_TEXT": json.text, "JSON_HAS": json.has, "JSON_EQ": json.equal,
+    "JSON_HAS_AT": json.has_at, "JSON_OBJECT": json.make, "JSON_CONTAINS": json.contains,
 }  # fmt: skip

@@ -88,6 +88,8 @@ def _leaf(scope: Scope, node: n.Node, negated: bool) -> dict[str, Any] | None:
         path = scope.path(node.arg)
         if path is None:
             return None
+        if scope.type_of(node.arg) == "json":
+            return {path: {"$exists": node.negated != negated}}
         return {path: {"$ne": None} if node.negated != negated else None}
     if isinstance(node, n.In):
         return _in_leaf(scope, node, node.negated != negated)

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JSON columns: documents within documents. SQL's NULL is a field that is missing, JSON's null one
+that is null."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mongodb.backend.plan.bind import Call, P
+from mongodb.backend.plan.scope import PlanError
+
+__all__ = ["JSON_NULL", "JSONNull", "contains", "equal", "get", "has", "make", "text"]
+
+
+class JSONNull:
+    """A parameter that is JSON's null, not SQL's NULL."""
+
+    def __repr__(self) -> str:
+        return "JSON_NULL"
+
+
+JSON_NULL = JSONNull()
+
+
+def _plain(key: Any) -> Any:
+    if isinstance(key, dict) and "$literal" in key:
+        key = key["$literal"]
+    if isinstance(key, P):
+        raise PlanError("the keys of a JSON path are constants")
+    return key
+
+
+def get(document: Any, *keys: Any) -> Any:
+    """Return the value below keys; a whole number names an element of an array too."""
+    out = document
+    for key in map(_plain, keys):
+        name = str(key)
+        field = {"$getField": {"field": {"$literal": name}, "input": "$$j"}}
+        branches = [{"case": {"$eq": [{"$type": "$$j"}, "object"]}, "then": field}]
+        if name.lstrip("-").isdigit():
+            element = {"$arrayElemAt": ["$$j", int(name)]}
+            branches.append({"case": {"$isArray": ["$$j"]}, "then": element})
+        inside = {"$switch": {"branches": branches, "default": "$$REMOVE"}}
+        out = {"$let": {"vars": {"j": out}, "in": inside}}
+    return out
+
+
+def text(document: Any, *keys: Any) -> Any:
+    """Return a scalar below keys as text; NULL of objects, arrays and null."""
+    value = get(document, *keys)
+    branches = [
+        {"case": {"$in": [{"$type": "$$v"}, ["object", "array", "missing", "null"]]}, "then": None},
+        {"case": {"$eq": ["$$v", True]}, "then": "true"},
+        {"case": {"$eq": ["$$v", False]}, "then": "false"},
+    ]
+    inside = {"$switch": {"branches": branches, "default": {"$toString": "$$v"}}}
+    return {"$let": {"vars": {"v": value}, "in": inside}}
+
+
+def has(document: Any, *keys: Any) -> Any:
+    """Whether there is something below keys; the last one names a field only."""
+    *above, last = map(_plain, keys)
+    field = {"$getField": {"field": {"$literal": str(last)}, "input": "$$o"}}
+    there = {"$ne": [{"$type": field}, "missing"]}
+    is_object = {"$eq": [{"$type": "$$o"}, "object"]}
+    return {"$let": {"vars": {"o": get(document, *above)}, "in": {"$and": [is_object, there]}}}
+
+
+def has_at(document: Any, *keys: Any) -> Any:
+    """Whether there is something below keys, elements of arrays too."""
+    return {"$ne": [{"$type": get(document, *keys)}, "missing"]}
+
+
+def equal(left: Any, right: Any) -> Any:
+    """Whether two JSON values are equal: true, false, or null where one is missing."""
+    present = {
+        "$and": [{"$ne": [{"$type": "$$a"}, "missing"]}, {"$ne": [{"$type": "$$b"}, "missing"]}]
+    }
+    inside = {"$cond": [present, {"$eq": ["$$a", "$$b"]}, None]}
+    return {"$let": {"vars": {"a": left, "b": right}, "in": inside}}
+
+
+def make(*pairs: Any) -> Any:
+    """Return an object of keys and values in turn."""
+    items = [
+        {"k": key, "v": {"$ifNull": [value, None]}}
+        for key, value in zip(pairs[::2], pairs[1::2], strict=True)
+    ]
+    return {"$arrayToObject": [items]} if items else {"$literal": {}}
+
+
+def contains(left: Any, right: Any) -> Any:
+    """Whether one JSON value has all that the other, a constant, has (PostgreSQL's @>)."""
+    for one, other, build in ((right, left, _holds), (left, right, _held)):
+        if isinstance(one, dict) and isinstance(one.get("$literal"), P):
+            made = Call(build, (one["$literal"],))
+            return {"$let": {"vars": {"x": other}, "in": made}}
+    raise PlanError("JSON containment needs a constant on one side")
+
+
+def _holds(value: Any, at: str = "$$x", depth: int = 0) -> Any:
+    """The expression: what is at `at` contains the value."""
+    name = f"x{depth}"
+    if isinstance(value, dict):
+        tests: list[Any] = [{"$eq": [{"$type": at}, "object"]}]
+        for key, inner in value.items():
+            field = {"$getField": {"field": {"$literal": key}, "input": at}}
+            inside = _holds(inner, f"$${name}", depth + 1)
+            tests.append({"$let": {"vars": {name: field}, "in": inside}})
+        return _all(tests)
+    if isinstance(value, list):
+        tests = [{"$isArray": [at]}]
+        for inner in value:
+            some = {"$map": {"input": at, "as": name, "in": _holds(inner, f"$${name}", depth + 1)}}
+            tests.append({"$anyElementTrue": [some]})
+        return _all(tests)
+    return {"$eq": [at, {"$literal": value}]}
+
+
+def _held(value: Any, at: str = "$$x", depth: int = 0) -> Any:
+    """The expression: what is at `at` is contained in the value."""
+    name = f"x{depth}"
+    if isinstance(value, dict):
+        branches = [
+            {
+                "case": {"$eq": [f"$${name}.k", {"$literal": key}]},
+                "then": _held(inner, f"$${name}.v", depth + 1),
+            }
+            for key, inner in value.items()
+        ]
+        one = {"$switch": {"branches": branches, "default": False}} if branches else False
+        pairs = {"$map": {"input": {"$objectToArray": at}, "as": name, "in": one}}
+        return _all([{"$eq": [{"$type": at}, "object"]}, {"$allElementsTrue": [pairs]}])
+    if isinstance(value, list):
+        any_of = [_held(inner, f"$${name}", depth + 1) for inner in value]
+        one = {"$or": any_of} if any_of else False
+        items = {"$map": {"input": at, "as": name, "in": one}}
+        return _all([{"$isArray": [at]}, {"$allElementsTrue": [items]}])
+    return {"$eq": [at, {"$literal": value}]}
+
+
+def _all(tests: list[Any]) -> Any:
+    """All of them, the later ones looked at only when the earlier hold."""
+    *first, last = tests
+    for test in reversed(first):
+        last = {"$cond": [test, last, False]}
+    return last
