@@ -18,6 +18,7 @@ from mongodb.backend.dbapi import adapt
 from mongodb.backend.plan.bind import compile_template
 from mongodb.backend.plan.functions import cast
 from mongodb.backend.plan.predicates import filter_for
+from mongodb.backend.plan.prepare import LANGUAGE
 from mongodb.backend.plan.scope import PlanError, Planner, Scope, Source
 from mongodb.backend.sql.parser import _Parser
 from mongodb.backend.tables import COUNTERS
@@ -237,7 +238,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         compiler = query.get_compiler(connection=self.connection)
         sql, params = where.as_sql(compiler, self.connection)
         parser = _Parser(sql, True)
-        scope = Scope(Planner(self.connection.connection.tables.get))
+        scope = Scope(Planner(self.connection.connection.tables.get, LANGUAGE))
         scope.add(Source("", self.connection.connection.tables.get(model._meta.db_table)))
         try:
             test = filter_for(scope, parser.expr())

@@ -9,9 +9,10 @@ from mongodb.backend.plan import functions
 from mongodb.backend.plan.bind import P, R
 from mongodb.backend.plan.predicates import condition, truth
 from mongodb.backend.plan.scope import PlanError, Scope
+from mongodb.backend.plan.subqueries import lookup
 from mongodb.backend.sql import nodes as n
 
-__all__ = ["as_text", "value"]
+__all__ = ["value"]
 
 _CONDITIONS = (n.And, n.Or, n.Not, n.Compare, n.IsNull, n.In, n.Between, n.Match, n.Exists)
 
@@ -46,8 +47,6 @@ def value(scope: Scope, node: n.Node) -> Any:
     if isinstance(node, n.Func):
         return _call(scope, node)
     if isinstance(node, n.SubSelect):
-        from mongodb.backend.plan.subqueries import lookup
-
         field = lookup(scope, node.select, one=True)
         if isinstance(field, R):
             return {"$literal": functions.first_of(field)}
@@ -55,13 +54,6 @@ def value(scope: Scope, node: n.Node) -> Any:
     if isinstance(node, n.Tuple):
         return [value(scope, item) for item in node.items]
     raise PlanError(f"{type(node).__name__} is not a value")
-
-
-def as_text(expr: Any) -> Any:
-    """Return an expression as text, as CAST does."""
-    if isinstance(expr, dict) and ("$toString" in expr or "$concat" in expr):
-        return expr
-    return functions.cast(expr, "text")
 
 
 _ARITHMETIC = {"+": "$add", "-": "$subtract", "*": "$multiply"}
@@ -78,7 +70,7 @@ def _binary(scope: Scope, node: n.Binary) -> Any:
     if node.op == "^":
         return functions.call("POWER", [left, right])
     if node.op == "||":
-        return {"$concat": [as_text(left), as_text(right)]}
+        return {"$concat": [functions.as_text(left), functions.as_text(right)]}
     names = {"&": "BITAND", "|": "BITOR", "#": "BITXOR", "<<": "BITLEFTSHIFT",
              ">>": "BITRIGHTSHIFT"}  # fmt: skip
     return functions.call(names[node.op], [left, right])

@@ -13,7 +13,7 @@ from mongodb.backend.plan.bind import Call, P
 from mongodb.backend.plan.scope import PlanError
 from mongodb.backend.sql import nodes as n
 
-__all__ = ["AGGREGATES", "WINDOW_ONLY", "call", "cast", "divide", "first_of", "guard"]
+__all__ = ["AGGREGATES", "WINDOW_ONLY", "as_text", "call", "cast", "divide", "first_of", "guard"]
 
 AGGREGATES = frozenset(
     "COUNT SUM AVG MIN MAX STDDEV_POP STDDEV_SAMP VAR_POP VAR_SAMP ANY_VALUE STRING_AGG "
@@ -103,6 +103,13 @@ def _to_text(expr: Any, sizes: list[int]) -> Any:
     if sizes:
         text = guard([expr], {"$substrCP": [text, 0, sizes[0]]})
     return text
+
+
+def as_text(expr: Any) -> Any:
+    """Return an expression as text, as CAST does."""
+    if isinstance(expr, dict) and ("$toString" in expr or "$concat" in expr):
+        return expr
+    return _to_text(expr, [])
 
 
 def _number(to: str) -> Callable[[Any, list[int]], Any]:

@@ -8,7 +8,9 @@ import re
 from typing import Any
 
 from mongodb.backend.plan.bind import Call, P, R
+from mongodb.backend.plan.functions import as_text
 from mongodb.backend.plan.scope import PlanError, Scope
+from mongodb.backend.plan.subqueries import first, lookup, tuple_exists
 from mongodb.backend.sql import nodes as n
 
 __all__ = ["condition", "filter_for", "truth"]
@@ -166,7 +168,7 @@ def _in_leaf(scope: Scope, node: n.In, negated: bool) -> dict[str, Any] | None:
         )  # fmt: skip
     path = scope.path(node.arg)
     if isinstance(node.items, n.Select):
-        rows = prefetched(scope, node.items)
+        rows = first(scope, node.items)
         if rows is None or path is None:
             return None
         if negated:
@@ -283,8 +285,6 @@ def _match_leaf(scope: Scope, node: n.Match, negated: bool) -> dict[str, Any] | 
 
 
 def _exists_leaf(scope: Scope, node: n.Exists, negated: bool) -> dict[str, Any]:
-    from mongodb.backend.plan.subqueries import lookup
-
     field = lookup(scope, node.select, one=True)
     if isinstance(field, R):
         return {"$expr": Call(_empty if negated else _some, (field,))}
@@ -299,19 +299,11 @@ def _empty(rows: Any) -> bool:
     return len(rows) == 0
 
 
-def prefetched(scope: Scope, select: n.Select) -> R | None:
-    """Return the rows of a query that names nothing of the queries around it, else None."""
-    from mongodb.backend.plan.subqueries import first
-
-    return first(scope, select)
-
-
 # Expressions: true or false, never unknown
 
 
 def condition(scope: Scope, node: n.Node, negated: bool = False) -> Any:
     """Return the expression that says whether `node` is true (negated: is false)."""
-    from mongodb.backend.plan.expressions import value
 
     if isinstance(node, n.Not):
         return condition(scope, node.arg, not negated)
@@ -321,7 +313,7 @@ def condition(scope: Scope, node: n.Node, negated: bool = False) -> Any:
     if isinstance(node, n.Compare):
         return _compare(scope, node, negated)
     if isinstance(node, n.IsNull):
-        arg = value(scope, node.arg)
+        arg = scope.value(node.arg)
         return {"$gt" if node.negated != negated else "$lte": [arg, None]}
     if isinstance(node, n.In):
         return _in(scope, node, node.negated != negated)
@@ -331,15 +323,13 @@ def condition(scope: Scope, node: n.Node, negated: bool = False) -> Any:
     if isinstance(node, n.Match):
         return _match(scope, node, node.negated != negated)
     if isinstance(node, n.Exists):
-        from mongodb.backend.plan.subqueries import lookup
-
         field = lookup(scope, node.select, one=True)
         if isinstance(field, R):
             return {"$literal": Call(_empty if negated else _some, (field,))}
         return {"$eq" if negated else "$ne": [f"${field}", []]}
     if isinstance(node, n.Literal):
         return node.value is not None and bool(node.value) != negated
-    made = value(scope, node)
+    made = scope.value(node)
     if negated:
         return {"$in": [made, [False, 0]]}
     return {"$and": [{"$gt": [made, None]}, {"$not": [{"$in": [made, [False, 0]]}]}]}
@@ -359,20 +349,19 @@ def kinds_differ(scope: Scope, left: n.Node, right: n.Node) -> bool:
 
 
 def _compare(scope: Scope, node: n.Compare, negated: bool) -> Any:
-    from mongodb.backend.plan.expressions import as_text, value
 
     op, left, right = node.op, node.left, node.right
     if isinstance(left, n.Tuple) and isinstance(right, n.Tuple):
         return condition(scope, tuple_compare(op, left, right), negated)
     if op in ("is", "is not"):
-        same = {"$eq": [{"$ifNull": [value(scope, left), None]},
-                        {"$ifNull": [value(scope, right), None]}]}  # fmt: skip
+        same = {"$eq": [{"$ifNull": [scope.value(left), None]},
+                        {"$ifNull": [scope.value(right), None]}]}  # fmt: skip
         return same if (op == "is") != negated else {"$not": [same]}
     if n.Literal(None) in (left, right):
         return False
     if negated:
         op = _OPPOSITE[op]
-    a, b = value(scope, left), value(scope, right)
+    a, b = scope.value(left), scope.value(right)
     if kinds_differ(scope, left, right):
         a, b = as_text(a), as_text(b)
     test = {_NAMES[op]: [a, b]}
@@ -386,14 +375,11 @@ def _compare(scope: Scope, node: n.Compare, negated: bool) -> Any:
 
 
 def _in(scope: Scope, node: n.In, negated: bool) -> Any:
-    from mongodb.backend.plan.expressions import value
-    from mongodb.backend.plan.subqueries import lookup, tuple_exists
-
     if isinstance(node.arg, n.Tuple):
         if isinstance(node.items, n.Select):
             return condition(scope, tuple_exists(node), negated)
         return condition(scope, _spell_in(node), negated)
-    arg = value(scope, node.arg)
+    arg = scope.value(node.arg)
     if isinstance(node.items, n.Select):
         field = lookup(scope, node.items)
         items: Any = {"$literal": field} if isinstance(field, R) else f"${field}.c0"
@@ -425,12 +411,11 @@ def _among(scope: Scope, node: n.Node, arg: Any, items: Any, negated: bool) -> A
 
 
 def _match(scope: Scope, node: n.Match, negated: bool) -> Any:
-    from mongodb.backend.plan.expressions import as_text, value
 
     if node.pattern == n.Literal(None):
         return False
-    arg = as_text(value(scope, node.arg))
-    known: list[Any] = [{"$gt": [value(scope, node.arg), None]}]
+    arg = as_text(scope.value(node.arg))
+    known: list[Any] = [{"$gt": [scope.value(node.arg), None]}]
     if is_constant(node.pattern):
         made = constant(node.pattern)
         make = _pattern_maker(node)
@@ -440,8 +425,8 @@ def _match(scope: Scope, node: n.Match, negated: bool) -> Any:
             "options": make("")["$options"],
         }}  # fmt: skip
     else:
-        pattern = as_text(value(scope, node.pattern))
-        known.append({"$gt": [value(scope, node.pattern), None]})
+        pattern = as_text(scope.value(node.pattern))
+        known.append({"$gt": [scope.value(node.pattern), None]})
         test = _dynamic(node, arg, pattern)
     # $regexMatch refuses other values than text; so look at it only where there is one
     outcome = {"$not": [test]} if negated else test

@@ -9,15 +9,15 @@ from typing import Any
 
 from mongodb.backend.plan.bind import P, compile_template
 from mongodb.backend.plan.expressions import value
-from mongodb.backend.plan.groups import is_aggregated
 from mongodb.backend.plan.predicates import filter_for, is_constant
-from mongodb.backend.plan.scope import PlanError, Planner, Scope, Source, TableInfo
+from mongodb.backend.plan.scope import Language, PlanError, Planner, Scope, Source, TableInfo
 from mongodb.backend.plan.select import Planned, plan_select
 from mongodb.backend.plan.walk import nulls_for
 from mongodb.backend.sql import nodes as n
 
-__all__ = ["Prepared", "Query", "prepare"]
+__all__ = ["LANGUAGE", "Prepared", "Query", "prepare"]
 
+LANGUAGE = Language(value, plan_select)
 Tables = Callable[[str], TableInfo]
 
 
@@ -69,7 +69,7 @@ def _query(select: n.Select, tables: Tables) -> Query:
     counted = _count(select, tables)
     if counted is not None:
         return counted
-    planner = Planner(tables)
+    planner = Planner(tables, LANGUAGE)
     return _of_planned(plan_select(planner, select, top=True), planner)
 
 
@@ -123,7 +123,7 @@ def _count(select: n.Select, tables: Tables) -> Query | None:
         return None
     if select.limit is not None or select.offset is not None:
         return None
-    planner = Planner(tables)
+    planner = Planner(tables, LANGUAGE)
     scope = Scope(planner)
     info = tables(select.source.name)
     scope.add(Source(select.source.alias, info))
@@ -149,7 +149,7 @@ def _insert(node: n.Insert, tables: Tables) -> Prepared:
                         changed=paths)  # fmt: skip
     documents: list[dict[str, Any]] = []
     computed = False
-    planner = Planner(tables)
+    planner = Planner(tables, LANGUAGE)
     scope = Scope(planner)
     for row in node.rows:
         document: dict[str, Any] = {}
@@ -188,7 +188,7 @@ def _insert(node: n.Insert, tables: Tables) -> Prepared:
 
 def _update(node: n.Update, tables: Tables) -> Prepared:
     info = tables(node.table)
-    planner = Planner(tables)
+    planner = Planner(tables, LANGUAGE)
     scope = Scope(planner)
     scope.add(Source(node.alias, info))
     if node.alias != node.table:
@@ -232,7 +232,7 @@ def _update(node: n.Update, tables: Tables) -> Prepared:
 
 def _delete(node: n.Delete, tables: Tables) -> Prepared:
     info = tables(node.table)
-    planner = Planner(tables)
+    planner = Planner(tables, LANGUAGE)
     scope = Scope(planner)
     scope.add(Source(node.alias, info))
     if node.alias != node.table:
@@ -246,8 +246,3 @@ def _delete(node: n.Delete, tables: Tables) -> Prepared:
     before = [_of_planned(one, None) for one in planner.before]
     return Prepared("delete", write=compile_template(command), node=node, table=info,
                     before=before)  # fmt: skip
-
-
-def grouped(select: n.Select) -> bool:
-    """Whether a query makes groups."""
-    return is_aggregated(select)

@@ -9,7 +9,7 @@ from typing import Any
 
 from mongodb.backend.sql import nodes as n
 
-__all__ = ["PlanError", "Planner", "Scope", "Source", "TableInfo"]
+__all__ = ["PlanError", "Language", "Planner", "Scope", "Source", "TableInfo"]
 
 
 class PlanError(Exception):
@@ -45,13 +45,22 @@ class Source:
     optional: bool = False  # of a left join
 
 
+@dataclass(frozen=True, slots=True)
+class Language:
+    """The parts of the plan's language, which call each other: values hold conditions, conditions
+    hold queries, queries hold values."""
+
+    value: Callable[[Scope, n.Node], Any]
+    plan_select: Callable[..., Any]
+
+
 class Planner:
     """What the parts of one statement share."""
 
-    def __init__(self, table: Callable[[str], TableInfo], tz_name: str = "UTC") -> None:
+    def __init__(self, table: Callable[[str], TableInfo], language: Language) -> None:
         self.table = table
+        self.language = language
         self.before: list[Any] = []  # queries that run first; templates name them R(i)
-        self.tz_name = tz_name
         self.memo: dict[Any, Any] = {}  # queries that run first, by their trees
         self._temporary = 0
 
@@ -76,6 +85,10 @@ class Scope:
         self.nested = False  # its rows are a source of another query
         # the place of a $group of all rows, and what it should have made of none
         self.of_nothing: tuple[int, dict[str, Any]] | None = None
+
+    def value(self, node: n.Node) -> Any:
+        """Return the expression of a value."""
+        return self.planner.language.value(self, node)
 
     def add(self, source: Source) -> None:
         self.sources[source.alias] = source

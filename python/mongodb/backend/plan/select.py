@@ -13,7 +13,8 @@ from mongodb.backend.plan.expressions import value
 from mongodb.backend.plan.groups import group, is_aggregated
 from mongodb.backend.plan.predicates import filter_for
 from mongodb.backend.plan.scope import PlanError, Planner, Scope, Source, TableInfo
-from mongodb.backend.plan.walk import columns, conjuncts
+from mongodb.backend.plan.sorting import sort_keys
+from mongodb.backend.plan.walk import columns, conjuncts, replace, walk
 from mongodb.backend.sql import nodes as n
 
 __all__ = ["Planned", "plan_select"]
@@ -310,39 +311,11 @@ def _shortest(paths: list[str]) -> list[str]:
 
 
 def _has_query(node: n.Node) -> bool:
-    return any(isinstance(child, n.Select) for child in _walk_all(node))
+    return any(isinstance(child, n.Select) for child in walk(node))
 
 
 def _has_window(node: n.Node) -> bool:
-    return any(isinstance(one, n.Func) and one.over is not None for one in _walk_all(node))
-
-
-def _walk_all(node: n.Node) -> Any:
-    from mongodb.backend.plan.walk import walk
-
-    return walk(node)
-
-
-def sort_keys(scope: Scope, order: list[n.Order]) -> dict[str, int]:
-    """Return the keys of a $sort; computed ones are set as fields first."""
-    keys: dict[str, int] = {}
-    computed: dict[str, Any] = {}
-    for one in order:
-        if isinstance(one.expr, (n.Literal, n.Param)):
-            continue
-        path = scope.path(one.expr)
-        natural = "last" if one.descending else "first"
-        if one.nulls is not None and one.nulls != natural:
-            name = scope.planner.temporary("s")
-            computed[name] = {"$cond": [{"$gt": [value(scope, one.expr), None]}, 0, 1]}
-            keys[name] = 1 if one.nulls == "last" else -1
-        if path is None:
-            path = scope.planner.temporary("s")
-            computed[path] = value(scope, one.expr)
-        keys.setdefault(path, -1 if one.descending else 1)
-    if computed:
-        scope.stages.append({"$set": computed})
-    return keys
+    return any(isinstance(one, n.Func) and one.over is not None for one in walk(node))
 
 
 def slice_stages(select: n.Select) -> list[dict[str, Any]]:
@@ -437,7 +410,5 @@ def _of_union(expr: n.Node, names: list[str], select: n.Select) -> n.Node:
         if isinstance(node, n.Column) and node.name in names:
             return n.Column("", f"c{names.index(node.name)}")
         return None
-
-    from mongodb.backend.plan.walk import replace
 
     return replace(expr, change)  # type: ignore[no-any-return]

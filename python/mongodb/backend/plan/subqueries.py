@@ -15,14 +15,12 @@ __all__ = ["first", "lookup", "tuple_exists"]
 
 def first(scope: Scope, select: n.Select, one: bool = False) -> R | None:
     """Have a query run before this statement; None when it names something around it."""
-    from mongodb.backend.plan.select import plan_select
-
     planner = scope.planner
     known = planner.memo.get(select)
     if known is not None:
         return known  # type: ignore[no-any-return]
     mark = len(planner.before)
-    planned = plan_select(planner, _limited(select) if one else select, scope)
+    planned = planner.language.plan_select(planner, _limited(select) if one else select, scope)
     if planned.lets:
         del planner.before[mark:]
         planner.memo = {q: r for q, r in planner.memo.items() if r.at < mark}
@@ -43,8 +41,6 @@ def _limited(select: n.Select) -> n.Select:
 
 def lookup(scope: Scope, select: n.Select, one: bool = False) -> Any:
     """Return the field that holds the rows of a query ([{c0: …}, …]), or R when it runs first."""
-    from mongodb.backend.plan.select import plan_select
-
     ready = first(scope, select, one)
     if ready is not None:
         return ready
@@ -52,7 +48,7 @@ def lookup(scope: Scope, select: n.Select, one: bool = False) -> Any:
     if known is not None:
         return known
     planner = scope.planner
-    planned = plan_select(planner, _limited(select) if one else select, scope)
+    planned = planner.language.plan_select(planner, _limited(select) if one else select, scope)
     name = planner.temporary("q")
     stage: dict[str, Any] = {"pipeline": planned.stages, "as": name}
     if planned.collection is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from mongodb.backend.plan.expressions import value
 from mongodb.backend.plan.predicates import condition
 from mongodb.backend.plan.scope import PlanError, Scope
+from mongodb.backend.plan.sorting import sort_keys
 from mongodb.backend.plan.walk import walk
 from mongodb.backend.sql import nodes as n
 
@@ -38,7 +39,7 @@ def _window(scope: Scope, node: n.Func) -> Any:
     if window.partition:
         partition = {f"p{i}": {"$ifNull": [value(scope, one), None]}
                      for i, one in enumerate(window.partition)}  # fmt: skip
-    keys = _sort(scope, window.order_by)
+    keys = sort_keys(scope, list(window.order_by))
     if not keys:
         name = planner.temporary("s")
         scope.stages.append({"$set": {name: 0}})
@@ -69,12 +70,6 @@ def _window(scope: Scope, node: n.Func) -> Any:
         return {"$cond": [{"$gt": [f"${some}", 0]}, f"${out}", None]}
     _stage(scope, partition, frame[0], made)
     return {"$pow": [f"${out}", 2]} if node.name.startswith("VAR") else f"${out}"
-
-
-def _sort(scope: Scope, order: tuple[n.Order, ...]) -> dict[str, int]:
-    from mongodb.backend.plan.select import sort_keys
-
-    return sort_keys(scope, list(order))
 
 
 def _stage(scope: Scope, partition: Any, keys: dict[str, int] | None, output: Any) -> None:
