@@ -10,7 +10,6 @@ from mongodb.connection import (
     disconnect,
     disconnect_all,
     get_connection,
-    get_connection_handle,
     get_db,
     register_connection,
 )
@@ -107,7 +106,6 @@ __all__ = [
     "disconnect_all",
     "fields",
     "get_connection",
-    "get_connection_handle",
     "get_db",
     "get_document",
     "no_dereference",
