@@ -93,11 +93,15 @@ void ds__engine_close(ds_engine *engine) {
 }
 
 void ds__engine_interrupt(ds_engine *engine) {
+    uint32_t begun = ds__fork_enter();
     ds__ops_kill_local(engine->ops, DS_INTERRUPTED_AT_SHUTDOWN);
+    ds__fork_exit(begun);
 }
 
 void ds__engine_trim(ds_engine *engine) {
+    uint32_t begun = ds__fork_enter();
     ds__store_trim(engine->store);
+    ds__fork_exit(begun);
     malloc_trim(0); /* the C library keeps what threads that are gone have freed */
 }
 
