@@ -166,7 +166,8 @@ class Handle:
         options = dict(self._pymongo_options)
         if self.embedded:
             embedded_only = (
-                "durability", "busytimeoutms", "idletransactionms", "readonly", "create"
+                "durability", "busytimeoutms", "cursormemorymb", "idletransactionms", "readonly",
+                "create",
             )  # fmt: skip
             options = {k: v for k, v in options.items() if k.lower() not in embedded_only}
         return options

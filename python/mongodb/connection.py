@@ -58,7 +58,7 @@ _PYMONGO_ONLY = frozenset(
 
 
 EMBEDDED_OPTIONS = frozenset(
-    "busytimeoutms create database durability idletransactionms readonly".split()
+    "busytimeoutms create cursormemorymb database durability idletransactionms readonly".split()
 )
 
 

@@ -7,13 +7,16 @@
 
 #include "base/mem.h"
 
+enum { SLOWER = 1024 * 1024 }; /* from here on growth is by half: room unused counts too */
+
 void ds_buf_init(ds_buf *buf, size_t max) {
     *buf = (ds_buf){.max = max};
 }
 
 void ds_buf_clear(ds_buf *buf) {
     ds__free(buf->data);
-    *buf = (ds_buf){.max = buf->max};
+    ds_meter_give(buf->meter, buf->cap);
+    *buf = (ds_buf){.max = buf->max, .meter = buf->meter};
 }
 
 uint8_t *ds_buf_reserve(ds_buf *buf, size_t more) {
@@ -31,13 +34,18 @@ uint8_t *ds_buf_reserve(ds_buf *buf, size_t more) {
     }
     size_t cap = buf->cap ? buf->cap : 256;
     while (cap < need) {
-        cap *= 2;
+        cap += cap < SLOWER ? cap : cap / 2;
     }
     if (cap > max) {
         cap = max;
     }
+    if (buf->meter != NULL && !ds_meter_charge(buf->meter, cap - buf->cap)) {
+        buf->failed = buf->no_memory = true;
+        return NULL;
+    }
     uint8_t *p = ds__realloc(buf->data, cap);
     if (p == NULL) {
+        ds_meter_give(buf->meter, cap - buf->cap);
         buf->failed = buf->no_memory = true;
         return NULL;
     }
@@ -90,6 +98,7 @@ uint8_t *ds_buf_take(ds_buf *buf, size_t *size) {
     if (size != NULL) {
         *size = buf->size;
     }
-    *buf = (ds_buf){.max = buf->max};
+    ds_meter_give(buf->meter, buf->cap);
+    *buf = (ds_buf){.max = buf->max, .meter = buf->meter};
     return p;
 }

@@ -7,11 +7,13 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/error.h"
+#include "base/meter.h"
 
 typedef struct ds_buf {
     /* owned */
     uint8_t *data;
+    /* borrowed */
+    ds_meter *meter; /* charged for cap; NULL: nobody is. Set it before the first write */
     /* plain */
     size_t size;
     size_t cap;

@@ -70,8 +70,14 @@ bool ds__error_prefix(ds_error *err, const char *fmt, ...) {
     return false;
 }
 
+static const char oom_text[] = "out of memory";
+
 bool ds__error_oom(ds_error *err) {
-    return ds__error_set(err, DS_EXCEEDED_MEMORY_LIMIT, "out of memory");
+    return ds__error_set(err, DS_EXCEEDED_MEMORY_LIMIT, "%s", oom_text);
+}
+
+bool ds__error_is_oom(const ds_error *err) {
+    return err->code == DS_EXCEEDED_MEMORY_LIMIT && strcmp(err->message, oom_text) == 0;
 }
 
 const char *ds__code_name(int32_t code, char *buf) {

@@ -22,6 +22,8 @@ bool ds__error_prefix(ds_error *err, const char *fmt, ...) DS_PRINTF(2, 3);
 
 /* Out of memory. */
 bool ds__error_oom(ds_error *err);
+/* Whether that is all an error says. */
+bool ds__error_is_oom(const ds_error *err);
 
 /* The codeName MongoDB gives a code: "BadValue"; "Location40323" style for unnamed ones is written
  * into `buf` (32 bytes). Returns a constant or `buf`. */

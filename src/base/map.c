@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Open addressing with linear probing; deleted slots stay as tombstones until the table grows. */
+/* Open addressing with linear probing; deleted slots stay as tombstones until the table grows. The
+ * hash has a secret of the process, so that nobody outside can choose keys that collide. */
 #include "base/map.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 struct ds__map_slot {
@@ -16,30 +19,43 @@ struct ds__map_slot {
 static char tombstone;
 #define TOMBSTONE (&tombstone)
 
-static uint64_t mix(uint64_t h) {
-    h ^= h >> 32;
-    h *= 0xd6e8feb86659fd93ULL;
-    h ^= h >> 32;
-    h *= 0xd6e8feb86659fd93ULL;
-    return h ^ (h >> 32);
+/* Both halves of a 128-bit product: each bit of one factor moves about half of the result. */
+static inline uint64_t fold(uint64_t a, uint64_t b) {
+    __extension__ typedef unsigned __int128 wide;
+    wide product = (wide)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Random, the same for a process and its forked children. Not 0 once it is made. */
+static uint64_t secret(void) {
+    static _Atomic uint64_t made;
+    uint64_t now = atomic_load_explicit(&made, memory_order_relaxed);
+    while (now == 0) {
+        uint64_t fresh;
+        ds__random_bytes(&fresh, sizeof fresh);
+        now = atomic_compare_exchange_strong(&made, &now, fresh) ? fresh : now;
+    }
+    return now;
 }
 
 uint64_t ds__hash_bytes(const void *bytes, size_t size, uint64_t seed) {
     const uint8_t *p = bytes;
-    uint64_t h = seed ^ (size * 0x9e3779b97f4a7c15ULL);
+    uint64_t k0 = secret();
+    uint64_t k1 = (k0 << 32 | k0 >> 32) ^ 0x9e3779b97f4a7c15ULL;
+    uint64_t h = seed ^ (size * 0xd6e8feb86659fd93ULL);
     while (size >= 8) {
         uint64_t v;
         memcpy(&v, p, 8);
-        h = mix(h ^ v) + 0x9e3779b97f4a7c15ULL;
+        h = fold(v ^ k0, h ^ k1);
         p += 8;
         size -= 8;
     }
     if (size > 0) {
         uint64_t v = 0;
         memcpy(&v, p, size);
-        h = mix(h ^ v);
+        h = fold(v ^ k0, h ^ k1);
     }
-    return mix(h);
+    return fold(h ^ k0, k1);
 }
 
 static ds__map_slot *find(const ds_map *map, const void *key, size_t size, uint64_t hash) {

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "bson/decimal.h"
+#include "bson/key.h"
 #include "bson/number.h"
 
 int ds__type_rank(uint8_t type) {
@@ -229,6 +230,15 @@ static uint64_t hash_number(ds_value v, uint64_t seed) {
     double d = ds__number_to_double(v);
     if (isnan(d)) {
         return ds__hash_bytes("nan", 3, seed);
+    }
+    if (v.type == DS_DECIMAL || (v.type == DS_INT64 && (d >= 0x1p53 || d <= -0x1p53))) {
+        if (ds__number_compare(v, ds__double(d)) != 0) { /* many such numbers share a double */
+            ds_buf key = {0};
+            ds__key_add(&key, v, false, NULL);
+            uint64_t h = ds__hash_bytes(key.data, key.size, seed);
+            ds_buf_clear(&key);
+            return h;
+        }
     }
     if (d == 0) {
         d = 0;

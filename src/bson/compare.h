@@ -30,7 +30,7 @@ static inline bool ds__value_equal(ds_value a, ds_value b, const ds__collator *c
 /* Numbers only, as above. */
 int ds__number_compare(ds_value a, ds_value b);
 
-/* Equal values hash alike (1, 1.0, Decimal128 1.00). */
+/* Equal values hash alike (1, 1.0, Decimal128 1.00). Differs from process to process. */
 uint64_t ds__value_hash(ds_value v, const ds__collator *collator, uint64_t seed);
 
 #endif

@@ -315,6 +315,13 @@ static bool set_option(settings *out, const char *name, size_t size, ds_value v,
         out->options.busy_timeout_ms = (int32_t)n;
         return true;
     }
+    if (ds__uri_is(name, size, "cursorMemoryMB")) {
+        if (!ds__option_int("cursorMemoryMB", v, 1, 1024 * 1024, &n, err)) {
+            return false;
+        }
+        out->options.cursor_memory_mb = (int32_t)n;
+        return true;
+    }
     if (ds__uri_is(name, size, "idleTransactionMS")) {
         if (!ds__option_int("idleTransactionMS", v, 1, INT32_MAX, &n, err)) {
             return false;
@@ -342,7 +349,7 @@ static bool set_option(settings *out, const char *name, size_t size, ds_value v,
     }
     return ds__error_set(err, DS_INVALID_OPTIONS,
                          "the embedded store has no option '%.*s'; it has busyTimeoutMS, create, "
-                         "database, durability, idleTransactionMS and readOnly",
+                         "cursorMemoryMB, database, durability, idleTransactionMS and readOnly",
                          (int)(size > 60 ? 60 : size), name);
 }
 

@@ -57,6 +57,8 @@ static ds_engine *open_engine(const char *path, const ds__engine_options *option
     if (options && options->idle_transaction_ms > 0) {
         engine->idle_transaction_ms = options->idle_transaction_ms;
     }
+    engine->cursor_memory_mb =
+        options && options->cursor_memory_mb ? options->cursor_memory_mb : DS_CURSOR_MEMORY_MB;
     engine->started_ms = ds__clock_now_ms();
     engine->store = ds__store_open(path, &store, err);
     if (!engine->store) {
@@ -135,6 +137,8 @@ static bool prepare(ds__op *op, const char *db, ds_error *err) {
     op->env.slot_count = DS_VAR_FIRST_USER;
     op->env.interrupt = ds__op_check;
     op->env.interrupt_ctx = op;
+    ds__env_bound(&op->env, &op->meter, &op->kept, op->command.size);
+    op->arena.meter = &op->meter;
     op->row = ds__command_find(it.key, it.key_size);
     if (!read_db(op, db, err)) {
         return false;
@@ -163,6 +167,7 @@ static bool run_in_transaction(ds__op *op, ds_buf *reply, size_t start, ds_error
         if (!ds__txn_begin(op->engine->store, kind, &wait, &op->txn, err)) {
             return false;
         }
+        ds__txn_bound(op->txn, &op->meter);
         bool ok = op->row->run(op, reply, err) && ds__op_settle(reply, err);
         if (ok) {
             ok = ds__txn_commit(op->txn, op->sync, err);
@@ -193,7 +198,11 @@ static bool run_command(ds__op *op, ds_buf *reply, size_t start, ds_error *err) 
         if ((op->row->flags & DS_CMD_WRITE) && !ds__txn_upgrade(op->txn, err)) {
             return false;
         }
+        ds__txn_bound(op->txn, &op->meter);
         bool ok = op->row->run(op, reply, err);
+        if (op->txn) {
+            ds__txn_bound(op->txn, NULL);
+        }
         ds_value details = ok || !op->txn ? ds__missing() : ds__txn_error_details(op->txn);
         if (op->details.size == 0 && details.type == DS_DOCUMENT) {
             ds_buf_add(&op->details, details.as.bytes, details.size);
@@ -281,6 +290,9 @@ static bool run(ds_engine *engine, const ds__engine_peer *peer, const char *db, 
     }
     if (ok && reply->failed) {
         ok = ds_buf_ok(reply, &why);
+    }
+    if (!ok) {
+        ds__env_explain(&op.env, op.row ? op.row->name : "the command", &why);
     }
     if (ok) {
         ds__write_concern_report(&op, reply);

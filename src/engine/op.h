@@ -26,6 +26,7 @@ struct ds_engine {
     ds__ops *ops;
     /* plain */
     int64_t started_ms;
+    int32_t cursor_memory_mb;    /* see ds__engine_options */
     int64_t ttl_checked_ms;      /* atomic: when expired documents were last looked for */
     int64_t idle_transaction_ms; /* how long one that wrote may do nothing while others wait */
     bool test_commands;          /* configureFailPoint and the like are allowed */
@@ -46,7 +47,9 @@ typedef struct ds__op {
     ds__txn *txn;           /* the session's or the door's; NULL when the row wants none */
     /* owned */
     ds_arena arena; /* until the command ends */
-    ds__env env;    /* on that arena; now and interruption are set */
+    ds__env env;    /* on that arena; now, interruption and meters are set */
+    ds_meter meter; /* env's: what the command works on */
+    ds_meter kept;  /* env's: what its stages keep */
     ds_buf details; /* fields for an error's reply beside code and errmsg (a document,
                      * or empty): when unset the door asks ds__txn_error_details */
     /* plain */

@@ -180,6 +180,9 @@ static bool stop(int32_t code, ds_error *err) {
 bool ds__op_check(void *ctx, ds_error *err) {
     const ds__op *op = ctx;
     ds__run *run = op->run;
+    if (!run) { /* it is still being read, and not listed yet */
+        return true;
+    }
     int32_t code = __atomic_load_n(&run->cancel, __ATOMIC_RELAXED);
     if (code == 0) {
         int64_t now = ds__clock_mono_us();

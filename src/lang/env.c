@@ -1,6 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Variables' storage for one evaluation. */
+/* Variables' storage for one evaluation, and the bounds of an operation. */
 #include "lang/env.h"
+
+#include "base/limits.h"
+
+void ds__env_bound(ds__env *env, ds_meter *meter, ds_meter *kept, size_t command_size) {
+    *meter = (ds_meter){.interrupt = env->interrupt,
+                        .interrupt_ctx = env->interrupt_ctx,
+                        .steps = DS_METER_STEPS,
+                        .limit = DS_MAX_WORK_BYTES + DS_WORK_PER_COMMAND_BYTE * command_size};
+    *kept = (ds_meter){.interrupt = env->interrupt,
+                       .interrupt_ctx = env->interrupt_ctx,
+                       .steps = DS_METER_STEPS,
+                       .limit = DS_MAX_KEPT_BYTES};
+    env->meter = meter;
+    env->kept = kept;
+}
+
+bool ds__env_explain(const ds__env *env, const char *who, ds_error *err) {
+    return ds_meter_explain(env->meter, who, err) || ds_meter_explain(env->kept, who, err);
+}
 
 bool ds__eval_init(ds__eval *eval, const ds__env *env, ds_arena *arena, ds_arena *scratch,
                    ds_error *err) {

@@ -27,15 +27,14 @@ typedef struct ds__var_scope {
     uint32_t slot;
 } ds__var_scope;
 
-/* Returns false and sets err (Interrupted, MaxTimeMSExpired) when the command must stop. */
-typedef bool (*ds__interrupt_fn)(void *ctx, ds_error *err);
-
 typedef struct ds__env {
     /* borrowed */
     ds_arena *arena;              /* the command's: compiled trees and constants */
     const ds__collator *collator; /* NULL: by bytes */
     ds__interrupt_fn interrupt;   /* may be NULL */
     void *interrupt_ctx;
+    ds_meter *meter;          /* time, and the memory of what is worked on; NULL: without limits */
+    ds_meter *kept;           /* the memory of what stages keep between documents */
     const ds__var_scope *let; /* variables of the command's `let`, already bound to slots */
     /* plain */
     int64_t now_ms;            /* $$NOW */
@@ -66,5 +65,20 @@ static inline uint32_t ds__env_new_slot(ds__env *env) {
 static inline bool ds__env_check(const ds__env *env, ds_error *err) {
     return env->interrupt == NULL || env->interrupt(env->interrupt_ctx, err);
 }
+
+/* Counts steps of work (ds_meter_step) and asks now and then; true to go on. */
+static inline bool ds__env_step(const ds__env *env, int64_t steps, ds_error *err) {
+    return ds_meter_step(env->meter, steps, err);
+}
+/* The same for going over `bytes` of a value once, when each costs next to nothing. */
+static inline bool ds__env_step_bytes(const ds__env *env, size_t bytes, ds_error *err) {
+    return ds_meter_step(env->meter, (int64_t)(bytes / DS_METER_STEP_BYTES) + 1, err);
+}
+
+/* Lets the two meters bound what `env` is used for: `command` is what is compiled. The hook of
+ * `env` is theirs too. */
+void ds__env_bound(ds__env *env, ds_meter *meter, ds_meter *kept, size_t command_size);
+/* Says in `err` what stopped `who`, when it was the limit of memory or of time. Always false. */
+bool ds__env_explain(const ds__env *env, const char *who, ds_error *err);
 
 #endif

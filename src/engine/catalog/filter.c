@@ -2,6 +2,7 @@
 /* Filters of the catalog (validators, partial indexes), compiled once per transaction: compiled
  * trees are not shared between threads. */
 #include "base/clock.h"
+#include "base/limits.h"
 #include "engine/catalog/internal.h"
 
 struct ds__compiled_filter {
@@ -14,6 +15,8 @@ struct ds__compiled_filter {
 
 static ds__compiled_filter *compile(ds__txn *txn, ds_value spec, ds_error *err) {
     ds_arena *arena = &txn->filter_arena;
+    txn->filter_meter.limit = DS_MAX_WORK_BYTES;
+    arena->meter = &txn->filter_meter;
     ds__compiled_filter *made = ds_arena_zalloc(arena, sizeof *made);
     if (!made) {
         ds__error_oom(err);
@@ -23,9 +26,10 @@ static ds__compiled_filter *compile(ds__txn *txn, ds_value spec, ds_error *err) 
     made->env.arena = arena;
     made->env.now_ms = ds__clock_now_ms();
     made->env.slot_count = DS_VAR_FIRST_USER;
+    made->env.meter = made->env.kept = arena->meter;
     ds__filter *filter = NULL;
     if (!ds__filter_compile(&made->env, spec, NULL, &filter, err) ||
-        !ds__eval_init(&made->eval, &made->env, arena, &txn->scratch, err)) {
+        !ds__eval_init(&made->eval, &made->env, arena, NULL, err)) {
         return NULL;
     }
     made->filter = filter;
@@ -35,14 +39,18 @@ static ds__compiled_filter *compile(ds__txn *txn, ds_value spec, ds_error *err) 
 }
 
 void ds__txn_filter_once(ds__txn *txn, ds_value spec, ds_value doc, bool *matched) {
-    ds_arena arena = {0};
-    ds_arena scratch = {0};
-    ds__env env = {.arena = &arena, .now_ms = ds__clock_now_ms(), .slot_count = DS_VAR_FIRST_USER};
+    ds_meter *meter = txn->meter ? txn->meter : &txn->filter_meter;
+    ds_arena arena = {.meter = meter};
+    ds_arena scratch = {.meter = meter};
+    ds__env env = {.arena = &arena,
+                   .meter = meter,
+                   .kept = meter,
+                   .now_ms = ds__clock_now_ms(),
+                   .slot_count = DS_VAR_FIRST_USER};
     ds__eval eval;
     ds__filter *filter = NULL;
     ds_error err = {0};
     bool found;
-    (void)txn;
     if (ds__filter_compile(&env, spec, NULL, &filter, &err) &&
         ds__eval_init(&eval, &env, &arena, &scratch, &err)) {
         eval.slots[DS_VAR_ROOT] = doc;
@@ -75,10 +83,14 @@ bool ds__txn_filter_match(ds__txn *txn, ds_value spec, ds_value doc, bool *match
     if (!found) {
         return false;
     }
-    ds_arena_mark mark = ds_arena_save(&txn->scratch);
+    ds_meter *meter = txn->meter ? txn->meter : &txn->filter_meter;
+    ds_arena scratch = {.meter = meter};
+    found->env.meter = found->env.kept = meter;
+    found->eval.scratch = &scratch;
     found->eval.slots[DS_VAR_ROOT] = doc;
-    bool ok = ds__filter_match(found->filter, doc, &found->eval, matched, NULL, err);
-    ds_arena_restore(&txn->scratch, mark);
+    bool ok = ds__filter_match(found->filter, doc, &found->eval, matched, NULL, err) ||
+              ds__env_explain(&found->env, "a validator or partial index", err);
+    ds_arena_clear(&scratch);
     return ok;
 }
 

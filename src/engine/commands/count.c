@@ -31,7 +31,7 @@ static bool count_matches(ds__op *op, const ds__coll *coll, const ds_value *v, i
     ds__filter *filter = NULL;
     ds__plan *plan;
     ds__eval eval;
-    ds_arena scratch = {0};
+    ds_arena scratch = {.meter = op->env.meter};
     ds__query q = {.coll = coll, .hint = v[C_HINT], .skip = skip, .limit = limit};
     q.min = q.max = q.id = ds__missing();
     if (v[C_QUERY].type == DS_DOCUMENT && !ds__query_is_id(v[C_QUERY], &q.id) &&

@@ -17,12 +17,15 @@ struct ds__cursors {
     ds_map by_id;
     /* plain */
     int64_t reaped_ms;
+    uint64_t uses;     /* how often cursors were put down */
+    size_t idle_bytes; /* what cursors nobody works with hold */
+    size_t most_idle;  /* of that; past it the one unused longest is closed */
 };
 
 ds__cursors *ds__cursors_new(ds_engine *engine) {
     ds__cursors *c = ds__alloc(sizeof *c);
-    (void)engine;
     if (c != NULL) {
+        c->most_idle = (size_t)engine->cursor_memory_mb << 20;
         pthread_mutex_init(&c->lock, NULL);
     }
     return c;
@@ -58,11 +61,16 @@ static bool interrupted(void *ctx, ds_error *err) {
     return cursor->op == NULL || ds__op_check(cursor->op, err);
 }
 
+/* The door explains what the cursor's own meters refuse. */
+static void tell(ds__cursor *c, ds__op *op) {
+    c->meter.told = op ? &op->meter : NULL;
+    c->kept.told = op ? &op->kept : NULL;
+}
+
 ds__cursor *ds__cursor_new(ds__op *op, ds_error *err) {
     ds__cursor *c = ds__alloc(sizeof *c);
-    if (c == NULL || !ds__value_copy(&c->arena, op->command, &c->command)) {
+    if (c == NULL) {
         ds__error_oom(err);
-        ds__cursor_free(c);
         return NULL;
     }
     c->op = op;
@@ -70,6 +78,14 @@ ds__cursor *ds__cursor_new(ds__op *op, ds_error *err) {
     c->env.arena = &c->arena;
     c->env.interrupt = interrupted;
     c->env.interrupt_ctx = c;
+    ds__env_bound(&c->env, &c->meter, &c->kept, op->command.size);
+    tell(c, op);
+    c->arena.meter = c->scratch.meter = c->scan_scratch.meter = c->stash.meter = &c->meter;
+    if (!ds__value_copy(&c->arena, op->command, &c->command)) {
+        ds__error_oom(err);
+        ds__cursor_free(c);
+        return NULL;
+    }
     c->txn_number = -1;
     c->peer = -1;
     return c;
@@ -204,6 +220,41 @@ static void pause_cursor(ds__cursor *c) {
         ds__pipeline_pause(c->pipeline);
     }
     c->op = NULL;
+    tell(c, NULL);
+}
+
+/* Counts a cursor as idle, or no longer. Under the lock. */
+static void set_idle(ds__cursors *cursors, ds__cursor *c, bool idle) {
+    size_t bytes = idle ? sizeof *c + c->meter.held + c->kept.held : 0;
+    cursors->idle_bytes += bytes - c->idle_bytes;
+    c->idle_bytes = bytes;
+}
+
+/* Takes a cursor out of the registry and frees it. Under the lock. */
+static void drop(ds__cursors *cursors, ds__cursor *c) {
+    set_idle(cursors, c, false);
+    ds_map_remove(&cursors->by_id, &c->id, sizeof c->id);
+    ds__cursor_free(c);
+}
+
+/* Closes idle cursors, the one unused longest first, until the others hold no more than they may;
+ * `kept`, the newest, stays. Under the lock. */
+static void shrink(ds__cursors *cursors, const ds__cursor *kept) {
+    while (cursors->idle_bytes > cursors->most_idle) {
+        ds__cursor *oldest = NULL;
+        void *value;
+        size_t at = 0;
+        while (ds_map_each(&cursors->by_id, &at, NULL, NULL, &value)) {
+            ds__cursor *c = value;
+            if (c != kept && !c->busy && (!oldest || c->used_order < oldest->used_order)) {
+                oldest = c;
+            }
+        }
+        if (oldest == NULL) {
+            return;
+        }
+        drop(cursors, oldest);
+    }
 }
 
 /* Closes what nobody asked for in ten minutes. Under the lock. */
@@ -222,8 +273,7 @@ static void reap(ds__cursors *cursors, int64_t now) {
         while (ds_map_each(&cursors->by_id, &at, &key, &size, &value)) {
             ds__cursor *c = value;
             if (!c->busy && !c->no_timeout && now - c->last_used_ms > CURSOR_TIMEOUT_MS) {
-                ds_map_remove(&cursors->by_id, &c->id, sizeof c->id);
-                ds__cursor_free(c);
+                drop(cursors, c);
                 any = true;
                 break;
             }
@@ -251,6 +301,11 @@ bool ds__cursors_keep(ds__op *op, ds__cursor *c, int64_t *id, ds_error *err) {
     pthread_mutex_lock(&cursors->lock);
     reap(cursors, c->last_used_ms);
     bool ok = ds_map_set(&cursors->by_id, &c->id, sizeof c->id, c, NULL);
+    if (ok) {
+        c->used_order = cursors->uses++;
+        set_idle(cursors, c, true);
+        shrink(cursors, c);
+    }
     pthread_mutex_unlock(&cursors->lock);
     *id = ok ? c->id : 0;
     return ok || ds__error_oom(err);
@@ -269,7 +324,9 @@ bool ds__cursors_take(ds__op *op, int64_t id, ds__cursor **out, ds_error *err) {
             ds__error_set(err, DS_CURSOR_IN_USE, "cursor id %lld is already in use", (long long)id);
     } else {
         c->busy = true;
+        set_idle(cursors, c, false);
         c->op = op;
+        tell(c, op);
         *out = c;
     }
     pthread_mutex_unlock(&cursors->lock);
@@ -285,6 +342,10 @@ void ds__cursors_give(ds__op *op, ds__cursor *c) {
     bool gone = c->exhausted || c->killed;
     if (gone) {
         ds_map_remove(&cursors->by_id, &c->id, sizeof c->id);
+    } else {
+        c->used_order = cursors->uses++;
+        set_idle(cursors, c, true);
+        shrink(cursors, c);
     }
     pthread_mutex_unlock(&cursors->lock);
     if (gone) {
@@ -298,8 +359,7 @@ static void end_cursor(ds__cursors *cursors, ds__cursor *c) {
         __atomic_store_n(&c->killed, true, __ATOMIC_RELAXED);
         return;
     }
-    ds_map_remove(&cursors->by_id, &c->id, sizeof c->id);
-    ds__cursor_free(c);
+    drop(cursors, c);
 }
 
 bool ds__cursors_kill(ds_engine *engine, int64_t id) {
@@ -361,6 +421,7 @@ bool ds__op_begin(ds__op *op, ds__txn_kind kind, bool *own, ds_error *err) {
     if (!ds__txn_begin(op->engine->store, kind, &wait, &op->txn, err)) {
         return false;
     }
+    ds__txn_bound(op->txn, op->env.meter);
     *own = true;
     return true;
 }

@@ -14,10 +14,12 @@ typedef struct ds__cursor ds__cursor;
  * it in the registry. Threads: one at a time. */
 struct ds__cursor {
     /* owned */
-    ds_arena arena;         /* the command's copy, compiled trees, the plan */
-    ds_arena scratch;       /* of eval */
-    ds_arena scan_scratch;  /* of scan_eval */
-    ds_buf stash;           /* a document that did not fit into the last batch */
+    ds_arena arena;        /* the command's copy, compiled trees, the plan */
+    ds_arena scratch;      /* of eval */
+    ds_arena scan_scratch; /* of scan_eval */
+    ds_buf stash;          /* a document that did not fit into the last batch */
+    ds_meter meter;        /* of env: with `kept` it counts what the cursor holds */
+    ds_meter kept;
     ds__exec *exec;         /* find; NULL: a pipeline */
     ds__pipeline *pipeline; /* its source owns the scan */
     ds__catalog *catalog;   /* what the plan borrows from, once the cursor outlives its command */
@@ -37,7 +39,9 @@ struct ds__cursor {
     int64_t id;
     int64_t rid; /* of the document delivered last */
     int64_t last_used_ms;
-    int64_t txn_number; /* of the transaction it belongs to; -1: none */
+    uint64_t used_order; /* greater: put down later */
+    size_t idle_bytes;   /* as the registry counts it; 0 while a command works with it */
+    int64_t txn_number;  /* of the transaction it belongs to; -1: none */
     int64_t peer;
     uint64_t at_cluster_time; /* of the snapshot it reads; 0: what is committed */
     uint8_t session[DS_SESSION_ID_SIZE];

@@ -13,6 +13,8 @@ static const ds__arg args[D_COUNT] = {
     [D_QUERY] = {"query", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
 };
 
+enum { VALUE_STEPS = 4 }; /* of the meter */
+
 typedef struct collector {
     ds_buf *reply;
     ds_buf key;
@@ -20,6 +22,7 @@ typedef struct collector {
     size_t count;
     size_t start;
     const ds__path *path;
+    const ds__env *env;
     ds_error *err;
 } collector;
 
@@ -53,7 +56,7 @@ static bool walk(collector *c, ds_value at, uint32_t i) {
         while (ds__iter_next(&it)) {
             bool ok = last ? add_value(c, it.value)
                            : it.value.type != DS_DOCUMENT || walk(c, it.value, i + 1);
-            if (!ok) {
+            if (!ok || !ds__env_step(c->env, VALUE_STEPS, c->err)) {
                 return false;
             }
         }
@@ -70,7 +73,7 @@ static bool run(ds__op *op, const ds__coll *coll, const ds_value *v, collector *
     ds__plan *plan;
     ds__exec *x;
     ds__eval eval;
-    ds_arena scratch = {0};
+    ds_arena scratch = {.meter = op->env.meter};
     ds__row row;
     ds_next n;
     ds__query q = {.coll = coll};
@@ -138,7 +141,7 @@ bool ds__cmd_distinct(ds__op *op, ds_buf *reply, ds_error *err) {
         ds__reply_snapshot(reply, op->at_cluster_time);
         return viewed;
     }
-    collector c = {.reply = reply, .path = &path, .err = err};
+    collector c = {.reply = reply, .path = &path, .env = &op->env, .err = err};
     size_t values = ds__write_doc(reply, "values", 6, DS_ARRAY);
     c.start = reply->size;
     bool ok = run(op, coll, v, &c, err);

@@ -85,6 +85,7 @@ static engine_source *new_source(ds__cursor *c, ds_error *err) {
     }
     s->base = (ds__source){source_next, source_pause, source_close};
     s->cursor = c;
+    s->scratch.meter = s->view_scratch.meter = &c->meter;
     s->catalog = ds__catalog_ref(ds__txn_catalog(c->op->txn));
     return s;
 }
@@ -206,7 +207,7 @@ static bool host_run(const ds__pipeline_host *self, const char *db, ds_value com
     ds_error why = {0};
     ds__iter it;
     (void)err;
-    op.arena = (ds_arena){0};
+    op.arena = (ds_arena){.meter = outer->env.meter};
     op.details = (ds_buf){0};
     op.env = outer->env;
     op.env.arena = &op.arena;

@@ -4,6 +4,7 @@
 #include "engine/commands/ddl.h"
 
 #include "bson/number.h"
+#include "engine/index/index.h"
 #include "engine/store/records.h"
 
 /* A filter over the documents that are listed. */
@@ -15,7 +16,7 @@ typedef struct listing {
 } listing;
 
 static bool listing_init(ds__op *op, ds_value filter, listing *l, ds_error *err) {
-    *l = (listing){0};
+    *l = (listing){.scratch.meter = op->env.meter, .doc.meter = op->env.meter};
     return filter.type == DS_MISSING || ds__doc_empty(filter) ||
            (ds__filter_compile(&op->env, filter, NULL, &l->filter, err) &&
             ds__eval_init(&l->eval, &op->env, &op->arena, &l->scratch, err));
@@ -65,9 +66,9 @@ static void write_coll(ds_buf *out, const ds__coll *coll, bool name_only) {
 static void write_system_views(ds_buf *out, const ds__coll *view, bool name_only) {
     static const uint8_t none[5] = {5, 0, 0, 0, 0};
     uint8_t uuid[16];
-    uint64_t half = ds__value_hash(ds__cstring(view->db), NULL, 1);
+    int64_t half = ds__index_hash(ds__cstring(view->db)); /* the same in every process */
     memcpy(uuid, &half, 8);
-    half = ds__value_hash(ds__cstring(view->db), NULL, 2);
+    half = ds__index_hash(ds__int64(half));
     memcpy(uuid + 8, &half, 8);
     uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
     uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);

@@ -172,6 +172,8 @@ bool ds__statement_compile(ds__write *w, const ds__statement_spec *spec, ds__sta
                            ds_error *err) {
     *s = (ds__statement){.env = w->op->env, .mark = ds_arena_save(&w->op->arena)};
     s->env.arena = &w->op->arena;
+    s->scratch.meter = s->scan_scratch.meter = s->env.meter;
+    s->old.meter = s->changed.meter = s->fixed.meter = s->env.meter;
     if (w->coll != NULL) { /* the statement before may have made one of its indexes multikey */
         ds__op_find_coll(w->op, w->coll_name, w->coll_size, &w->coll);
     }

@@ -11,6 +11,8 @@
 /* Bytes of keys kept before they are sorted and written. */
 enum { ROUND_BYTES = 64 * 1024 * 1024 };
 
+enum { KEY_STEPS = 16, DOC_STEPS = 16 }; /* of the meter */
+
 typedef struct built_key {
     size_t at;
     uint32_t size;
@@ -98,11 +100,24 @@ static bool add_keys(builder *b, const ds__index_keys *keys, int64_t rid, ds_err
     return ds_buf_ok(&b->bytes, err);
 }
 
-static int compare_built(const void *a, const void *b, void *bytes) {
+/* What a sort of gathered keys works with. */
+typedef struct key_sort {
+    const uint8_t *bytes;
+    ds_meter *meter;
+    ds_error *err;
+    bool stopped; /* all keys are equal from then on, and the sort soon over */
+} key_sort;
+
+static int compare_built(const void *a, const void *b, void *ctx) {
     const built_key *x = a;
     const built_key *y = b;
-    int order = memcmp((uint8_t *)bytes + x->at, (uint8_t *)bytes + y->at,
-                       x->size < y->size ? x->size : y->size);
+    key_sort *sort = ctx;
+    const uint8_t *bytes = sort->bytes;
+    sort->stopped = sort->stopped || !ds_meter_step(sort->meter, 1, sort->err);
+    if (sort->stopped) {
+        return 0;
+    }
+    int order = memcmp(bytes + x->at, bytes + y->at, x->size < y->size ? x->size : y->size);
     if (order == 0) {
         order = (x->size > y->size) - (x->size < y->size);
     }
@@ -122,8 +137,12 @@ static bool duplicate_of(ds__txn *txn, const ds__coll *coll, const ds__index *in
 /* Sorts and writes what was gathered. */
 static bool flush(ds__txn *txn, const ds__coll *coll, const ds__index *index, builder *b,
                   ds_error *err) {
+    key_sort sort = {.bytes = b->bytes.data, .meter = txn->meter, .err = err};
     if (b->count > 0) {
-        qsort_r(b->keys, b->count, sizeof *b->keys, compare_built, b->bytes.data);
+        qsort_r(b->keys, b->count, sizeof *b->keys, compare_built, &sort);
+    }
+    if (sort.stopped) {
+        return false;
     }
     ds__stmt *stmt =
         ds__conn_take(txn->conn, DS_STMT_KEY_INSERT, index->id, index->unique, coll->id, err);
@@ -133,6 +152,10 @@ static bool flush(ds__txn *txn, const ds__coll *coll, const ds__index *index, bu
     bool ok = true;
     for (size_t i = 0; ok && i < b->count; i++) {
         const uint8_t *key = b->bytes.data + b->keys[i].at;
+        if (!ds_meter_step(txn->meter, KEY_STEPS + b->keys[i].size / DS_METER_STEP_BYTES, err)) {
+            ok = false;
+            break;
+        }
         sqlite3_bind_blob(stmt->raw, 1, key, (int)b->keys[i].size, SQLITE_STATIC);
         sqlite3_bind_int64(stmt->raw, 2, b->keys[i].rid);
         int rc = sqlite3_step(stmt->raw);
@@ -159,11 +182,13 @@ bool ds__index_build(ds__txn *txn, const ds__coll *coll, const ds__index *index,
     bool ok = ds__scan_table(txn, coll, false, &scan, err);
     while (ok && (next = ds__scan_next(scan, &row, err)) == DS_NEXT_ROW) {
         bool covers;
-        ok = ds__index_covers(txn, index, row.doc, &covers, err);
+        ok = ds_meter_step(txn->meter, DOC_STEPS + row.doc.size / DS_METER_STEP_BYTES, err) &&
+             ds__index_covers(txn, index, row.doc, &covers, err);
         if (!ok || !covers) {
             continue;
         }
-        ok = ds__index_extract(index, row.doc, &keys, err) && add_keys(&b, &keys, row.rid, err);
+        ok = ds__index_extract(index, row.doc, txn->meter, &keys, err) &&
+             add_keys(&b, &keys, row.rid, err);
         for (size_t i = 0; ok && keys.any_multikey && i < index->part_count; i++) {
             seen.multikey[i] |= keys.multikey[i];
             seen.any_multikey = true;

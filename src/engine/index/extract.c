@@ -7,6 +7,11 @@
 #include "bson/key.h"
 #include "engine/index/index.h"
 
+enum {
+    MAX_KEY_BYTES = DS_MAX_GROUP_BYTES, /* of one document in one index */
+    ELEMENT_STEPS = 8                   /* of the meter, for an element of an array */
+};
+
 /* How far one part of the pattern has come. */
 typedef struct part_state {
     ds_value value; /* when done */
@@ -19,6 +24,7 @@ typedef struct extraction {
     /* borrowed */
     const ds__index *index;
     ds__index_keys *out;
+    ds_meter *meter;       /* may be NULL */
     const uint8_t *wanted; /* key whose values are asked for; NULL when extracting */
     ds_buf *values;
     /* plain */
@@ -86,6 +92,14 @@ static bool emit(extraction *x, const part_state *parts, ds_error *err) {
             return false;
         }
         ds__key_add(&out->bytes, v, index->parts[i].descending, NULL);
+    }
+    if (out->bytes.failed) {
+        return ds__error_set(err, DS_EXCEEDED_MEMORY_LIMIT,
+                             "the keys of one document take more than %d bytes in the index %s",
+                             MAX_KEY_BYTES, index->name);
+    }
+    if (!ds_meter_step(x->meter, (int64_t)((out->bytes.size - at) / DS_METER_STEP_BYTES), err)) {
+        return false;
     }
     out->keys[out->count++] = (ds__index_key){at, out->bytes.size - at};
     if (x->wanted && !x->found && out->bytes.size - at == x->wanted_size &&
@@ -212,6 +226,9 @@ static bool expand(extraction *x, const part_state *parts, const bool *here, ds_
     bool any = ds__iter_next(&it);
     ds_value entry = any ? it.value : (ds_value){.type = DS_UNDEFINED};
     do {
+        if (!ds_meter_step(x->meter, ELEMENT_STEPS, err)) {
+            return false;
+        }
         memcpy(next, parts, index->part_count * sizeof *next);
         for (size_t i = 0; i < index->part_count; i++) {
             if (!here[i] || next[i].done) {
@@ -239,15 +256,29 @@ static int compare_keys(const uint8_t *bytes, const ds__index_key *a, const ds__
     return order ? order : (a->size > b->size) - (a->size < b->size);
 }
 
-static int compare_for_sort(const void *a, const void *b, void *bytes) {
-    return compare_keys(bytes, a, b);
+typedef struct key_sort {
+    const uint8_t *bytes;
+    ds_meter *meter;
+    ds_error *err;
+    bool stopped;
+} key_sort;
+
+/* Once stopped all keys are equal, and the sort soon over. */
+static int compare_for_sort(const void *a, const void *b, void *ctx) {
+    key_sort *sort = ctx;
+    sort->stopped = sort->stopped || !ds_meter_step(sort->meter, 1, sort->err);
+    return sort->stopped ? 0 : compare_keys(sort->bytes, a, b);
 }
 
-static void sort_keys(ds__index_keys *keys) {
+static bool sort_keys(ds__index_keys *keys, ds_meter *meter, ds_error *err) {
+    key_sort sort = {.bytes = keys->bytes.data, .meter = meter, .err = err};
     if (keys->count < 2) {
-        return;
+        return true;
     }
-    qsort_r(keys->keys, keys->count, sizeof *keys->keys, compare_for_sort, keys->bytes.data);
+    qsort_r(keys->keys, keys->count, sizeof *keys->keys, compare_for_sort, &sort);
+    if (sort.stopped) {
+        return false;
+    }
     size_t n = 1;
     for (size_t i = 1; i < keys->count; i++) {
         if (compare_keys(keys->bytes.data, &keys->keys[n - 1], &keys->keys[i]) != 0) {
@@ -255,11 +286,13 @@ static void sort_keys(ds__index_keys *keys) {
         }
     }
     keys->count = n;
+    return true;
 }
 
 static bool run(extraction *x, ds_value doc, ds_error *err) {
     ds__index_keys *out = x->out;
     part_state parts[DS_MAX_INDEX_FIELDS];
+    out->bytes.max = MAX_KEY_BYTES;
     ds_buf_reset(&out->bytes);
     out->count = 0;
     memset(out->multikey, 0, x->index->part_count * sizeof out->multikey[0]);
@@ -270,13 +303,13 @@ static bool run(extraction *x, ds_value doc, ds_error *err) {
     return walk(x, parts, doc, (array_view){.valid = false}, 0, err);
 }
 
-bool ds__index_extract(const ds__index *index, ds_value doc, ds__index_keys *out, ds_error *err) {
-    extraction x = {.index = index, .out = out};
-    if (!run(&x, doc, err)) {
+bool ds__index_extract(const ds__index *index, ds_value doc, ds_meter *meter, ds__index_keys *out,
+                       ds_error *err) {
+    extraction x = {.index = index, .out = out, .meter = meter};
+    if (!run(&x, doc, err) || !sort_keys(out, meter, err)) {
         out->count = 0;
         return false;
     }
-    sort_keys(out);
     return true;
 }
 

@@ -26,8 +26,10 @@ typedef struct ds__index_keys {
 } ds__index_keys;
 
 /* The keys of `doc`; none when a sparse index skips it. The partial filter is not looked at (see
- * ds__txn_filter_match). Errors: CannotIndexParallelArrays (171), memory. */
-bool ds__index_extract(const ds__index *index, ds_value doc, ds__index_keys *out, ds_error *err);
+ * ds__txn_filter_match). `meter` (may be NULL) is asked for time. Errors: CannotIndexParallelArrays
+ * (171), memory. */
+bool ds__index_extract(const ds__index *index, ds_value doc, ds_meter *meter, ds__index_keys *out,
+                       ds_error *err);
 void ds__index_keys_clear(ds__index_keys *keys);
 static inline const uint8_t *ds__index_key_bytes(const ds__index_keys *keys, size_t i) {
     return keys->bytes.data + keys->keys[i].at;

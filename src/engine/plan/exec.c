@@ -6,6 +6,8 @@
 #include "engine/plan/plan.h"
 #include "engine/plan/ridset.h"
 
+enum { DOC_STEPS = 8 }; /* of the meter, to look at a document */
+
 struct ds__exec {
     /* owned */
     ds__scan *scan;
@@ -181,8 +183,8 @@ static ds_next scan_next(ds__exec *x, ds__row *row, ds__match_info *match, ds_er
                 continue;
             }
         }
-        if ((++x->stats.docs_examined & (DS_INTERRUPT_EVERY - 1)) == 0 &&
-            !ds__env_check(x->eval->env, err)) {
+        x->stats.docs_examined++;
+        if (!ds__env_step(x->eval->env, DOC_STEPS + found.doc.size / DS_METER_STEP_BYTES, err)) {
             return DS_NEXT_ERROR;
         }
         bool matched = true;
@@ -215,8 +217,8 @@ static bool fill_sorter(ds__exec *x, ds_error *err) {
     uint64_t keep = plan->limit > 0 ? (uint64_t)plan->limit + (uint64_t)plan->skip : 0;
     ds__row row;
     ds_next n;
-    x->sorter = ds__sorter_new(plan->sort, x->eval->env->collator, keep, DS_MAX_GROUP_BYTES,
-                               plan->allow_disk, err);
+    x->sorter =
+        ds__sorter_new(plan->sort, x->eval->env, keep, DS_MAX_GROUP_BYTES, plan->allow_disk, err);
     if (x->sorter == NULL) {
         return false;
     }

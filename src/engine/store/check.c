@@ -60,7 +60,7 @@ static bool check_keys(checker *c, const ds__scan_row *row, ds_error *err) {
         if (!covers) {
             continue;
         }
-        if (!ds__index_extract(index, row->doc, &c->keys, err)) {
+        if (!ds__index_extract(index, row->doc, c->txn->meter, &c->keys, err)) {
             return false;
         }
         c->expected[i] += (int64_t)c->keys.count;
@@ -110,8 +110,7 @@ static bool check_documents(checker *c, const ds__env *env, ds_error *err) {
             *err = (ds_error){0};
             continue;
         }
-        ok = next == DS_NEXT_ROW && check_document(c, &row, err) &&
-             (c->check->records % DS_INTERRUPT_EVERY != 0 || ds__env_check(env, err));
+        ok = next == DS_NEXT_ROW && check_document(c, &row, err) && ds__env_check(env, err);
     }
     ds__scan_close(scan);
     return ok && next == DS_NEXT_END;

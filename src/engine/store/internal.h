@@ -113,6 +113,7 @@ struct ds__txn {
     /* borrowed */
     ds__conn *conn;
     ds__store *store;
+    ds_meter *meter; /* see ds__txn_bound */
     /* owned */
     ds__catalog *catalog;
     ds__old_catalog *old;    /* catalogs that were current before in this transaction */
@@ -121,7 +122,7 @@ struct ds__txn {
     ds__savepoint *savepoints;
     ds__compiled_filter *filters;
     ds_arena filter_arena;
-    ds_arena scratch;
+    ds_meter filter_meter; /* of filter_arena, which outlives operations */
     ds_buf details;
     ds_buf stored;                 /* a document as it is written: with its checksum */
     ds__stmt *gets[DS_STORE_GETS]; /* rows of the last ds__record_get per collection */

@@ -74,7 +74,7 @@ static bool extract(ds__txn *txn, const ds__index *index, ds_value doc, ds__inde
         keys->any_multikey = false;
         return true;
     }
-    return ds__index_extract(index, doc, keys, err);
+    return ds__index_extract(index, doc, txn->meter, keys, err);
 }
 
 /* Changes one index from the keys of `old` to those of `doc`; either may be missing. When it fails

@@ -61,6 +61,9 @@ bool ds__txn_begin(ds__store *store, ds__txn_kind kind, const ds__wait *wait, ds
 /* Who may interrupt the transaction's statements from now on; NULL: nobody. Nobody interrupts its
  * end. */
 void ds__txn_watch(ds__txn *txn, const ds__wait *wait);
+/* The meter of the operation that uses the transaction now; NULL when none does. Validators,
+ * partial indexes and index builds ask it. Borrowed until the next call. */
+void ds__txn_bound(ds__txn *txn, ds_meter *meter);
 /* Makes a read transaction a writing one, on the same snapshot; nothing when it is one already.
  * Errors: WriteConflict when another writer came in between (the transaction stays readable, and
  * can only be aborted by those who wanted to write). */

@@ -132,7 +132,6 @@ static ds__txn *new_txn(ds__conn *conn) {
 void ds__txn_free(ds__txn *txn) {
     if (txn) {
         ds_arena_clear(&txn->filter_arena);
-        ds_arena_clear(&txn->scratch);
         ds_buf_clear(&txn->details);
         ds_buf_clear(&txn->stored);
         ds__index_keys_clear(&txn->keys[0]);
@@ -160,11 +159,20 @@ static void finish(ds__txn *txn, bool committed) {
         give_writer(conn);
     }
     conn->wait = (ds__wait){0};
-    ds_arena_reset(&txn->scratch);
+    txn->meter = NULL;
+    for (size_t i = 0; i < sizeof txn->keys / sizeof *txn->keys; i++) {
+        if (txn->keys[i].bytes.cap > KEEP_BYTES) {
+            ds__index_keys_clear(&txn->keys[i]);
+        }
+    }
     if (txn->stored.cap > KEEP_BYTES) {
         ds_buf_clear(&txn->stored);
     }
     ds__store_give_conn(store, conn, damaged);
+}
+
+void ds__txn_bound(ds__txn *txn, ds_meter *meter) {
+    txn->meter = meter;
 }
 
 /* A wait that the command's own time limit ended is told as that. */

@@ -62,6 +62,9 @@ static bool extreme(const ds__expr *expr, ds__eval *eval, int sign, ds_value *ou
     *out = ds__null();
     for (size_t i = 0; i < list.count; i++) {
         ds_value v = list.items[i];
+        if (!ds__env_step(eval->env, 1, err)) {
+            return false;
+        }
         if (!ds__is_nullish(v) &&
             (out->type == DS_NULL || sign * ds__value_compare(v, *out, eval->env->collator) > 0)) {
             *out = v;

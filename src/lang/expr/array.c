@@ -157,6 +157,9 @@ static bool eval_index_of_array(const ds__expr *expr, ds__eval *eval, ds_value *
     ds__iter it;
     ds__iter_init(&it, array);
     for (int64_t i = 0; i < end && ds__iter_next(&it); i++) {
+        if (!ds__env_step(eval->env, 1, err)) {
+            return false;
+        }
         if (i >= begin && ds__value_equal(it.value, wanted, eval->env->collator)) {
             *out = ds__int32((int32_t)i);
             break;
@@ -206,9 +209,6 @@ static bool eval_range(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_e
             return false;
         }
         at += bounds[2];
-        if (list.count > 4 * 1024 * 1024) {
-            return ds__error_set(err, DS_EXCEEDED_MEMORY_LIMIT, "$range would use too much memory");
-        }
     }
     return ds__expr_make_array(eval->scratch, list.items, list.count, out, err);
 }
@@ -345,6 +345,9 @@ static bool eval_in(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_erro
     ds__iter it;
     ds__iter_init(&it, array);
     while (ds__iter_next(&it)) {
+        if (!ds__env_step(eval->env, 1, err)) {
+            return false;
+        }
         if (ds__value_equal(v, it.value, eval->env->collator)) {
             *out = ds__bool(true);
             break;

@@ -95,7 +95,7 @@ static bool extremes(const ds__expr *expr, ds__eval *eval, int sign, ds_value *o
             list.items[count++] = list.items[i];
         }
     }
-    if (!ds__expr_sort(eval->scratch, list.items, count, sign, eval->env->collator, err)) {
+    if (!ds__expr_sort(eval, list.items, count, sign, err)) {
         return false;
     }
     n = n < count ? n : count;
@@ -105,7 +105,7 @@ static bool extremes(const ds__expr *expr, ds__eval *eval, int sign, ds_value *o
         list.items[n - 1 - i] = list.items[i];
         list.items[i] = other;
     }
-    if (sign < 0 && !ds__expr_sort(eval->scratch, list.items, n, sign, eval->env->collator, err)) {
+    if (sign < 0 && !ds__expr_sort(eval, list.items, n, sign, err)) {
         return false;
     }
     return ds__expr_make_array(eval->scratch, list.items, n, out, err);

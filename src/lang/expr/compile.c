@@ -435,7 +435,8 @@ static bool fold(ds__env *env, ds__expr *expr, ds_error *err) {
         constant = constant && expr->args[i]->is_constant;
     }
     if (constant) {
-        return evaluate_constant(env, expr, err);
+        return evaluate_constant(env, expr, err) ||
+               ds__env_explain(env, expr->op ? expr->op->name : "an expression", err);
     }
     return expr->op == NULL || !expr->op->is_commutative || gather_constants(env, expr, err);
 }
@@ -453,6 +454,10 @@ bool ds__expr_compile(ds__env *env, const ds__var_scope *scope, ds_value spec, d
         return false;
     }
     return true;
+}
+
+bool ds__expr_failed(const ds__expr *e, const ds__eval *eval, ds_error *err) {
+    return ds__env_explain(eval->env, e->op ? e->op->name : "an expression", err);
 }
 
 bool ds__expr_eval(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {

@@ -86,8 +86,7 @@ bool ds__expr_list_add(ds_arena *scratch, ds__expr_list *list, ds_value v, ds_er
 /* The elements of an array value. */
 bool ds__expr_list_fill(ds_arena *scratch, ds__expr_list *list, ds_value array, ds_error *err);
 /* Sorts by the canonical order; sign -1: descending. Equal values keep their order. */
-bool ds__expr_sort(ds_arena *scratch, ds_value *items, size_t count, int sign,
-                   const ds__collator *collator, ds_error *err);
+bool ds__expr_sort(ds__eval *eval, ds_value *items, size_t count, int sign, ds_error *err);
 /* An array of the values in scratch memory; DS_MISSING becomes null. */
 bool ds__expr_make_array(ds_arena *scratch, const ds_value *items, size_t count, ds_value *out,
                          ds_error *err);
@@ -120,13 +119,16 @@ bool ds__expr_exact_int32(ds_value v, int32_t *out);
 bool ds__expr_search_bound(const ds__expr *expr, ds__eval *eval, uint32_t i, const char *which,
                            int64_t absent, int64_t *out, ds_error *err);
 
+/* Says that it was this operator when a limit stopped it. Always false. */
+bool ds__expr_failed(const ds__expr *e, const ds__eval *eval, ds_error *err);
+
 /* Runs a node. */
 static inline bool ds__expr_run(const ds__expr *e, ds__eval *eval, ds_value *out, ds_error *err) {
     if (e->is_constant) {
         *out = e->constant;
         return true;
     }
-    return e->eval(e, eval, out, err);
+    return e->eval(e, eval, out, err) || ds__expr_failed(e, eval, err);
 }
 
 /* Runs an argument that may be absent (DS_MISSING then). */

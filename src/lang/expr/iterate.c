@@ -15,6 +15,8 @@ enum {
 /* Steps of $reduce between looks at how deep its value has become. */
 enum { DEPTH_CHECK_EVERY = 16 };
 
+enum { ELEMENT_STEPS = 4 }; /* of the meter, for an expression on one element */
+
 /* The input of $map and the like. `*done` when it is nullish and the result null. */
 static bool run_input(const ds__expr *expr, ds__eval *eval, int32_t code, ds_value *array,
                       ds_value *out, bool *done, ds_error *err) {
@@ -34,11 +36,6 @@ static bool run_input(const ds__expr *expr, ds__eval *eval, int32_t code, ds_val
     return true;
 }
 
-/* Whether to go on after `steps` elements: asks for interruption now and then. */
-static bool may_go_on(const ds__eval *eval, size_t steps, ds_error *err) {
-    return steps % DS_INTERRUPT_EVERY != 0 || ds__env_check(eval->env, err);
-}
-
 static bool eval_map(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds_value array;
     bool done;
@@ -51,7 +48,7 @@ static bool eval_map(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_err
     while (ds__iter_next(&it)) {
         ds_value v;
         eval->slots[expr->slot] = it.value;
-        if (!may_go_on(eval, list.count + 1, err) ||
+        if (!ds__env_step(eval->env, ELEMENT_STEPS, err) ||
             !ds__expr_run(expr->args[ARG_IN], eval, &v, err) ||
             !ds__expr_list_add(eval->scratch, &list, v, err)) {
             return false;
@@ -102,10 +99,11 @@ static bool eval_filter(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_
     ds__expr_list list = {0};
     ds__iter it;
     ds__iter_init(&it, array);
-    for (size_t steps = 1; list.count < limit && ds__iter_next(&it); steps++) {
+    while (list.count < limit && ds__iter_next(&it)) {
         ds_value v;
         eval->slots[expr->slot] = it.value;
-        if (!may_go_on(eval, steps, err) || !ds__expr_run(expr->args[ARG_IN], eval, &v, err)) {
+        if (!ds__env_step(eval->env, ELEMENT_STEPS, err) ||
+            !ds__expr_run(expr->args[ARG_IN], eval, &v, err)) {
             return false;
         }
         if (ds__value_truthy(v) && !ds__expr_list_add(eval->scratch, &list, it.value, err)) {
@@ -203,7 +201,7 @@ static bool give_back(ds_arena *scratch, ds_arena_mark mark, ds_value *v, ds_err
     if (used < ENOUGH || used / 4 < v->size) {
         return true;
     }
-    ds_arena kept = {0};
+    ds_arena kept = {.meter = scratch->meter};
     ds_value copy;
     bool ok = ds__value_copy(&kept, *v, &copy);
     if (ok) {
@@ -238,7 +236,8 @@ static bool eval_reduce(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_
     for (size_t steps = 1; ds__iter_next(&it); steps++) {
         eval->slots[expr->slot] = it.value;
         eval->slots[expr->slot + 1] = *out;
-        if (!may_go_on(eval, steps, err) || !ds__expr_run(expr->args[ARG_IN], eval, out, err) ||
+        if (!ds__env_step(eval->env, ELEMENT_STEPS, err) ||
+            !ds__expr_run(expr->args[ARG_IN], eval, out, err) ||
             (steps % DEPTH_CHECK_EVERY == 0 && !check_depth(*out, err)) ||
             !give_back(eval->scratch, mark, out, err)) {
             return false;

@@ -2,20 +2,72 @@
 /* Documents: merging, fields by computed names, arrays of pairs and back. */
 #include "lang/expr/internal.h"
 
+#include "base/map.h"
+
+enum { FEW_FIELDS = 16 }; /* looked through one after another */
+
 /* Fields of a document being made; a name set again keeps its place. */
 typedef struct field_list {
     ds__expr_field *items;
     size_t count;
     size_t cap;
+    uint32_t *places; /* by the name's hash: a field's number + 1; 0: free. NULL for few fields */
+    size_t place_count;
+    size_t placed; /* fields that are in it */
 } field_list;
 
-static ds__expr_field *find_field(field_list *list, const char *name, size_t size) {
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->items[i].name_size == size && memcmp(list->items[i].name, name, size) == 0) {
-            return &list->items[i];
+static size_t place_of(const field_list *list, const char *name, size_t size) {
+    size_t at = ds__hash_bytes(name, size, 0) & (list->place_count - 1);
+    for (; list->places[at] != 0; at = (at + 1) & (list->place_count - 1)) {
+        const ds__expr_field *f = &list->items[list->places[at] - 1];
+        if (f->name_size == size && memcmp(f->name, name, size) == 0) {
+            break;
         }
     }
-    return NULL;
+    return at;
+}
+
+/* Brings the places up to date with the fields. Of a name that stands twice the first counts. */
+static bool place_fields(ds_arena *scratch, field_list *list, ds_error *err) {
+    if (list->place_count < list->count * 2) {
+        list->place_count = list->place_count ? list->place_count : 32;
+        while (list->place_count < list->count * 3) {
+            list->place_count *= 2;
+        }
+        list->places = ds_arena_zalloc(scratch, list->place_count * sizeof *list->places);
+        list->placed = 0;
+        if (list->places == NULL) {
+            return ds__error_oom(err);
+        }
+    }
+    for (; list->placed < list->count; list->placed++) {
+        const ds__expr_field *f = &list->items[list->placed];
+        size_t at = place_of(list, f->name, f->name_size);
+        if (list->places[at] == 0) {
+            list->places[at] = (uint32_t)list->placed + 1;
+        }
+    }
+    return true;
+}
+
+/* `*out` is NULL when there is no such field. */
+static bool find_field(ds_arena *scratch, field_list *list, const char *name, size_t size,
+                       ds__expr_field **out, ds_error *err) {
+    *out = NULL;
+    if (list->count > FEW_FIELDS) {
+        if (!place_fields(scratch, list, err)) {
+            return false;
+        }
+        uint32_t number = list->places[place_of(list, name, size)];
+        *out = number ? &list->items[number - 1] : NULL;
+        return true;
+    }
+    for (size_t i = 0; i < list->count && *out == NULL; i++) {
+        if (list->items[i].name_size == size && memcmp(list->items[i].name, name, size) == 0) {
+            *out = &list->items[i];
+        }
+    }
+    return true;
 }
 
 static bool append_field(ds_arena *scratch, field_list *list, const char *name, size_t size,
@@ -34,7 +86,10 @@ static bool append_field(ds_arena *scratch, field_list *list, const char *name, 
 
 static bool set_field(ds_arena *scratch, field_list *list, const char *name, size_t size,
                       ds_value v, ds_error *err) {
-    ds__expr_field *field = find_field(list, name, size);
+    ds__expr_field *field;
+    if (!find_field(scratch, list, name, size, &field, err)) {
+        return false;
+    }
     if (field != NULL) {
         field->value = v;
         return true;

@@ -142,13 +142,19 @@ static bool prepare(const ds__expr *expr, ds__eval *eval, ds_value *input, ds__r
     return true;
 }
 
-static bool search(const ds__expr *expr, ds__regex *regex, ds_value input, size_t from,
-                   bool *matched, ds_error *err) {
-    ds__regex_result result = ds__regex_search(regex, ds__text(input), input.size, from);
-    if (result == DS_REGEX_FAILED) {
-        return ds__error_set(err, 51156,
-                             "Error occurred while executing the regular expression in %s",
+static bool search(const ds__expr *expr, ds__eval *eval, ds__regex *regex, ds_value input,
+                   size_t from, bool *matched, ds_error *err) {
+    ds__regex_result result =
+        ds__regex_search(regex, eval->env->meter, ds__text(input), input.size, from, err);
+    if (result == DS_REGEX_NOT_UTF8) {
+        ds__error_set(err, DS_REGEX_EXHAUSTED, "the input is not UTF-8");
+    }
+    if (result < 0) {
+        if (err->code == DS_REGEX_EXHAUSTED) {
+            ds__error_prefix(err, "Error occurred while executing the regular expression in %s: ",
                              expr->op->name);
+        }
+        return false;
     }
     *matched = result == DS_REGEX_MATCH;
     return true;
@@ -194,7 +200,7 @@ static bool eval_regex_match(const ds__expr *expr, ds__eval *eval, ds_value *out
     if (!prepare(expr, eval, &input, &regex, &matched, err)) {
         return false;
     }
-    if (matched && !search(expr, regex, input, 0, &matched, err)) {
+    if (matched && !search(expr, eval, regex, input, 0, &matched, err)) {
         return false;
     }
     *out = ds__bool(matched);
@@ -212,7 +218,7 @@ static bool eval_regex_find(const ds__expr *expr, ds__eval *eval, ds_value *out,
     if (!matched) {
         return true;
     }
-    if (!search(expr, regex, input, 0, &matched, err)) {
+    if (!search(expr, eval, regex, input, 0, &matched, err)) {
         return false;
     }
     if (!matched) {
@@ -237,7 +243,7 @@ static bool eval_regex_find_all(const ds__expr *expr, ds__eval *eval, ds_value *
     size_t counted = 0;
     int32_t position = 0;
     while (matched) {
-        if (!search(expr, regex, input, from, &matched, err)) {
+        if (!search(expr, eval, regex, input, from, &matched, err)) {
             return false;
         }
         if (!matched) {

@@ -2,10 +2,11 @@
 /* Sets: arrays by the canonical order, without repetitions. */
 #include "lang/expr/internal.h"
 
-/* The distinct elements in order; of equal ones the first stays. */
-static bool make_set(ds__eval *eval, ds_value array, ds__expr_list *set, ds_error *err) {
-    if (!ds__expr_list_fill(eval->scratch, set, array, err) ||
-        !ds__expr_sort(eval->scratch, set->items, set->count, 1, eval->env->collator, err)) {
+enum { SEARCH_STEPS = 8 }; /* of the meter, for one look-up */
+
+/* Sorts, and of equal elements keeps the first. */
+static bool settle(ds__eval *eval, ds__expr_list *set, ds_error *err) {
+    if (!ds__expr_sort(eval, set->items, set->count, 1, err)) {
         return false;
     }
     size_t kept = 0;
@@ -17,6 +18,11 @@ static bool make_set(ds__eval *eval, ds_value array, ds__expr_list *set, ds_erro
     }
     set->count = kept;
     return true;
+}
+
+/* The distinct elements in order. */
+static bool make_set(ds__eval *eval, ds_value array, ds__expr_list *set, ds_error *err) {
+    return ds__expr_list_fill(eval->scratch, set, array, err) && settle(eval, set, err);
 }
 
 static bool contains(const ds__expr_list *set, ds_value v, const ds__collator *collator) {
@@ -58,15 +64,12 @@ static bool eval_set_union(const ds__expr *expr, ds__eval *eval, ds_value *out, 
             return false;
         }
     }
-    ds_value joined;
-    ds__expr_list set = {0};
-    return ds__expr_make_array(eval->scratch, all.items, all.count, &joined, err) &&
-           make_set(eval, joined, &set, err) &&
-           ds__expr_make_array(eval->scratch, set.items, set.count, out, err);
+    return settle(eval, &all, err) &&
+           ds__expr_make_array(eval->scratch, all.items, all.count, out, err);
 }
 
 /* Keeps what both have; of equal elements those of the smaller set. */
-static void intersect(ds__expr_list *set, ds__expr_list *other, const ds__collator *collator) {
+static bool intersect(ds__eval *eval, ds__expr_list *set, ds__expr_list *other, ds_error *err) {
     if (set->count > other->count) {
         ds__expr_list swap = *set;
         *set = *other;
@@ -74,11 +77,15 @@ static void intersect(ds__expr_list *set, ds__expr_list *other, const ds__collat
     }
     size_t kept = 0;
     for (size_t i = 0; i < set->count; i++) {
-        if (contains(other, set->items[i], collator)) {
+        if (!ds__env_step(eval->env, SEARCH_STEPS, err)) {
+            return false;
+        }
+        if (contains(other, set->items[i], eval->env->collator)) {
             set->items[kept++] = set->items[i];
         }
     }
     set->count = kept;
+    return true;
 }
 
 static bool eval_set_intersection(const ds__expr *expr, ds__eval *eval, ds_value *out,
@@ -103,8 +110,8 @@ static bool eval_set_intersection(const ds__expr *expr, ds__eval *eval, ds_value
         if (!make_set(eval, v, i == 0 ? &set : &other, err)) {
             return false;
         }
-        if (i > 0) {
-            intersect(&set, &other, eval->env->collator);
+        if (i > 0 && !intersect(eval, &set, &other, err)) {
+            return false;
         }
     }
     return ds__expr_make_array(eval->scratch, set.items, set.count, out, err);
@@ -149,19 +156,22 @@ static bool eval_set_difference(const ds__expr *expr, ds__eval *eval, ds_value *
         for (size_t i = 0; i < kept.count && !seen; i++) {
             seen = ds__value_equal(kept.items[i], it.value, eval->env->collator);
         }
-        if (!seen && !ds__expr_list_add(eval->scratch, &kept, it.value, err)) {
+        if (!ds__env_step(eval->env, SEARCH_STEPS + (int64_t)kept.count, err) ||
+            (!seen && !ds__expr_list_add(eval->scratch, &kept, it.value, err))) {
             return false;
         }
     }
     return ds__expr_make_array(eval->scratch, kept.items, kept.count, out, err);
 }
 
-static bool is_subset(const ds__expr_list *a, const ds__expr_list *b,
-                      const ds__collator *collator) {
-    for (size_t i = 0; i < a->count; i++) {
-        if (!contains(b, a->items[i], collator)) {
+static bool is_subset(ds__eval *eval, const ds__expr_list *a, const ds__expr_list *b, bool *out,
+                      ds_error *err) {
+    *out = true;
+    for (size_t i = 0; i < a->count && *out; i++) {
+        if (!ds__env_step(eval->env, SEARCH_STEPS, err)) {
             return false;
         }
+        *out = contains(b, a->items[i], eval->env->collator);
     }
     return true;
 }
@@ -180,7 +190,11 @@ static bool eval_set_is_subset(const ds__expr *expr, ds__eval *eval, ds_value *o
         !make_set(eval, a, &left, err) || !make_set(eval, b, &right, err)) {
         return false;
     }
-    *out = ds__bool(is_subset(&left, &right, eval->env->collator));
+    bool subset;
+    if (!is_subset(eval, &left, &right, &subset, err)) {
+        return false;
+    }
+    *out = ds__bool(subset);
     return true;
 }
 
@@ -221,8 +235,10 @@ static bool eval_set_equals(const ds__expr *expr, ds__eval *eval, ds_value *out,
         if (!make_set(eval, v, i == 0 ? &first : &set, err)) {
             return false;
         }
-        equal =
-            i == 0 || (first.count == set.count && is_subset(&first, &set, eval->env->collator));
+        equal = i == 0 || first.count == set.count;
+        if (i > 0 && equal && !is_subset(eval, &first, &set, &equal, err)) {
+            return false;
+        }
     }
     *out = ds__bool(equal);
     return true;
@@ -241,6 +257,9 @@ static bool elements_true(const ds__expr *expr, ds__eval *eval, int32_t code, bo
     *out = ds__bool(!any);
     ds__iter it;
     ds__iter_init(&it, v);
+    if (!ds__env_step_bytes(eval->env, v.size, err)) {
+        return false;
+    }
     while (ds__iter_next(&it)) {
         if (ds__value_truthy(it.value) == any) {
             *out = ds__bool(any);

@@ -13,8 +13,14 @@ typedef struct sort_pattern {
     sort_field *fields;
     size_t count; /* 0: whole elements, in the order of `sign` */
     int sign;
-    const ds__collator *collator;
 } sort_pattern;
+
+/* One sort running. */
+typedef struct sorting {
+    const sort_pattern *pattern;
+    const ds__env *env;
+    ds_error *err;
+} sorting;
 
 /* The key of an element: null when there is no such field; arrays on the way are not entered. */
 static ds_value key_of(ds_value v, const ds__path *path) {
@@ -27,13 +33,15 @@ static ds_value key_of(ds_value v, const ds__path *path) {
     return v.type == DS_MISSING ? ds__null() : v;
 }
 
-static int compare(const sort_pattern *pattern, ds_value a, ds_value b) {
+static int compare(const sorting *sort, ds_value a, ds_value b) {
+    const sort_pattern *pattern = sort->pattern;
+    const ds__collator *collator = sort->env->collator;
     if (pattern->count == 0) {
-        return pattern->sign * ds__value_compare(a, b, pattern->collator);
+        return pattern->sign * ds__value_compare(a, b, collator);
     }
     for (size_t i = 0; i < pattern->count; i++) {
         const sort_field *f = &pattern->fields[i];
-        int order = ds__value_compare(key_of(a, &f->path), key_of(b, &f->path), pattern->collator);
+        int order = ds__value_compare(key_of(a, &f->path), key_of(b, &f->path), collator);
         if (order != 0) {
             return f->sign * order;
         }
@@ -41,38 +49,46 @@ static int compare(const sort_pattern *pattern, ds_value a, ds_value b) {
     return 0;
 }
 
-static void merge_sort(const sort_pattern *pattern, ds_value *items, ds_value *spare,
-                       size_t count) {
+static bool merge_sort(const sorting *sort, ds_value *items, ds_value *spare, size_t count) {
     if (count < 2) {
-        return;
+        return true;
     }
     size_t half = count / 2;
-    merge_sort(pattern, items, spare, half);
-    merge_sort(pattern, items + half, spare, count - half);
+    if (!merge_sort(sort, items, spare, half) ||
+        !merge_sort(sort, items + half, spare, count - half)) {
+        return false;
+    }
     memcpy(spare, items, half * sizeof *items);
     size_t a = 0;
     size_t b = half;
     size_t to = 0;
+    int64_t steps = 1;
     while (a < half) {
-        bool take_b = b < count && compare(pattern, items[b], spare[a]) < 0;
+        bool take_b = b < count && compare(sort, items[b], spare[a]) < 0;
         items[to++] = take_b ? items[b++] : spare[a++];
+        if (++steps == DS_METER_STEPS) {
+            if (!ds__env_step(sort->env, steps, sort->err)) {
+                return false;
+            }
+            steps = 0;
+        }
     }
+    return ds__env_step(sort->env, steps, sort->err);
 }
 
-static bool sort_values(ds_arena *scratch, const sort_pattern *pattern, ds_value *items,
-                        size_t count, ds_error *err) {
-    ds_value *spare = ds_arena_alloc(scratch, (count + 1) * sizeof *spare);
+static bool sort_values(ds__eval *eval, const sort_pattern *pattern, ds_value *items, size_t count,
+                        ds_error *err) {
+    sorting sort = {.pattern = pattern, .env = eval->env, .err = err};
+    ds_value *spare = ds_arena_alloc(eval->scratch, (count / 2 + 1) * sizeof *spare);
     if (spare == NULL) {
         return ds__error_oom(err);
     }
-    merge_sort(pattern, items, spare, count);
-    return true;
+    return merge_sort(&sort, items, spare, count);
 }
 
-bool ds__expr_sort(ds_arena *scratch, ds_value *items, size_t count, int sign,
-                   const ds__collator *collator, ds_error *err) {
-    sort_pattern pattern = {.sign = sign, .collator = collator};
-    return sort_values(scratch, &pattern, items, count, err);
+bool ds__expr_sort(ds__eval *eval, ds_value *items, size_t count, int sign, ds_error *err) {
+    sort_pattern pattern = {.sign = sign};
+    return sort_values(eval, &pattern, items, count, err);
 }
 
 static bool eval_sort_array(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
@@ -91,10 +107,8 @@ static bool eval_sort_array(const ds__expr *expr, ds__eval *eval, ds_value *out,
                              ds__type_name(v.type));
     }
     ds__expr_list list = {0};
-    sort_pattern pattern = *(const sort_pattern *)expr->detail;
-    pattern.collator = eval->env->collator;
     return ds__expr_list_fill(eval->scratch, &list, v, err) &&
-           sort_values(eval->scratch, &pattern, list.items, list.count, err) &&
+           sort_values(eval, expr->detail, list.items, list.count, err) &&
            ds__expr_make_array(eval->scratch, list.items, list.count, out, err);
 }
 

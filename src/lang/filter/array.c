@@ -116,7 +116,7 @@ bool ds__filter_test_elem_match(const ds__filter *f, ds_value v, ds__match *m,
     }
     ds__iter it;
     ds__iter_init(&it, v);
-    for (size_t i = 0; ds__iter_next(&it) && !m->failed; i++) {
+    for (size_t i = 0; ds__iter_next(&it) && ds__match_step(m, 1); i++) {
         bool all = true;
         if (f->op == DS_FILTER_ELEM_MATCH_OBJECT) {
             all = (it.value.type == DS_DOCUMENT || it.value.type == DS_ARRAY) &&

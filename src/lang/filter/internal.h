@@ -167,7 +167,8 @@ typedef struct ds__filter_sample {
 
 /* State of one match. */
 typedef struct ds__match {
-    ds__eval *eval; /* may be NULL */
+    ds__eval *eval;  /* may be NULL */
+    ds_meter *meter; /* of eval's env; may be NULL */
     ds_error *err;
     bool failed;  /* err is set; the answer means nothing */
     bool written; /* conditions in the order written */
@@ -179,6 +180,16 @@ bool ds__filter_node(const ds__filter *f, ds_value doc, ds__match *m, ds__match_
 bool ds__filter_test(const ds__filter *f, ds_value v, ds__match *m, ds__match_info *info);
 /* Whether a value matches a node whose paths begin with the value itself ("e.x"). */
 bool ds__filter_value_node(const ds__filter *f, ds_value v, ds__match *m);
+
+/* Whether to go on after `steps` of work; sets failed when not. */
+static inline bool ds__match_step(ds__match *m, int64_t steps) {
+    m->failed = m->failed || !ds_meter_step(m->meter, steps, m->err);
+    return !m->failed;
+}
+
+/* Whether a regex matches a text; what stops it fails the match. Text that is not UTF-8 never
+ * matches. */
+bool ds__filter_search(ds__regex *regex, const char *text, size_t size, ds__match *m);
 
 /* Tests of the families. */
 bool ds__filter_test_compare(const ds__filter *f, ds_value v);

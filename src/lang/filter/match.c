@@ -103,7 +103,7 @@ static bool walk_leaf_array(const ds__filter *f, ds_value array, ds__match *m,
     if (traverses_leaf(f)) {
         ds__iter it;
         ds__iter_init(&it, array);
-        for (size_t i = 0; ds__iter_next(&it); i++) {
+        for (size_t i = 0; ds__iter_next(&it) && ds__match_step(m, 1); i++) {
             if (ds__filter_test(f, it.value, m, info)) {
                 return at_position(info, i);
             }
@@ -122,7 +122,7 @@ static bool walk_array(const ds__filter *f, ds_value array, uint32_t part, ds__m
     int32_t wanted = f->path.parts[part].index;
     ds__iter it;
     ds__iter_init(&it, array);
-    for (int32_t i = 0; ds__iter_next(&it); i++) {
+    for (int32_t i = 0; ds__iter_next(&it) && ds__match_step(m, 1); i++) {
         bool hit = it.value.type == DS_DOCUMENT && walk_doc(f, it.value, part, m, info);
         if (!hit && i == wanted) {
             if (part + 1 == f->path.count) {
@@ -135,9 +135,6 @@ static bool walk_array(const ds__filter *f, ds_value array, uint32_t part, ds__m
         }
         if (hit) {
             return at_position(info, (size_t)i);
-        }
-        if (m->failed) {
-            return false;
         }
     }
     return false;
@@ -257,12 +254,13 @@ static bool match(const ds__filter *filter, ds_value doc, ds__match *m, bool *ma
 
 bool ds__filter_match(const ds__filter *filter, ds_value doc, ds__eval *eval, bool *matched,
                       ds__match_info *info, ds_error *err) {
-    ds__match m = {.eval = eval, .err = err};
+    ds__match m = {.eval = eval, .meter = eval ? eval->env->meter : NULL, .err = err};
     return match(filter, doc, &m, matched, info);
 }
 
 bool ds__filter_position(const ds__filter *filter, ds_value doc, ds__eval *eval, bool *matched,
                          ds__match_info *info, ds_error *err) {
-    ds__match m = {.eval = eval, .err = err, .written = true};
+    ds__match m = {
+        .eval = eval, .meter = eval ? eval->env->meter : NULL, .err = err, .written = true};
     return match(filter, doc, &m, matched, info);
 }

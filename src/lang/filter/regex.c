@@ -127,9 +127,15 @@ DS_FILTER_FIELD(ds__filter_parse_options) {
     return true;
 }
 
+bool ds__filter_search(ds__regex *regex, const char *text, size_t size, ds__match *m) {
+    ds__regex_result result = ds__regex_search(regex, m->meter, text, size, 0, m->err);
+    m->failed = m->failed || result == DS_REGEX_FAILED;
+    return result == DS_REGEX_MATCH;
+}
+
 bool ds__filter_test_regex(ds_value regex, ds__regex *compiled, ds_value v, ds__match *m) {
     if (v.type == DS_STRING || v.type == DS_SYMBOL) {
-        return ds__regex_search(compiled, ds__text(v), v.size, 0) == DS_REGEX_MATCH;
+        return ds__filter_search(compiled, ds__text(v), v.size, m);
     }
     return v.type == DS_REGEX && v.size == regex.size &&
            memcmp(v.as.bytes, regex.as.bytes, v.size) == 0;

@@ -60,7 +60,7 @@ bool ds__filter_compile_value(ds__env *env, ds_value spec, ds__filter **out, ds_
 
 bool ds__filter_match_value(const ds__filter *filter, ds_value value, ds__eval *eval, bool *matched,
                             ds_error *err) {
-    ds__match m = {.eval = eval, .err = err};
+    ds__match m = {.eval = eval, .meter = eval ? eval->env->meter : NULL, .err = err};
     if (filter->op == DS_FILTER_EQ && filter->flag) {
         *matched = ds__value_equal(filter->operand, value, filter->collator);
     } else if (filter->op == DS_FILTER_ELEM_MATCH_OBJECT && filter->flag) {

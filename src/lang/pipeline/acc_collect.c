@@ -21,6 +21,7 @@ static bool append(const ds__accumulator *acc, collect_state *s, ds_value v, siz
                    ds_error *err) {
     size_t cap = s->items.cap;
     if (s->count == 0) {
+        s->items.meter = acc->env->kept;
         ds__doc_begin(&s->items);
     }
     ds__write_index(&s->items, s->count++, v);
@@ -126,14 +127,19 @@ static bool merge_add(const ds__accumulator *acc, void *state, ds_value v, ds__e
     }
     size_t cap = s->items.cap;
     if (s->items.size == 0) {
+        s->items.meter = acc->env->kept;
         ds_buf_add(&s->items, v.as.bytes, v.size);
     } else {
-        ds_buf merged = {0};
+        ds_buf merged = {.meter = acc->env->kept};
         size_t root = ds__doc_begin(&merged);
         ds_value old = ds__document(s->items.data);
         ds__iter it;
         for (ds__iter_init(&it, old); ds__iter_next(&it);) {
             ds_value now;
+            if (!ds__env_step_bytes(acc->env, v.size, err)) {
+                ds_buf_clear(&merged);
+                return false;
+            }
             if (ds__doc_get(v, it.key, it.key_size, &now)) {
                 ds__write_value(&merged, it.key, it.key_size, now);
             } else {
@@ -142,6 +148,10 @@ static bool merge_add(const ds__accumulator *acc, void *state, ds_value v, ds__e
         }
         for (ds__iter_init(&it, v); ds__iter_next(&it);) {
             ds_value was;
+            if (!ds__env_step_bytes(acc->env, old.size, err)) {
+                ds_buf_clear(&merged);
+                return false;
+            }
             if (!ds__doc_get(old, it.key, it.key_size, &was)) {
                 ds_buf_add(&merged, it.element, it.element_size);
             }

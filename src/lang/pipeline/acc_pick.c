@@ -21,6 +21,7 @@ static bool extreme_add(const ds__accumulator *acc, void *state, ds_value v, ds_
         }
     }
     s->any = true;
+    s->held.meter = acc->env->kept;
     return ds__held_set(&s->held, v, bytes, err);
 }
 
@@ -31,6 +32,7 @@ static bool first_add(const ds__accumulator *acc, void *state, ds_value v, ds__e
         return true;
     }
     s->any = true;
+    s->held.meter = acc->env->kept;
     return ds__held_set(&s->held, v, bytes, err);
 }
 
@@ -38,6 +40,7 @@ static bool last_add(const ds__accumulator *acc, void *state, ds_value v, ds__ev
                      size_t *bytes, ds_error *err) {
     pick_state *s = state;
     s->any = true;
+    s->held.meter = acc->env->kept;
     return ds__held_set(&s->held, v, bytes, err);
 }
 

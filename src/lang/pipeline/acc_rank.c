@@ -98,7 +98,12 @@ static bool first_last_add(const ds__accumulator *acc, void *state, ds_value v, 
         s->start = s->start + 1 == s->count ? 0 : s->start + 1;
         return ds__held_set(&oldest->held, v, bytes, err);
     }
-    return rank_room(s, bytes, err) && ds__held_set(&s->items[s->count++].held, v, bytes, err);
+    if (!rank_room(s, bytes, err)) {
+        return false;
+    }
+    ds__held *held = &s->items[s->count++].held;
+    held->meter = acc->env->kept;
+    return ds__held_set(held, v, bytes, err);
 }
 
 /* Negative when (v, key) belongs before item. */
@@ -146,6 +151,7 @@ static bool insert(const ds__accumulator *acc, rank_state *s, ds_value v, const 
         s->items[last].key = grown;
         *bytes += key->size;
     }
+    item.held.meter = acc->env->kept;
     if (!ds__held_set(&item.held, v, bytes, err)) {
         s->items[last] = item;
         return false;
@@ -193,7 +199,7 @@ static bool rank_result(const ds__accumulator *acc, void *state, ds_arena *scrat
         *out = s->count ? s->items[0].held.value : ds__null();
         return true;
     }
-    ds_buf buf = {0};
+    ds_buf buf = {.meter = acc->env->meter};
     size_t root = ds__doc_begin(&buf);
     for (size_t i = 0; i < s->count; i++) {
         size_t at = i;

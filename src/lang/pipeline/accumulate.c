@@ -111,8 +111,12 @@ bool ds__held_set(ds__held *held, ds_value v, size_t *bytes, ds_error *err) {
     if (borrows) {
         if (held->cap < v.size + (size_t)1) {
             size_t cap = v.size + v.size / 4 + 16;
+            if (held->meter && !ds_meter_charge(held->meter, cap - held->cap)) {
+                return ds__error_oom(err);
+            }
             uint8_t *memory = ds__realloc(held->memory, cap);
             if (!memory) {
+                ds_meter_give(held->meter, cap - held->cap);
                 return ds__error_oom(err);
             }
             *bytes += cap - held->cap;
@@ -128,6 +132,7 @@ bool ds__held_set(ds__held *held, ds_value v, size_t *bytes, ds_error *err) {
 }
 
 void ds__held_clear(ds__held *held) {
+    ds_meter_give(held->meter, held->cap);
     ds__free(held->memory);
     *held = (ds__held){0};
 }

@@ -70,6 +70,7 @@ extern const ds__accumulator_def ds__accumulators_collect[];
 typedef struct ds__held {
     ds_value value;
     uint8_t *memory; /* owned: ds__held_clear */
+    ds_meter *meter; /* borrowed: charged for cap; NULL: nobody is */
     size_t cap;
 } ds__held;
 /* `*bytes` grows by memory taken. */

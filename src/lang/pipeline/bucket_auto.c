@@ -35,7 +35,7 @@ typedef struct bucket_auto {
 static bool load(bucket_auto *b, ds_error *err) {
     ds__stage *stage = &b->stage;
     ds_arena *scratch = stage->eval->scratch;
-    b->sorter = ds__sorter_new(&b->pattern, stage->env->collator, 0, stage->pipeline->memory,
+    b->sorter = ds__sorter_new(&b->pattern, stage->env, 0, stage->pipeline->memory,
                                stage->pipeline->allow_disk, err);
     if (!b->sorter) {
         return false;
@@ -349,6 +349,7 @@ bool ds__stage_parse_bucket_auto(ds__stage_parser *p, ds_value arg, ds_error *er
     if (!b) {
         return false;
     }
+    b->row.meter = b->out.meter = b->pending.meter = p->env->meter;
     ds__iter it;
     for (ds__iter_init(&it, arg); ds__iter_next(&it);) {
         if (!parse_option(p, b, &it, &output, err)) {

@@ -460,6 +460,10 @@ bool ds__stage_parse_densify(ds__stage_parser *p, ds_value arg, ds_error *err) {
         return false;
     }
     densify *stage = ds__stage_add(p, sizeof *stage, &densify_ops, err);
+    if (stage) {
+        stage->arena.meter = p->env->kept;
+        stage->key.meter = stage->held.meter = stage->out.meter = p->env->meter;
+    }
     if (!stage) {
         return false;
     }

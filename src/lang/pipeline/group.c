@@ -413,6 +413,8 @@ bool ds__stage_parse_group(ds__stage_parser *p, ds_value arg, ds_error *err) {
     if (!g) {
         return false;
     }
+    g->arena.meter = p->env->kept;
+    g->out.meter = g->row.meter = p->env->meter;
     g->accs = ds_arena_zalloc(p->env->arena, ds__doc_count(arg) * sizeof *g->accs + 1);
     if (!g->accs) {
         return ds__error_oom(err);

@@ -75,7 +75,6 @@ struct ds__pipeline {
     ds__stage head; /* the source as a stage; head.following is the first real one */
     ds__stage *last;
     size_t count;
-    uint64_t steps;
     size_t memory; /* of one stage before it spills */
     bool allow_disk;
     bool running;
@@ -108,8 +107,21 @@ extern const ds__stage_def ds__stage_defs[];
 /* Appends a stage of `size` bytes (zeroed, ops set). NULL: memory, err set. */
 void *ds__stage_add(ds__stage_parser *p, size_t size, const ds__stage_ops *ops, ds_error *err);
 
+/* Says that it was this stage when a limit stopped it. Always DS_NEXT_ERROR. */
+ds_next ds__stage_failed(const ds__stage *stage, ds_error *err);
+/* What a document costs when it passes a stage, in the meter's steps. */
+static inline int64_t ds__stage_steps(uint32_t size) {
+    return 8 + size / DS_METER_STEP_BYTES;
+}
+/* The next document of the stage before. Every document that passes is counted, and now and then
+ * the operation asks whether to go on. */
 static inline ds_next ds__stage_pull(ds__stage *stage, ds_value *doc, ds_error *err) {
-    return stage->prev->ops->next(stage->prev, doc, err);
+    ds__stage *prev = stage->prev;
+    ds_next next = prev->ops->next(prev, doc, err);
+    if (next == DS_NEXT_ROW && ds__env_step(stage->env, ds__stage_steps(doc->size), err)) {
+        return next;
+    }
+    return next == DS_NEXT_END ? next : ds__stage_failed(prev, err);
 }
 /* Evaluates on `doc`; the result lives in the scratch arena until the caller's mark. */
 static inline bool ds__stage_eval(ds__stage *stage, const ds__expr *expr, ds_value doc,
@@ -117,12 +129,9 @@ static inline bool ds__stage_eval(ds__stage *stage, const ds__expr *expr, ds_val
     stage->eval->slots[DS_VAR_ROOT] = doc;
     return ds__expr_eval(expr, stage->eval, out, err);
 }
-/* Counts a step and asks every DS_INTERRUPT_EVERY whether to go on. */
+/* Counts work of the stage's own, about that of a document; whether to go on. */
 static inline bool ds__stage_tick(ds__stage *stage, ds_error *err) {
-    if ((++stage->pipeline->steps & (DS_INTERRUPT_EVERY - 1)) != 0) {
-        return true;
-    }
-    return ds__env_check(stage->env, err);
+    return ds__env_step(stage->env, ds__stage_steps(0), err);
 }
 
 /* Compiles a sub-pipeline of a stage ($lookup, $facet, $unionWith). */

@@ -193,5 +193,5 @@ void ds__join_clear(ds__join *join) {
     ds_buf_clear(&join->docs.bytes);
     ds__free(join->slots);
     ds__free(join->found);
-    *join = (ds__join){0};
+    *join = (ds__join){.docs.bytes.meter = join->docs.bytes.meter};
 }

@@ -574,6 +574,8 @@ bool ds__stage_parse_lookup(ds__stage_parser *p, ds_value arg, ds_error *err) {
         return false;
     }
     ds_arena *arena = p->env->arena;
+    l->arena.meter = l->out.meter = l->values.meter = p->env->meter;
+    l->array.meter = l->join.docs.bytes.meter = p->env->kept;
     l->filter_spec = ds__missing();
     if (!ds__stage_field_path(arena, ds__text(s.as), s.as.size, &l->as, err)) {
         return false;

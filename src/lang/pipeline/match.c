@@ -182,6 +182,7 @@ bool ds__stage_parse_redact(ds__stage_parser *p, ds_value arg, ds_error *err) {
     if (!r) {
         return false;
     }
+    r->out.meter = p->env->meter;
     const ds__var_scope *scope = ds__scope_add(p->env, p->scope, "KEEP", 4, &r->keep);
     scope = scope ? ds__scope_add(p->env, scope, "PRUNE", 5, &r->prune) : NULL;
     scope = scope ? ds__scope_add(p->env, scope, "DESCEND", 7, &r->descend) : NULL;

@@ -458,6 +458,8 @@ bool ds__stage_parse_merge(ds__stage_parser *p, ds_value arg, ds_error *err) {
     if (!m) {
         return false;
     }
+    m->command.meter = m->reply.meter = m->doc.meter = m->docs.row.meter = p->env->meter;
+    m->docs.memory.meter = p->env->kept;
     m->let = ds__missing();
     if (arg.type == DS_STRING) {
         into = arg;

@@ -15,7 +15,7 @@ typedef struct sort {
 static bool sort_load(sort *s, ds_error *err) {
     ds__stage *stage = &s->stage;
     ds_value doc;
-    s->sorter = ds__sorter_new(&stage->pattern, stage->env->collator, (uint64_t)stage->amount,
+    s->sorter = ds__sorter_new(&stage->pattern, stage->env, (uint64_t)stage->amount,
                                stage->pipeline->memory, stage->pipeline->allow_disk, err);
     if (!s->sorter) {
         return false;

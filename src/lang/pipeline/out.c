@@ -228,6 +228,8 @@ bool ds__stage_parse_out(ds__stage_parser *p, ds_value arg, ds_error *err) {
     if (!o) {
         return false;
     }
+    o->command.meter = o->reply.meter = o->docs.row.meter = p->env->meter;
+    o->docs.memory.meter = p->env->kept;
     o->coll = ds_arena_strndup(p->env->arena, ds__text(coll), coll.size);
     o->db = db.type == DS_STRING ? ds_arena_strndup(p->env->arena, ds__text(db), db.size)
                                  : (host ? host->db : "");

@@ -150,8 +150,11 @@ bool ds__stage_add_project(ds__stage_parser *parser, ds__projection_kind kind, d
                            ds_error *err) {
     const ds__stage_ops *ops = kind == DS_PROJECT_ADD_FIELDS ? &add_fields_ops : &project_ops;
     project *p = ds__stage_add(parser, sizeof *p, ops, err);
-    return p &&
-           ds__projection_compile(parser->env, parser->scope, kind, arg, NULL, &p->projection,
+    if (!p) {
+        return false;
+    }
+    p->out.meter = parser->env->meter;
+    return ds__projection_compile(parser->env, parser->scope, kind, arg, NULL, &p->projection,
                                   err) &&
            learn_paths(p, kind, arg, err);
 }
@@ -254,6 +257,7 @@ bool ds__stage_parse_replace_with(ds__stage_parser *p, ds_value arg, ds_error *e
     if (!r) {
         return false;
     }
+    r->out.meter = p->env->meter;
     r->stage.closes_fields = true;
     return ds__expr_compile(p->env, p->scope, arg, &r->expr, err);
 }

@@ -6,6 +6,12 @@ static bool first_kind(const ds__pipeline *p, ds__stage_kind kind) {
     return p->head.following && p->head.following->ops->kind == kind;
 }
 
+ds_next ds__stage_failed(const ds__stage *stage, ds_error *err) {
+    const char *name = stage->ops->name;
+    ds__env_explain(stage->pipeline->env, *name ? name : "the pipeline", err);
+    return DS_NEXT_ERROR;
+}
+
 bool ds__pipeline_has_own_source(const ds__pipeline *pipeline) {
     return first_kind(pipeline, DS_STAGE_OWN_SOURCE);
 }
@@ -36,10 +42,11 @@ bool ds__pipeline_start(ds__pipeline *pipeline, ds__source *source, ds__eval *ev
 
 ds_next ds__pipeline_next(ds__pipeline *pipeline, ds_value *doc, ds_error *err) {
     ds__stage *last = pipeline->last;
-    if (!ds__stage_tick(last, err)) {
-        return DS_NEXT_ERROR;
+    ds_next next = last->ops->next(last, doc, err);
+    if (next == DS_NEXT_ROW && ds__env_step(pipeline->env, ds__stage_steps(doc->size), err)) {
+        return next;
     }
-    return last->ops->next(last, doc, err);
+    return next == DS_NEXT_END ? next : ds__stage_failed(last, err);
 }
 
 void ds__pipeline_pause(ds__pipeline *pipeline) {

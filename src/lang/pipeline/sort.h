@@ -29,8 +29,8 @@ bool ds__sort_key(const ds__sort_pattern *pattern, ds_value doc, const ds__colla
  * `max_bytes` it spills to an unlinked temporary file when allowed, else fails with
  * QueryExceededMemoryLimitNoDiskUseAllowed (292). */
 typedef struct ds__sorter ds__sorter;
-ds__sorter *ds__sorter_new(const ds__sort_pattern *pattern, const ds__collator *collator,
-                           uint64_t limit, size_t max_bytes, bool allow_disk, ds_error *err);
+ds__sorter *ds__sorter_new(const ds__sort_pattern *pattern, const ds__env *env, uint64_t limit,
+                           size_t max_bytes, bool allow_disk, ds_error *err);
 bool ds__sorter_add(ds__sorter *sorter, ds_value doc, ds_error *err);
 bool ds__sorter_finish(ds__sorter *sorter, ds_error *err);
 /* Lifetime of *doc: until the next call. */

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "lang/pipeline/internal.h"
 
-enum { RUN_BUFFER = 64 * 1024, MAX_RUNS = 4096 };
+enum { RUN_BUFFER = 64 * 1024, MAX_RUNS = 4096, SORT_STEPS = 2 };
 
 /* A document with its key in front, in one piece of memory. */
 typedef struct entry {
@@ -29,7 +29,7 @@ typedef struct run {
 struct ds__sorter {
     /* borrowed */
     const ds__sort_pattern *pattern;
-    const ds__collator *collator;
+    const ds__env *env;
     /* owned */
     entry *entries;
     ds_arena arena; /* documents, unless limited */
@@ -71,15 +71,17 @@ static inline bool less(const entry *a, const entry *b) {
     return c != 0 ? c < 0 : a->order < b->order;
 }
 
-ds__sorter *ds__sorter_new(const ds__sort_pattern *pattern, const ds__collator *collator,
-                           uint64_t limit, size_t max_bytes, bool allow_disk, ds_error *err) {
+ds__sorter *ds__sorter_new(const ds__sort_pattern *pattern, const ds__env *env, uint64_t limit,
+                           size_t max_bytes, bool allow_disk, ds_error *err) {
     ds__sorter *s = ds__alloc(sizeof *s);
     if (!s) {
         ds__error_oom(err);
         return NULL;
     }
     s->pattern = pattern;
-    s->collator = collator;
+    s->env = env;
+    s->arena.meter = env->kept;
+    s->key.meter = env->meter;
     s->limit = limit;
     s->max_bytes = max_bytes;
     s->allow_disk = allow_disk;
@@ -89,7 +91,7 @@ ds__sorter *ds__sorter_new(const ds__sort_pattern *pattern, const ds__collator *
 }
 
 /* Bottom-up merge sort over insertion-sorted runs of eight. */
-static bool sort_entries(entry *a, size_t n, ds_error *err) {
+static bool sort_entries(const ds__env *env, entry *a, size_t n, ds_error *err) {
     size_t width = 8;
     for (size_t lo = 0; lo < n; lo += width) {
         size_t hi = lo + width < n ? lo + width : n;
@@ -111,8 +113,10 @@ static bool sort_entries(entry *a, size_t n, ds_error *err) {
     }
     entry *from = a;
     entry *to = tmp;
-    for (; width < n; width *= 2) {
-        for (size_t lo = 0; lo < n; lo += 2 * width) {
+    bool ok = true;
+    for (; ok && width < n; width *= 2) {
+        for (size_t lo = 0; ok && lo < n; lo += 2 * width) {
+            ok = ds__env_step(env, SORT_STEPS * (int64_t)width, err);
             size_t mid = lo + width < n ? lo + width : n;
             size_t hi = lo + 2 * width < n ? lo + 2 * width : n;
             size_t i = lo, j = mid, k = lo;
@@ -130,11 +134,11 @@ static bool sort_entries(entry *a, size_t n, ds_error *err) {
         from = to;
         to = t;
     }
-    if (from != a) {
+    if (ok && from != a) {
         memcpy(a, from, n * sizeof *a);
     }
     ds__free(tmp);
-    return true;
+    return ok;
 }
 
 static void sift_down(entry *a, size_t n, size_t i) {
@@ -194,7 +198,7 @@ static bool write_run(ds__sorter *s, ds_error *err) {
     s->runs = runs;
     run *r = &runs[s->run_count];
     *r = (run){.at = s->spill.size};
-    if (!sort_entries(s->entries, s->count, err)) {
+    if (!sort_entries(s->env, s->entries, s->count, err)) {
         return false;
     }
     size_t n = s->limit && s->limit < s->count ? (size_t)s->limit : s->count;
@@ -243,7 +247,7 @@ static bool fill(ds__sorter *s, entry *e, ds_value doc, ds_error *err) {
 
 bool ds__sorter_add(ds__sorter *s, ds_value doc, ds_error *err) {
     ds_buf_reset(&s->key);
-    if (!ds__sort_key(s->pattern, doc, s->collator, &s->key, err)) {
+    if (!ds__sort_key(s->pattern, doc, s->env->collator, &s->key, err)) {
         return false;
     }
     if (!ds_buf_reserve(&s->key, 1)) { /* an empty pattern's key has an address, too */
@@ -344,7 +348,7 @@ static bool run_advance(ds__sorter *s, run *r, ds_error *err) {
 
 bool ds__sorter_finish(ds__sorter *s, ds_error *err) {
     if (!s->spilled) {
-        return sort_entries(s->entries, s->count, err);
+        return sort_entries(s->env, s->entries, s->count, err);
     }
     if (!write_run(s, err) || !ds__spill_flush(&s->spill, err)) {
         return false;

@@ -77,7 +77,11 @@ bool ds__stage_parse_documents(ds__stage_parser *p, ds_value arg, ds_error *err)
                              "'$documents' can only be run with {aggregate: 1}");
     }
     documents *d = ds__stage_add(p, sizeof *d, &documents_ops, err);
-    return d && ds__expr_compile(p->env, p->scope, arg, &d->expr, err);
+    if (!d) {
+        return false;
+    }
+    d->array.meter = p->env->meter;
+    return ds__expr_compile(p->env, p->scope, arg, &d->expr, err);
 }
 
 /* The host writes one document, or an array of them. */

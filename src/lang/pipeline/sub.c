@@ -176,6 +176,8 @@ bool ds__stage_parse_facet(ds__stage_parser *p, ds_value arg, ds_error *err) {
     if (!f) {
         return false;
     }
+    f->docs.bytes.meter = p->env->kept;
+    f->out.meter = p->env->meter;
     f->parts = ds_arena_zalloc(p->env->arena, ds__doc_count(arg) * sizeof *f->parts);
     if (!f->parts) {
         return ds__error_oom(err);

@@ -234,6 +234,7 @@ bool ds__stage_parse_unwind(ds__stage_parser *p, ds_value arg, ds_error *err) {
     if (!u) {
         return false;
     }
+    u->doc.meter = u->out.meter = p->env->meter;
     if (arg.type == DS_DOCUMENT) {
         if (!parse_options(u, arg, &path, err)) {
             return false;

@@ -31,7 +31,7 @@ typedef struct window {
 static bool load(window *w, ds_error *err) {
     ds__stage *stage = &w->stage;
     ds_arena *scratch = stage->eval->scratch;
-    w->sorter = ds__sorter_new(&w->row_sort, stage->env->collator, 0, stage->pipeline->memory,
+    w->sorter = ds__sorter_new(&w->row_sort, stage->env, 0, stage->pipeline->memory,
                                stage->pipeline->allow_disk, err);
     if (!w->sorter) {
         return false;
@@ -290,6 +290,10 @@ bool ds__stage_parse_window(ds__stage_parser *p, ds_value arg, ds_error *err) {
             err, 40414, "BSON field '$setWindowFields.output' is missing but a required field");
     }
     window *w = ds__stage_add(p, sizeof *w, &window_ops, err);
+    if (w) {
+        w->arena.meter = p->env->kept;
+        w->row.meter = w->held.meter = w->out[0].meter = w->out[1].meter = p->env->meter;
+    }
     if (!w || (sort.type != DS_MISSING && !ds__sort_compile(p->env, sort, &w->sort, err))) {
         return false;
     }

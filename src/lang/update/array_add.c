@@ -5,6 +5,8 @@
 #include "base/limits.h"
 #include "lang/update/internal.h"
 
+enum { SEARCH_STEPS = 8 }; /* of the meter, for one look-up */
+
 typedef struct add_spec {
     ds_value *items;
     size_t count;
@@ -173,21 +175,32 @@ static ds_value sort_value(ds_value element, const ds__path *path) {
 typedef struct sort_item {
     ds_value value;
     size_t place;
-    const add_spec *spec;
-    const ds__collator *collator;
 } sort_item;
 
-static int compare_items(const void *pa, const void *pb) {
+typedef struct item_sort {
+    const add_spec *spec;
+    const ds__env *env;
+    ds_error *err;
+    bool stopped; /* all items stay as they are from then on, and the sort is soon over */
+} item_sort;
+
+static int compare_items(const void *pa, const void *pb, void *ctx) {
     const sort_item *a = pa, *b = pb;
-    const add_spec *spec = a->spec;
+    item_sort *sort = ctx;
+    const add_spec *spec = sort->spec;
+    const ds__collator *collator = sort->env->collator;
     int c = 0;
+    sort->stopped = sort->stopped || !ds__env_step(sort->env, 1, sort->err);
+    if (sort->stopped) {
+        return 0;
+    }
     if (spec->sort_whole) {
-        c = ds__value_compare(a->value, b->value, a->collator);
+        c = ds__value_compare(a->value, b->value, collator);
         c = spec->descending ? -c : c;
     }
     for (size_t i = 0; c == 0 && i < spec->path_count; i++) {
         c = ds__value_compare(sort_value(a->value, &spec->paths[i]),
-                              sort_value(b->value, &spec->paths[i]), a->collator);
+                              sort_value(b->value, &spec->paths[i]), collator);
         c = spec->path_descending[i] ? -c : c;
     }
     return c ? c : (a->place > b->place) - (a->place < b->place);
@@ -200,9 +213,13 @@ static bool sort_items(const add_spec *spec, ds__update_run *run, ds_value *item
         return ds__error_oom(err);
     }
     for (size_t i = 0; i < count; i++) {
-        list[i] = (sort_item){items[i], i, spec, run->eval->env->collator};
+        list[i] = (sort_item){items[i], i};
     }
-    qsort(list, count, sizeof *list, compare_items);
+    item_sort sort = {.spec = spec, .env = run->eval->env, .err = err};
+    qsort_r(list, count, sizeof *list, compare_items, &sort);
+    if (sort.stopped) {
+        return false;
+    }
     for (size_t i = 0; i < count; i++) {
         items[i] = list[i].value;
     }
@@ -300,18 +317,25 @@ static bool add_to_set_parse(ds__update_parser *p, ds__update_node *leaf, ds_err
     return one_item(arena, spec, leaf->arg, err);
 }
 
-static int compare_new(const void *pa, const void *pb) {
+static int compare_new(const void *pa, const void *pb, void *ctx) {
     const sort_item *a = pa, *b = pb;
-    int c = ds__value_compare(a->value, b->value, a->collator);
+    item_sort *sort = ctx;
+    const ds__collator *collator = sort->env->collator;
+    sort->stopped = sort->stopped || !ds__env_step(sort->env, 1, sort->err);
+    if (sort->stopped) {
+        return 0;
+    }
+    int c = ds__value_compare(a->value, b->value, collator);
     return c ? c : (a->place > b->place) - (a->place < b->place);
 }
 
 /* Forgets the new values that an existing element equals; the list is in canonical order. */
-static void strike(sort_item *list, size_t count, ds_value existing, bool *struck) {
+static void strike(const sort_item *list, size_t count, ds_value existing,
+                   const ds__collator *collator, bool *struck) {
     size_t low = 0, high = count;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        int c = ds__value_compare(list[mid].value, existing, list[mid].collator);
+        int c = ds__value_compare(list[mid].value, existing, collator);
         if (c == 0) {
             struck[list[mid].place] = true;
             return;
@@ -341,12 +365,17 @@ static bool add_to_set_apply(const ds__update_node *leaf, ds__update_run *run,
         return ds__error_oom(err);
     }
     for (size_t i = 0; i < spec->count; i++) {
-        list[i] = (sort_item){spec->items[i], i, spec, run->eval->env->collator};
+        list[i] = (sort_item){spec->items[i], i};
     }
-    qsort(list, spec->count, sizeof *list, compare_new);
+    const ds__env *env = run->eval->env;
+    item_sort sort = {.spec = spec, .env = env, .err = err};
+    qsort_r(list, spec->count, sizeof *list, compare_new, &sort);
+    if (sort.stopped) {
+        return false;
+    }
     size_t unique = 0;
     for (size_t i = 0; i < spec->count; i++) {
-        if (unique && ds__value_equal(list[unique - 1].value, list[i].value, list[i].collator)) {
+        if (unique && ds__value_equal(list[unique - 1].value, list[i].value, env->collator)) {
             struck[list[i].place] = true;
         } else {
             list[unique++] = list[i];
@@ -356,7 +385,10 @@ static bool add_to_set_apply(const ds__update_node *leaf, ds__update_run *run,
         ds__iter it;
         ds__iter_init(&it, old);
         while (ds__iter_next(&it)) {
-            strike(list, unique, it.value, struck);
+            if (!ds__env_step(env, SEARCH_STEPS, err)) {
+                return false;
+            }
+            strike(list, unique, it.value, env->collator, struck);
         }
     }
     size_t count = 0;

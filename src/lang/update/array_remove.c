@@ -27,6 +27,8 @@ static bool pull_all_parse(ds__update_parser *p, ds__update_node *leaf, ds_error
     return true;
 }
 
+enum { STEP_BYTES = 16 }; /* of a list, for one step of the meter */
+
 static bool in_list(ds_value list, ds_value v, const ds__collator *collator) {
     ds__iter it;
     ds__iter_init(&it, list);
@@ -45,12 +47,13 @@ static bool pull_apply(const ds__update_node *leaf, ds__update_run *run, const d
         return ds__error_set(err, DS_BAD_VALUE, "Cannot apply $pull to a non-array value");
     }
     ds_value *items = ds__update_items(run->arena, old, 0, &count);
+    int64_t steps = 1 + (leaf->detail ? 0 : (int64_t)leaf->arg.size / STEP_BYTES);
     if (!items) {
         return ds__error_oom(err);
     }
     for (size_t i = 0; i < count; i++) {
         bool out = false;
-        if (i % DS_INTERRUPT_EVERY == 0 && !ds__env_check(run->eval->env, err)) {
+        if (!ds__env_step(run->eval->env, steps, err)) {
             return false;
         }
         if (!leaf->detail) {

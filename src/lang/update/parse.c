@@ -140,7 +140,7 @@ static bool parse_operator(ds__update_parser *p, const ds__iter *op_it, ds_error
     ds__iter_init(&it, op_it->value);
     for (size_t i = 0; ds__iter_next(&it); i++) {
         const ds__path *path = NULL;
-        if (i % DS_INTERRUPT_EVERY == 0 && !ds__env_check(p->env, err)) {
+        if (!ds__env_step(p->env, 16, err)) {
             return false;
         }
         bool ok = rename ? parse_rename(p, op, &it, err)

@@ -451,7 +451,7 @@ static bool visit_array(const ds__update_node *node, ds__update_run *run,
         char index[16];
         ds__update_frame frame = {.parent = at, .name = index, .in_array = true};
         frame.name_size = (uint32_t)ds__index_text(i, index);
-        if (i % DS_INTERRUPT_EVERY == 0 && !ds__env_check(run->eval->env, err)) {
+        if (!ds__env_step(run->eval->env, 2, err)) {
             return false;
         }
         if (!pick_children(node, run, &frame, it.value, &cache, &child, err)) {

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one operation may use: memory, counted as it is taken, and time, looked at as work is done.
+ * Arenas and buffers that point at a meter charge it; long loops tell it their steps. */
+#ifndef DS_BASE_METER_H
+#define DS_BASE_METER_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* Returns false and sets err (Interrupted, MaxTimeMSExpired) when the operation must stop. */
+typedef bool (*ds__interrupt_fn)(void *ctx, ds_error *err);
+
+/* Zero-initialised storage is a meter without limits. One thread at a time, but for `held`, which
+ * others may read. */
+typedef struct ds_meter {
+    /* borrowed */
+    ds__interrupt_fn interrupt; /* may be NULL */
+    void *interrupt_ctx;
+    struct ds_meter *told; /* learns of refusals, too; may be NULL */
+    /* plain */
+    size_t held;   /* bytes charged and not given back */
+    size_t limit;  /* 0: none */
+    int64_t steps; /* left until the clock is looked at */
+    bool refused;  /* a charge failed; `why` says why, until ds_meter_explain tells it */
+    ds_error why;
+} ds_meter;
+
+enum {
+    DS_METER_STEPS = 4096, /* small pieces of work between two looks at the clock */
+    DS_METER_STEP_BYTES = 64
+};
+
+/* Takes `bytes`. False: they are more than the limit leaves, or the operation must stop; nothing
+ * is charged then. */
+bool ds_meter_charge(ds_meter *meter, size_t bytes);
+/* Gives bytes back. */
+static inline void ds_meter_give(ds_meter *meter, size_t bytes) {
+    if (meter != NULL) {
+        __atomic_store_n(&meter->held, meter->held - bytes, __ATOMIC_RELAXED);
+    }
+}
+/* Asks now whether the operation may go on. */
+bool ds_meter_look(ds_meter *meter, ds_error *err);
+/* Counts `steps` of work, each about as much as comparing two small values, and asks now and then
+ * whether the operation may go on. */
+static inline bool ds_meter_step(ds_meter *meter, int64_t steps, ds_error *err) {
+    return meter == NULL || (meter->steps -= steps) > 0 || ds_meter_look(meter, err);
+}
+/* When err is "out of memory" because a charge was refused: says so instead, naming `who`. Always
+ * false, so that `return ds_meter_explain(…)` reads well. */
+bool ds_meter_explain(ds_meter *meter, const char *who, ds_error *err);
+
+#endif
