@@ -103,7 +103,7 @@ static bool walk_leaf_array(const ds__filter *f, ds_value array, ds__match *m,
     if (traverses_leaf(f)) {
         ds__iter it;
         ds__iter_init(&it, array);
-        for (size_t i = 0; ds__iter_next(&it) && ds__match_step(m, 1); i++) {
+        for (size_t i = 0; ds__iter_next(&it) && ds__match_element(m, i); i++) {
             if (ds__filter_test(f, it.value, m, info)) {
                 return at_position(info, i);
             }

@@ -128,6 +128,9 @@ DS_FILTER_FIELD(ds__filter_parse_options) {
 }
 
 bool ds__filter_search(ds__regex *regex, const char *text, size_t size, ds__match *m) {
+    if (m->failed) {
+        return false;
+    }
     ds__regex_result result = ds__regex_search(regex, m->meter, text, size, 0, m->err);
     m->failed = m->failed || result == DS_REGEX_FAILED;
     return result == DS_REGEX_MATCH;
