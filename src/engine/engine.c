@@ -60,6 +60,7 @@ static ds_engine *open_engine(const char *path, const ds__engine_options *option
     engine->cursor_memory_mb =
         options && options->cursor_memory_mb ? options->cursor_memory_mb : DS_CURSOR_MEMORY_MB;
     engine->started_ms = ds__clock_now_ms();
+    engine->snapshots = ds__snapshots_new(); /* before the store: a fork asks it first */
     engine->store = ds__store_open(path, &store, err);
     if (!engine->store) {
         free_engine(engine);
@@ -67,7 +68,6 @@ static ds_engine *open_engine(const char *path, const ds__engine_options *option
     }
     engine->sessions = ds__sessions_new(engine);
     engine->cursors = ds__cursors_new(engine);
-    engine->snapshots = ds__snapshots_new();
     engine->ops = ds__ops_new();
     if (!engine->sessions || !engine->cursors || !engine->snapshots || !engine->ops) {
         ds__error_oom(err);

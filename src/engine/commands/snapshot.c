@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/fork.h"
 #include "base/mem.h"
 #include "engine/commands/session.h"
 
@@ -24,6 +25,7 @@ typedef struct snapshot {
 } snapshot;
 
 struct ds__snapshots {
+    ds__fork_member fork; /* first: prepare finds the snapshots by it */
     /* owned */
     pthread_mutex_t lock;
     pthread_cond_t freed;
@@ -43,14 +45,6 @@ static void init_locks(ds__snapshots *s) {
     pthread_condattr_destroy(&attr);
 }
 
-ds__snapshots *ds__snapshots_new(void) {
-    ds__snapshots *s = ds__alloc(sizeof *s);
-    if (s) {
-        init_locks(s);
-    }
-    return s;
-}
-
 void ds__snapshots_forget(ds__snapshots *s) {
     init_locks(s);
     memset(s->all, 0, sizeof s->all);
@@ -68,8 +62,29 @@ static void release(ds__snapshots *s, snapshot *one) {
     __atomic_fetch_sub(&s->held, 1, __ATOMIC_RELAXED);
 }
 
+/* Before a fork: with a read transaction open the child would be refused the file. */
+static void release_idle(ds__fork_member *self, bool quiet) {
+    ds__snapshots *s = (ds__snapshots *)self;
+    for (size_t i = 0; quiet && i < DS_MAX_SNAPSHOTS; i++) {
+        if (s->all[i].txn && !s->all[i].busy) {
+            release(s, &s->all[i]);
+        }
+    }
+}
+
+ds__snapshots *ds__snapshots_new(void) {
+    ds__snapshots *s = ds__alloc(sizeof *s);
+    if (s) {
+        init_locks(s);
+        s->fork.prepare = release_idle;
+        ds__fork_join(&s->fork);
+    }
+    return s;
+}
+
 void ds__snapshots_free(ds__snapshots *s) {
     if (s) {
+        ds__fork_leave(&s->fork);
         for (size_t i = 0; i < DS_MAX_SNAPSHOTS; i++) {
             if (s->all[i].txn) {
                 release(s, &s->all[i]);

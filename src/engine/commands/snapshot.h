@@ -20,6 +20,7 @@ void ds__snapshot_leave(ds__op *op);
 void ds__snapshots_end_session(ds_engine *engine, const uint8_t *session);
 void ds__snapshots_reap(ds_engine *engine, int64_t now_ms);
 
+/* Made before the store is opened. A fork releases what nobody reads. */
 ds__snapshots *ds__snapshots_new(void);
 void ds__snapshots_free(ds__snapshots *snapshots);
 /* In a forked child: what the parent held stays the parent's. */

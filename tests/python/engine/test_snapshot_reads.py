@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """readConcern snapshot outside of transactions: what was read once is read again."""
 
+import os
+import pathlib
 import threading
 import uuid
 from typing import Any
@@ -156,6 +158,25 @@ def test_threads_share_a_snapshot() -> None:
     for thread in threads:
         thread.join()
     assert counts == [50] * 120
+    client.close()
+
+
+def test_a_held_snapshot_does_not_cost_forked_children_the_file(tmp_path: pathlib.Path) -> None:
+    client = _core.Client(f"docstore://{tmp_path}/held.docstore")
+    run = lambda command: bson.decode(client.run_raw("db", command, check=False))  # noqa: E731
+    run({"insert": "c", "documents": [{"_id": 1}]})
+    time = run({"find": "c", "readConcern": snapshot()})["cursor"]["atClusterTime"]
+    child = os.fork()
+    if child == 0:
+        reply: dict[str, Any] = {}
+        try:
+            reply = run({"insert": "c", "documents": [{"_id": 2}]})
+        finally:
+            os._exit(0 if reply.get("n") == 1 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert ids(run({"find": "c"})) == [1, 2]
+    # the fork released it: an error, never other data
+    assert run({"find": "c", "readConcern": snapshot(time)})["code"] == 239
     client.close()
 
 
