@@ -195,7 +195,12 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
                    "write_concern": write_concern, "signal_kwargs": signal_kwargs}  # fmt: skip
         _persist.cascade(self, _refs or set(), options)
 
-    def delete(self, signal_kwargs: Mapping[str, Any] | None = None, **write_concern: Any) -> None:
+    def delete(
+        self,
+        signal_kwargs: Mapping[str, Any] | None = None,
+        _seen: set[Any] | None = None,
+        **write_concern: Any,
+    ) -> None:
         """Delete the document, after the rules of references to it.
 
         The write concern is `write_concern={"w": 1}`, or `w=1` as in MongoEngine.
@@ -206,7 +211,9 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         if self.pk is None:
             raise OperationError("a document without a primary key is not in the store")
         handle, collection = self._home()
-        apply_rules(type(self), [self.pk], {(type(self), self.pk)}, concern)
+        seen = set() if _seen is None else _seen  # what a cascade has come to already
+        seen.add((type(self), self.pk))
+        apply_rules(type(self), [self.pk], seen, concern)
         handle.delete(collection, _persist.own_filter(self), 1, concern)
         post_delete.send(type(self), document=self, **extra)
 

@@ -323,8 +323,9 @@ class WritingMixin:
             return 0
         if pre_delete.has_receivers_for(document) or post_delete.has_receivers_for(document):
             found = list(self._with(_shape=None, _scalar=()))
+            seen.update((document, one.pk) for one in found)
             for one in found:
-                one.delete(write_concern=write_concern)
+                one.delete(write_concern=write_concern, _seen=seen)
             return len(found)
         rules = bool(rules_for(document))
         if not rules and not self._bounded:
