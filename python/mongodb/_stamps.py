@@ -52,7 +52,7 @@ def _stamp_inner(doc: Any, name: str, record: Any) -> None:
     if stored is not None:
         _collect(bson.decode(stored, _RAW).get(doc._fields[name].db_field), known)
     for one in _embedded_in(getattr(doc, name)):
-        if one._encode() in known:
+        if _is_known(one, known):
             continue
         for at, before, value in list(_due(one, True)):
             one._set(at, value)
@@ -72,19 +72,35 @@ def _collect(value: Any, known: set[bytes]) -> None:
             _collect(one, known)
 
 
-def _embedded_in(value: Any) -> Iterator[Any]:
-    """Yield the embedded documents in a field's value, outer ones last."""
-    if _registry.is_document(value):
-        if value._schema_embedded:
-            for name in _holders(type(value)):
-                yield from _embedded_in(getattr(value, name))
-            yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _embedded_in(one)
-    elif isinstance(value, (list, tuple)):
-        for one in value:
-            yield from _embedded_in(one)
+def _embedded_in(value: Any) -> list[Any]:
+    """Return the embedded documents in a field's value, inner ones first.
+
+    No recursion: what is nested too deeply, or holds itself, is the codec's to refuse.
+    """
+    found: list[Any] = []
+    waiting = [value]
+    seen: dict[int, Any] = {}
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        if _registry.is_document(one):
+            seen[id(one)] = one
+            if one._schema_embedded:
+                found.append(one)
+                waiting += [getattr(one, name) for name in _holders(type(one))]
+        elif isinstance(one, (Mapping, list, tuple)):
+            seen[id(one)] = one
+            waiting += one.values() if isinstance(one, Mapping) else one
+    return found[::-1]
+
+
+def _is_known(one: Any, known: set[bytes]) -> bool:
+    """Whether an embedded document is in the store as it is."""
+    try:
+        return bool(known) and one._encode() in known
+    except ValueError:
+        return False  # saving tells what is wrong, and where
 
 
 def _holders(cls: Any) -> frozenset[str]:

@@ -137,6 +137,17 @@ def test_inserted_documents_are_stamped_inside_too() -> None:
     assert first.one.made and second.many[0].made
 
 
+def test_what_holds_itself_is_refused_by_its_path() -> None:
+    inner = TimedInner(n=1)
+    knot: list[Any] = [inner]
+    knot.append({"again": knot})
+    loose = TimedAny()
+    loose.itself = [loose]
+    for value in (knot, [loose]):
+        with pytest.raises(ValueError, match="free"):
+            Stamped(free=value).save()
+
+
 def test_documents_without_times_are_left_alone(clock: Clock) -> None:
     doc = Plain(name="a").save()
     doc.name = "b"
