@@ -90,6 +90,22 @@ def test_a_key_of_ones_own_stays(store: None) -> None:
     assert Thing.objects.get().pk == key
 
 
+def test_what_was_assigned_after_saving_stays(store: None) -> None:
+    import datetime
+
+    mine = datetime.datetime(2020, 1, 1)
+    thing = Thing(name="a", place=Place(city="York"))
+
+    def work() -> None:
+        thing.save()
+        thing.place.seen = thing.made = mine
+        thing.number = 77
+
+    rolled_back(work)
+    assert (thing.place.seen, thing.made, thing.number) == (mine, mine, 77)
+    assert thing.place.number is None and thing.changed is None
+
+
 def test_changes_count_as_changes_again(store: None) -> None:
     Thing(name="a", n=1, tags=["x"], place=Place(city="York")).save()
     thing = Thing.objects.get()

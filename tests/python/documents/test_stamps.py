@@ -86,6 +86,17 @@ def test_auto_now_is_set_at_every_save_and_auto_now_add_at_the_first() -> None:
     assert Stamped.objects.get().changed > doc.changed
 
 
+def test_a_stored_document_without_a_first_time_gets_none() -> None:
+    from mongodb import get_db
+
+    get_db().stamped.insert_one({"n": 1})
+    found = Stamped.objects.get()
+    found.n = 2
+    found.save()
+    assert found.made is None and found.changed is not None
+    assert "made" not in get_db().stamped.find_one()
+
+
 def test_every_place_of_an_embedded_document_is_stamped() -> None:
     doc = Stamped(
         one=TimedInner(inmost=TimedInmost()),
