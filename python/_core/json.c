@@ -1,388 +1,311 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSONPlan: a serializer's fields compiled, and lists of documents written by it. */
-#include "json.h"
+/* Plain Python values as JSON text, byte for byte as json.dumps() writes them. Values of other
+ * types are given to an encoder in Python; what cannot be written at all is left to it whole. */
+#include "rows.h"
 
 #include "errors.h"
-#include "schema.h"
 
-static const char *const WRITERS[DS_JSON_COUNT] = {
-    [DS_JSON_PYTHON] = "python",     [DS_JSON_STRING] = "string",
-    [DS_JSON_INT] = "int",           [DS_JSON_FLOAT] = "float",
-    [DS_JSON_BOOL] = "bool",         [DS_JSON_DECIMAL] = "decimal",
-    [DS_JSON_DATETIME] = "datetime", [DS_JSON_DATE] = "date",
-    [DS_JSON_UUID] = "uuid",         [DS_JSON_OBJECT_ID] = "objectid",
-    [DS_JSON_BINARY] = "binary",     [DS_JSON_REFERENCE] = "reference",
-    [DS_JSON_DYNAMIC] = "dynamic",   [DS_JSON_LIST] = "list",
-    [DS_JSON_DICT] = "dict",         [DS_JSON_EMBEDDED] = "embedded",
-};
-
-enum { MAX_ENTRIES = 1024 };
-
-static void shape_clear(ds__json_shape *shape) {
-    if (shape->item) {
-        shape_clear(shape->item);
-        PyMem_Free(shape->item);
-        shape->item = NULL;
-    }
-    Py_CLEAR(shape->nested);
-}
-
-/* (writer, argument, nested plan); a list's or dict's argument is the shape of its items. */
-static bool shape_init(ds__pstate *state, ds__json_shape *shape, PyObject *name, PyObject *argument,
-                       PyObject *nested) {
-    const char *text = PyUnicode_AsUTF8(name);
-    if (text == NULL) {
-        return false;
-    }
-    shape->writer = DS_JSON_COUNT;
-    for (int i = 0; i < DS_JSON_COUNT; i++) {
-        if (strcmp(WRITERS[i], text) == 0) {
-            shape->writer = (uint8_t)i;
-        }
-    }
-    if (shape->writer == DS_JSON_COUNT) {
-        PyErr_Format(PyExc_ValueError, "there is no JSON writer %R", name);
-        return false;
-    }
-    if (shape->writer == DS_JSON_EMBEDDED) {
-        if (!PyObject_TypeCheck(nested, (PyTypeObject *)state->json_plan_type)) {
-            PyErr_SetString(PyExc_TypeError, "an embedded document needs a JSONPlan");
-            return false;
-        }
-        shape->nested = (ds__json_plan *)Py_NewRef(nested);
-        return true;
-    }
-    if (shape->writer == DS_JSON_LIST || shape->writer == DS_JSON_DICT) {
-        PyObject *inner, *inner_argument, *inner_nested;
-        if (!PyArg_ParseTuple(argument, "OOO", &inner, &inner_argument, &inner_nested)) {
-            return false;
-        }
-        shape->item = PyMem_Calloc(1, sizeof *shape->item);
-        if (shape->item == NULL) {
-            PyErr_NoMemory();
-            return false;
-        }
-        return shape_init(state, shape->item, inner, inner_argument, inner_nested);
-    }
-    if (PyLong_Check(argument)) {
-        shape->argument = (int)PyLong_AsLong(argument);
-    }
-    return true;
-}
-
-/* (head, key, writer, argument, nested, missing) */
-static bool entry_init(ds__pstate *state, ds__json_entry *entry, PyObject *spec) {
-    PyObject *head, *key, *writer, *argument, *nested, *missing;
-    if (!PyArg_ParseTuple(spec, "SOUOOO", &head, &key, &writer, &argument, &nested, &missing)) {
-        return false;
-    }
-    entry->head = Py_NewRef(head);
-    if (PyUnicode_Check(key)) {
-        entry->key = PyUnicode_AsUTF8String(key);
-        if (entry->key == NULL) {
-            return false;
-        }
-    }
-    if (PyBytes_Check(missing)) {
-        entry->missing = Py_NewRef(missing);
-    }
-    return shape_init(state, &entry->shape, writer, argument, nested);
-}
-
-static void plan_dealloc(ds__json_plan *plan) {
-    PyTypeObject *type = Py_TYPE(plan);
-    for (size_t i = 0; i < plan->count; i++) {
-        Py_CLEAR(plan->entries[i].head);
-        Py_CLEAR(plan->entries[i].key);
-        Py_CLEAR(plan->entries[i].missing);
-        shape_clear(&plan->entries[i].shape);
-    }
-    PyMem_Free(plan->entries);
-    type->tp_free((PyObject *)plan);
-    Py_DECREF(type);
-}
-
-static PyObject *plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    PyObject *list_b;
-    static const char *const names[] = {"entries", NULL};
-    ds__pstate *state = ds__pstate_of_type(type);
-    if (state == NULL || !PyArg_ParseTupleAndKeywords(args, kwargs, "O!", (char **)(uintptr_t)names,
-                                                      &PyList_Type, &list_b)) {
-        return NULL;
-    }
-    size_t count = (size_t)PyList_GET_SIZE(list_b);
-    if (count > MAX_ENTRIES) {
-        PyErr_Format(PyExc_ValueError, "a serializer has at most %d fields", MAX_ENTRIES);
-        return NULL;
-    }
-    ds__json_plan *plan = (ds__json_plan *)type->tp_alloc(type, 0);
-    if (plan == NULL) {
-        return NULL;
-    }
-    plan->entries = PyMem_Calloc(count ? count : 1, sizeof *plan->entries);
-    if (plan->entries == NULL) {
-        Py_DECREF(plan);
-        return PyErr_NoMemory();
-    }
-    plan->count = count;
-    for (size_t i = 0; i < count; i++) {
-        ds__json_entry *e = &plan->entries[i];
-        if (!entry_init(state, e, PyList_GET_ITEM(list_b, (Py_ssize_t)i))) {
-            Py_DECREF(plan);
-            return NULL;
-        }
-        plan->needs_python |= e->shape.writer == DS_JSON_PYTHON || e->missing == NULL;
-    }
-    return (PyObject *)plan;
-}
-
-/* Finds each entry's value in one pass; documents are mostly in the order of the plan. */
-static void collect(const ds__json_plan *plan, ds_value doc, ds_value *values) {
-    ds__iter it;
-    size_t next = 0;
-    for (size_t i = 0; i < plan->count; i++) {
-        values[i] = ds__missing();
-    }
-    ds__iter_init(&it, doc);
-    while (ds__iter_next(&it)) {
-        for (size_t tried = 0; tried < plan->count; tried++) {
-            size_t at = next + tried < plan->count ? next + tried : next + tried - plan->count;
-            const ds__json_entry *e = &plan->entries[at];
-            if (e->key && (size_t)PyBytes_GET_SIZE(e->key) == it.key_size &&
-                memcmp(PyBytes_AS_STRING(e->key), it.key, it.key_size) == 0) {
-                values[at] = it.value;
-                next = at + 1 < plan->count ? at + 1 : 0;
-                if (e->shape.writer != DS_JSON_PYTHON) {
-                    break;
-                }
-            }
-        }
-    }
-}
-
-static void add_head(ds_buf *out, const ds__json_entry *e, bool *first) {
-    if (!*first) {
-        ds_buf_add_byte(out, ',');
-    }
-    *first = false;
-    ds_buf_add(out, PyBytes_AS_STRING(e->head), (size_t)PyBytes_GET_SIZE(e->head));
-}
-
-bool ds__json_document(ds_buf *out, const ds__json_plan *plan, ds_value doc,
-                       const ds__json_style *style) {
-    ds_value small[64];
-    ds_value *values = small;
-    bool ok = true, first = true;
-    if (plan->needs_python) {
-        return false;
-    }
-    if (plan->count > 64) {
-        values = PyMem_Malloc(plan->count * sizeof *values);
-        if (values == NULL) {
-            return false;
-        }
-    }
-    collect(plan, doc, values);
-    ds_buf_add_byte(out, '{');
-    for (size_t i = 0; ok && i < plan->count; i++) {
-        const ds__json_entry *e = &plan->entries[i];
-        add_head(out, e, &first);
-        if (values[i].type == DS_MISSING) {
-            ds_buf_add(out, PyBytes_AS_STRING(e->missing), (size_t)PyBytes_GET_SIZE(e->missing));
-        } else {
-            ok = ds__json_value(out, &e->shape, values[i], style);
-        }
-    }
-    ds_buf_add_byte(out, '}');
-    if (values != small) {
-        PyMem_Free(values);
-    }
-    return ok;
-}
-
-/* Appends the bytes a Python callback returned; None leaves the field out. */
-static int add_answer(ds_buf *out, PyObject *answer) {
-    int result = -1;
-    if (answer == Py_None) {
-        result = 0;
-    } else if (answer && PyBytes_Check(answer)) {
-        ds_buf_add(out, PyBytes_AS_STRING(answer), (size_t)PyBytes_GET_SIZE(answer));
-        result = 1;
-    } else if (answer) {
-        PyErr_SetString(PyExc_TypeError, "a field's JSON must be bytes or None");
-    }
-    Py_XDECREF(answer);
-    return result;
-}
+enum { MAX_NESTED = 200 }; /* below Python's own limit, which stays Python's to report */
 
 typedef struct writing {
-    ds__pstate *state;
-    const ds__json_plan *plan;
-    ds_buf *out;
-    ds_value *values;
-    PyObject *row_b;   /* document -> bytes */
-    PyObject *field_b; /* (position, document) -> bytes or None */
-    ds__json_style style;
+    ds_buf out;
+    PyObject *encode_b; /* value -> JSON text */
+    bool ascii;         /* \u escapes for what is not ASCII */
+    bool spaces;        /* after commas and colons */
+    bool nan;           /* NaN and Infinity are written */
+    int depth;
 } writing;
 
-static bool write_field(writing *w, size_t at, PyObject *document, bool *first) {
-    const ds__json_entry *e = &w->plan->entries[at];
-    size_t start = w->out->size;
-    bool was_first = *first;
-    add_head(w->out, e, first);
-    if (e->shape.writer != DS_JSON_PYTHON) {
-        if (w->values[at].type == DS_MISSING && e->missing) {
-            ds_buf_add(w->out, PyBytes_AS_STRING(e->missing), (size_t)PyBytes_GET_SIZE(e->missing));
-            return true;
-        }
-        if (w->values[at].type != DS_MISSING &&
-            ds__json_value(w->out, &e->shape, w->values[at], &w->style)) {
-            return true;
-        }
-    }
-    int added =
-        add_answer(w->out, PyObject_CallFunction(w->field_b, "nO", (Py_ssize_t)at, document));
-    if (added == 0) {
-        w->out->size = start;
-        *first = was_first;
-    }
-    return added >= 0;
+static void add(ds_buf *out, const char *text) {
+    ds_buf_add(out, text, strlen(text));
 }
 
-/* Whether all that the plan shows was loaded whole (see ds__model.mask). */
-static bool is_loaded(const ds__json_plan *plan, const ds__model *doc) {
-    for (size_t i = 0; doc->mask != NULL && i < plan->count; i++) {
-        PyObject *key_b = plan->entries[i].key;
-        if (key_b == NULL) {
+static char *unicode_escape(char *p, Py_UCS4 c) {
+    static const char hex[] = "0123456789abcdef";
+    *p++ = '\\';
+    *p++ = 'u';
+    for (int shift = 12; shift >= 0; shift -= 4) {
+        *p++ = hex[c >> shift & 15];
+    }
+    return p;
+}
+
+static void add_escaped(ds_buf *out, Py_UCS4 c) {
+    static const char *const short_forms[0x20] = {
+        ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\f'] = "\\f", ['\r'] = "\\r"};
+    char text[12], *p = text;
+    if (c == '"' || c == '\\') {
+        *p++ = '\\';
+        *p++ = (char)c;
+    } else if (c < 0x20 && short_forms[c]) {
+        add(out, short_forms[c]);
+    } else if (c < 0x10000) {
+        p = unicode_escape(p, c);
+    } else {
+        c -= 0x10000;
+        p = unicode_escape(unicode_escape(p, 0xd800 | c >> 10), 0xdc00 | (c & 0x3ff));
+    }
+    ds_buf_add(out, text, (size_t)(p - text));
+}
+
+/* UTF-8 whose special bytes are control characters, quote, backslash, and the first byte of U+2028
+ * and U+2029, which scripts take for ends of lines. */
+static void add_utf8(ds_buf *out, const uint8_t *p, size_t size) {
+    static const bool special[256] = {
+        [0] = 1,  [1] = 1,  [2] = 1,  [3] = 1,  [4] = 1,  [5] = 1,  [6] = 1,  [7] = 1,   [8] = 1,
+        [9] = 1,  [10] = 1, [11] = 1, [12] = 1, [13] = 1, [14] = 1, [15] = 1, [16] = 1,  [17] = 1,
+        [18] = 1, [19] = 1, [20] = 1, [21] = 1, [22] = 1, [23] = 1, [24] = 1, [25] = 1,  [26] = 1,
+        [27] = 1, [28] = 1, [29] = 1, [30] = 1, [31] = 1, ['"'] = 1, ['\\'] = 1, [0xe2] = 1,
+    };
+    const uint8_t *end = p + size, *plain = p;
+    for (; p < end; p++) {
+        if (!special[*p]) {
             continue;
         }
-        int at =
-            ds__schema_find(doc->schema, PyBytes_AS_STRING(key_b), (size_t)PyBytes_GET_SIZE(key_b));
-        if (at < 0 || PyBytes_AS_STRING(doc->mask)[at] != DS_LOADED) {
+        if (*p != 0xe2) {
+            ds_buf_add(out, plain, (size_t)(p - plain));
+            add_escaped(out, *p);
+            plain = p + 1;
+        } else if (end - p >= 3 && p[1] == 0x80 && (p[2] & 0xfe) == 0xa8) {
+            ds_buf_add(out, plain, (size_t)(p - plain));
+            add_escaped(out, 0x2000 | (p[2] & 0x3f));
+            p += 2;
+            plain = p + 1;
+        }
+    }
+    ds_buf_add(out, plain, (size_t)(end - plain));
+}
+
+static void add_ascii(ds_buf *out, PyObject *text) {
+    Py_ssize_t n = PyUnicode_GET_LENGTH(text);
+    for (Py_ssize_t i = 0; i < n; i++) {
+        Py_UCS4 c = PyUnicode_READ_CHAR(text, i);
+        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
+            ds_buf_add_byte(out, (uint8_t)c);
+        } else {
+            add_escaped(out, c);
+        }
+    }
+}
+
+static bool write_text(writing *w, PyObject *text) {
+    Py_ssize_t size = PyUnicode_GET_LENGTH(text);
+    ds_buf_add_byte(&w->out, '"');
+    if (w->ascii) {
+        add_ascii(&w->out, text);
+    } else if (PyUnicode_IS_COMPACT_ASCII(text)) {
+        add_utf8(&w->out, PyUnicode_1BYTE_DATA(text), (size_t)size);
+    } else {
+        const char *bytes = PyUnicode_AsUTF8AndSize(text, &size);
+        if (!bytes) {
+            return false; /* a lone surrogate */
+        }
+        add_utf8(&w->out, (const uint8_t *)bytes, (size_t)size);
+    }
+    ds_buf_add_byte(&w->out, '"');
+    return true;
+}
+
+static bool write_int(writing *w, PyObject *value) {
+    int overflow;
+    char text[24], *p = text + sizeof text;
+    long long v = PyLong_AsLongLongAndOverflow(value, &overflow);
+    if (overflow) {
+        PyObject *digits = PyLong_Type.tp_repr(value);
+        if (digits) {
+            ds_buf_add(&w->out, PyUnicode_1BYTE_DATA(digits),
+                       (size_t)PyUnicode_GET_LENGTH(digits));
+            Py_DECREF(digits);
+        }
+        return digits != NULL;
+    }
+    unsigned long long n = v < 0 ? 0 - (unsigned long long)v : (unsigned long long)v;
+    do {
+        *--p = (char)('0' + n % 10);
+        n /= 10;
+    } while (n != 0);
+    if (v < 0) {
+        *--p = '-';
+    }
+    ds_buf_add(&w->out, p, (size_t)(text + sizeof text - p));
+    return true;
+}
+
+static bool write_float(writing *w, double v) {
+    if (Py_IS_NAN(v) || Py_IS_INFINITY(v)) {
+        if (!w->nan) {
+            PyErr_SetString(PyExc_ValueError, "JSON has no such number");
+            return false;
+        }
+        add(&w->out, Py_IS_NAN(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity");
+        return true;
+    }
+    char *text = PyOS_double_to_string(v, 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
+    if (text) {
+        add(&w->out, text);
+        PyMem_Free(text);
+    }
+    return text != NULL;
+}
+
+/* By the encoder in Python. */
+static bool write_other(writing *w, PyObject *value) {
+    PyObject *text = PyObject_CallOneArg(w->encode_b, value);
+    Py_ssize_t size = 0;
+    const char *bytes = text && PyUnicode_Check(text) ? PyUnicode_AsUTF8AndSize(text, &size) : NULL;
+    if (bytes) {
+        const uint8_t *p = (const uint8_t *)bytes, *end = p + size, *plain = p;
+        for (; end - p >= 3; p++) { /* as in add_utf8, of text that is JSON already */
+            if (*p == 0xe2 && p[1] == 0x80 && (p[2] & 0xfe) == 0xa8) {
+                ds_buf_add(&w->out, plain, (size_t)(p - plain));
+                add_escaped(&w->out, 0x2000 | (p[2] & 0x3f));
+                p += 2;
+                plain = p + 1;
+            }
+        }
+        ds_buf_add(&w->out, plain, (size_t)(end - plain));
+    } else if (text && !PyErr_Occurred()) {
+        PyErr_SetString(PyExc_TypeError, "an encoder gives text");
+    }
+    Py_XDECREF(text);
+    return bytes != NULL;
+}
+
+static bool write_value(writing *w, PyObject *value);
+
+static void add_comma(writing *w) {
+    ds_buf_add(&w->out, ", ", w->spaces ? 2 : 1);
+}
+
+static bool write_list(writing *w, PyObject *list) {
+    bool ok = true;
+    ds_buf_add_byte(&w->out, '[');
+    for (Py_ssize_t i = 0; ok && i < PySequence_Fast_GET_SIZE(list); i++) {
+        PyObject *item = Py_NewRef(PySequence_Fast_GET_ITEM(list, i));
+        if (i > 0) {
+            add_comma(w);
+        }
+        ok = write_value(w, item);
+        Py_DECREF(item);
+    }
+    ds_buf_add_byte(&w->out, ']');
+    return ok;
+}
+
+static bool write_pair(writing *w, PyObject *key, PyObject *value, bool first) {
+    if (!first) {
+        add_comma(w);
+    }
+    if (!write_text(w, key)) {
+        return false;
+    }
+    ds_buf_add(&w->out, ": ", w->spaces ? 2 : 1);
+    return write_value(w, value);
+}
+
+/* An exact dict whose keys are all exact strings. */
+static bool write_dict(writing *w, PyObject *dict) {
+    PyObject *key, *value;
+    Py_ssize_t at = 0, size = PyDict_GET_SIZE(dict);
+    bool ok = true, first = true;
+    ds_buf_add_byte(&w->out, '{');
+    while (ok && PyDict_Next(dict, &at, &key, &value)) {
+        Py_INCREF(key);
+        Py_INCREF(value);
+        ok = write_pair(w, key, value, first);
+        first = false;
+        Py_DECREF(key);
+        Py_DECREF(value);
+        if (ok && PyDict_GET_SIZE(dict) != size) { /* by an encoder in Python */
+            PyErr_SetString(PyExc_RuntimeError, "a dict changed while it was written");
+            ok = false;
+        }
+    }
+    ds_buf_add_byte(&w->out, '}');
+    return ok;
+}
+
+static bool has_plain_keys(PyObject *dict) {
+    PyObject *key;
+    Py_ssize_t at = 0;
+    while (PyDict_Next(dict, &at, &key, NULL)) {
+        if (!PyUnicode_CheckExact(key)) {
             return false;
         }
     }
     return true;
 }
 
-/* Whether the document's bytes say all there is to show. */
-static bool is_as_stored(const ds__json_plan *plan, const ds__model *doc) {
-    if (doc->data == NULL || doc->state & (DS_DOC_NEW | DS_DOC_HOLLOW | DS_DOC_PARTIAL) ||
-        !is_loaded(plan, doc)) {
-        return false;
-    }
-    for (size_t i = 0; doc->values && i < doc->schema->count; i++) {
-        if (ds__document_touched(doc, i)) {
-            return false;
-        }
-    }
-    return doc->extra == NULL;
+/* Whether iterating gives the storage: also of subclasses that only add attributes. */
+static bool is_plain_list(PyObject *value) {
+    getiterfunc iter = Py_TYPE(value)->tp_iter;
+    return (PyList_Check(value) && iter == PyList_Type.tp_iter) ||
+           (PyTuple_Check(value) && iter == PyTuple_Type.tp_iter);
 }
 
-static bool write_document(writing *w, PyObject *document) {
-    if (!ds__is_document(w->state, document) || !is_as_stored(w->plan, (ds__model *)document)) {
-        int added = add_answer(w->out, PyObject_CallOneArg(w->row_b, document));
-        if (added == 0) {
-            PyErr_SetString(PyExc_TypeError, "a document's JSON must be bytes");
-        }
-        return added == 1;
+static bool write_container(writing *w, PyObject *value) {
+    bool ok;
+    if (++w->depth > MAX_NESTED) {
+        PyErr_SetString(PyExc_RecursionError, "nested too deeply for the writer in C");
+        ok = false;
+    } else if (PyDict_CheckExact(value)) {
+        ok = has_plain_keys(value) ? write_dict(w, value) : write_other(w, value);
+    } else {
+        ok = write_list(w, value);
     }
-    bool ok = true, first = true;
-    /* a field asked in Python may save the document, which gives it new bytes */
-    PyObject *owner = Py_XNewRef(((ds__model *)document)->owner);
-    collect(w->plan, ds__document(((ds__model *)document)->data), w->values);
-    ds_buf_add_byte(w->out, '{');
-    for (size_t i = 0; ok && i < w->plan->count; i++) {
-        ok = write_field(w, i, document, &first);
-    }
-    ds_buf_add_byte(w->out, '}');
-    Py_XDECREF(owner);
+    w->depth--;
     return ok;
 }
 
-PyDoc_STRVAR(dumps_doc, "dumps(documents, row, field, zone)\n--\n\n"
-                        "Write a list of documents as a JSON array in UTF-8.\n\n"
-                        "row(document) gives the JSON of a document that was changed or is not\n"
-                        "stored; field(position, document) that of a field only Python can show,\n"
-                        "or None to leave it out. zone: the tzinfo in which dates and times are\n"
-                        "shown, or the text that ends them as they are stored.");
+static bool write_value(writing *w, PyObject *value) {
+    if (PyUnicode_CheckExact(value)) {
+        return write_text(w, value);
+    }
+    if (value == Py_None || value == Py_True || value == Py_False) {
+        add(&w->out, value == Py_None ? "null" : value == Py_True ? "true" : "false");
+        return true;
+    }
+    if (PyLong_CheckExact(value)) {
+        return write_int(w, value);
+    }
+    if (PyFloat_CheckExact(value)) {
+        return write_float(w, PyFloat_AS_DOUBLE(value));
+    }
+    if (PyDict_CheckExact(value) || is_plain_list(value)) {
+        return write_container(w, value);
+    }
+    return write_other(w, value);
+}
 
-static PyObject *plan_dumps(ds__json_plan *plan, PyObject *args) {
-    PyObject *list_b, *row_b, *field_b, *zone_b, *result = NULL;
-    const char *suffix = NULL;
-    if (!PyArg_ParseTuple(args, "O!OOO", &PyList_Type, &list_b, &row_b, &field_b, &zone_b)) {
+PyDoc_STRVAR(dumps_doc, "dumps(value, encode, *, ensure_ascii, compact, allow_nan)\n--\n\n"
+                        "The value as JSON, in UTF-8; None: what is wrong with it is json's to\n"
+                        "say. encode(value) gives the text of a value that is not plain.");
+
+static PyObject *py_dumps(PyObject *module, PyObject *args, PyObject *kwargs) {
+    static const char *const names[] = {"",          "",    "ensure_ascii", "compact",
+                                        "allow_nan", NULL};
+    PyObject *value, *result = NULL;
+    writing w = {0};
+    int ascii, compact, nan;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO$ppp:dumps", DS_KEYWORDS(names), &value,
+                                     &w.encode_b, &ascii, &compact, &nan)) {
         return NULL;
     }
-    if (PyUnicode_Check(zone_b)) {
-        suffix = PyUnicode_AsUTF8(zone_b);
-        if (suffix == NULL || strlen(suffix) > 8) {
-            return suffix ? PyErr_Format(PyExc_ValueError, "the suffix %R is too long", zone_b)
-                          : NULL;
-        }
-        zone_b = NULL;
+    w.ascii = ascii;
+    w.spaces = !compact;
+    w.nan = nan;
+    bool ok = write_value(&w, value);
+    if (ok && ds__py_buf_ok(&w.out)) {
+        result = PyBytes_FromStringAndSize((const char *)w.out.data, (Py_ssize_t)w.out.size);
+    } else if (!ok && PyErr_ExceptionMatches(PyExc_Exception)) {
+        PyErr_Clear();
+        result = Py_NewRef(Py_None);
     }
-    ds_buf out = {0};
-    writing w = {.state = ds__pstate_of_type(Py_TYPE(plan)),
-                 .plan = plan,
-                 .out = &out,
-                 .row_b = row_b,
-                 .field_b = field_b,
-                 .style = {.datetime_suffix = suffix, .zone = zone_b}};
-    w.style.state = w.state;
-    w.values = PyMem_Malloc((plan->count ? plan->count : 1) * sizeof *w.values);
-    if (w.values == NULL) {
-        return PyErr_NoMemory();
-    }
-    bool ok = w.state != NULL;
-    ds_buf_add_byte(&out, '[');
-    for (Py_ssize_t i = 0; ok && i < PyList_GET_SIZE(list_b); i++) {
-        if (i > 0) {
-            ds_buf_add_byte(&out, ',');
-        }
-        PyObject *document = Py_NewRef(PyList_GET_ITEM(list_b, i));
-        ok = write_document(&w, document);
-        Py_DECREF(document);
-    }
-    ds_buf_add_byte(&out, ']');
-    if (ok && ds__py_buf_ok(&out)) {
-        result = PyBytes_FromStringAndSize((const char *)out.data, (Py_ssize_t)out.size);
-    }
-    PyMem_Free(w.values);
-    ds_buf_clear(&out);
+    ds_buf_clear(&w.out);
     return result;
 }
 
-static PyObject *plan_needs_python(ds__json_plan *plan, void *closure) {
-    return PyBool_FromLong(plan->needs_python);
-}
-
-static PyMethodDef plan_methods[] = {
-    {"dumps", (PyCFunction)plan_dumps, METH_VARARGS, dumps_doc},
+PyMethodDef ds__json_functions[] = {
+    {"dumps", (PyCFunction)(void (*)(void))py_dumps, METH_VARARGS | METH_KEYWORDS, dumps_doc},
     {NULL},
 };
-
-static PyGetSetDef plan_getset[] = {
-    {"needs_python", (getter)plan_needs_python, NULL, "Whether some field must be asked in Python.",
-     NULL},
-    {NULL},
-};
-
-static PyType_Slot plan_slots[] = {
-    {Py_tp_doc, (void *)(uintptr_t) "A serializer's fields, compiled: JSONPlan(entries)."},
-    {Py_tp_new, plan_new},
-    {Py_tp_dealloc, plan_dealloc},
-    {Py_tp_methods, plan_methods},
-    {Py_tp_getset, plan_getset},
-    {0, NULL},
-};
-
-static PyType_Spec plan_spec = {
-    .name = "mongodb._core.JSONPlan",
-    .basicsize = sizeof(ds__json_plan),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = plan_slots,
-};
-
-int ds__py_add_json(PyObject *module, ds__pstate *state) {
-    return ds__py_add_type(module, &plan_spec, &state->json_plan_type);
-}

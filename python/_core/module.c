@@ -7,7 +7,7 @@
 
 #include "base/limits.h"
 #include "bson/validate.h"
-#include "json.h"
+#include "rows.h"
 #include "lookup.h"
 #include "schema.h"
 
@@ -111,7 +111,9 @@ static int exec_module(PyObject *module) {
     if (import_all(state) != 0 || ds__py_add_client(module, state) != 0 ||
         ds__py_add_session(module, state) != 0 || ds__py_add_cursor(module, state) != 0 ||
         ds__py_add_server(module, state) != 0 || ds__py_add_documents(module, state) != 0 ||
-        ds__py_add_json(module, state) != 0 || ds__py_add_raw(module, state) != 0) {
+        PyModule_AddFunctions(module, ds__rows_functions) != 0 ||
+        PyModule_AddFunctions(module, ds__json_functions) != 0 ||
+        ds__py_add_raw(module, state) != 0) {
         return -1;
     }
     return PyModule_AddStringConstant(module, "__version__", DS_VERSION);

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The C core. Written by hand; tests/python/core/test_stub.py compares it with the module."""
 
-from collections.abc import Iterator, Mapping
-from datetime import tzinfo
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
 
@@ -238,14 +237,21 @@ class Batch:
     def collect(self, path: str, /) -> list[Any]: ...
     def __getattr__(self, name: str) -> Any: ...
 
-class JSONPlan:
-    """A serializer's fields, compiled."""
-
-    def __new__(cls, entries: list[Any], /) -> Self: ...
-    @property
-    def needs_python(self) -> bool: ...
-    def dumps(self, documents: list[Any], row: Any, field: Any, zone: tzinfo | str, /) -> bytes: ...
-
+def rows(
+    serializer: Any,
+    documents: Iterable[Any],
+    tools: tuple[Any, Any, Any, Any, type, Any],
+    /,
+) -> list[Any]: ...
+def dumps(
+    value: Any,
+    encode: Callable[[Any], str],
+    /,
+    *,
+    ensure_ascii: bool,
+    compact: bool,
+    allow_nan: bool,
+) -> bytes | None: ...
 def insert_command(
     collection: str, documents: list[Any], options: dict[str, Any], start: int, /
 ) -> tuple[bytes, int]: ...

@@ -10,13 +10,15 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from bson import Decimal128, ObjectId, Regex, Timestamp
+from bson import DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from bson.datetime_ms import DatetimeMS
 from bson.errors import InvalidId
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from mongodb._core import encode
+from mongodb.document import Document
 from mongodb.errors import DoesNotExist
 
 __all__ = [
@@ -29,7 +31,8 @@ __all__ = [
 ]
 
 
-BSON_TYPES = (ObjectId, Decimal128, Regex, Timestamp, bytes)
+# BSON's own types that DRF's encoder cannot write.
+BSON_TYPES = (ObjectId, Decimal128, Regex, Timestamp, DBRef, DatetimeMS, MinKey, MaxKey)
 
 
 class ObjectIdField(serializers.Field):
@@ -68,8 +71,10 @@ class BinaryField(serializers.Field):
             self.fail("max_bytes", max_bytes=self.max_bytes)
         return value
 
-    def to_representation(self, value: Any) -> str:
-        return base64.b64encode(bytes(value)).decode("ascii")
+    def to_representation(self, value: Any) -> Any:
+        if not isinstance(value, bytes | bytearray | memoryview):
+            return plain(value)  # something else is stored there; bytes(5) are five zero bytes
+        return base64.b64encode(value).decode("ascii")
 
 
 class DateTimeField(serializers.DateTimeField):
@@ -147,7 +152,9 @@ def refused_part(error: Exception) -> tuple[str, str]:
 
 
 def plain(value: Any) -> Any:
-    """A decoded BSON value as JSON has it: what the C writer does, for single values."""
+    """A decoded BSON value as JSON has it."""
+    if isinstance(value, Int64):
+        return int(value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, datetime.datetime):
@@ -166,6 +173,10 @@ def plain(value: Any) -> Any:
         return {"t": value.time, "i": value.inc}
     if isinstance(value, Regex):
         return str(value.pattern)
+    if isinstance(value, DBRef):
+        return plain(value.as_doc())
+    if isinstance(value, Document):
+        return plain(value.pk)
     if hasattr(value, "to_dict"):
         return plain(value.to_dict())
     return str(value)

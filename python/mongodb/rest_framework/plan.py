@@ -1,281 +1,293 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compile a serializer into a plan that C follows from BSON to JSON.
+"""What C shows of a serializer's fields, and what it leaves to them.
 
-Each field of the serializer is one entry. A field that is shown as it is stored is written in C;
-one that computes (a method, an override, a dotted source) is asked in Python, for that field only.
+A plan is made for one list from the fields that the serializer has then, so it knows what this
+request removed, added or changed. A field is shown in C only when it is known to show a value just
+as C does: its class overrides nothing that shows, and nothing was set on the instance but the
+options that are looked at here.
 """
 
 import datetime
-import json
+import decimal
+import zoneinfo
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 from rest_framework import serializers
+from rest_framework.relations import PKOnlyObject, RelatedField
 from rest_framework.settings import api_settings
-from rest_framework.utils import encoders
 
-from mongodb._core import JSONPlan
+from mongodb import _core
+from mongodb.document import Document
+from mongodb.fields import EmbeddedDocumentListField
 
-from . import fields, mapping
+from . import fields
 
-__all__ = ["Plan", "plan_of"]
+__all__ = ["rows"]
 
-# How a stored value is written, by the serializer field that shows it. A subclass of these is
-# written in C only when it overrides nothing that shows.
-WRITERS: dict[type, str] = {
-    serializers.CharField: "string",
-    serializers.EmailField: "string",
-    serializers.URLField: "string",
-    serializers.RegexField: "string",
-    serializers.SlugField: "string",
-    serializers.IntegerField: "int",
-    serializers.FloatField: "float",
-    serializers.BooleanField: "bool",
-    serializers.DecimalField: "decimal",
-    fields.DateTimeField: "datetime",
-    serializers.DateField: "date",
-    serializers.UUIDField: "uuid",
-    fields.ObjectIdField: "objectid",
-    fields.BinaryField: "binary",
-    fields.ReferenceField: "reference",
-    fields.DynamicField: "dynamic",
-    serializers.ListField: "list",
-    serializers.DictField: "dict",
-    serializers.ChoiceField: "string",  # or another; see choice_writer
-}
-# Kinds of document fields that a writer shows as the serializer field would.
-FITS: dict[str, set[str]] = {
-    "string": {"StringField", "EmailField", "URLField"},
-    "int": {"IntField", "LongField", "SequenceField"},
-    "float": {"FloatField"},
-    "bool": {"BooleanField"},
-    "decimal": {"DecimalField", "Decimal128Field"},
-    "datetime": {"DateTimeField"},
-    "date": {"DateField"},
-    "uuid": {"UUIDField"},
-    "objectid": {"ObjectIdField"},
-    "binary": {"BinaryField"},
-    "reference": {"ReferenceField"},
-    "dynamic": {"BaseField", "DynamicField"},
-    "list": {"ListField", "EmbeddedDocumentListField"},
-    "dict": {"DictField", "MapField"},
-}
-SHOWN_BY = ("to_representation", "get_attribute")
-PYTHON = ("python", None, None)
+# Ways to show a value; the order is that of rows.h.
+PYTHON, TEXT, INT, FLOAT, BOOL, DECIMAL, DATETIME, DATE, UUID, OBJECT_ID = range(10)
+BINARY, REFERENCE, DYNAMIC, RAW, CHOICE, LIST, DICT, NESTED = range(10, 18)
+
+Shape = tuple[int, Any, int, int, bool, Any]
+SKIP = object()
+# DRF's own, whatever is put in their place later
+SHOW_FIELDS = serializers.Serializer.to_representation
+READABLE = serializers.Serializer.__dict__["_readable_fields"]
+SHOW_ITEMS = {serializers.ListSerializer.to_representation}  # and ours: see lists.py
+GET_ATTRIBUTE = serializers.Field.get_attribute
+GET_KEY = RelatedField.get_attribute
 
 
-class Plan:
-    """The compiled serializer. Thread-safe."""
-
-    def __init__(self, child: Any) -> None:
-        self.names: list[str] = []
-        entries = []
-        for field in child._readable_fields:
-            self.names.append(field.field_name)
-            entries.append(entry_of(child, field))
-        self.compiled = JSONPlan(entries)
-
-    def write(self, child: Any, documents: list[Any]) -> bytes:
-        """The documents as a JSON array."""
-
-        def row(document: Any) -> bytes:
-            return dumps(child.to_representation(document))
-
-        def one(at: int, document: Any) -> bytes | None:
-            field = child.fields[self.names[at]]
-            try:
-                value = field.get_attribute(document)
-            except serializers.SkipField:
-                return None
-            value = (
-                getattr(value, "pk", value) if hasattr(field, "use_pk_only_optimization") else value
-            )
-            return dumps(None if value is None else field.to_representation(value))
-
-        return self.compiled.dumps(documents, row, one, shown_zone())
+def rows(serializer: Any, documents: Any) -> list[Any]:
+    """What `serializer.to_representation` shows of each document."""
+    return _core.rows(serializer, documents, TOOLS)
 
 
-def dumps(value: Any) -> bytes:
-    text = json.dumps(
-        value,
-        cls=encoders.JSONEncoder,
-        ensure_ascii=False,
-        allow_nan=not api_settings.STRICT_JSON,
-        separators=(",", ":"),
-    )
-    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode()
-
-
-def shown_zone() -> datetime.tzinfo | str:
-    """The time zone that dates and times are shown in, or what ends them as they are stored."""
-    if not settings.USE_TZ:
-        return ""
-    zone = timezone.get_current_timezone()
-    return "Z" if str(zone) == "UTC" else zone
-
-
-def plan_of(child: Any) -> Plan | None:
-    """The plan of a serializer, kept on its class when its fields are the same each time. None when
-    the serializer must do it all in Python."""
-    from .serializers import DocumentSerializer  # the two modules need one another
-
-    cls = type(child)
-    if not isinstance(child, DocumentSerializer):
+def compile_plan(serializer: Any) -> list[Any] | None:
+    """(name, field, attribute, shape) of the fields that are shown; None: Python shows them all."""
+    if not shows_fields(serializer):
         return None
-    if overrides(cls, DocumentSerializer, ("to_representation", "data", "_readable_fields")):
-        return None
-    if not api_settings.UNICODE_JSON or not api_settings.COMPACT_JSON:
-        return None
-    if overrides(cls, DocumentSerializer, ("__init__", "fields", "get_fields", "get_field_names")):
-        return Plan(child)
-    formats = shown_formats()
-    kept: tuple[Any, Plan] | None = cls.__dict__.get("_json_plan")
-    if kept is None or kept[0] != formats:
-        kept = cls._json_plan = (formats, Plan(child))
-    return kept[1]
+    return [entry_of(field) for field in serializer._readable_fields]
 
 
-def shown_formats() -> tuple[Any, ...]:
-    """The settings that a plan depends on."""
+def shows_fields(serializer: Any) -> bool:
+    """Whether the serializer shows its fields one by one, as DRF's does."""
+    cls = type(serializer)
     return (
-        api_settings.DATETIME_FORMAT,
-        api_settings.DATE_FORMAT,
-        api_settings.COERCE_DECIMAL_TO_STRING,
+        getattr(cls, "to_representation", None) is SHOW_FIELDS
+        and getattr(cls, "_readable_fields", None) is READABLE
+        and getattr(cls, "__getattribute__", None) is object.__getattribute__
+        and "to_representation" not in serializer.__dict__
     )
 
 
-def overrides(cls: type, base: type, names: tuple[str, ...]) -> bool:
-    return any(getattr(cls, name, None) is not getattr(base, name, None) for name in names)
-
-
-def entry_of(child: Any, field: Any) -> tuple[Any, ...]:
-    """(JSON key, stored name, writer, argument, nested plan, JSON when missing)."""
-    key = dumps(field.field_name) + b":"
-    model = child.get_model()
+def entry_of(field: Any) -> tuple[str, Any, str | None, Shape | None]:
     attributes = field.source_attrs
-    name = attributes[0] if len(attributes) == 1 else None
-    if name == "pk":
-        name = model._meta.get("id_field")
-    stored = model._fields.get(name) if name else None
-    if name is None or stored is None or overridden_attribute(model, name):
-        return key, None, *PYTHON, None
-    writer, argument, nested = writer_of(field, stored)
-    return key, stored.db_field, writer, argument, nested, missing_json(stored)
+    shape = shape_of(field) if len(attributes) == 1 else None
+    if shape is None or not reads_plainly(field):
+        return field.field_name, field, None, None
+    return field.field_name, field, attributes[0], shape
 
 
-def overridden_attribute(model: type, name: str) -> bool:
-    """Whether reading the attribute runs code of the user's class (a property of that name)."""
-    found = getattr(model, name, None)
-    return isinstance(found, property)
+def reads_plainly(field: Any) -> bool:
+    """Whether the field takes its value by the attribute's name."""
+    usual = GET_KEY if isinstance(field, RelatedField) else GET_ATTRIBUTE
+    return type(field).get_attribute is usual and "get_attribute" not in field.__dict__
 
 
-def writer_of(field: Any, stored: Any) -> tuple[str, Any, Any]:
-    if isinstance(field, serializers.ListSerializer):
-        return list_of_documents(field, stored)
+def shape_of(field: Any) -> Shape | None:
+    """How C shows the field's values; None: it does not."""
     if isinstance(field, serializers.BaseSerializer):
-        return embedded(field, stored)
-    base = next((cls for cls in type(field).__mro__ if cls in WRITERS), None)
-    if base is None or overrides(type(field), base, SHOWN_BY):
-        return PYTHON
-    writer = WRITERS[base] if base is not serializers.ChoiceField else choice_writer(field)
-    if writer is None:
-        return PYTHON
-    if not plain_options(field):
-        return PYTHON
-    if mapping.kind_of(stored) not in FITS[writer] or custom(stored):
-        return PYTHON
-    if writer in ("list", "dict"):
-        return collection(writer, field, stored)
-    return writer, options(writer, field), None
-
-
-def choice_writer(field: Any) -> str | None:
-    """How a choice is written: as it is stored, when all choices are of one plain type."""
-    kinds = {type(value) for value in field.choices}
-    return {frozenset({str}): "string", frozenset({int}): "int"}.get(frozenset(kinds))
-
-
-def options(writer: str, field: Any) -> Any:
-    """A writer's argument, or None; fields with options C does not know are written in Python."""
-    if writer == "decimal":
-        return field.decimal_places if field.decimal_places is not None else -1
-    return None
-
-
-def custom(stored: Any) -> bool:
-    """Whether the document's field makes its own Python values."""
-    module = type(stored).__module__
-    return not module.startswith("mongodb.")
-
-
-def plain_options(field: Any) -> bool:
-    """Whether a field shows values in the default format."""
-    if isinstance(field, serializers.DecimalField):
-        return not (field.localize or field.normalize_output) and bool(
-            getattr(field, "coerce_to_string", api_settings.COERCE_DECIMAL_TO_STRING)
-        )
-    if isinstance(field, serializers.DateTimeField):
-        return (
-            field.__dict__.get("format") is None
-            and api_settings.DATETIME_FORMAT == "iso-8601"
-            and not hasattr(field, "timezone")
-        )
-    if isinstance(field, fields.DynamicField):
-        return bool(api_settings.DATETIME_FORMAT == "iso-8601")
-    if isinstance(field, serializers.DateField):
-        return field.__dict__.get("format") is None and api_settings.DATE_FORMAT == "iso-8601"
-    if isinstance(field, serializers.UUIDField):
-        return field.uuid_format == "hex_verbose"
-    return not getattr(field, "localize", False)
-
-
-def collection(writer: str, field: Any, stored: Any) -> tuple[str, Any, Any]:
-    inner = getattr(stored, "field", None)
-    if inner is None:
-        if type(field.child) is fields.DynamicField and plain_options(field.child):
-            return writer, ("dynamic", None, None), None
-        return PYTHON
-    item = writer_of(field.child, inner)
-    return PYTHON if item[0] == "python" else (writer, item, None)
-
-
-def embedded(field: Any, stored: Any) -> tuple[str, Any, Any]:
-    if mapping.kind_of(stored) != "EmbeddedDocumentField" or custom(stored):
-        return PYTHON
-    plan = nested_plan(field)
-    return PYTHON if plan is None else ("embedded", None, plan.compiled)
-
-
-def list_of_documents(field: Any, stored: Any) -> tuple[str, Any, Any]:
-    inner = getattr(stored, "field", None)
-    if (
-        mapping.kind_of(stored) not in FITS["list"]
-        or inner is None
-        or mapping.kind_of(inner) != "EmbeddedDocumentField"
-        or custom(stored)
-        or overrides(type(field), serializers.ListSerializer, ("get_attribute",))
-    ):
-        return PYTHON
-    plan = nested_plan(field.child)
-    return PYTHON if plan is None else ("list", ("embedded", None, plan.compiled), None)
-
-
-def nested_plan(child: Any) -> Plan | None:
-    plan = plan_of(child)
-    if plan is None or plan.compiled.needs_python:
+        return serializer_shape(field)
+    known = known_class(type(field))
+    if known is None or not known.untouched(field):
         return None
-    return plan
+    return known.shape(field)
 
 
-def missing_json(stored: Any) -> bytes | None:
-    """What a document without the field shows, or None when Python must make its default."""
-    default = getattr(stored, "default", None)
-    kind = mapping.kind_of(stored)
-    if default is None or default is list or default is dict:
-        if kind in FITS["list"] or default is list:
-            return b"[]"
-        return b"{}" if kind in FITS["dict"] or default is dict else b"null"
-    if isinstance(default, bool | int | str):
-        return dumps(default)
-    return None
+def show_field(field: Any, document: Any) -> Any:
+    """What DRF's Serializer shows of one field."""
+    try:
+        attribute = field.get_attribute(document)
+    except serializers.SkipField:
+        return SKIP
+    value = attribute.pk if isinstance(attribute, PKOnlyObject) else attribute
+    return None if value is None else field.to_representation(attribute)
+
+
+def style() -> tuple[Any, int]:
+    """The zone times are shown in, or what ends them as they are stored, or None; the precision."""
+    context = decimal.getcontext()
+    precision = context.prec if context.Emax >= 6144 and context.Emin <= -6143 else 0
+    if not settings.USE_TZ:
+        return "", precision
+    zone = timezone.get_current_timezone()
+    if zone is datetime.UTC:
+        return "Z", precision
+    if type(zone) is zoneinfo.ZoneInfo:
+        return "Z" if zone.key == "UTC" else zone, precision
+    return zone if type(zone) is datetime.timezone else None, precision
+
+
+TOOLS = (compile_plan, show_field, SKIP, style, EmbeddedDocumentListField, Document.__dict__["pk"])
+
+
+# Shapes of the classes that C knows. What is written twice here as code of DRF is only what decides
+# whether C may show the value.
+
+
+def leaf(how: int, digits: int = -1, places: int = -1) -> Shape:
+    return how, None, digits, places, False, None
+
+
+def always(how: int) -> Callable[[Any], Shape | None]:
+    shape = leaf(how)
+    return lambda field: shape
+
+
+def is_iso(field: Any, setting: str) -> bool:
+    chosen = getattr(field, "format", getattr(api_settings, setting))
+    return isinstance(chosen, str) and chosen.lower() == "iso-8601"
+
+
+def decimal_shape(field: Any) -> Shape | None:
+    as_text = getattr(field, "coerce_to_string", api_settings.COERCE_DECIMAL_TO_STRING)
+    if not as_text or field.localize or field.normalize_output:
+        return None
+    digits, places = field.max_digits, field.decimal_places
+    if digits == 0 or not all(
+        one is None or (type(one) is int and one >= 0) for one in (digits, places)
+    ):
+        return None
+    return leaf(DECIMAL, -1 if digits is None else digits, -1 if places is None else places)
+
+
+def datetime_shape(field: Any) -> Shape | None:
+    if hasattr(field, "timezone") or not is_iso(field, "DATETIME_FORMAT"):
+        return None
+    return leaf(DATETIME)
+
+
+def date_shape(field: Any) -> Shape | None:
+    return leaf(DATE) if is_iso(field, "DATE_FORMAT") else None
+
+
+def uuid_shape(field: Any) -> Shape | None:
+    return leaf(UUID) if field.uuid_format == "hex_verbose" else None
+
+
+def dynamic_shape(field: Any) -> Shape | None:
+    return leaf(DYNAMIC) if api_settings.DATETIME_FORMAT == "iso-8601" else None
+
+
+def reference_shape(field: Any) -> Shape | None:
+    return leaf(REFERENCE) if field.pk_field is None else None
+
+
+def choice_shape(field: Any) -> Shape | None:
+    choices = field.choice_strings_to_values
+    return (CHOICE, choices, -1, -1, False, None) if type(choices) is dict else None
+
+
+def list_shape(field: Any) -> Shape | None:
+    item = shape_of(field.child)
+    return None if item is None else (LIST, None, -1, -1, True, item)
+
+
+def dict_shape(field: Any) -> Shape | None:
+    item = shape_of(field.child)
+    return None if item is None else (DICT, None, -1, -1, True, item)
+
+
+def serializer_shape(field: Any) -> Shape | None:
+    if shows_fields(field):
+        return NESTED, field, -1, -1, False, None
+    if not getattr(field, "many", False) or not shows_items(field):
+        return None
+    item = shape_of(field.child)
+    return (LIST, None, -1, -1, False, item) if item is not None and item[0] == NESTED else None
+
+
+def shows_items(field: Any) -> bool:
+    """Whether a list serializer shows each item by its child, as DRF's does."""
+    usual = type(field).to_representation in SHOW_ITEMS
+    return usual and "to_representation" not in field.__dict__
+
+
+# Attributes that a field of a known class may have of its own: they do not change what it shows,
+# or its shape depends on them.
+HARMLESS = frozenset(
+    "read_only write_only required default source initial label help_text style allow_null "
+    "default_empty_html validators _validators field_name parent error_messages _args _kwargs "
+    "_creation_counter source_attrs child queryset html_cutoff html_cutoff_text "
+    "format uuid_format timezone input_formats coerce_to_string localize normalize_output rounding "
+    "max_digits decimal_places max_whole_digits max_value min_value max_length min_length "
+    "allow_blank allow_empty trim_whitespace grouped_choices _choices choice_strings_to_values "
+    "pk_field document_type max_bytes allow_unicode context root".split()
+)
+
+
+class Known:
+    """A serializer field's class that C shows as Python does."""
+
+    def __init__(
+        self, base: type, methods: str, shape: Callable[[Any], Shape | None], own: str = ""
+    ) -> None:
+        self.base = base
+        # the functions that make what is shown: replaced ones are not known
+        self.code = {name: base.__dict__.get(name, getattr(base, name)) for name in methods.split()}
+        self.shape = shape
+        # what the field may not have of its own: what the class would be asked for
+        self.names = frozenset(dir(base)) - HARMLESS - frozenset(own.split())
+
+    def is_class(self, cls: type) -> bool:
+        """Whether a class shows values as the base does."""
+        if cls is not self.base:
+            for one in cls.__mro__[: cls.__mro__.index(self.base)]:
+                if not self.names.isdisjoint(one.__dict__.keys() - UNSHOWN):
+                    return False
+        return all(getattr(cls, name) is code for name, code in self.code.items())
+
+    def untouched(self, field: Any) -> bool:
+        """Whether nothing that makes what is shown was set on the field."""
+        return self.names.isdisjoint(field.__dict__)
+
+
+# What subclasses define without changing what is shown.
+UNSHOWN = frozenset(
+    "__module__ __qualname__ __doc__ __init__ __firstlineno__ __static_attributes__ "
+    "__annotations__ __dict__ __weakref__ __orig_bases__ __parameters__ __repr__ __deepcopy__ "
+    "__hash__ default_error_messages default_validators initial to_internal_value run_validation "
+    "run_validators validate_empty_values get_validators get_value get_initial fail".split()
+)
+
+TEXTS = (
+    serializers.CharField,
+    serializers.EmailField,
+    serializers.URLField,
+    serializers.RegexField,
+    serializers.SlugField,
+)
+KNOWN: dict[type, Known] = {
+    known.base: known
+    for known in (
+        *(Known(cls, "to_representation", always(TEXT)) for cls in TEXTS),
+        Known(serializers.IntegerField, "to_representation", always(INT)),
+        Known(serializers.FloatField, "to_representation", always(FLOAT)),
+        Known(
+            serializers.BooleanField,
+            "to_representation TRUE_VALUES FALSE_VALUES NULL_VALUES",
+            always(BOOL),
+        ),
+        Known(serializers.DecimalField, "to_representation quantize", decimal_shape),
+        Known(
+            fields.DateTimeField,
+            "to_representation enforce_timezone default_timezone",
+            datetime_shape,
+        ),
+        Known(serializers.DateField, "to_representation", date_shape),
+        Known(serializers.UUIDField, "to_representation", uuid_shape),
+        Known(fields.ObjectIdField, "to_representation", always(OBJECT_ID)),
+        Known(fields.BinaryField, "to_representation", always(BINARY)),
+        Known(
+            fields.ReferenceField,
+            "to_representation use_pk_only_optimization",
+            reference_shape,
+        ),
+        Known(fields.DynamicField, "to_representation", dynamic_shape),
+        Known(serializers.ReadOnlyField, "to_representation", always(RAW)),
+        Known(type(serializers.ListField.child), "to_representation", always(RAW)),
+        Known(serializers.ChoiceField, "to_representation", choice_shape),
+        Known(serializers.ListField, "to_representation", list_shape),
+        Known(serializers.DictField, "to_representation", dict_shape),
+    )
+}
+
+
+def known_class(cls: type) -> Known | None:
+    """What is known of the nearest known base, if the class shows values as it does."""
+    known = KNOWN.get(cls) or next((KNOWN[one] for one in cls.__mro__ if one in KNOWN), None)
+    return known if known is not None and known.is_class(cls) else None

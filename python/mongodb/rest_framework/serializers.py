@@ -2,6 +2,8 @@
 """Serializers made from documents, as DRF's ModelSerializer is made from models."""
 
 import copy
+import functools
+import json
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +18,7 @@ from mongodb.embedded import EmbeddedDocument
 from .fields import DynamicField, ObjectIdField, ReferenceField, refused_part
 from .lists import DocumentListSerializer
 from .mapping import build_child, serializer_field
+from .prototypes import copy_field, is_copyable, kept
 from .validators import UniqueTogetherValidator
 
 __all__ = ["DocumentSerializer", "DynamicField", "ObjectIdField", "ReferenceField"]
@@ -63,17 +66,43 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
         if not 0 <= depth <= DEEPEST:
             raise AssertionError(f"'depth' of {type(self).__name__} must be from 0 to {DEEPEST}.")
         extra = self.get_extra_kwargs()
+        copies = kept(type(self), "_prototypes") if self.builds_plainly() else None
         fields = {}
         for name in names:
             if name in declared:
                 fields[name] = declared[name]
-                continue
-            kwargs = extra.get(name, {})
-            source = kwargs.get("source", "*")
-            source = name if source == "*" else source
-            cls, built = self.build_field(source, model, model, depth)
-            fields[name] = cls(**self.include_extra_kwargs(built, kwargs))
+            elif copies is not None and not extra.get(name):
+                fields[name] = self.copied_field(copies, model, name, depth)
+            else:
+                fields[name] = self.new_field(model, name, depth, extra.get(name, {}))[0]
         return fields
+
+    def new_field(
+        self, model: Any, name: str, depth: int, extra: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        """The field of that name and the arguments it was made of."""
+        source = extra.get("source", "*")
+        source = name if source == "*" else source
+        cls, built = self.build_field(source, model, model, depth)
+        kwargs = self.include_extra_kwargs(built, extra)
+        return cls(**kwargs), kwargs
+
+    def copied_field(self, copies: dict[Any, Any], model: Any, name: str, depth: int) -> Any:
+        field = model._fields.get(name)
+        found = copies.get(name)
+        if found is not None and found[0] is field and found[1] == field.__dict__:
+            return copy_field(found[2])
+        made, kwargs = self.new_field(model, name, depth, {})
+        if field is not None and is_copyable(made, kwargs):
+            copies[name] = (field, dict(field.__dict__), copy_field(made))
+        return made
+
+    def builds_plainly(self) -> bool:
+        """Whether nobody changed how fields are made of the document's."""
+        cls = type(self)
+        return BUILDERS.isdisjoint(self.__dict__) and all(
+            getattr(cls, name) is getattr(DocumentSerializer, name) for name in BUILDERS
+        )
 
     def get_model(self) -> Any:
         meta = getattr(self, "Meta", None)
@@ -106,6 +135,8 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
     def build_embedded_field(
         self, name: str, field: Any, kwargs: dict[str, Any]
     ) -> tuple[Any, dict[str, Any]]:
+        if field.document_type in self.models_above():
+            return RecursiveField, {**kwargs, "document_type": field.document_type}
         return self.nested_class(field.document_type), kwargs
 
     def build_reference_field(
@@ -124,6 +155,8 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
         inner = getattr(field, "field", None)
         if inner is not None and getattr(inner, "document_type", None) is not None:
             cls, inner_kwargs = serializer_field(self, None, name, inner, depth)
+            if cls is RecursiveField:
+                return cls, {**kwargs, "document_type": inner.document_type, "many": True}
             if issubclass(cls, serializers.BaseSerializer):
                 if inner_kwargs.get("read_only"):
                     kwargs = {"read_only": True}
@@ -140,14 +173,21 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
         return serializers.ListField, kwargs
 
     def nested_class(self, document_type: Any, nested_depth: int = 0) -> Any:
-        class NestedSerializer(DocumentSerializer):
-            class Meta:
-                model = document_type
-                fields = ALL_FIELDS
-                depth = nested_depth
+        made = kept(type(self), "_nested_classes")
+        found = made.get((document_type, nested_depth))
+        if found is None:
+            found = made[document_type, nested_depth] = make_nested(document_type, nested_depth)
+        return found
 
-        NestedSerializer.__name__ = f"{document_type.__name__}Serializer"
-        return NestedSerializer
+    def models_above(self) -> list[Any]:
+        """The classes whose documents this one's are shown in, and its own."""
+        found = []
+        one: Any = self
+        while one is not None:
+            if isinstance(one, DocumentSerializer):
+                found.append(one.get_model())
+            one = one.parent
+        return found
 
     def get_value(self, dictionary: Any) -> Any:
         value = super().get_value(dictionary)
@@ -265,6 +305,67 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
             errors.ValidationError
         ) as error:  # a document's own validator, called by a serializer
             raise RefusedError(refusal_detail(error)) from error
+
+
+BUILDERS = frozenset(
+    "build_field build_embedded_field build_reference_field build_list_field build_unknown_field "
+    "nested_class models_above include_extra_kwargs new_field copied_field".split()
+)
+
+
+def make_nested(document_type: Any, nested_depth: int = 0) -> Any:
+    """The serializer of a class of documents inside others."""
+
+    class NestedSerializer(DocumentSerializer):
+        class Meta:
+            model = document_type
+            fields = ALL_FIELDS
+            depth = nested_depth
+
+    NestedSerializer.__name__ = f"{document_type.__name__}Serializer"
+    return NestedSerializer
+
+
+class RecursiveField(serializers.Field):
+    """Embedded documents of a class that the serializer is itself inside of: as deep as they are.
+
+    A nested serializer would have itself as a field, without end.
+    """
+
+    _is_jsonfield = True  # in HTML forms its text is JSON
+
+    def __init__(self, document_type: Any, many: bool = False, **kwargs: Any) -> None:
+        kwargs.setdefault("style", {"base_template": "textarea.html"})
+        super().__init__(**kwargs)
+        self.document_type = document_type
+        self.many = many
+
+    @functools.cached_property
+    def nested(self) -> Any:
+        """The serializer of the documents. Its own fields are made when a document is met."""
+        made = make_nested(self.document_type)(
+            many=self.many,
+            read_only=self.read_only,
+            required=self.required,
+            allow_null=self.allow_null,
+        )
+        made.bind(field_name=self.field_name, parent=self.parent)
+        return made
+
+    def get_value(self, dictionary: Any) -> Any:
+        value = super().get_value(dictionary)
+        if html.is_html_input(dictionary) and isinstance(value, str):
+            try:
+                return json.loads(value)
+            except ValueError:
+                return value
+        return value
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        return self.nested.run_validation(data)
+
+    def to_representation(self, value: Any) -> Any:
+        return self.nested.to_representation(value)
 
 
 def refusal_detail(error: Any) -> Any:

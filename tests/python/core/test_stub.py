@@ -27,7 +27,7 @@ def test_names_of_the_module() -> None:
     assert public == set(declared())
 
 
-@pytest.mark.parametrize("name", ["Client", "Session", "Cursor", "RawBatch", "Batch", "JSONPlan"])
+@pytest.mark.parametrize("name", ["Client", "Session", "Cursor", "RawBatch", "Batch"])
 def test_members_of_classes(name: str) -> None:
     node = declared()[name]
     assert isinstance(node, ast.ClassDef)

@@ -2,14 +2,14 @@
 """Dates and times that C writes in a time zone are those of Django REST Framework."""
 
 import datetime
-import json
 import zoneinfo
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from mongodb.rest_framework.plan import plan_of
+from mongodb import _core
+from mongodb.rest_framework import plan
 from mongodb.rest_framework.serializers import DocumentSerializer
 
 from .conftest import Person
@@ -44,37 +44,44 @@ def test_times_are_shown_in_the_current_zone(odm: Any, zone: Any) -> None:
     for at, moment in enumerate(MOMENTS):
         Person(name=f"P{at}", email=f"p{at}@example.com", seen=moment).save()
     documents = list(Person.objects.order_by("name"))
+    asked = []
+
+    def show(field: Any, document: Any) -> Any:
+        asked.append(field.field_name)
+        return plan.show_field(field, document)
+
     child = SeenSerializer()
-    plan = plan_of(child)
-    assert plan is not None
     with timezone.override(zone):
-        shown = [row["seen"] for row in json.loads(plan.write(child, documents))]
-        asked: list[int] = []
-        plan.compiled.dumps(
-            documents, lambda one: b"", lambda at, one: asked.append(at) or b"0", zone
-        )
-        assert shown == [child.to_representation(document)["seen"] for document in documents]
+        shown = _core.rows(child, documents, (plan.TOOLS[0], show, *plan.TOOLS[2:]))
+        assert shown == [child.to_representation(document) for document in documents]
     assert asked == []
-    assert len(set(shown)) == len(MOMENTS)
+    assert len({row["seen"] for row in shown}) == len(MOMENTS)
 
 
-def test_zone_that_cannot_tell_is_left_to_python(odm: Any) -> None:
-    class Broken(datetime.tzinfo):
-        pass
+def test_zone_of_another_class_is_left_to_python(odm: Any) -> None:
+    class Odd(datetime.tzinfo):
+        def utcoffset(self, moment: Any) -> Any:
+            return datetime.timedelta(hours=1)
+
+        def dst(self, moment: Any) -> Any:
+            return datetime.timedelta(0)
+
+        def tzname(self, moment: Any) -> str:
+            return "UTC"
 
     Person(name="P", email="p@example.com", seen=MOMENTS[0]).save()
-    asked: list[int] = []
-    plan = plan_of(SeenSerializer())
-    assert plan is not None
-    documents = list(Person.objects.all())
-    plan.compiled.dumps(
-        documents, lambda one: b"", lambda at, one: asked.append(at) or b"0", Broken()
-    )
-    assert asked == [0]
+    with timezone.override(Odd()):
+        shown = SeenSerializer(Person.objects.all(), many=True).data
+    assert shown[0]["seen"] == "2024-03-01T00:59:59.123000+01:00"
 
 
-def test_row_that_is_no_bytes_is_a_type_error(odm: Any) -> None:
-    plan = plan_of(SeenSerializer())
-    assert plan is not None
-    with pytest.raises(TypeError):
-        plan.compiled.dumps([object()], lambda one: None, lambda at, one: None, "Z")
+def test_bad_tools_are_refused(odm: Any) -> None:
+    document = Person(name="P", email="p@example.com").save()
+    refused: list[Any] = [
+        (lambda serializer: 1, *plan.TOOLS[1:]),
+        (lambda serializer: [("name",)], *plan.TOOLS[1:]),
+        (lambda serializer: [("n", None, "n", (99, None, 0, 0, 0, None))], *plan.TOOLS[1:]),
+    ]
+    for tools in refused:
+        with pytest.raises((TypeError, ValueError)):
+            _core.rows(SeenSerializer(), [document], tools)
