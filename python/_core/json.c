@@ -52,10 +52,11 @@ static void add_escaped(ds_buf *out, Py_UCS4 c) {
  * and U+2029, which scripts take for ends of lines. */
 static void add_utf8(ds_buf *out, const uint8_t *p, size_t size) {
     static const bool special[256] = {
-        [0] = 1,  [1] = 1,  [2] = 1,  [3] = 1,  [4] = 1,  [5] = 1,  [6] = 1,  [7] = 1,   [8] = 1,
-        [9] = 1,  [10] = 1, [11] = 1, [12] = 1, [13] = 1, [14] = 1, [15] = 1, [16] = 1,  [17] = 1,
-        [18] = 1, [19] = 1, [20] = 1, [21] = 1, [22] = 1, [23] = 1, [24] = 1, [25] = 1,  [26] = 1,
-        [27] = 1, [28] = 1, [29] = 1, [30] = 1, [31] = 1, ['"'] = 1, ['\\'] = 1, [0xe2] = 1,
+        [0] = 1,  [1] = 1,  [2] = 1,  [3] = 1,  [4] = 1,   [5] = 1,    [6] = 1,
+        [7] = 1,  [8] = 1,  [9] = 1,  [10] = 1, [11] = 1,  [12] = 1,   [13] = 1,
+        [14] = 1, [15] = 1, [16] = 1, [17] = 1, [18] = 1,  [19] = 1,   [20] = 1,
+        [21] = 1, [22] = 1, [23] = 1, [24] = 1, [25] = 1,  [26] = 1,   [27] = 1,
+        [28] = 1, [29] = 1, [30] = 1, [31] = 1, ['"'] = 1, ['\\'] = 1, [0xe2] = 1,
     };
     const uint8_t *end = p + size, *plain = p;
     for (; p < end; p++) {
@@ -113,8 +114,7 @@ static bool write_int(writing *w, PyObject *value) {
     if (overflow) {
         PyObject *digits = PyLong_Type.tp_repr(value);
         if (digits) {
-            ds_buf_add(&w->out, PyUnicode_1BYTE_DATA(digits),
-                       (size_t)PyUnicode_GET_LENGTH(digits));
+            ds_buf_add(&w->out, PyUnicode_1BYTE_DATA(digits), (size_t)PyUnicode_GET_LENGTH(digits));
             Py_DECREF(digits);
         }
         return digits != NULL;
@@ -282,8 +282,7 @@ PyDoc_STRVAR(dumps_doc, "dumps(value, encode, *, ensure_ascii, compact, allow_na
                         "say. encode(value) gives the text of a value that is not plain.");
 
 static PyObject *py_dumps(PyObject *module, PyObject *args, PyObject *kwargs) {
-    static const char *const names[] = {"",          "",    "ensure_ascii", "compact",
-                                        "allow_nan", NULL};
+    static const char *const names[] = {"", "", "ensure_ascii", "compact", "allow_nan", NULL};
     PyObject *value, *result = NULL;
     writing w = {0};
     int ascii, compact, nan;

@@ -383,9 +383,8 @@ static ds__shown show_objects(ds__rows *rows, ds__shape *shape, ds__model *doc, 
         *out = PyList_New(0);
         for (Py_ssize_t i = 0; *out && i < PyList_GET_SIZE(value); i++) {
             PyObject *one = Py_NewRef(PyList_GET_ITEM(value, i));
-            PyObject *row = one == Py_None && shape->nulls
-                                ? Py_NewRef(one)
-                                : show_document(rows, shape->item, one);
+            PyObject *row = one == Py_None && shape->nulls ? Py_NewRef(one)
+                                                           : show_document(rows, shape->item, one);
             if (!row || PyList_Append(*out, row) < 0) {
                 Py_CLEAR(*out);
             }
@@ -425,8 +424,7 @@ static ds__shown show_entry(ds__rows *rows, entry *e, int at, reading *r, PyObje
         r->data = r->doc->data;
         scan(r->doc->schema, ds__document(r->data), r->values);
     }
-    ds__shown done =
-        show_stored(rows, &e->shape, &r->doc->schema->fields[at], r->values[at], out);
+    ds__shown done = show_stored(rows, &e->shape, &r->doc->schema->fields[at], r->values[at], out);
     if (done == DS_SHOWN_PASS && r->values[at].type != DS_NULL) {
         done = show_objects(rows, &e->shape, r->doc, (size_t)at, out);
     }

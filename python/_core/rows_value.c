@@ -149,8 +149,9 @@ static ds__shown reference(ds__rows *rows, ds__field *field, ds_value v, PyObjec
         PyErr_Clear(); /* reading it raises the same */
         return DS_SHOWN_PASS;
     }
-    int at = schema->class_name ? -1
-                                : ds__attribute_field(rows, (PyTypeObject *)target_b, rows->pk_name);
+    int at = schema->class_name
+                 ? -1
+                 : ds__attribute_field(rows, (PyTypeObject *)target_b, rows->pk_name);
     if (at < 0 || schema->fields[at].flags & DS_FIELD_PY_DECODE) {
         return DS_SHOWN_PASS;
     }
@@ -162,7 +163,7 @@ static ds__shown reference(ds__rows *rows, ds__field *field, ds_value v, PyObjec
         return text(v, out);
     }
     return key->kind == DS_HOLDS_INT || key->kind == DS_HOLDS_LONG ? integer(v, out)
-                                                                    : DS_SHOWN_PASS;
+                                                                   : DS_SHOWN_PASS;
 }
 
 /* As ChoiceField: the choice with the value's text, or the value. */
