@@ -3,7 +3,7 @@
  * types are given to an encoder in Python; what cannot be written at all is left to it whole. */
 #include "rows.h"
 
-#include "errors.h"
+#include <math.h>
 
 enum { MAX_NESTED = 200 }; /* below Python's own limit, which stays Python's to report */
 
@@ -48,6 +48,16 @@ static void add_escaped(ds_buf *out, Py_UCS4 c) {
     ds_buf_add(out, text, (size_t)(p - text));
 }
 
+/* Whether eight bytes are ASCII that stands as it is. */
+static bool are_plain(const uint8_t *p) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    uint64_t quote = v ^ ones * '"', slash = v ^ ones * '\\';
+    uint64_t found = v | (v - ones * 0x20) | (quote - ones) | (slash - ones);
+    return (found & tops) == 0; /* exact while no byte is above 0x7f, which v itself tells */
+}
+
 /* UTF-8 whose special bytes are control characters, quote, backslash, and the first byte of U+2028
  * and U+2029, which scripts take for ends of lines. */
 static void add_utf8(ds_buf *out, const uint8_t *p, size_t size) {
@@ -60,6 +70,12 @@ static void add_utf8(ds_buf *out, const uint8_t *p, size_t size) {
     };
     const uint8_t *end = p + size, *plain = p;
     for (; p < end; p++) {
+        while (end - p >= 8 && are_plain(p)) {
+            p += 8;
+        }
+        if (p == end) {
+            break;
+        }
         if (!special[*p]) {
             continue;
         }
@@ -131,6 +147,42 @@ static bool write_int(writing *w, PyObject *value) {
     return true;
 }
 
+/* A number of few decimals, which are its shortest digits: of 15 digits or fewer no two name the
+ * same double. False: it is another number. */
+static bool write_short_float(writing *w, double v) {
+    static const double tens[] = {1, 10, 100, 1000, 10000, 100000};
+    double size = fabs(v);
+    if (!(size >= 1e-3 && size < 1e9)) {
+        return false;
+    }
+    for (size_t places = 0; places < sizeof tens / sizeof tens[0]; places++) {
+        double whole = rint(size * tens[places]);
+        if (whole / tens[places] != size) {
+            continue;
+        }
+        char text[32], *p = text + sizeof text;
+        uint64_t n = (uint64_t)whole;
+        if (places == 0) {
+            *--p = '0';
+        }
+        for (size_t i = 0; i < places; i++) {
+            *--p = (char)('0' + n % 10);
+            n /= 10;
+        }
+        *--p = '.';
+        do {
+            *--p = (char)('0' + n % 10);
+            n /= 10;
+        } while (n != 0);
+        if (v < 0) {
+            *--p = '-';
+        }
+        ds_buf_add(&w->out, p, (size_t)(text + sizeof text - p));
+        return true;
+    }
+    return false;
+}
+
 static bool write_float(writing *w, double v) {
     if (Py_IS_NAN(v) || Py_IS_INFINITY(v)) {
         if (!w->nan) {
@@ -138,6 +190,9 @@ static bool write_float(writing *w, double v) {
             return false;
         }
         add(&w->out, Py_IS_NAN(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity");
+        return true;
+    }
+    if (write_short_float(w, v)) {
         return true;
     }
     char *text = PyOS_double_to_string(v, 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
