@@ -216,9 +216,12 @@ METHODS.append(refuse)
 
 def set_on_instance(child: Any, random: Random) -> None:
     """What __init__, get_fields or a view does to the fields of one request."""
-    names = list(child.fields)
-    field = child.fields[random.choice(names)]
-    what = random.randrange(9)
+    for _ in range(random.randint(1, 4)):
+        if len(child.fields) > 1:
+            set_on_field(child, random.choice(list(child.fields.values())), random.randrange(9))
+
+
+def set_on_field(child: Any, field: Any, what: int) -> None:
     if what == 0:
         child.fields.pop(field.field_name)
     elif what == 1:
@@ -370,7 +373,7 @@ def one_round(seed: int) -> Any:
     cls = make_class(random)
     encoded = make_documents(random)
     changed, touched = random.random() < 0.2, random.random() < 0.2
-    late = random.random() if random.random() < 0.25 else None
+    late = random.random() if random.random() < 0.4 else None
     answer = None
 
     def change(documents: list[Any]) -> None:
@@ -407,4 +410,4 @@ def test_generated_serializers_show_what_django_rest_framework_shows(part: int) 
             answered += isinstance(one_round(SEED + at), list)
         except Exception as error:
             raise AssertionError(f"SEED={SEED + at} SAME_ANSWER_ROUNDS=1") from error
-    assert answered > ROUNDS / PARTS / 10  # most must not just fail alike
+    assert answered > ROUNDS // PARTS // 5  # they must not just fail alike
