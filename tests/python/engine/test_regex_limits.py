@@ -75,7 +75,7 @@ def test_catastrophic_validator_refuses_the_write(store: Store) -> None:
 
 
 def test_a_quadratic_match_ends_with_the_time_limit(store: Store) -> None:
-    for pattern in ("a*[bc]", "(?:a|b)*[cd]", r"(.)\1*[bc]"):
+    for pattern in ("a*[bc]", "a+[bc]"):
         command = search("$regexMatch", pattern)
         reply, used = timed(store, aggregate="long", **command, maxTimeMS=100)
         assert used < 0.2 and reply.get("code") == EXPIRED, (pattern, used, reply)

@@ -27,7 +27,7 @@ static size_t sorted(bench *b, uint64_t limit, size_t memory, bool disk) {
     size_t count = 0;
     int32_t last_key = -1, last_id = -1;
     assert_true(ds__sort_compile(&b->env, json(b, "{'k': 1}"), &pattern, &b->err));
-    ds__sorter *s = ds__sorter_new(&pattern, NULL, limit, memory, disk, &b->err);
+    ds__sorter *s = ds__sorter_new(&pattern, &b->env, limit, memory, disk, &b->err);
     assert_non_null(s);
     for (int32_t i = 0; i < DOCS; i++) {
         assert_true(ds__sorter_add(s, row(&buf, i), &b->err));
@@ -74,7 +74,7 @@ static void without_disk_memory_is_an_error(void **state) {
     ds__sort_pattern pattern;
     ds_buf buf = {0};
     assert_true(ds__sort_compile(&b.env, json(&b, "{'k': 1}"), &pattern, &b.err));
-    ds__sorter *s = ds__sorter_new(&pattern, NULL, 0, 10000, false, &b.err);
+    ds__sorter *s = ds__sorter_new(&pattern, &b.env, 0, 10000, false, &b.err);
     bool ok = true;
     for (int32_t i = 0; ok && i < DOCS; i++) {
         ok = ds__sorter_add(s, row(&buf, i), &b.err);
