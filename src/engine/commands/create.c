@@ -100,12 +100,12 @@ static bool check_clustered(const ds_value *v, ds_error *err) {
                              "type 'object'",
                              ds__type_name(v[CLUSTERED].type));
     }
-    static const ds__arg args[] = {{"key", DS_ARG_OBJECT, DS_ARG_REQUIRED},
-                                   {"unique", DS_ARG_BOOL, DS_ARG_REQUIRED},
-                                   {"name", DS_ARG_STRING, 0},
-                                   {"v", DS_ARG_NUMBER, 0}};
+    static const ds__arg of_index[] = {{"key", DS_ARG_OBJECT, DS_ARG_REQUIRED},
+                                       {"unique", DS_ARG_BOOL, DS_ARG_REQUIRED},
+                                       {"name", DS_ARG_STRING, 0},
+                                       {"v", DS_ARG_NUMBER, 0}};
     ds_value parts[4];
-    if (!ds__args_read("create", false, v[CLUSTERED], args, 4, parts, err)) {
+    if (!ds__args_read("create", false, v[CLUSTERED], of_index, 4, parts, err)) {
         return false;
     }
     ds_value key = parts[0];
@@ -123,15 +123,15 @@ static bool check_clustered(const ds_value *v, ds_error *err) {
 
 /* {enabled: boolean}, of create and collMod. */
 bool ds__ddl_check_pre_images(ds_value v, ds_error *err) {
-    static const ds__arg args[] = {{"enabled", DS_ARG_STRICT_BOOL, DS_ARG_REQUIRED}};
+    static const ds__arg only[] = {{"enabled", DS_ARG_STRICT_BOOL, DS_ARG_REQUIRED}};
     ds_value enabled;
     return v.type == DS_MISSING ||
-           ds__args_read("changeStreamPreAndPostImages", false, v, args, 1, &enabled, err);
+           ds__args_read("changeStreamPreAndPostImages", false, v, only, 1, &enabled, err);
 }
 
 /* What only storage engines know: looked at, kept, without effect. */
 static bool check_storage(const char *db, const char *name, const ds_value *v, ds_error *err) {
-    static const ds__arg args[] = {{"storageEngine", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING}};
+    static const ds__arg only[] = {{"storageEngine", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING}};
     ds_value engine;
     if (v[AUTO_INDEX_ID].type != DS_MISSING && !ds__value_truthy(v[AUTO_INDEX_ID]) &&
         strcmp(db, "local") != 0) {
@@ -146,7 +146,7 @@ static bool check_storage(const char *db, const char *name, const ds_value *v, d
     return (v[STORAGE_ENGINE].type == DS_MISSING ||
             ds__check_storage_engine(v[STORAGE_ENGINE], err)) &&
            (v[INDEX_DEFAULTS].type == DS_MISSING ||
-            ds__args_read("create.indexOptionDefaults", false, v[INDEX_DEFAULTS], args, 1, &engine,
+            ds__args_read("create.indexOptionDefaults", false, v[INDEX_DEFAULTS], only, 1, &engine,
                           err));
 }
 
