@@ -38,7 +38,8 @@ typedef struct ds_error {
 /* A client: pooled connections to one store. Threads: calls may share one client. Fork: the child
  * goes on with the client, on connections of its own; parent and child close it each for itself.
  * fork() waits up to 5 s for calls that run on an embedded store. A child forked later than that,
- * or while a transaction or snapshot was open on the file, gets IllegalOperation from every call. */
+ * or while a transaction or snapshot was open on the file, gets IllegalOperation from every call.
+ */
 typedef struct ds_client ds_client;
 
 /* A logical session. Threads: one at a time. Fork: it stays with the parent; in the child it can
@@ -153,6 +154,11 @@ DS_API bool ds_session_abort(ds_session *session, bson_t *reply, ds_error *err);
 
 /* Whether a transaction is in progress. */
 DS_API bool ds_session_in_transaction(const ds_session *session);
+
+/* The n-th warning, from 0, since the client was opened: what nobody asked for but somebody should
+ * know, as a damaged log or a process that keeps the log from ending. False: there is none yet, or
+ * it was too long ago. Never fails; a remote store has none. */
+DS_API bool ds_client_warning(ds_client *client, size_t n, char *out, size_t size);
 
 /* The library's version, "major.minor.patch". */
 DS_API const char *ds_version(void);

@@ -136,6 +136,24 @@ static void call_end(ds__py_client *self, call *c) {
     ds_buf_clear(&c->buf);
 }
 
+/* What the store has to say goes to the logger of the package. */
+static void log_warnings(ds__py_client *self) {
+    char text[512];
+    while (ds_client_warning(self->client, self->warned, text, sizeof text)) {
+        self->warned++;
+        PyObject *logging = PyImport_ImportModule("logging");
+        PyObject *logger =
+            logging ? PyObject_CallMethod(logging, "getLogger", "s", "mongodb") : NULL;
+        PyObject *done = logger ? PyObject_CallMethod(logger, "warning", "ss", "%s", text) : NULL;
+        if (!done) {
+            PyErr_WriteUnraisable((PyObject *)self);
+        }
+        Py_XDECREF(done);
+        Py_XDECREF(logger);
+        Py_XDECREF(logging);
+    }
+}
+
 /* Runs; on true the caller owns reply. */
 static bool call_run(ds__pstate *state, ds__py_client *self, call *c, bson_t *reply) {
     ds_error err = {0};
@@ -145,7 +163,8 @@ static bool call_run(ds__pstate *state, ds__py_client *self, call *c, bson_t *re
     }
     Py_BEGIN_ALLOW_THREADS ok =
         ds_client_run(self->client, c->handle, c->db, &c->bson, reply, &err);
-    Py_END_ALLOW_THREADS call_end(self, c);
+    Py_END_ALLOW_THREADS log_warnings(self);
+    call_end(self, c);
     bool interrupted = ds__py_interrupted();
     if (!ok || interrupted) {
         bson_destroy(reply);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bson/value.h"
 
@@ -125,6 +126,22 @@ static bool check_all(ds_client *client, totals *t) {
     return ok;
 }
 
+/* The log: what opening the file found in it, now or before. */
+static void check_log(ds_client *client, const char *file, totals *t) {
+    char text[512];
+    for (size_t n = 0; ds_client_warning(client, n, text, sizeof text); n++) {
+        printf("%s\n", text);
+        t->problems++;
+    }
+    int n = snprintf(text, sizeof text, "%s-wal-damaged", file);
+    if (n > 0 && (size_t)n < sizeof text && access(text, F_OK) == 0) {
+        printf("'%s' is there: a damaged log was found in this store, and commits were lost with "
+               "it; remove that file when you have seen to it\n",
+               text);
+        t->problems++;
+    }
+}
+
 static int run_check(const ds__verb *verb, int argc, char **argv) {
     if (argc != 1 || argv[0][0] == '-') {
         return ds__cli_usage(verb, "name one file: docstore check shop.docstore");
@@ -138,6 +155,7 @@ static int run_check(const ds__verb *verb, int argc, char **argv) {
         return DS_EXIT_FAILED;
     }
     totals t = {0};
+    check_log(client, argv[0], &t);
     bool finished = check_all(client, &t);
     ds_client_close(client);
     if (!finished) {

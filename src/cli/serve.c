@@ -110,6 +110,21 @@ static void warn_of_path(const char *path) {
     }
 }
 
+/* Waits, and says what the store has to say meanwhile. */
+static int wait_for_signal(ds_client *client, const sigset_t *signals) {
+    const struct timespec turn = {.tv_sec = 1};
+    char text[512];
+    size_t said = 0;
+    int signal;
+    do {
+        for (; ds_client_warning(client, said, text, sizeof text); said++) {
+            fprintf(stderr, "docstore: warning: %s\n", text);
+        }
+        signal = sigtimedwait(signals, NULL, &turn);
+    } while (signal < 0);
+    return signal;
+}
+
 static int serve(const wanted *w, const sigset_t *signals) {
     bson_t options = BSON_INITIALIZER;
     if (w->read_only) {
@@ -140,8 +155,7 @@ static int serve(const wanted *w, const sigset_t *signals) {
         printf("docstore %s serves %s on %s\nConnect to: %s\nCtrl-C stops it.\n", ds_version(),
                w->file, ds__wire_address(server), ds__wire_uri(server));
         fflush(stdout);
-        int signal = 0;
-        sigwait(signals, &signal);
+        const int signal = wait_for_signal(client, signals);
         printf("docstore: stopping (%s)\n", sigdescr_np(signal));
         fflush(stdout);
         pthread_sigmask(SIG_UNBLOCK, signals, NULL); /* a second one does not wait */

@@ -143,6 +143,10 @@ static bool embedded_run(ds__backend *self, ds__backend_session *session, ds__ba
     return run_value(store, db, value, reply, err);
 }
 
+static bool embedded_warning(ds__backend *self, size_t n, char *out, size_t size) {
+    return ds__engine_warning(((embedded *)self)->engine, n, out, size);
+}
+
 static void embedded_close(ds__backend *self) {
     embedded *store = (embedded *)self;
     ds__engine_close(store->engine);
@@ -288,6 +292,7 @@ static const ds__backend_vtable vtable = {
     .session_begin = begin,
     .session_end = end,
     .session_in_transaction = in_transaction,
+    .warning = embedded_warning,
 };
 
 typedef struct settings {

@@ -12,6 +12,7 @@
 #include "engine/commands/generic.h"
 #include "engine/commands/snapshot.h"
 #include "engine/op.h"
+#include "engine/reaper.h"
 #include "engine/ttl.h"
 
 enum { MAX_TRIES = 100, REPLY_TAIL = 1024, DEFAULT_IDLE_MS = 10 * 1000 };
@@ -24,6 +25,7 @@ static void forget_parent(ds__fork_member *self, bool quiet) {
     ds__cursors_forget(engine->cursors);
     ds__snapshots_forget(engine->snapshots);
     ds__ops_forget(engine->ops);
+    ds__reaper_forget(engine->reaper);
 }
 
 static void free_engine(ds_engine *engine) {
@@ -36,6 +38,7 @@ static void free_engine(ds_engine *engine) {
     }
     ds__snapshots_free(engine->snapshots);
     ds__ops_free(engine->ops);
+    ds__reaper_free(engine->reaper);
     ds__store_close(engine->store);
     ds__free(engine);
 }
@@ -69,7 +72,9 @@ static ds_engine *open_engine(const char *path, const ds__engine_options *option
     engine->sessions = ds__sessions_new(engine);
     engine->cursors = ds__cursors_new(engine);
     engine->ops = ds__ops_new();
-    if (!engine->sessions || !engine->cursors || !engine->snapshots || !engine->ops) {
+    engine->reaper = ds__reaper_new();
+    if (!engine->reaper || !engine->sessions || !engine->cursors || !engine->snapshots ||
+        !engine->ops) {
         ds__error_oom(err);
         free_engine(engine);
         return NULL;
@@ -88,6 +93,7 @@ ds_engine *ds__engine_open(const char *path, const ds__engine_options *options, 
 
 void ds__engine_close(ds_engine *engine) {
     if (engine) {
+        ds__reaper_stop(engine->reaper);
         uint32_t begun = ds__fork_enter();
         free_engine(engine);
         ds__fork_exit(begun);
@@ -105,6 +111,10 @@ void ds__engine_trim(ds_engine *engine) {
     ds__store_trim(engine->store);
     ds__fork_exit(begun);
     malloc_trim(0); /* the C library keeps what threads that are gone have freed */
+}
+
+bool ds__engine_warning(ds_engine *engine, size_t n, char *out, size_t size) {
+    return ds__store_warning(engine->store, n, out, size);
 }
 
 static bool read_db(ds__op *op, const char *db, ds_error *err) {

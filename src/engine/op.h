@@ -15,6 +15,7 @@ typedef struct ds__sessions ds__sessions;
 typedef struct ds__cursors ds__cursors;
 typedef struct ds__session ds__session;
 typedef struct ds__snapshots ds__snapshots;
+typedef struct ds__reaper ds__reaper;
 
 struct ds_engine {
     ds__fork_member fork; /* first: engine.c finds the engine by it */
@@ -24,6 +25,7 @@ struct ds_engine {
     ds__cursors *cursors;
     ds__snapshots *snapshots;
     ds__ops *ops;
+    ds__reaper *reaper;
     /* plain */
     int64_t started_ms;
     int32_t cursor_memory_mb;    /* see ds__engine_options */
@@ -117,6 +119,10 @@ void ds__sessions_reap(ds_engine *engine, int64_t now);
 
 /* Aborts a transaction that wrote and has done nothing for idle_transaction_ms: somebody waits. */
 void ds__sessions_give_way(ds_engine *engine);
+
+/* Aborts transactions that are too old or, when the log is too long, have done nothing for
+ * idle_transaction_ms. Whether others are open. Threads: any. */
+bool ds__sessions_end_old(ds_engine *engine, int64_t now, bool log_is_long);
 
 ds__sessions *ds__sessions_new(ds_engine *engine);
 void ds__sessions_free(ds__sessions *sessions);

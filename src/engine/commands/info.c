@@ -234,6 +234,21 @@ bool ds__cmd_get_parameter(ds__op *op, ds_buf *reply, ds_error *err) {
     return true;
 }
 
+/* A line of mongod's structured log, which shells take apart. */
+static void write_log_line(ds_buf *line, int64_t now_ms, const char *text) {
+    ds_buf_printf(line,
+                  "{\"t\":{\"$date\":{\"$numberLong\":\"%lld\"}},\"s\":\"W\",\"c\":\"STORAGE\","
+                  "\"id\":0,\"ctx\":\"docstore\",\"msg\":\"",
+                  (long long)now_ms);
+    for (const char *p = text; *p; p++) {
+        if (*p == '"' || *p == '\\') {
+            ds_buf_add_byte(line, '\\');
+        }
+        ds_buf_add_byte(line, (uint8_t)*p < 0x20 ? ' ' : (uint8_t)*p);
+    }
+    ds_buf_printf(line, "\"}");
+}
+
 bool ds__cmd_get_log(ds__op *op, ds_buf *reply, ds_error *err) {
     if (op->target.type == DS_NULL) {
         return ds__error_set(err, 40414,
@@ -259,8 +274,22 @@ bool ds__cmd_get_log(ds__op *op, ds_buf *reply, ds_error *err) {
                              op->target.size < 100 ? (int)op->target.size : 100,
                              ds__text(op->target));
     }
-    ds__write_int32(reply, "totalLinesWritten", 0);
-    empty(reply, "log", DS_ARRAY);
+    char text[DS_WARNING_SIZE];
+    ds_buf lines = {0};
+    size_t count = 0;
+    for (size_t n = 0; ds__engine_warning(op->engine, n, text, sizeof text); n++) {
+        ds_buf line = {0};
+        write_log_line(&line, op->env.now_ms, text);
+        ds_buf_fail_as(&lines, &line);
+        ds__write_index(&lines, count++, ds__string((const char *)line.data, line.size));
+        ds_buf_clear(&line);
+    }
+    ds_buf_fail_as(reply, &lines);
+    ds__write_int32(reply, "totalLinesWritten", (int32_t)count);
+    size_t log = begin(reply, "log", DS_ARRAY);
+    ds_buf_add(reply, lines.data, lines.size);
+    ds__doc_end(reply, log);
+    ds_buf_clear(&lines);
     return true;
 }
 

@@ -15,6 +15,7 @@
 #include "engine/commands/savepoint.h"
 #include "engine/commands/session_fields.h"
 #include "engine/commands/snapshot.h"
+#include "engine/reaper.h"
 
 enum {
     SESSION_TIMEOUT_MS = 30 * 60 * 1000,
@@ -30,8 +31,10 @@ typedef enum txn_state { TXN_NONE, TXN_OPEN, TXN_COMMITTED, TXN_ABORTED } txn_st
 struct ds__session {
     /* owned */
     ds__txn *txn;
-    ds_buf remembered; /* elements of the reply of the last retryable write */
+    ds_buf remembered;         /* elements of the reply of the last retryable write */
     ds__savepoints savepoints; /* of the open transaction */
+    /* borrowed */
+    const char *why; /* the end of a message: what aborted the transaction, unasked; or NULL */
     /* plain */
     uint8_t id[DS_SESSION_ID_SIZE];
     int64_t txn_number; /* the highest seen; -1: none */
@@ -41,10 +44,9 @@ struct ds__session {
     int64_t remembered_number;
     txn_state state;
     bool busy;
-    bool gave_way; /* it was aborted because others waited */
     bool doomed;
     bool with_savepoints; /* the transaction was begun with savepoints: true */
-    bool ended; /* free it when no longer busy */
+    bool ended;           /* free it when no longer busy */
 };
 
 struct ds__sessions {
@@ -132,6 +134,39 @@ static void end_transaction(ds_engine *engine, ds__session *s) {
     s->state = TXN_ABORTED;
 }
 
+/* Under the lock, of a session that nobody uses. */
+static void end_old(ds_engine *engine, ds__session *s, int64_t now, bool log_is_long) {
+    if (s->state != TXN_OPEN) {
+        return;
+    }
+    if (now - s->began_ms > TRANSACTION_TIMEOUT_MS) {
+        end_transaction(engine, s);
+        s->why = ": it was open for more than 60 seconds";
+    } else if (log_is_long && now - s->last_used_ms >= engine->idle_transaction_ms) {
+        end_transaction(engine, s);
+        s->why = ": it did nothing for too long while its snapshot kept the log from ending";
+    }
+}
+
+bool ds__sessions_end_old(ds_engine *engine, int64_t now, bool log_is_long) {
+    ds__sessions *sessions = engine->sessions;
+    const void *key;
+    size_t at = 0;
+    size_t size;
+    void *value;
+    bool open = false;
+    pthread_mutex_lock(&sessions->lock);
+    while (ds_map_each(&sessions->by_id, &at, &key, &size, &value)) {
+        ds__session *s = value;
+        if (!s->busy) {
+            end_old(engine, s, now, log_is_long);
+        }
+        open = open || s->state == TXN_OPEN;
+    }
+    pthread_mutex_unlock(&sessions->lock);
+    return open;
+}
+
 void ds__sessions_reap(ds_engine *engine, int64_t now) {
     ds__sessions *sessions = engine->sessions;
     const void *key;
@@ -153,9 +188,7 @@ void ds__sessions_reap(ds_engine *engine, int64_t now) {
         if (s->busy) {
             continue;
         }
-        if (s->state == TXN_OPEN && now - s->began_ms > TRANSACTION_TIMEOUT_MS) {
-            end_transaction(engine, s);
-        }
+        end_old(engine, s, now, false);
         if (n < MOST_AT_ONCE && now - s->last_used_ms > SESSION_TIMEOUT_MS) {
             idle[n++] = s;
         }
@@ -180,7 +213,8 @@ void ds__sessions_give_way(ds_engine *engine) {
         if (!s->busy && s->state == TXN_OPEN && ds__txn_is_write(s->txn) &&
             now - s->last_used_ms >= engine->idle_transaction_ms) {
             end_transaction(engine, s);
-            s->gave_way = true;
+            s->why = ": it had written, then did nothing for too long while others waited to "
+                     "write";
         }
     }
     pthread_mutex_unlock(&sessions->lock);
@@ -313,7 +347,7 @@ static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
     abort_open(op, s);
     s->txn_number = number;
     s->doomed = false;
-    s->gave_way = false;
+    s->why = NULL;
     s->state = TXN_ABORTED;
     const ds__wait wait = ds__op_wait(op);
     bool begun = writes(op) ? begin_writing(op, &s->txn, err)
@@ -324,6 +358,7 @@ static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
     s->with_savepoints = op->with_savepoints;
     s->savepoints.count = 0;
     s->state = TXN_OPEN;
+    ds__reaper_need(op->engine);
     s->began_ms = s->last_used_ms;
     s->peer = op->peer && op->peer->remember ? op->peer->connection_id : -1;
     return true;
@@ -350,10 +385,7 @@ static bool proceed(ds__session *s, int64_t number, bool ending, ds_error *err) 
     if (s->state == TXN_ABORTED) {
         return ds__error_set(err, DS_NO_SUCH_TRANSACTION,
                              "Transaction with { txnNumber: %lld } has been aborted%s.",
-                             (long long)number,
-                             s->gave_way ? ": it had written, then did nothing for too long while "
-                                           "others waited to write"
-                                         : "");
+                             (long long)number, s->why ? s->why : "");
     }
     return true;
 }

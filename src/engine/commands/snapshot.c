@@ -9,6 +9,7 @@
 #include "base/fork.h"
 #include "base/mem.h"
 #include "engine/commands/session.h"
+#include "engine/reaper.h"
 
 enum { TURN_MS = 25 };
 
@@ -112,18 +113,27 @@ static void end(ds__snapshots *s, snapshot *one) {
     }
 }
 
-void ds__snapshots_reap(ds_engine *engine, int64_t now_ms) {
+bool ds__snapshots_end_old(ds_engine *engine, int64_t now_ms, bool log_is_long) {
     ds__snapshots *s = engine->snapshots;
+    int64_t most = DS_SNAPSHOT_MS;
     if (__atomic_load_n(&s->held, __ATOMIC_RELAXED) == 0) {
-        return;
+        return false;
+    }
+    if (log_is_long && engine->idle_transaction_ms < most) {
+        most = engine->idle_transaction_ms;
     }
     lock(s);
     for (size_t i = 0; i < DS_MAX_SNAPSHOTS; i++) {
-        if (s->all[i].txn && now_ms - s->all[i].began_ms > DS_SNAPSHOT_MS) {
+        if (s->all[i].txn && now_ms - s->all[i].began_ms > most) {
             end(s, &s->all[i]);
         }
     }
     unlock(s);
+    return __atomic_load_n(&s->held, __ATOMIC_RELAXED) > 0;
+}
+
+void ds__snapshots_reap(ds_engine *engine, int64_t now_ms) {
+    ds__snapshots_end_old(engine, now_ms, false);
 }
 
 void ds__snapshots_end_session(ds_engine *engine, const uint8_t *session) {
@@ -232,6 +242,7 @@ static bool make(ds__op *op, ds__snapshots *s, snapshot **out, ds_error *err) {
         __atomic_fetch_add(&s->held, 1, __ATOMIC_RELAXED);
     }
     unlock(s);
+    ds__reaper_need(op->engine);
     if (!one) {
         ds__txn_abort(txn);
         return ds__error_set(err, DS_SNAPSHOT_UNAVAILABLE,

@@ -132,6 +132,16 @@ static bool check_indexes(checker *c, ds_error *err) {
     return true;
 }
 
+/* Damage that ends a read is a finding like others. */
+static bool go_on(checker *c, ds_error *err) {
+    if (err->code != DS_DATA_CORRUPTION_DETECTED || c->txn->broken) {
+        return false;
+    }
+    note(c, "%s", err->message);
+    *err = (ds_error){0};
+    return true;
+}
+
 /* SQLite's own check of one table's pages. */
 static bool check_pages(checker *c, char kind, int64_t id, ds_error *err) {
     char sql[64];
@@ -145,7 +155,7 @@ static bool check_pages(checker *c, char kind, int64_t id, ds_error *err) {
             note(c, "%s", text);
         }
     }
-    bool ok = rc == SQLITE_DONE || ds__txn_fail(c->txn, rc, err);
+    bool ok = rc == SQLITE_DONE || ds__txn_fail(c->txn, rc, err) || go_on(c, err);
     sqlite3_finalize(raw);
     return ok;
 }
@@ -153,7 +163,7 @@ static bool check_pages(checker *c, char kind, int64_t id, ds_error *err) {
 bool ds__check_collection(ds__txn *txn, const ds__coll *coll, const ds__env *env, ds__check *check,
                           ds_error *err) {
     checker c = {.txn = txn, .coll = coll, .check = check};
-    int64_t documents;
+    int64_t documents = 0;
     int64_t bytes;
     memset(check->index_valid, true, sizeof check->index_valid);
     bool ok = check_pages(&c, 'c', coll->id, err);
@@ -161,9 +171,10 @@ bool ds__check_collection(ds__txn *txn, const ds__coll *coll, const ds__env *env
         ok = check_pages(&c, 'i', coll->indexes[i].id, err);
     }
     if (ok && c.check->error_count == 0) {
-        ok = check_documents(&c, env, err) && check_indexes(&c, err) &&
-             ds__txn_counts(txn, coll->id, &documents, &bytes, err);
-        if (ok && documents != check->records) {
+        ok = (check_documents(&c, env, err) && check_indexes(&c, err) &&
+              ds__txn_counts(txn, coll->id, &documents, &bytes, err)) ||
+             go_on(&c, err);
+        if (ok && check->error_count == 0 && documents != check->records) {
             note(&c, "%lld documents are counted, %lld are there", (long long)documents,
                  (long long)check->records);
         }

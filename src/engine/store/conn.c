@@ -19,6 +19,20 @@ struct ds__stmt_list {
 
 enum { MAX_PREPARED = 512, CACHE_KIB = 32 * 1024, STEPS_BETWEEN_CHECKS = 2000 };
 
+/* A page whose checksum does not fit, or what SQLite found wrong itself. */
+static bool damaged(ds__conn *conn, const char *text, ds_error *err) {
+    bool in_log = false;
+    const uint32_t page = conn ? ds__vfs_bad_page(conn->db, &in_log) : 0;
+    const char *path = conn ? conn->store->path : "";
+    if (!page) {
+        return ds__error_set(err, DS_DATA_CORRUPTION_DETECTED, "the store '%s' is damaged: %s",
+                             path, text);
+    }
+    return ds__error_set(err, DS_DATA_CORRUPTION_DETECTED,
+                         "the store '%s' is damaged: page %u%s is not as it was written", path,
+                         page, in_log ? " in its log" : "");
+}
+
 /* SQLite says the same for every reason not to open a file; the system knows which. */
 static const char *open_reason(ds__conn *conn, const char *text) {
     int reason = conn && conn->db ? sqlite3_system_errno(conn->db) : 0;
@@ -39,8 +53,7 @@ bool ds__conn_error(ds__conn *conn, int rc, ds_error *err) {
         return ds__error_set(err, DS_OUT_OF_DISK_SPACE,
                              "no space left on the device of '%s'; the operation was undone", path);
     case SQLITE_CORRUPT:
-        return ds__error_set(err, DS_DATA_CORRUPTION_DETECTED, "the store '%s' is damaged: %s",
-                             path, text);
+        return damaged(conn, text, err);
     case SQLITE_NOTADB:
         return ds__error_set(err, DS_FILE_NOT_OPEN, "'%s' is not a docstore file", path);
     case SQLITE_BUSY:
@@ -69,6 +82,9 @@ bool ds__conn_error(ds__conn *conn, int rc, ds_error *err) {
         return ds__error_set(err, DS_FILE_NOT_OPEN, "cannot open '%s': %s", path,
                              open_reason(conn, text));
     case SQLITE_IOERR:
+        if (rc == SQLITE_IOERR_NOMEM) {
+            return ds__error_oom(err);
+        }
         if (conn && conn->db && sqlite3_system_errno(conn->db) == ENOSPC) {
             return ds__error_set(err, DS_OUT_OF_DISK_SPACE,
                                  "no space left on the device of '%s'; the operation was undone",
@@ -144,6 +160,19 @@ bool ds__conn_limit_cache(ds__conn *conn, ds_error *err) {
     return ds__conn_exec(conn, sql, err);
 }
 
+/* What recovery left out of the log was acknowledged once, or was damaged. */
+static void warn_of_rest(ds__conn *conn) {
+    ds__log_rest rest;
+    if (ds__vfs_take_rest(conn->db, &rest)) {
+        conn->store->log_damaged = true;
+        ds__store_warn(conn->store,
+                       "the log '%s-wal' is damaged at frame %lld: the commits from there on are "
+                       "lost, at least %lld of them%s",
+                       conn->store->path, (long long)rest.frame, (long long)rest.commits + 1,
+                       conn->store->options.read_only ? "" : "; a copy is kept as ...-wal-damaged");
+    }
+}
+
 ds__conn *ds__conn_open(ds__store *store, ds_error *err) {
     if (!ds__store_check_fork(store->path, err)) {
         return NULL;
@@ -163,12 +192,13 @@ ds__conn *ds__conn_open(ds__store *store, ds_error *err) {
         flags |= SQLITE_OPEN_READWRITE;
         flags |= store->options.no_create ? 0 : SQLITE_OPEN_CREATE;
     }
-    int rc = sqlite3_open_v2(store->path, &conn->db, flags, NULL);
+    int rc = sqlite3_open_v2(store->path, &conn->db, flags, ds__vfs_name());
     if (rc != SQLITE_OK) {
         ds__conn_error(conn, rc, err);
         goto failed;
     }
     sqlite3_busy_handler(conn->db, on_busy, conn);
+    sqlite3_wal_hook(conn->db, ds__log_hook, conn);
     sqlite3_progress_handler(conn->db, STEPS_BETWEEN_CHECKS, on_progress, conn);
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 1200, 100);
@@ -191,6 +221,7 @@ ds__conn *ds__conn_open(ds__store *store, ds_error *err) {
     }
     /* Reads the size of pages, where the file has one; what is wrong with it is told later. */
     sqlite3_exec(conn->db, "PRAGMA schema_version", NULL, NULL, NULL);
+    warn_of_rest(conn);
     if (!ds__conn_limit_cache(conn, err)) {
         goto failed;
     }

@@ -14,6 +14,7 @@
 #include "engine/index/index.h"
 #include "engine/store/scan.h"
 #include "engine/store/store.h"
+#include "engine/store/vfs.h"
 
 /* What a statement does; with the id of a table or index it names one in a connection's cache. */
 typedef enum ds__stmt_kind {
@@ -60,6 +61,7 @@ struct ds__conn {
     ds__store *store;
     /* plain */
     uint32_t generation; /* of the process that opened it */
+    int log_tried;       /* frames of the log when ending it was last tried */
     size_t prepared;     /* statements alive, idle or not */
     int64_t deadline_ms; /* busy handler: until when to wait */
     ds__wait wait;       /* of the command that uses it now; its context is borrowed */
@@ -67,6 +69,8 @@ struct ds__conn {
     bool yields;         /* busy handler: gives up when the process forks, */
     bool yielded;        /* and has done so */
 };
+
+enum { DS_STORE_WARNINGS = 8 };
 
 struct ds__store {
     ds__fork_member fork; /* first: fork.c finds the store by it */
@@ -80,7 +84,12 @@ struct ds__store {
     /* plain */
     ds__store_options options;
     bool in_memory;
-    bool writing; /* a transaction of this process writes */
+    bool writing;         /* a transaction of this process writes */
+    int64_t log_limit;    /* bytes of the log from which on something keeps it from ending */
+    int64_t log_warned;   /* atomic: its size at the last warning */
+    bool log_damaged;     /* recovery left commits out */
+    size_t warning_count; /* atomic */
+    char warnings[DS_STORE_WARNINGS][DS_WARNING_SIZE]; /* the last ones */
     size_t pooled;
     size_t active; /* transactions running */
     int lock_fd;   /* ":memory:": flock of the directory's lock file */
@@ -150,6 +159,13 @@ void ds__store_join_forks(ds__store *store);
 /* Whether SQLite may open the file in this process. Errors: IllegalOperation in a child forked at a
  * moment that left SQLite's state of the file to it. */
 bool ds__store_check_fork(const char *path, ds_error *err);
+
+/* readers.c: SQLite's hook after each commit. Writes the log back into the file, and warns of who
+ * keeps it from ending. */
+int ds__log_hook(void *conn, sqlite3 *db, const char *name, int frames);
+
+/* warnings.c */
+void ds__store_warn(ds__store *store, const char *fmt, ...) DS_PRINTF(2, 3);
 
 /* conn.c */
 ds__conn *ds__conn_open(ds__store *store, ds_error *err);

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { MAX_POOLED = 16, DEFAULT_BUSY_MS = 30000, STALE_AFTER_S = 60 };
+enum { LOG_LIMIT = 64 * 1024 * 1024, MAX_POOLED = 16, DEFAULT_BUSY_MS = 30000, STALE_AFTER_S = 60 };
 
 static const char temp_prefix[] = "docstore-memory-";
 
@@ -123,6 +123,8 @@ static bool set_wal(ds__conn *conn, ds_error *err) {
 
 /* Makes the tables of an empty file; another process may be doing the same. */
 static bool initialise(ds__conn *conn, ds_error *err) {
+    int reserved = DS_PAGE_RESERVED;
+    sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
     if (!set_wal(conn, err) || !ds__conn_exec(conn, "BEGIN IMMEDIATE", err)) {
         return false;
     }
@@ -262,6 +264,7 @@ ds__store *ds__store_open(const char *path, const ds__store_options *options, ds
     }
     ds__store_init_locks(store);
     store->lock_fd = -1;
+    store->log_limit = LOG_LIMIT;
     if (options) {
         store->options = *options;
     }

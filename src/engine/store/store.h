@@ -26,8 +26,9 @@ typedef struct ds__store_options {
     int32_t busy_timeout_ms; /* 0: 30 s */
 } ds__store_options;
 
-/* The file's format, kept in user_version; application_id marks the file as ours. */
-enum { DS_STORE_FORMAT = 1, DS_STORE_APPLICATION_ID = 0x44535452 };
+/* The file's format, kept in user_version; application_id marks the file as ours. 1: pages without
+ * checksums. */
+enum { DS_STORE_FORMAT = 2, DS_STORE_APPLICATION_ID = 0x44535452 };
 
 /* Opens `path` or, for ":memory:", a private temporary file. Errors: FileNotOpen (missing with
  * no_create, no permission, not a docstore file), MustUpgrade (a newer format), LockTimeout,
@@ -94,6 +95,14 @@ ds_value ds__txn_error_details(const ds__txn *txn);
 
 /* Gives back the page caches of connections that nobody uses now. */
 void ds__store_trim(ds__store *store);
+
+/* The n-th warning since the store was opened, from 0: what nobody asked for but somebody should
+ * know. False: there is none (yet), or it is too long ago. Threads: any. */
+bool ds__store_warning(ds__store *store, size_t n, char *out, size_t size);
+enum { DS_WARNING_SIZE = 400 };
+
+/* Whether the log has grown so long that something must keep it from ending. Threads: any. */
+bool ds__store_log_is_long(const ds__store *store);
 
 /* Numbers for serverStatus, dbStats, collStats: bytes of the file and of the tables named. */
 int64_t ds__store_file_size(ds__store *store);

@@ -330,9 +330,10 @@ bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err) {
     }
     if (ok) {
         int rc = run_end(conn->commit);
-        ok = rc == SQLITE_OK || ds__txn_fail(txn, rc, err);
+        /* one that only read has nothing to lose */
+        ok = rc == SQLITE_OK || !txn->write || ds__txn_fail(txn, rc, err);
     }
-    if (!ok && !sqlite3_get_autocommit(conn->db)) {
+    if (!sqlite3_get_autocommit(conn->db)) {
         run_end(conn->rollback);
     }
     if (ok && sync && txn->write && !txn->store->in_memory &&

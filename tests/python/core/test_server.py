@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The embedded store served to PyMongo over the wire protocol."""
 
+import json
 import os
 import pathlib
 import signal
@@ -352,3 +353,32 @@ def test_folders_of_killed_processes_are_removed(
     with _core.Client("docstore://:memory:") as client, _core.Server(client):
         assert not left.parent.exists()
         assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_damaged_log_is_told_at_open_and_by_check(
+    tmp_path: pathlib.Path, docstore: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "crashed.docstore"
+    code = (
+        "import os, signal, sys\nfrom mongodb import _core\n"
+        "client = _core.Client('docstore://' + sys.argv[1])\n"
+        "for i in range(9):\n"
+        "    client.run('t', {'insert': 'c', 'documents': [{'_id': i}]})\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)])
+    log = tmp_path / "crashed.docstore-wal"
+    damaged = bytearray(log.read_bytes())
+    damaged[len(damaged) - 100] ^= 4  # in the last commit
+    log.write_bytes(damaged)
+    done = subprocess.run([docstore, "check", str(path)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "is damaged at frame" in done.stdout
+    with caplog.at_level("WARNING", "mongodb"), _core.Client(f"docstore://{path}") as client:
+        client.run("t", {"ping": 1})
+        lines = client.run("admin", {"getLog": "startupWarnings"})["log"]
+    assert "is damaged at frame" in caplog.text
+    assert [json.loads(line)["s"] for line in lines] == ["W"]
+    done = subprocess.run([docstore, "check", str(path)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "-wal-damaged" in done.stdout

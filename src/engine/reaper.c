@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looks twice a second. Its looks are operations, as far as forks are concerned. */
+#include "engine/reaper.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/clock.h"
+#include "base/fork.h"
+#include "base/mem.h"
+#include "engine/commands/snapshot.h"
+
+enum { TURN_MS = 500, QUIET_TURNS = 20 };
+
+struct ds__reaper {
+    /* owned */
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pthread_t thread;
+    /* plain */
+    bool started; /* to be joined */
+    bool running;
+    bool stop;
+    bool needed;
+};
+
+static void init_locks(ds__reaper *r) {
+    pthread_condattr_t attr;
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&r->wake, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+ds__reaper *ds__reaper_new(void) {
+    ds__reaper *r = ds__alloc(sizeof *r);
+    if (r) {
+        init_locks(r);
+    }
+    return r;
+}
+
+static void *run(void *arg) {
+    ds_engine *engine = arg;
+    ds__reaper *r = engine->reaper;
+    int quiet = 0;
+    pthread_mutex_lock(&r->lock);
+    while (!r->stop && quiet < QUIET_TURNS) {
+        int64_t until_ms = ds__clock_mono_us() / 1000 + TURN_MS;
+        struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+        pthread_cond_timedwait(&r->wake, &r->lock, &until);
+        if (r->stop) {
+            break;
+        }
+        r->needed = false;
+        pthread_mutex_unlock(&r->lock);
+        const uint32_t begun = ds__fork_enter();
+        const bool pressed = ds__store_log_is_long(engine->store);
+        const int64_t now = ds__clock_now_ms();
+        bool open = ds__sessions_end_old(engine, now, pressed);
+        open = ds__snapshots_end_old(engine, now, pressed) || open;
+        ds__fork_exit(begun);
+        pthread_mutex_lock(&r->lock);
+        quiet = open || r->needed ? 0 : quiet + 1;
+    }
+    r->running = false;
+    pthread_mutex_unlock(&r->lock);
+    return NULL;
+}
+
+/* Signals are for the program's own threads. */
+static bool start(ds_engine *engine) {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool ok = pthread_create(&engine->reaper->thread, NULL, run, engine) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return ok;
+}
+
+void ds__reaper_need(ds_engine *engine) {
+    ds__reaper *r = engine->reaper;
+    pthread_mutex_lock(&r->lock);
+    r->needed = true;
+    if (!r->running && !r->stop) {
+        if (r->started) {
+            pthread_join(r->thread, NULL);
+        }
+        /* without one, commands of this process still end what is too old */
+        r->started = r->running = start(engine);
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
+void ds__reaper_stop(ds__reaper *r) {
+    if (!r) {
+        return;
+    }
+    pthread_mutex_lock(&r->lock);
+    r->stop = true;
+    pthread_cond_signal(&r->wake);
+    pthread_mutex_unlock(&r->lock);
+    if (r->started) {
+        pthread_join(r->thread, NULL);
+        r->started = false;
+    }
+}
+
+void ds__reaper_forget(ds__reaper *r) {
+    init_locks(r);
+    r->started = r->running = false;
+}
+
+void ds__reaper_free(ds__reaper *r) {
+    if (r) {
+        pthread_cond_destroy(&r->wake);
+        pthread_mutex_destroy(&r->lock);
+        ds__free(r);
+    }
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stores are opened through: the system's files with a checksum in every page
+ * (docs/decisions/0009-pages-and-log.md). */
+#ifndef DS_ENGINE_STORE_VFS_H
+#define DS_ENGINE_STORE_VFS_H
+
+#include <sqlite3.h>
+#include <stddef.h>
+
+#include "engine/store/log.h"
+
+/* Bytes at the end of a page that SQLite leaves alone: a checksum and a mark. All zero: not known,
+ * as in pages that another program has written. */
+enum { DS_PAGE_RESERVED = 8 };
+
+/* The name for sqlite3_open_v2, registered at first use; NULL when that fails. Threads: any. */
+const char *ds__vfs_name(void);
+
+/* The page whose checksum did not fit, the last this connection met, told once; 0: none. *in_log:
+ * it was read from the log. */
+uint32_t ds__vfs_bad_page(sqlite3 *db, bool *in_log);
+
+/* Reads `size` bytes at `at` of the log's shared index. */
+bool ds__vfs_read_index(sqlite3 *db, size_t at, void *out, size_t size);
+
+/* What this connection found behind the log's end when it recovered it, told once. */
+bool ds__vfs_take_rest(sqlite3 *db, ds__log_rest *out);
+
+#endif
