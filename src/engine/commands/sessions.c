@@ -42,7 +42,7 @@ bool ds__cmd_start_session(ds__op *op, ds_buf *reply, ds_error *err) {
 }
 
 /* The list a session command carries: [{id: UUID}, …]. */
-static bool check_list(const ds__op *op, bool patterns, ds_error *err) {
+static bool check_list(ds__op *op, bool patterns, ds_error *err) {
     static const ds__arg lsid_args[] = {{"id", DS_ARG_ANY, DS_ARG_REQUIRED},
                                         {"uid", DS_ARG_ANY, 0}};
     const char *name = op->row->name;
