@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole sessions: every three bytes of the input are a step of a few clients of one engine, who
  * open cursors and transactions, read snapshots, write, change collections and indexes and leave.
- * What is checked beside memory: each reply is valid, what is refused changes nothing that is
- * counted, and at the end the store is whole. */
+ * Beside memory is checked that each reply is valid and that every collection is whole at the end.
+ */
 #include "fuzz.h"
 
 #include "engine/engine.h"
