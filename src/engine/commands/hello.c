@@ -139,7 +139,8 @@ static bool answer(ds__op *op, const char *primary_field, ds_buf *reply, ds_erro
     ds__write_int32(reply, "maxWriteBatchSize", DS_MAX_WRITE_BATCH);
     ds__write_value(reply, "localTime", 9, ds__date(op->env.now_ms));
     ds__write_int32(reply, "logicalSessionTimeoutMinutes", 30);
-    ds__write_int32(reply, "connectionId", ds__op_is_remote(op) ? (int32_t)op->peer->connection_id : 1);
+    ds__write_int32(reply, "connectionId",
+                    ds__op_is_remote(op) ? (int32_t)op->peer->connection_id : 1);
     ds__write_int32(reply, "minWireVersion", MIN_WIRE);
     ds__write_int32(reply, "maxWireVersion", MAX_WIRE);
     ds__write_bool(reply, "readOnly", ds__store_read_only(op->engine->store));
