@@ -86,6 +86,27 @@ DS_API void ds_client_set_interrupt(ds_client *client, ds_interrupt_fn interrupt
  * replies are refusals, InterruptedAtShutdown (11600). Nothing for a remote store. Threads: any. */
 DS_API void ds_client_interrupt(ds_client *client);
 
+/* A step of one command. Lifetime, of all it points to: the call that is given it. */
+typedef enum ds_event_kind { DS_EVENT_STARTED, DS_EVENT_SUCCEEDED, DS_EVENT_FAILED } ds_event_kind;
+typedef struct ds_command_event {
+    ds_event_kind kind;
+    const char *name;      /* the command's first field */
+    const char *db;        /* STARTED: the database; NULL otherwise */
+    const bson_t *body;    /* STARTED: the command; else the reply, NULL when there is none */
+    const ds_error *error; /* FAILED without a reply: why; NULL otherwise */
+    const char *host;      /* the server or its socket; NULL for an embedded store */
+    uint16_t port;         /* 0: a socket */
+    int64_t duration_us;   /* 0 when STARTED */
+} ds_command_event;
+
+/* Told of every command that goes to the store, as it is sent and each time it is sent, those of
+ * cursors and sessions included: STARTED, then SUCCEEDED or FAILED (a reply with ok: 0 is one), in
+ * the thread that runs it and under no lock. The function may run other commands. */
+typedef void (*ds_monitor_fn)(void *ctx, const ds_command_event *event);
+
+/* Sets that function, or none (NULL): before the first command. */
+DS_API void ds_client_set_monitor(ds_client *client, ds_monitor_fn monitor, void *ctx);
+
 /* The kind of store behind the client. Never fails. */
 DS_API ds_kind ds_client_kind(const ds_client *client);
 

@@ -283,12 +283,17 @@ static PyObject *client_exit(ds__py_client *self, PyObject *args) {
 }
 
 static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static const char *const names[] = {"uri", "options", NULL};
+    static const char *const names[] = {"uri", "options", "monitor", NULL};
     ds__pstate *state = ds__pstate_of_type(type);
     const char *uri;
-    PyObject *options = Py_None;
-    if (!state || !PyArg_ParseTupleAndKeywords(args, kwargs, "s|O:Client", DS_KEYWORDS(names), &uri,
-                                               &options)) {
+    PyObject *options = Py_None, *monitor = Py_None;
+    if (!state || !PyArg_ParseTupleAndKeywords(args, kwargs, "s|O$O:Client", DS_KEYWORDS(names),
+                                               &uri, &options, &monitor)) {
+        return NULL;
+    }
+    bool in_main = PyInterpreterState_Get() == PyInterpreterState_Main();
+    if (monitor != Py_None && !in_main) {
+        PyErr_SetString(PyExc_RuntimeError, "a monitor works in the main interpreter only");
         return NULL;
     }
     ds_buf buf = {0};
@@ -312,18 +317,30 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     }
     self->client = client;
     self->generation = ds__fork_generation();
-    if (PyInterpreterState_Get() == PyInterpreterState_Main()) {
+    if (in_main) {
         ds_client_set_interrupt(client, ds__py_interrupt, NULL);
+    }
+    if (monitor != Py_None) {
+        self->monitor = Py_NewRef(monitor);
+        ds_client_set_monitor(client, ds__py_monitor, self);
     }
     return (PyObject *)self;
 }
 
+static int client_traverse(ds__py_client *self, visitproc visit, void *arg) {
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->monitor);
+    return 0;
+}
+
 static void client_dealloc(ds__py_client *self) {
     PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
     if (self->client) {
         Py_BEGIN_ALLOW_THREADS ds_client_close(self->client);
         Py_END_ALLOW_THREADS
     }
+    Py_XDECREF(self->monitor);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -374,9 +391,10 @@ static PyGetSetDef client_getset[] = {
 };
 
 static PyType_Slot client_slots[] = {
-    {Py_tp_doc, DS_DOC("Client(uri, options=None): a store, embedded or remote.")},
+    {Py_tp_doc, DS_DOC("Client(uri, options=None, *, monitor=None): a store, embedded or remote.")},
     {Py_tp_new, client_new},
     {Py_tp_dealloc, client_dealloc},
+    {Py_tp_traverse, client_traverse},
     {Py_tp_methods, client_methods},
     {Py_tp_getset, client_getset},
     {0, NULL},
@@ -385,7 +403,7 @@ static PyType_Slot client_slots[] = {
 static PyType_Spec client_spec = {
     .name = "mongodb._core.Client",
     .basicsize = sizeof(ds__py_client),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = client_slots,
 };
 

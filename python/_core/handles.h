@@ -18,6 +18,7 @@ typedef struct ds__py_client {
     PyObject_HEAD
         /* owned */
         ds_client *client; /* NULL once closed and no longer used */
+    PyObject *monitor;     /* told of every command, or NULL */
     /* plain */
     Py_ssize_t users;    /* calls, sessions and cursors that need `client` */
     Py_ssize_t calls;    /* those of them that are calls: their threads are not in a forked child */
@@ -57,6 +58,8 @@ PyObject *ds__py_session_new(ds__pstate *state, ds__py_client *client, PyObject 
 /* A document from None or a mapping: *doc views buf. *given tells whether there is one. */
 bool ds__py_optional_document(ds__pstate *state, PyObject *object, ds_buf *buf, bson_t *doc,
                               bool *given);
+/* The ds_monitor_fn of a client: calls its callable. */
+void ds__py_monitor(void *ctx, const ds_command_event *event);
 /* The reply as a dict; with `check` a refusal is raised. Destroys the reply. */
 PyObject *ds__py_take_reply(ds__pstate *state, bson_t *reply, bool check,
                             const ds__py_options *options);

@@ -23,7 +23,19 @@ def join_filters(op: Literal["$and", "$or", "$nor"], filters: list[Raw], /) -> R
 class Client:
     """A store, embedded or remote. Threads may share it, and a forked child goes on with it."""
 
-    def __new__(cls, uri: str, options: _DocumentIn | None = None) -> Self: ...
+    def __new__(
+        cls,
+        uri: str,
+        options: _DocumentIn | None = None,
+        *,
+        monitor: Callable[..., object] | None = None,
+    ) -> Self:
+        """Open. `monitor(kind, name, db, body, host, port, duration_us, error)` is told of all.
+
+        Its kinds are 0 (started; `body` is the command), 1 (succeeded; the reply) and 2 (failed;
+        the reply, or None and the error's code, name and message). The main interpreter has it.
+        """
+
     @property
     def kind(self) -> Literal["embedded", "remote"] | None: ...
     @property

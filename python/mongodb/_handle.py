@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from mongodb import _core
+from mongodb._events import monitor_for
 from mongodb.errors import (
     BulkWriteError,
     ConnectionFailure,
@@ -74,7 +75,9 @@ class Handle:
                     raise ConnectionFailure(f"the connection {self.alias!r} is closed")
                 if self._client is None:
                     try:
-                        self._client = _core.Client(self.uri, dict(self._options) or None)
+                        self._client = _core.Client(
+                            self.uri, dict(self._options) or None, monitor=self._monitor()
+                        )
                     except NotSupportedError:
                         raise
                     except MongoError as error:
@@ -82,6 +85,11 @@ class Handle:
                             str(error), code=error.code, code_name=error.code_name
                         ) from error
         return self._client
+
+    def _monitor(self) -> Any:
+        listeners = self._pymongo_options.get("event_listeners")
+        path = unquote(self.uri.split("://", 1)[1].partition("?")[0]) if self.embedded else None
+        return monitor_for(listeners, path)
 
     @property
     def embedded(self) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote_plus, unquote
 
+from mongodb._events import check_listeners
 from mongodb._handle import Handle
 from mongodb.errors import ConnectionFailure, NotSupportedError
 
@@ -113,11 +114,8 @@ def _refuse(uri: str | None, kwargs: Mapping[str, Any]) -> None:
         raise ConnectionFailure(
             f"{uri.split('://')[0]}:// is no store: use mongodb://, mongodb+srv:// or docstore://"
         )
-    if kwargs.get("event_listeners"):
-        raise NotSupportedError(
-            "event_listeners would not hear what documents send: query_counter() counts it; give "
-            "listeners to a MongoClient of your own"
-        )
+    if kwargs.get("event_listeners") is not None:
+        check_listeners(kwargs["event_listeners"])
     if kwargs.get("tz_aware") or kwargs.get("tzinfo"):
         raise NotSupportedError("tz_aware is not supported: datetimes are read as naive UTC")
 

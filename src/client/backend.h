@@ -36,6 +36,9 @@ typedef struct ds__backend_vtable {
 struct ds__backend {
     const ds__backend_vtable *vtable;
     ds_kind kind;
+    /* borrowed from the caller: see ds_client_set_monitor */
+    ds_monitor_fn monitor; /* may be NULL */
+    void *monitor_ctx;
 };
 
 /* mongodb:// and mongodb+srv://, through libmongoc. `*default_db` is the caller's (ds__free). */

@@ -108,6 +108,11 @@ DS_API void ds_client_set_interrupt(ds_client *client, ds_interrupt_fn interrupt
     }
 }
 
+DS_API void ds_client_set_monitor(ds_client *client, ds_monitor_fn monitor, void *ctx) {
+    client->backend->monitor = monitor;
+    client->backend->monitor_ctx = ctx;
+}
+
 DS_API void ds_client_interrupt(ds_client *client) {
     if (client->backend->vtable->interrupt) {
         client->backend->vtable->interrupt(client->backend);

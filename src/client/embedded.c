@@ -66,8 +66,8 @@ static bool tidies(ds_value command) {
     return found;
 }
 
-static bool run_value(embedded *store, const char *db, ds_value command, bson_t *reply,
-                      ds_error *err) {
+static bool run_unheard(embedded *store, const char *db, ds_value command, bson_t *reply,
+                        ds_error *err) {
     bool asks = store->interrupt && !tidies(command);
     const ds__engine_peer caller = {.interrupt = asks ? ask_caller : NULL, .ctx = store};
     bson_init(reply);
@@ -77,6 +77,33 @@ static bool run_value(embedded *store, const char *db, ds_value command, bson_t 
               ds_buf_ok(&buf, err) && copy_reply(&buf, reply, err);
     ds_buf_clear(&buf);
     return ok;
+}
+
+/* Every command of the client comes by here. */
+static bool run_value(embedded *store, const char *db, ds_value command, bson_t *reply,
+                      ds_error *err) {
+    if (!store->base.monitor) {
+        return run_unheard(store, db, command, reply, err);
+    }
+    bson_t view;
+    ds__iter it;
+    ds__iter_init(&it, command);
+    if (!ds__iter_next(&it) || !bson_init_static(&view, command.as.bytes, command.size)) {
+        bson_init(reply);
+        return ds__error_set(err, DS_BAD_VALUE, "the command document is empty");
+    }
+    ds_command_event event = {.kind = DS_EVENT_STARTED, .name = it.key, .db = db, .body = &view};
+    store->base.monitor(store->base.monitor_ctx, &event);
+    int64_t begun = ds__clock_mono_us();
+    bool ran = run_unheard(store, db, command, reply, err);
+    bool ok = ran && ds__value_truthy(ds__doc_field(ds__document(bson_get_data(reply)), "ok"));
+    event = (ds_command_event){.kind = ok ? DS_EVENT_SUCCEEDED : DS_EVENT_FAILED,
+                               .name = it.key,
+                               .body = ran ? reply : NULL,
+                               .error = ran ? NULL : err,
+                               .duration_us = ds__clock_mono_us() - begun};
+    store->base.monitor(store->base.monitor_ctx, &event);
+    return ran;
 }
 
 /* The fields a session adds to its commands. */

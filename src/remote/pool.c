@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
+#include "bson/validate.h"
 
 struct ds__remote_pool {
     /* owned */
@@ -16,6 +18,8 @@ struct ds__remote_pool {
     pthread_cond_t freed;
     /* borrowed from the threads that watch */
     ds__remote_watch *watches;
+    /* borrowed from the client */
+    const ds__backend *backend;
     /* plain */
     atomic_int watching;
     uint32_t out; /* connections handed out */
@@ -35,9 +39,66 @@ static void on_answered(ds__remote_pool *pool, uint32_t server) {
     pthread_mutex_unlock(&pool->lock);
 }
 
-static void on_succeeded(const mongoc_apm_command_succeeded_t *event) {
-    on_answered(mongoc_apm_command_succeeded_get_context(event),
-                mongoc_apm_command_succeeded_get_server_id(event));
+static void tell(const ds__remote_pool *pool, const mongoc_host_list_t *host,
+                 ds_command_event *event) {
+    event->host = host->host;
+    event->port = host->port;
+    pool->backend->monitor(pool->backend->monitor_ctx, event);
+}
+
+/* The reply was not checked yet: a damaged one is told of as none. */
+static void tell_reply(const ds__remote_pool *pool, const mongoc_host_list_t *host,
+                       ds_command_event *event, const bson_t *reply) {
+    ds_error damaged = {0};
+    event->body = reply;
+    if (!ds__bson_validate(bson_get_data(reply), reply->len, DS_MAX_COMMAND_DEPTH + DS_MAX_DEPTH,
+                           &damaged)) {
+        ds__error_prefix(&damaged, "the server's reply is damaged: ");
+        event->kind = DS_EVENT_FAILED;
+        event->body = NULL;
+        event->error = &damaged;
+    }
+    tell(pool, host, event);
+}
+
+static void on_started(const mongoc_apm_command_started_t *from) {
+    ds_command_event event = {.kind = DS_EVENT_STARTED,
+                              .name = mongoc_apm_command_started_get_command_name(from),
+                              .db = mongoc_apm_command_started_get_database_name(from),
+                              .body = mongoc_apm_command_started_get_command(from)};
+    tell(mongoc_apm_command_started_get_context(from), mongoc_apm_command_started_get_host(from),
+         &event);
+}
+
+static void on_succeeded(const mongoc_apm_command_succeeded_t *from) {
+    ds__remote_pool *pool = mongoc_apm_command_succeeded_get_context(from);
+    on_answered(pool, mongoc_apm_command_succeeded_get_server_id(from));
+    if (pool->backend->monitor) {
+        ds_command_event event = {.kind = DS_EVENT_SUCCEEDED,
+                                  .name = mongoc_apm_command_succeeded_get_command_name(from),
+                                  .duration_us = mongoc_apm_command_succeeded_get_duration(from)};
+        tell_reply(pool, mongoc_apm_command_succeeded_get_host(from), &event,
+                   mongoc_apm_command_succeeded_get_reply(from));
+    }
+}
+
+static void on_failed(const mongoc_apm_command_failed_t *from) {
+    const ds__remote_pool *pool = mongoc_apm_command_failed_get_context(from);
+    const mongoc_host_list_t *host = mongoc_apm_command_failed_get_host(from);
+    const bson_t *reply = mongoc_apm_command_failed_get_reply(from);
+    ds_command_event event = {.kind = DS_EVENT_FAILED,
+                              .name = mongoc_apm_command_failed_get_command_name(from),
+                              .duration_us = mongoc_apm_command_failed_get_duration(from)};
+    if (reply && bson_has_field(reply, "ok")) {
+        tell_reply(pool, host, &event, reply);
+    } else {
+        bson_error_t error = {0};
+        ds_error why = {0};
+        mongoc_apm_command_failed_get_error(from, &error);
+        ds__remote_error(&why, &error, NULL);
+        event.error = &why;
+        tell(pool, host, &event);
+    }
 }
 
 void ds__remote_watch_begin(ds__remote_pool *pool, ds__remote_watch *watch) {
@@ -69,6 +130,7 @@ static ds__remote_pool *pool_new(ds__remote *store, ds_error *err) {
         return NULL;
     }
     bson_error_t error = {0};
+    pool->backend = &store->base;
     pool->clients = mongoc_client_pool_new_with_error(store->uri, &error);
     if (!pool->clients) {
         ds__remote_error(err, &error, NULL);
@@ -86,6 +148,10 @@ static ds__remote_pool *pool_new(ds__remote *store, ds_error *err) {
     mongoc_client_pool_set_error_api(pool->clients, MONGOC_ERROR_API_VERSION_2);
     mongoc_apm_callbacks_t *callbacks = mongoc_apm_callbacks_new();
     mongoc_apm_set_command_succeeded_cb(callbacks, on_succeeded);
+    if (store->base.monitor) {
+        mongoc_apm_set_command_started_cb(callbacks, on_started);
+        mongoc_apm_set_command_failed_cb(callbacks, on_failed);
+    }
     mongoc_client_pool_set_apm_callbacks(pool->clients, callbacks, pool);
     mongoc_apm_callbacks_destroy(callbacks);
     return pool;

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import mongodb
-from mongodb import Document, InvalidQueryError, NotSupportedError, connect, connection, disconnect
+from mongodb import Document, InvalidQueryError, connect, connection, disconnect
 from mongodb.fields import IntField, ListField, StringField
 from mongodb.queryset import QuerySet
 
@@ -60,11 +60,6 @@ def test_an_unknown_keyword_of_a_connection_is_refused(name: str) -> None:
     with pytest.raises((TypeError, mongodb.MongoError)):
         getattr(connection, name)(*ARGUMENTS.get(name, ()), nope=1)
         connection.get_connection_handle("other").client  # noqa: B018
-
-
-def test_listeners_that_would_hear_nothing_are_refused() -> None:
-    with pytest.raises(NotSupportedError, match="event_listeners"):
-        connect("heard", alias="heard", host="docstore://:memory:", event_listeners=[object()])
 
 
 def test_parts_of_lists_are_chosen_in_both_spellings() -> None:

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tells a client's Python monitor of its commands: monitor(kind, name, db, body, host, port,
+ * duration_us, error). It is called in the middle of a command, so nothing it does ends that. */
+#include "handles.h"
+
+#include "base/error.h"
+
+/* A document as a dict, None for none. NULL: an error is set. */
+static PyObject *body_of(ds__pstate *state, const bson_t *body) {
+    return body ? ds__py_decode_document(state, ds__document(bson_get_data(body)), NULL)
+                : Py_NewRef(Py_None);
+}
+
+/* (code, name, message), None for none. NULL: an error is set. */
+static PyObject *error_of(const ds_error *error) {
+    char buf[32];
+    if (!error) {
+        return Py_NewRef(Py_None);
+    }
+    PyObject *message =
+        PyUnicode_DecodeUTF8(error->message, (Py_ssize_t)strlen(error->message), "replace");
+    return message ? Py_BuildValue("(isN)", (int)error->code, ds__code_name(error->code, buf),
+                                   message)
+                   : NULL;
+}
+
+static void call(ds__py_client *client, const ds_command_event *event) {
+    ds__pstate *state = ds__pstate_of_type(Py_TYPE(client));
+    PyObject *body = state ? body_of(state, event->body) : NULL;
+    if (!body) { /* what Python cannot hold (a date beyond its years): the event comes without */
+        PyErr_WriteUnraisable(client->monitor);
+        body = Py_NewRef(Py_None);
+    }
+    PyObject *error = error_of(event->error);
+    PyObject *done = error ? PyObject_CallFunction(client->monitor, "iszOziLO", (int)event->kind,
+                                                   event->name, event->db, body, event->host,
+                                                   (int)event->port, (long long)event->duration_us,
+                                                   error)
+                           : NULL;
+    Py_XDECREF(error);
+    Py_DECREF(body);
+    if (!done) {
+        if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+            PyErr_Clear();
+            PyErr_SetInterrupt(); /* it comes again where the command ends */
+        } else {
+            PyErr_WriteUnraisable(client->monitor);
+        }
+    }
+    Py_XDECREF(done);
+}
+
+void ds__py_monitor(void *ctx, const ds_command_event *event) {
+    PyObject *type, *value, *traceback;
+    if (!Py_IsInitialized()) {
+        return;
+    }
+    PyGILState_STATE held = PyGILState_Ensure();
+    PyErr_Fetch(&type, &value, &traceback); /* of a signal's handler, for the call to raise */
+    call(ctx, event);
+    PyErr_Restore(type, value, traceback);
+    PyGILState_Release(held);
+}
