@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import bson
@@ -144,13 +144,17 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
             raise KeyError(name)
         setattr(self, name, value)
 
-    def _assign(self, values: Mapping[str, Any]) -> None:
-        """Set fields, or attributes that the class has; any other name is a mistake."""
-        for name in values:
+    def _check_names(self, names: Iterable[str]) -> None:
+        """Raise FieldDoesNotExist for what is neither a field nor an attribute of the class."""
+        for name in names:
             if not (self._dynamic or name in self._fields or hasattr(type(self), name)):
                 raise FieldDoesNotExist(
                     f"{type(self).__name__} has no field {name}; it has {', '.join(self._fields)}"
                 )
+
+    def _assign(self, values: Mapping[str, Any]) -> None:
+        """Set fields, or attributes that the class has; any other name is a mistake."""
+        self._check_names(values)
         for name, value in values.items():
             setattr(self, name, value)
 

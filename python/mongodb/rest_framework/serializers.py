@@ -234,6 +234,7 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
         model = type(instance)
         self.keep_key(instance, validated_data)
+        instance._check_names(validated_data)
         for name, value in validated_data.items():
             field = model._fields.get(name)
             present = getattr(instance, name, None) if field is not None else None
@@ -254,6 +255,7 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
 
     def patch_embedded(self, present: Any, value: dict[str, Any]) -> None:
         """PATCH of an embedded document: what was not sent stays."""
+        present._check_names(value)
         for name, item in value.items():
             field = type(present)._fields.get(name)
             inner = getattr(present, name, None)

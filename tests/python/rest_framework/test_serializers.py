@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.test import APIRequestFactory
 from rest_framework.viewsets import ModelViewSet
 
+from mongodb import Document, EmbeddedDocumentField, FieldDoesNotExist, IntField
 from mongodb.rest_framework.fields import ObjectIdField
 from mongodb.rest_framework.serializers import DocumentSerializer
 
@@ -259,3 +260,68 @@ def test_malformed_object_id_is_an_error() -> None:
 
     serializer = Serializer(data={"key": "xyz"})
     assert not serializer.is_valid() and serializer.errors["key"][0].code == "invalid"
+
+
+class Attributed(Document):
+    n = IntField()
+    part = EmbeddedDocumentField(Address)
+    note: Any = None  # not stored
+    meta = {"collection": "drf_attributed"}
+
+    @property
+    def double(self) -> int:
+        return 2 * self.n
+
+    @double.setter
+    def double(self, value: int) -> None:
+        self.n = value // 2
+
+
+class AttributedSerializer(DocumentSerializer):
+    class Meta:
+        model = Attributed
+        fields = ("n",)
+
+
+@pytest.mark.usefixtures("connected")
+def test_saving_with_a_name_that_no_document_has_is_refused() -> None:
+    stored = Attributed(n=1).save()
+    for instance in (None, stored):
+        serializer = AttributedSerializer(instance, data={"n": 2})
+        assert serializer.is_valid()
+        with pytest.raises(FieldDoesNotExist, match="Attributed has no field nope"):
+            serializer.save(nope=1)
+    assert stored.n == 1
+    assert Attributed.objects.get(pk=stored.pk).n == 1
+
+
+@pytest.mark.usefixtures("connected")
+def test_saving_sets_attributes_that_the_class_has() -> None:
+    stored = Attributed(n=1).save()
+    serializer = AttributedSerializer(stored, data={"n": 2})
+    assert serializer.is_valid()
+    assert serializer.save(note="kept", double=8).note == "kept"
+    assert Attributed.objects.get(pk=stored.pk).n == 4
+
+
+@pytest.mark.usefixtures("connected")
+def test_a_part_of_an_embedded_document_that_it_lacks_is_refused() -> None:
+    class Part(AddressSerializer):
+        nope = serializers.IntegerField()
+
+        class Meta(AddressSerializer.Meta):
+            fields = ("city", "nope")
+
+    class Serializer(DocumentSerializer):
+        part = Part()
+
+        class Meta:
+            model = Attributed
+            fields = ("part",)
+
+    stored = Attributed(part=Address(street="a", city="b")).save()
+    serializer = Serializer(stored, data={"part": {"city": "c", "nope": 1}}, partial=True)
+    assert serializer.is_valid()
+    with pytest.raises(FieldDoesNotExist, match="Address has no field nope"):
+        serializer.save()
+    assert stored.part.city == "b"
