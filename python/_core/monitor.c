@@ -19,9 +19,9 @@ static PyObject *error_of(const ds_error *error) {
     }
     PyObject *message =
         PyUnicode_DecodeUTF8(error->message, (Py_ssize_t)strlen(error->message), "replace");
-    return message ? Py_BuildValue("(isN)", (int)error->code, ds__code_name(error->code, buf),
-                                   message)
-                   : NULL;
+    return message
+               ? Py_BuildValue("(isN)", (int)error->code, ds__code_name(error->code, buf), message)
+               : NULL;
 }
 
 static void call(ds__py_client *client, const ds_command_event *event) {
@@ -32,11 +32,11 @@ static void call(ds__py_client *client, const ds_command_event *event) {
         body = Py_NewRef(Py_None);
     }
     PyObject *error = error_of(event->error);
-    PyObject *done = error ? PyObject_CallFunction(client->monitor, "iszOziLO", (int)event->kind,
-                                                   event->name, event->db, body, event->host,
-                                                   (int)event->port, (long long)event->duration_us,
-                                                   error)
-                           : NULL;
+    PyObject *done =
+        error ? PyObject_CallFunction(client->monitor, "iszOziLO", (int)event->kind, event->name,
+                                      event->db, body, event->host, (int)event->port,
+                                      (long long)event->duration_us, error)
+              : NULL;
     Py_XDECREF(error);
     Py_DECREF(body);
     if (!done) {
