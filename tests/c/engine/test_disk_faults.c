@@ -165,7 +165,7 @@ static void truncations_may_fail_anywhere(void **state) {
 }
 static void openings_may_fail_anywhere(void **state) {
     (void)state;
-    fail_everywhere(OPEN, false, 20);
+    fail_everywhere(OPEN, false, 5);
 }
 
 static void deletions_may_fail_anywhere(void **state) {

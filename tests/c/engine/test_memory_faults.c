@@ -51,7 +51,7 @@ static bool out_of_memory(int code) {
 
 static void memory_may_run_out_anywhere(void **state) {
     (void)state;
-    assert_true(fault_everywhere(&(fault_rules){.allowed = out_of_memory}, fault_stride(31)) > 500);
+    assert_true(fault_everywhere(&(fault_rules){.allowed = out_of_memory}, fault_stride(11)) > 500);
 }
 
 int main(void) {
