@@ -8,6 +8,7 @@ fuzz/corpus/ holds inputs that once failed; it is read besides.
 
 import hashlib
 import pathlib
+import random
 import struct
 import sys
 from collections.abc import Iterator
@@ -89,11 +90,27 @@ def sessions() -> Iterator[bytes]:
     yield bytes([0, 0, 9, 0, 13, 1, 0, 10, 0, 0, 1, 5, 1, 14, 1, 0, 12, 0, 0, 16, 1])
 
 
+def damages() -> Iterator[bytes]:
+    """Changes of a store's file: options, then {where, how long, what} a few times."""
+    chance = random.Random(1)
+    for options in [0, 1, 2] * 30:
+        data = bytes([options])
+        for _ in range(chance.randint(1, 4)):
+            size = chance.choice([1, 1, 2, 8, 40])
+            data += struct.pack("<I", chance.randrange(1 << 18))[:3] + bytes([size])
+            data += chance.randbytes(size)
+        yield data
+
+
+def write(folder: pathlib.Path, fuzzer: str, data: bytes) -> None:
+    target = folder / fuzzer
+    target.mkdir(parents=True, exist_ok=True)
+    (target / hashlib.sha1(data).hexdigest()).write_bytes(data)
+
+
 def main(folder: pathlib.Path) -> None:
     for data in sessions():
-        target = folder / "session"
-        target.mkdir(parents=True, exist_ok=True)
-        (target / hashlib.sha1(data).hexdigest()).write_bytes(data)
+        write(folder, "session", data)
     seen = set()
     for command, docs in cases():
         try:
@@ -103,11 +120,11 @@ def main(folder: pathlib.Path) -> None:
                     continue
                 if len(data) <= LARGEST:
                     seen.add((fuzzer, looks))
-                    target = folder / fuzzer
-                    target.mkdir(parents=True, exist_ok=True)
-                    (target / hashlib.sha1(data).hexdigest()).write_bytes(data)
+                    write(folder, fuzzer, data)
         except (bson.errors.BSONError, KeyError, TypeError, AttributeError):
             continue  # a case of wrong types
+    for data in damages():
+        write(folder, "store", data)
 
 
 if __name__ == "__main__":

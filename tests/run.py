@@ -74,8 +74,7 @@ def run_quietly(command: list[str]) -> str:
     return subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 
-def c_tests() -> tuple[int, int]:
-    """C tests and the C example, under AddressSanitizer and UndefinedBehaviorSanitizer."""
+def configure_asan() -> None:
     configure(
         ASAN,
         "-Db_sanitize=address,undefined",
@@ -84,6 +83,11 @@ def c_tests() -> tuple[int, int]:
         "-Dtests=true",
         "-Dpython=false",
     )
+
+
+def c_tests() -> tuple[int, int]:
+    """C tests and the C example, under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    configure_asan()
     done = run(["meson", "test", "-C", str(ASAN), "--print-errorlogs"], **SANITIZERS)
     cases = run(
         [sys.executable, "tests/engine_pipe.py", str(ASAN / "tests" / "c" / "engine_pipe")],
@@ -151,19 +155,32 @@ def demo() -> tuple[int, int]:
     return int(match[1]), int(match[2]) or (1 if done.returncode else 0)
 
 
+def faults() -> tuple[int, int]:
+    """Memory and the disk fail at every single step, power at many moments: half an hour."""
+    configure_asan()
+    names = ["memory_faults", "disk_faults", "power_loss"]
+    every = {"FAULTS_EVERY": "1", "POWER_LOSSES": "40", **SANITIZERS}
+    programs = [str(ASAN / "tests" / "c" / f"engine_test_{name}") for name in names]
+    good = sum(run([program], **every).returncode == 0 for program in programs)
+    return good, len(names) - good
+
+
+# Not part of a whole run: by name only.
+MORE = {"faults": faults}
 STEPS = {"lint": lint, "c": c_tests, "fuzz": fuzz, "python": python_tests, "demo": demo}
 
 
 def main(names: list[str]) -> int:
-    unknown = [name for name in names if name not in STEPS]
+    steps = {**STEPS, **MORE}
+    unknown = [name for name in names if name not in steps]
     if unknown:
-        print(f"unknown step {unknown[0]!r}; steps are {', '.join(STEPS)}", file=sys.stderr)
+        print(f"unknown step {unknown[0]!r}; steps are {', '.join(steps)}", file=sys.stderr)
         return 2
     passed = failed = 0
     for name in names or STEPS:
-        print(f"==> {name}: {(STEPS[name].__doc__ or '').splitlines()[0]}", flush=True)
+        print(f"==> {name}: {(steps[name].__doc__ or '').splitlines()[0]}", flush=True)
         start = time.monotonic()
-        good, bad = STEPS[name]()
+        good, bad = steps[name]()
         print(f"==> {name}: {good} passed, {bad} failed in {time.monotonic() - start:.0f} s\n")
         passed += good
         failed += bad

@@ -113,7 +113,7 @@ static bool make_id_index(ds__txn *txn, int64_t coll, ds_value id_spec, ds_error
         ds__doc_end(&spec, key);
         ds__write_str(&spec, "name", "_id_");
         ds__doc_end(&spec, root);
-        id_spec = spec.data ? ds__document(spec.data) : ds__missing();
+        id_spec = spec.failed ? ds__missing() : ds__document(spec.data);
     }
     bool ok = id_spec.type == DS_DOCUMENT ? make_index_table(txn, coll, id_spec, true, &id, err)
                                           : ds_buf_ok(&spec, err);

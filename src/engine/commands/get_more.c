@@ -111,6 +111,7 @@ static const ds__arg kill_args[K_COUNT] = {
 static void write_ids(ds_buf *reply, const char *name, const ds_buf *elements) {
     size_t array = ds__write_doc(reply, name, strlen(name), DS_ARRAY);
     ds_buf_add(reply, elements->data, elements->size);
+    ds_buf_fail_as(reply, elements);
     ds__doc_end(reply, array);
 }
 

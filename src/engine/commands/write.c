@@ -77,6 +77,7 @@ bool ds__write_failed(ds__write *w, ds_error *err, bool *stop) {
 static void add_array(ds_buf *reply, const char *name, const ds_buf *elements) {
     size_t array = ds__write_doc(reply, name, strlen(name), DS_ARRAY);
     ds_buf_add(reply, elements->data, elements->size);
+    ds_buf_fail_as(reply, elements);
     ds__doc_end(reply, array);
 }
 

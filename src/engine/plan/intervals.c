@@ -31,6 +31,7 @@ typedef struct builder {
 static bool add_interval(builder *b, const ds_buf *prefix, const ds__index_part *part,
                          const ds__span *span) {
     ds_buf buf = {0};
+    ds_buf_fail_as(&buf, prefix);
     ds_buf_add(&buf, prefix->data, prefix->size);
     add_cut(&buf, part, span, true);
     size_t middle = buf.size;

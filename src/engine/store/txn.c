@@ -369,7 +369,8 @@ ds__store *ds__txn_store(const ds__txn *txn) {
 }
 
 ds_value ds__txn_error_details(const ds__txn *txn) {
-    return txn->details.size > 4 ? ds__document(txn->details.data) : ds__missing();
+    return txn->details.size > 4 && !txn->details.failed ? ds__document(txn->details.data)
+                                                         : ds__missing();
 }
 
 static bool savepoint_sql(ds__txn *txn, const char *verb, int savepoint, ds_error *err) {
