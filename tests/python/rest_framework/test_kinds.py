@@ -21,13 +21,13 @@ class Color(enum.Enum):
     DARK_BLUE = "blue"
 
 
-class Part(EmbeddedDocument):
+class KindsPart(EmbeddedDocument):
     size = fields.IntField(required=True)
     note = fields.StringField()
 
 
 class Box(EmbeddedDocument):
-    part = fields.EmbeddedDocumentField(Part)
+    part = fields.EmbeddedDocumentField(KindsPart)
     count = fields.IntField()
 
 
@@ -36,9 +36,9 @@ class Thing(Document):
     color = fields.EnumField(Color)
     moment = fields.ComplexDateTimeField()
     exact = fields.Decimal128Field()
-    parts = fields.EmbeddedDocumentListField(Part)
+    parts = fields.EmbeddedDocumentListField(KindsPart)
     counts = fields.MapField(fields.IntField())
-    named = fields.MapField(fields.EmbeddedDocumentField(Part))
+    named = fields.MapField(fields.EmbeddedDocumentField(KindsPart))
     ordered = fields.SortedListField(fields.IntField())
     anything = fields.DynamicField()
     table = fields.ListField(fields.ListField(fields.IntField()))
