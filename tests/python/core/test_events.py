@@ -2,6 +2,7 @@
 """Listeners hear every command that a connection sends, on both stores."""
 
 import gc
+import signal
 import threading
 import weakref
 from collections.abc import Iterator
@@ -220,10 +221,15 @@ def test_a_listener_that_raises_breaks_nothing(
 
 def test_ctrl_c_in_a_listener_reaches_the_caller() -> None:
     client = _core.Client("docstore://:memory:", monitor=interrupted)
-    with pytest.raises(KeyboardInterrupt):  # noqa: PT012
-        client.run("t", {"ping": 1})
-        for _ in range(1000):
-            pass
+    # a run in the background of a shell ignores the signal
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+            client.run("t", {"ping": 1})
+            for _ in range(1000):
+                pass
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def interrupted(kind: int, *event: Any) -> None:
