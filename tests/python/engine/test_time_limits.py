@@ -65,7 +65,8 @@ NOTHING = {"$redact": "$$PRUNE"}  # all documents pass, none is given
 @pytest.mark.parametrize("name", [n for n in EXPRESSIONS if n not in REFUSED])
 def test_expressions_end_in_time(store: Store, name: str) -> None:
     used = store.expression(name)
-    each = {"$map": {"input": {"$range": [0, 3000]}, "in": {"$type": used}}}
+    times = 300 if name == "$range" else 3000  # its arrays would reach the limit of memory first
+    each = {"$map": {"input": {"$range": [0, times]}, "in": {"$type": used}}}
     expires(store, **aggregate("many", {"$project": {"x": {"$size": each}}}, NOTHING))
     # one evaluation on large values, too
     timed(store, **aggregate("one", {"$project": {"x": {"$type": used}}}))
@@ -122,8 +123,9 @@ STAGE_SHAPES: dict[str, list[Any]] = {
     "$unionWith": [{"$match": {"_id": 0}}, {"$unionWith": {"coll": "many", "pipeline": ROWS}}],
     "$bucket": [*ROWS, {"$bucket": {"groupBy": "$r", "boundaries": [0, 10], "default": -1}}],
     "$bucketAuto": [*ROWS, {"$bucketAuto": {"groupBy": "$r", "buckets": 5}}],
-    "$documents": [{"$documents": {"$map": {"input": {"$range": [0, 1000000]},
-                                            "in": {"x": "$$this"}}}}, *ROWS],
+    "$documents": [{"$documents": {"$let": {"vars": {"all": {"$range": [0, 10000]}}, "in": {
+        "$map": {"input": "$$all", "in": {"x": {"$size": {"$filter": {
+            "input": "$$all", "cond": {"$lt": ["$$this", 0]}}}}}}}}}}],
     "$out": [*ROWS, {"$project": {"_id": "$r"}}, {"$out": "target"}],
     "$merge": [*ROWS, {"$project": {"_id": "$r"}}, {"$merge": "target"}],
 }  # fmt: skip
