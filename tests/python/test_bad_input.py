@@ -223,33 +223,70 @@ def test_a_truncated_store_is_refused_and_kept(tmp_path: pathlib.Path, size: int
     assert path.read_bytes() == content
 
 
+PAGE_RESERVED = 8  # at a page's end: its checksum; zeros: it has none
+
+
+def page_of(content: bytes, at: int) -> slice:
+    size = int.from_bytes(content[16:18], "big")
+    return slice(at - at % size, at - at % size + size)
+
+
+def without_checksum(content: bytearray, at: int) -> None:
+    end = page_of(content, at).stop
+    content[end - PAGE_RESERVED : end] = bytes(PAGE_RESERVED)
+
+
 def test_a_store_of_a_newer_version_is_refused_and_kept(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "store.docstore"
     make_store(path)
     with sqlite3.connect(path) as raw:
         raw.execute("PRAGMA user_version=99")
     raw.close()
+    content = bytearray(path.read_bytes())
+    without_checksum(content, 0)  # SQLite has left the old one
+    path.write_bytes(content)
     error = refusal(path)
     assert error.code == 191
     assert "99" in str(error)
-    with sqlite3.connect(path) as raw:
-        assert raw.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] > 0
-    raw.close()
+    assert path.read_bytes() == content
+
+
+def damage(path: pathlib.Path, *, told_by_page: bool) -> int:
+    """Change a byte of a document; how many documents are in its page."""
+    content = bytearray(make_store(path))
+    at = content.index(b"x" * 200)
+    beside = content[page_of(content, at)].count(b"x" * 200)
+    content[at + 5] ^= 1
+    if not told_by_page:
+        without_checksum(content, at)
+    path.write_bytes(content)
+    return beside
+
+
+def readable(client: _core.Client) -> int:
+    codes = [run(client, {"find": "c", "filter": {"_id": i}, "limit": 1}) for i in range(500)]
+    assert set(codes) == {None, 290}
+    return codes.count(None)
 
 
 def test_a_damaged_document_is_told_and_others_are_read(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "store.docstore"
-    content = bytearray(make_store(path))
-    content[content.index(b"x" * 200) + 5] ^= 1
-    path.write_bytes(content)
+    damage(path, told_by_page=False)
     with _core.Client(f"docstore://{path}") as client:
         assert run(client, {"find": "c", "batchSize": 1000}) == 290
         report = client.run("db", {"validate": "c"})
         assert not report["valid"] and report["nInvalidDocuments"] == 1
-        readable = sum(
-            run(client, {"find": "c", "filter": {"_id": i}, "limit": 1}) is None for i in range(500)
-        )
-        assert readable == 499
+        assert readable(client) == 499
+
+
+def test_a_damaged_page_is_told_and_others_are_read(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "store.docstore"
+    beside = damage(path, told_by_page=True)
+    with _core.Client(f"docstore://{path}") as client:
+        assert run(client, {"find": "c", "batchSize": 1000}) == 290
+        report = client.run("db", {"validate": "c"})
+        assert not report["valid"] and "page" in str(report["errors"])
+        assert readable(client) == 500 - beside
 
 
 def test_a_store_opened_for_reading_refuses_writes(tmp_path: pathlib.Path) -> None:
