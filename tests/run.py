@@ -155,6 +155,15 @@ def demo() -> tuple[int, int]:
     return int(match[1]), int(match[2]) or (1 if done.returncode else 0)
 
 
+def django_suite() -> tuple[int, int]:
+    """Django's own tests of the ORM's core, unmodified, on `mongodb.backend`."""
+    done = run([sys.executable, "tests/django_suite/run.py"])
+    match = re.search(r"(\d+) passed, (\d+) failed\s*$", done.stdout)
+    if match is None:
+        return 0, 1
+    return int(match[1]), int(match[2]) or (1 if done.returncode else 0)
+
+
 def faults() -> tuple[int, int]:
     """Memory and the disk fail at every single step, power at many moments: half an hour."""
     configure_asan()
@@ -167,7 +176,14 @@ def faults() -> tuple[int, int]:
 
 # Not part of a whole run: by name only.
 MORE = {"faults": faults}
-STEPS = {"lint": lint, "c": c_tests, "fuzz": fuzz, "python": python_tests, "demo": demo}
+STEPS = {
+    "lint": lint,
+    "c": c_tests,
+    "fuzz": fuzz,
+    "python": python_tests,
+    "django": django_suite,
+    "demo": demo,
+}
 
 
 def main(names: list[str]) -> int:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import functools
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -73,7 +75,7 @@ class NotSupportedError(DatabaseError):
 
 
 _KEPT_PLANS = 1000
-_ATTEMPTS = 5
+_KEPT_SQL = 20_000  # a longer statement is planned each time
 _READS = frozenset(
     "find aggregate count distinct listCollections listIndexes explain ping buildInfo".split()
 )
@@ -136,6 +138,7 @@ class Connection:
         self.closed = False
         self._session: Any = None
         self._begun = False
+        self._broken: str | None = None  # why the transaction can only be rolled back
         self._savepoints: list[str] = []
         self._marks: list[int] = []  # of each savepoint: how much of the log is older
         self._log: list[tuple[Any, Any, Any]] = []  # a server's transaction: what it wrote
@@ -146,9 +149,12 @@ class Connection:
     def plan(self, sql: str, params: Sequence[Any] | None) -> Prepared:
         """Return a statement ready to run."""
         nulls = frozenset(i for i, p in enumerate(params) if p is None) if params else frozenset()
+        if sql.startswith("INSERT"):
+            nulls = frozenset()  # no condition's meaning hangs on them
         key = (sql, params is not None, nulls, self.tables.version)
         found = self._plans.get(key)
         if found is not None:
+            self._plans.move_to_end(key)
             return found
         try:
             made = prepare(parse(sql, params is not None), self.tables.get, nulls)
@@ -156,7 +162,10 @@ class Connection:
             raise ProgrammingError(str(error)) from None
         except PlanError as error:
             raise OperationalError(f"{error}\n{sql}") from None
-        self._plans[key] = made
+        except RecursionError:
+            raise OperationalError("the statement is nested too deeply") from None
+        if len(sql) <= _KEPT_SQL:
+            self._plans[key] = made
         if len(self._plans) > _KEPT_PLANS:
             self._plans.popitem(last=False)
         return made
@@ -167,27 +176,38 @@ class Connection:
             raise InterfaceError("the connection is closed")
         session = None if outside else self.session_for(command)
         replayed = session is not None and not self.handle.embedded
-        for attempt in range(_ATTEMPTS):
-            try:
-                reply = self._send(command, session)
-            except MongoError as error:
-                if not replayed:
-                    raise translate(error) from error
-                transient = error.has_error_label("TransientTransactionError")
-                self._replay()
-                session = self._session
-                if transient and attempt < _ATTEMPTS - 1:
-                    continue
-                raise translate(error) from error
-            if replayed and next(iter(command)) not in _READS:
-                self._log.append((command, reply.get("n"), reply.get("value")))
-            return reply
-        raise AssertionError
+        try:
+            reply = self._send(command, session)
+        except MongoError as error:
+            if replayed:
+                self._after(error)
+            raise translate(error) from error
+        if replayed and next(iter(command)) not in _READS:
+            self._log.append((command, reply.get("n"), reply.get("value")))
+        return reply
+
+    def _after(self, error: MongoError) -> None:
+        """Bring a server's transaction back to before a refused command, which has ended it.
+
+        One that lost a race is lost: what the program read in it is no longer so.
+        """
+        if error.has_error_label("TransientTransactionError") or isinstance(
+            error, ConnectionFailure
+        ):
+            self._broken = str(error)
+            return
+        try:
+            self._replay()
+        except Error as why:
+            self._broken = str(why)
 
     def _send(self, command: Any, session: Any) -> dict[str, Any]:
-        reply: dict[str, Any] = self.handle.client.run(
-            self.handle.name, command, session, plain_int=True
-        )
+        try:
+            reply: dict[str, Any] = self.handle.client.run(
+                self.handle.name, command, session, plain_int=True
+            )
+        except (OverflowError, RecursionError, TypeError, ValueError) as error:
+            raise DataError(f"a value that cannot be stored: {error}") from error
         if "writeErrors" in reply:
             first = reply["writeErrors"][0]
             details = {**first, "n": reply.get("n", 0)}
@@ -234,9 +254,13 @@ class Connection:
         session = self.session_for(command)
         try:
             yield from self.handle.client.cursor(self.handle.name, command, session, plain_int=True)
+        except (OverflowError, RecursionError, ValueError) as error:
+            if isinstance(error, MongoError):
+                raise
+            raise DataError(f"a value that cannot be sent: {error}") from error
         except MongoError as error:
             if session is not None and not self.handle.embedded:
-                self._replay()
+                self._after(error)
             raise translate(error) from error
 
     # Transactions
@@ -250,6 +274,8 @@ class Connection:
         name = next(iter(command))
         if not self.handle.embedded and (name not in _IN_TRANSACTIONS or command[name] == 1):
             return None  # what a server's transactions do not take
+        if self._broken is not None:
+            raise OperationalError(f"the transaction is lost, run it again: {self._broken}")
         if self._begun:
             return self._session
         if self.autocommit or name in _READS:
@@ -278,6 +304,29 @@ class Connection:
             self.run({"savepoint": "for update"})
             self.run({"releaseSavepoint": "for update"})
 
+    @functools.cached_property
+    def transactional(self) -> bool:
+        """Whether the store has transactions: a standalone server has none."""
+        return self.handle.embedded or "setName" in self.run({"hello": 1})
+
+    @contextlib.contextmanager
+    def statement(self, *, rows: bool) -> Iterator[None]:
+        """Make what is sent inside one statement: all of it is done, or none.
+
+        Within a transaction it is already; `rows` says that more than one row may be written.
+        """
+        if not self.autocommit or self._begun or not rows or not self.transactional:
+            yield
+            return
+        self.begin()
+        try:
+            self.lock()
+            yield
+        except BaseException:
+            self._end("abort")
+            raise
+        self._end("commit")
+
     def control(self, verb: str, name: str | None) -> None:
         """Run SAVEPOINT, RELEASE, ROLLBACK TO, COMMIT, ROLLBACK or BEGIN."""
         if name is None:
@@ -298,23 +347,33 @@ class Connection:
                 self.run({"releaseSavepoint": name})
             del self._savepoints[at:], self._marks[at:]
             return
+        if self._broken is not None:
+            raise OperationalError(f"the transaction is lost, run it again: {self._broken}")
         if self._begun and embedded:
             self.run({"rollbackToSavepoint": name})
             self.tables.forget()
         elif self._begun and len(self._log) > self._marks[at]:
             del self._log[self._marks[at] :]
-            self._replay()
+            try:
+                self._replay()
+            except Error as error:
+                self._broken = str(error)
+                raise
         del self._savepoints[at + 1 :], self._marks[at + 1 :]
 
     def _end(self, how: str) -> None:
         session, self._session = self._session, None
         begun, self._begun = self._begun, False
+        broken, self._broken = self._broken, None
         self._savepoints.clear()
         self._marks.clear()
         self._log.clear()
         if not begun:
             return
         try:
+            if broken is not None and how == "commit":
+                session.abort()
+                raise OperationalError(f"the transaction is lost, run it again: {broken}")
             getattr(session, how)()
         except MongoError as error:
             if how == "commit":
@@ -380,7 +439,12 @@ class Cursor:
             params = [None if one is JSON_NULL else one for one in params]
         self.description = None
         self._rows = iter(())
-        getattr(self, f"_{prepared.kind}")(prepared, params or ())
+        run = getattr(self, f"_{prepared.kind}")
+        if prepared.kind in ("insert", "update", "delete"):
+            with self.connection.statement(rows=not _one_row(prepared)):
+                run(prepared, params or ())
+        else:
+            run(prepared, params or ())
         return self
 
     def executemany(self, sql: str, many: Any) -> None:
@@ -475,16 +539,18 @@ class Cursor:
             if not (isinstance(new, n.Column) and (new.table or "").upper() == "EXCLUDED"):
                 raise NotSupportedError("ON CONFLICT … DO UPDATE sets columns to EXCLUDED's only")
             changed.append((info.path(column), info.path(new.name)))
+        without_nulls(info, documents)
         self.rowcount = 0
         for document in documents:
+            if any(document.get(key) is None for key in keys):
+                self.insert(info, [document])  # NULL equals nothing, another NULL neither
+                continue
             update = {path: document.get(source) for path, source in changed}
-            rest = {
-                path: v for path, v in document.items() if path not in update and path not in keys
-            }
+            rest = {path: v for path, v in document.items() if path not in update}
             if "_id" not in document:
                 rest.update(self.connection.tables.new_key(info, self.connection))
             one = {
-                "q": {key: document.get(key) for key in keys},
+                "q": {key: {"$eq": document[key]} for key in keys},
                 "upsert": True,
                 "u": {"$set": update, **({"$setOnInsert": rest} if rest else {})},
             }
@@ -493,7 +559,9 @@ class Cursor:
             paths = [(info.path(column),) for column in node.returning]
             found = []
             for document in documents:
-                query = {key: document.get(key) for key in keys}
+                query = {key: {"$eq": document.get(key)} for key in keys}
+                if "_id" in document:
+                    query = {"_id": {"$eq": document["_id"]}}
                 found += self.connection.documents({"find": info.name, "filter": query, "limit": 1})
             self._rows = iter(list(_tuples(found, paths)))
 
@@ -575,6 +643,22 @@ class Cursor:
 
     def __exit__(self, *args: object) -> None:
         self.close()
+
+
+def _one_row(prepared: Prepared) -> bool:
+    """Whether a statement can only write one row: no other row is there to be undone."""
+    if prepared.kind == "insert":
+        node = prepared.node
+        return isinstance(node, n.Insert) and len(node.rows) == 1 and not node.update
+    where = getattr(prepared.node, "where", None)
+    return (
+        prepared.write is not None
+        and isinstance(where, n.Compare)
+        and where.op == "="
+        and isinstance(where.left, n.Column)
+        and prepared.table is not None
+        and where.left.name == prepared.table.pk
+    )
 
 
 def adapt(value: Any) -> Any:

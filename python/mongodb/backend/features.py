@@ -56,8 +56,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     has_json_object_function = True
     has_native_json_field = True
     supports_default_keyword_in_bulk_insert = True
-    has_select_for_update = True
-    has_select_for_update_nowait = True
     has_select_for_update_skip_locked = False
     has_select_for_update_of = True
     has_select_for_no_key_update = True
@@ -73,11 +71,41 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_explaining_query_execution = True
     supported_explain_formats = {"JSON"}
 
+    django_test_skips = {
+        "Times are kept to the millisecond.": {
+            "basic.tests.ModelRefreshTests.test_refresh_unsaved",
+            "basic.tests.ModelRefreshTests.test_refresh_with_related",
+            "basic.tests.ModelTest.test_microsecond_precision",
+            "expressions.tests.FTimeDeltaTests.test_datetime_subtraction_microseconds",
+            "expressions.tests.FTimeDeltaTests.test_duration_with_datetime_microseconds",
+            "expressions.tests.FTimeDeltaTests.test_negative_timedelta_update",
+            "expressions.tests.FTimeDeltaTests.test_time_subtraction",
+            "queries.tests.Queries4Tests.test_filter_reverse_non_integer_pk",
+        },
+        "Columns of extra(select=…) come as BSON has them, decimals as Decimal128.": {
+            "aggregation_regress.tests.AggregationTests.test_annotation",
+        },
+        "Both sides of a UNION within a query name columns of the query around it.": {
+            "queries.test_qs_combinators.QuerySetSetOperationTests"
+            ".test_union_in_subquery_related_outerref",
+        },
+        "Writers take turns: the other thread waits for the whole transaction.": {
+            "get_or_create.tests.UpdateOrCreateTransactionTests.test_creation_in_transaction",
+        },
+    }
+
     @cached_property
     def supports_transactions(self) -> bool:
         """Whether the store has transactions: a standalone server has none."""
         connection: Any = self.connection
         return self.is_embedded or "setName" in connection.command({"hello": 1})
+
+    @property
+    def has_select_for_update(self) -> bool:  # type: ignore[override]
+        """Whether rows can be locked: on the embedded store, where writers take turns."""
+        return self.is_embedded
+
+    has_select_for_update_nowait = has_select_for_update
 
     @cached_property
     def can_rollback_ddl(self) -> bool:  # type: ignore[override]

@@ -375,6 +375,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 f"{model._meta.label}: the primary key cannot become another field: make a new "
                 "model, copy the rows, and remove the old one"
             )
+        if old_type != new_type and new_path != "_id":
+            self._try_conversion(table, old_path, new_type)
         kept = self._moved_indexes(model, old_field, new_field, old_path, new_path)
         self.run({"collMod": table, "validator": {}})
         if old_path != new_path:
@@ -419,6 +421,16 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         wanted = self.field_indexes(model, new)
         there = {one["name"] for one in self._indexes(model._meta.db_table)}
         return [one for one in wanted if one["name"] not in there]
+
+    def _try_conversion(self, table: str, path: str, new: str) -> None:
+        """Convert every value without writing: what cannot be is refused before a change."""
+        try:
+            made = cast(f"${path}", new)
+        except PlanError:
+            return
+        stages = [{"$match": {path: {"$ne": None}}}, {"$group": {"_id": None, "v": {"$max": made}}}]
+        if not self.collect_sql:
+            self.connection.documents({"aggregate": table, "pipeline": stages, "cursor": {}})  # type: ignore[attr-defined]
 
     def _convert(self, table: str, path: str, old: str, new: str) -> None:
         try:

@@ -166,7 +166,7 @@ bool ds__cmd_create_indexes(ds__op *op, ds_buf *reply, ds_error *err) {
         }
     }
     int64_t documents = 0, bytes = 0;
-    if (op->multi_statement && added > 0 && !made &&
+    if (op->multi_statement && !op->with_savepoints && added > 0 && !made &&
         !ds__record_counts(op->txn, coll, &documents, &bytes, err)) {
         return false;
     }

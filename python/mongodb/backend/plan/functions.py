@@ -163,13 +163,31 @@ _CASTS: dict[str, Callable[[Any, list[int]], Any]] = {
 # Calls
 
 
+# functions that name each argument once: what is nested in others is copied by none
+_USED_ONCE = frozenset(
+    "ABS CEILING CEIL FLOOR EXP SIN COS TAN ATAN ATAN2 POWER POW DEGREES RADIANS COALESCE IFNULL "
+    "CONCAT COLLATE JSON_GET JSON_TEXT JSON_HAS JSON_HAS_AT JSON_EQ JSON_OBJECT "
+    "JSON_CONTAINS".split()
+)
+
+
+def is_simple(arg: Any) -> bool:
+    """Whether an expression costs nothing to write again: a path, a variable, a constant."""
+    return not isinstance(arg, (dict, list)) or (isinstance(arg, dict) and "$literal" in arg)
+
+
 def call(name: str, args: list[Any], nodes: Sequence[n.Node] = ()) -> Any:
     """Return a call of a scalar function. Raises PlanError when there is none of that name."""
     make = _TABLE.get(name)
     if make is None:
         raise PlanError(f"no such function: {name}")
+    bound: dict[str, Any] = {}
+    if name not in _USED_ONCE:
+        bound = {f"a{i}": arg for i, arg in enumerate(args) if not is_simple(arg)}
+        args = [f"$$a{i}" if f"a{i}" in bound else arg for i, arg in enumerate(args)]
     try:
-        return make(*args)
+        made = make(*args)
+        return {"$let": {"vars": bound, "in": made}} if bound else made
     except TypeError as error:
         if "positional argument" not in str(error):
             raise

@@ -4,6 +4,7 @@ that is null."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mongodb.backend.plan.bind import Call, P
@@ -37,7 +38,7 @@ def get(document: Any, *keys: Any) -> Any:
         name = str(key)
         field = {"$getField": {"field": {"$literal": name}, "input": "$$j"}}
         branches = [{"case": {"$eq": [{"$type": "$$j"}, "object"]}, "then": field}]
-        if name.lstrip("-").isdigit():
+        if re.fullmatch(r"-?[0-9]{1,9}", name):
             element = {"$arrayElemAt": ["$$j", int(name)]}
             branches.append({"case": {"$isArray": ["$$j"]}, "then": element})
         inside = {"$switch": {"branches": branches, "default": "$$REMOVE"}}

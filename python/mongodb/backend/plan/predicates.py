@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from mongodb.backend.plan.bind import Call, P, R
-from mongodb.backend.plan.functions import as_text
+from mongodb.backend.plan.functions import as_text, is_simple
 from mongodb.backend.plan.scope import PlanError, Scope
 from mongodb.backend.plan.subqueries import first, lookup, tuple_exists
 from mongodb.backend.sql import nodes as n
@@ -153,6 +153,13 @@ def _no_nulls(values: Any) -> list[Any]:
     return [value for value in values if value is not None]
 
 
+def _operand(value: Any) -> Any:
+    """A value within $in; one that looks like an operator is refused, as it would be by MongoDB."""
+    if isinstance(value, dict) and any(str(key).startswith("$") for key in value):
+        raise ValueError(f"{value!r} cannot be one of the values of IN: its key begins with $")
+    return value
+
+
 def _outside(values: Any) -> dict[str, Any]:
     """NOT IN: of nothing it is true; with a NULL among the values never."""
     values = list(values)
@@ -179,7 +186,8 @@ def _in_leaf(scope: Scope, node: n.In, negated: bool) -> dict[str, Any] | None:
     values = [constant(one) for one in node.items]
     if negated:
         return {path: _outside(values)}
-    return {path: {"$in": [value for value in values if value is not None]}}
+    return {path: {"$in": [Call(_operand, (v,)) if isinstance(v, P) else v
+                           for v in values if v is not None]}}  # fmt: skip
 
 
 def _spell_in(node: n.In) -> n.Node:
@@ -364,6 +372,8 @@ def _compare(scope: Scope, node: n.Compare, negated: bool) -> Any:
     a, b = scope.value(left), scope.value(right)
     if kinds_differ(scope, left, right):
         a, b = as_text(a), as_text(b)
+    bound = {name: one for name, one in (("l", a), ("r", b)) if not is_simple(one)}
+    a, b = "$$l" if "l" in bound else a, "$$r" if "r" in bound else b
     test = {_NAMES[op]: [a, b]}
     # a value greater than null is none: of «a < b» the lesser, of «a > b» the greater is the test
     checks = []
@@ -371,7 +381,10 @@ def _compare(scope: Scope, node: n.Compare, negated: bool) -> Any:
         checks.append({"$gt": [a, None]})
     if op in (">", ">=", "<>") and not not_null(scope, right):
         checks.append({"$gt": [b, None]})
-    return {"$and": [*checks, test]} if checks else test
+    if not checks:
+        return {_NAMES[op]: [bound.get("l", a), bound.get("r", b)]}
+    whole = {"$and": [*checks, test]}
+    return {"$let": {"vars": bound, "in": whole}} if bound else whole
 
 
 def _in(scope: Scope, node: n.In, negated: bool) -> Any:

@@ -148,7 +148,11 @@ def _insert(node: n.Insert, tables: Tables) -> Prepared:
         return Prepared("insert", query=_query(node.select, tables), node=node, table=info,
                         changed=paths)  # fmt: skip
     documents: list[dict[str, Any]] = []
-    computed = False
+    computed = any(
+        not isinstance(cell, (n.Param, n.Literal)) and cell != n.Func("DEFAULT", ())
+        for row in node.rows
+        for cell in row
+    )
     planner = Planner(tables, LANGUAGE)
     scope = Scope(planner)
     for row in node.rows:
@@ -158,10 +162,9 @@ def _insert(node: n.Insert, tables: Tables) -> Prepared:
                 continue
             if isinstance(cell, n.Param):
                 document[path] = P(cell.at)
-            elif isinstance(cell, n.Literal):
+            elif isinstance(cell, n.Literal) and not computed:
                 document[path] = cell.value
             else:
-                computed = True
                 document[path] = value(scope, cell)
         documents.append(document)
     if not computed:
@@ -213,7 +216,8 @@ def _update(node: n.Update, tables: Tables) -> Prepared:
         elif isinstance(new, n.Literal):
             changes[path] = new.value if plain else {"$literal": new.value}
         else:
-            changes[path] = {"$ifNull": [value(scope, new), None]}
+            nothing = "$$REMOVE" if info.types.get(column) == "json" else None
+            changes[path] = {"$ifNull": [value(scope, new), nothing]}
     if scope.stages or from_rows:  # a query within names the row: read first, then write by key
         named = {f"n{i}": one for i, one in enumerate(changes.values())}
         if plain:

@@ -23,3 +23,9 @@ class Book(models.Model):
 
     def __str__(self):
         return self.title
+
+
+class Note(models.Model):
+    key = models.JSONField(unique=True)
+    value = models.IntegerField(default=0)
+    data = models.JSONField(null=True)

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ORM and the admin as a project uses them; test_project.py runs these on each store."""
 
+import contextlib
 import datetime
 import unittest
 from decimal import Decimal
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connection, transaction
-from django.db.models import Avg, Count, Exists, F, OuterRef, Q, Subquery, Sum
+from django.db import DataError, IntegrityError, OperationalError, connection, models, transaction
+from django.db.models import Avg, Count, Exists, F, OuterRef, Q, Subquery, Sum, Value
+from django.db.models.functions import Replace
+from django.db.transaction import TransactionManagementError
 from django.test import TestCase, TransactionTestCase
 
-from shop.models import Author, Book
+from shop.models import Author, Book, Note
 
 
 class QueryTests(TestCase):
@@ -115,6 +118,50 @@ class QueryTests(TestCase):
         with self.assertRaises(IntegrityError), transaction.atomic():
             Book.objects.filter(title="Book 2").update(code="x")
 
+    def test_a_value_that_looks_like_an_operator_is_a_value(self):
+        Note.objects.create(key={"a": 1}, value=1)
+        found = Note(key={"$exists": True}, value=666)
+        Note.objects.bulk_create(
+            [found], update_conflicts=True, unique_fields=["key"], update_fields=["value"]
+        )
+        self.assertEqual(Note.objects.get(key={"a": 1}).value, 1)
+        self.assertEqual(Note.objects.count(), 2)
+
+    def test_an_upsert_of_null_is_an_insert(self):
+        Book.objects.bulk_create(
+            [Book(title="one more", code=None, author=self.ada)],
+            update_conflicts=True, unique_fields=["code"], update_fields=["title"],
+        )  # fmt: skip
+        self.assertEqual(Book.objects.count(), 11)
+
+    def test_json_null_is_not_null(self):
+        Note.objects.create(key=1, data=None)
+        Note.objects.create(key=2, data=Value(None, Note._meta.get_field("data")))
+        Note.objects.create(key=3, data={"a": [1, {"b": None}]})
+        self.assertEqual(Note.objects.get(data__isnull=True).key, 1)
+        self.assertEqual(Note.objects.get(data=Value(None, Note._meta.get_field("data"))).key, 2)
+        self.assertEqual(Note.objects.get(data__a__0=1).key, 3)
+        self.assertEqual(Note.objects.get(data__a__1__b=None).key, 3)
+        self.assertEqual(Note.objects.get(data__contains={"a": [1]}).key, 3)
+        for key in ("²", "--5", "9" * 30, "$a", "a.b", "%s", "'", '"', "{"):
+            self.assertFalse(Note.objects.filter(**{f"data__{key}": 1}).exists())
+
+    def test_nested_functions_do_not_grow_without_end(self):
+        text = F("title")
+        for i in range(30):
+            text = Replace(text, Value(str(i)), Value(""))
+        self.assertEqual(Book.objects.annotate(t=text).order_by("pk").first().t, "Book ")
+
+    def test_text_in_an_insert_is_text(self):
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO shop_author (name) VALUES ('$x'), (UPPER('y'))")
+        self.assertEqual(Author.objects.filter(name__in=["$x", "Y"]).count(), 2)
+
+    def test_values_that_cannot_be_stored_are_data_errors(self):
+        for name in ("\ud800",):
+            with self.assertRaises(DataError), transaction.atomic():
+                Author.objects.create(name=name)
+
     def test_null_and_negative_numbers_are_refused(self):
         for change in ({"author_id": None}, {"pages": -1}):
             with self.subTest(change), self.assertRaises(IntegrityError), transaction.atomic():
@@ -141,6 +188,41 @@ class SavepointTests(TransactionTestCase):
                 )
             Book.objects.create(title="after", author=author)
         self.assertEqual(sorted(Book.objects.values_list("title", flat=True)), ["after", "same"])
+
+    def test_a_statement_is_done_whole_or_not_at_all(self):
+        author = Author.objects.create(name="a")
+        for title in ("one", "two", "three"):
+            Book.objects.create(title=title, author=author)
+        with self.assertRaises(IntegrityError):
+            Book.objects.filter(author=author).update(code="same")
+        with self.assertRaises(IntegrityError):
+            Book.objects.bulk_create([Book(title=t, author=author) for t in ("four", "one")])
+        self.assertEqual(Book.objects.filter(code=None).count(), 3)
+
+    @unittest.skipIf(connection.features.is_embedded, "writers take turns")
+    def test_a_lost_race_is_told(self):
+        mine, theirs = (Author.objects.create(name=name) for name in "ab")
+        other = connection.copy()
+        with self.assertRaises(TransactionManagementError), transaction.atomic():
+            Author.objects.filter(pk=mine.pk).update(name="mine")
+            with other.cursor() as cursor:
+                cursor.execute("UPDATE shop_author SET name = 'theirs' WHERE id = %s", [theirs.pk])
+            with contextlib.suppress(OperationalError), transaction.atomic():
+                Author.objects.filter(pk=theirs.pk).update(name="mine too")
+            Author.objects.create(name="after")
+        other.close()
+        names = set(Author.objects.values_list("name", flat=True))
+        self.assertEqual(names, {"a", "theirs"})
+
+    @unittest.skipUnless(connection.features.can_rollback_ddl, "a server's schema is not undone")
+    def test_an_index_is_added_to_a_table_with_rows(self):
+        Author.objects.create(name="a")
+        field = models.CharField(max_length=50, db_index=True)
+        field.set_attributes_from_name("name")
+        with connection.schema_editor() as editor:
+            editor.alter_field(Author, Author._meta.get_field("name"), field, strict=True)
+        with connection.schema_editor() as editor:
+            editor.alter_field(Author, field, Author._meta.get_field("name"), strict=True)
 
     def test_on_commit_and_rollback(self):
         done = []
