@@ -122,6 +122,7 @@ static bool rename_temp(out *o, ds_error *err) {
     ds_buf_printf(&name, "%s.%s", o->db, o->temp);
     ds__write_value(&o->command, "renameCollection", 16,
                     ds__string((const char *)name.data, name.size));
+    ds_buf_fail_as(&o->command, &name);
     ds_buf_reset(&name);
     ds_buf_printf(&name, "%s.%s", o->db, o->coll);
     ds__write_value(&o->command, "to", 2, ds__string((const char *)name.data, name.size));
