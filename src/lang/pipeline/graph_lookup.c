@@ -145,7 +145,7 @@ static bool step(graph *g, int64_t depth, size_t *links, ds_error *err) {
         return false;
     }
     while ((next = source->next(source, &doc, err)) == DS_NEXT_ROW) {
-        if (!visit(g, doc, depth, links, err)) {
+        if (!ds__stage_tick(&g->stage, err) || !visit(g, doc, depth, links, err)) {
             next = DS_NEXT_ERROR;
             break;
         }

@@ -154,11 +154,49 @@ static int by_offset(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-bool ds__join_find(ds__join *join, ds_value values, const ds__collator *collator, ds_error *err) {
+static int by_hash(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The hashes of the values, each once: equal values would find the same documents again. */
+static bool hash_values(ds__join *join, ds_value values, const ds__collator *collator,
+                        ds_error *err) {
     ds__iter it;
-    join->found_count = 0;
+    join->hash_count = 0;
     for (ds__iter_init(&it, values); ds__iter_next(&it);) {
-        uint64_t hash = hash_of(it.value, collator);
+        if (join->hash_count == join->hash_cap) {
+            size_t cap = join->hash_cap ? join->hash_cap * 2 : 16;
+            uint64_t *grown = ds__realloc(join->hashes, cap * sizeof *grown);
+            if (!grown) {
+                return ds__error_oom(err);
+            }
+            join->hashes = grown;
+            join->hash_cap = cap;
+        }
+        join->hashes[join->hash_count++] = hash_of(it.value, collator);
+    }
+    if (join->hash_count > 1) {
+        qsort(join->hashes, join->hash_count, sizeof *join->hashes, by_hash);
+        size_t n = 1;
+        for (size_t i = 1; i < join->hash_count; i++) {
+            if (join->hashes[i] != join->hashes[n - 1]) {
+                join->hashes[n++] = join->hashes[i];
+            }
+        }
+        join->hash_count = n;
+    }
+    return true;
+}
+
+bool ds__join_find(ds__join *join, ds_value values, const ds__collator *collator, ds_error *err) {
+    join->found_count = 0;
+    if (!hash_values(join, values, collator, err)) {
+        return false;
+    }
+    for (size_t h = 0; h < join->hash_count; h++) {
+        uint64_t hash = join->hashes[h];
         size_t at = hash & (join->slot_cap ? join->slot_cap - 1 : 0);
         for (; join->slot_cap && join->slots[at].hash; at = (at + 1) & (join->slot_cap - 1)) {
             if (join->slots[at].hash != hash) {
@@ -174,6 +212,9 @@ bool ds__join_find(ds__join *join, ds_value values, const ds__collator *collator
                 join->found_cap = cap;
             }
             join->found[join->found_count++] = join->slots[at].offset;
+        }
+        if (!ds_meter_step(join->docs.bytes.meter, 1, err)) {
+            return false;
         }
     }
     if (join->found_count > 1) {
@@ -193,5 +234,6 @@ void ds__join_clear(ds__join *join) {
     ds_buf_clear(&join->docs.bytes);
     ds__free(join->slots);
     ds__free(join->found);
+    ds__free(join->hashes);
     *join = (ds__join){.docs.bytes.meter = join->docs.bytes.meter};
 }

@@ -14,11 +14,14 @@ typedef struct ds__join {
     ds__doc_list docs;
     ds__join_slot *slots; /* value hash to document, several of a hash beside one another */
     uint32_t *found;      /* offsets of the last lookup, in order */
+    uint64_t *hashes;     /* of its values, each once */
     /* plain */
     size_t slot_count;
     size_t slot_cap;
     size_t found_count;
     size_t found_cap;
+    size_t hash_count;
+    size_t hash_cap;
 } ds__join;
 
 /* Reads all of `source`. *full is set, and nothing kept, when that is too much for memory. */

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from mongodb import _core
+
 from .operators import (
     ACCUMULATED,
     ACCUMULATORS,
@@ -210,3 +212,18 @@ def test_update_operators_end_in_time(store: Store, name: str) -> None:
     timed(store, update="one", updates=[one])
     reply = timed(store, update="fat", updates=[{**one, "q": {"r": {"$lt": 1000}}}] * 50)
     assert reply.get("code") == EXPIRED or name in ("$setOnInsert", "$unset", "$rename"), reply
+
+
+def test_graph_lookup_of_documents_with_one_key_ends_in_time() -> None:
+    """Every document leads to every other: what is found is found once."""
+    with _core.Client("docstore://:memory:") as client:
+        key = "k" * 1000
+        documents = [{"_id": i, "a": key, "b": key} for i in range(4000)]
+        client.run("t", {"insert": "g", "documents": documents})
+        stage = {"from": "g", "startWith": "$a", "connectFromField": "a", "connectToField": "b",
+                 "as": "all"}  # fmt: skip
+        pipeline = [{"$limit": 1}, {"$graphLookup": stage}, {"$project": {"n": {"$size": "$all"}}}]
+        begun = time.thread_time()
+        found = list(client.cursor("t", {"aggregate": "g", "pipeline": pipeline, "cursor": {}}))
+        assert found == [{"_id": 0, "n": 4000}]
+        assert time.thread_time() - begun < 1
