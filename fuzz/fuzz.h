@@ -49,4 +49,15 @@ static inline void fuzz_check(const ds_buf *doc) {
     }
 }
 
+/* What bounds the work of a command in the engine; outlives the arenas. */
+typedef struct fuzz_bounds {
+    ds_meter meter;
+    ds_meter kept;
+} fuzz_bounds;
+
+static inline void fuzz_bound(fuzz_bounds *bounds, ds__env *env, ds_arena *scratch, size_t size) {
+    ds__env_bound(env, &bounds->meter, &bounds->kept, size);
+    env->arena->meter = scratch->meter = &bounds->meter;
+}
+
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The filter parser and matcher: two documents in a row, the filter and what it is matched with. */
+#include "fuzz.h"
+
 #include "base/limits.h"
 #include "bson/validate.h"
 #include "lang/filter/filter.h"
@@ -18,6 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     ds_arena arena = {0}, scratch = {0};
     ds__env env = {.arena = &arena, .slot_count = DS_VAR_FIRST_USER};
+    fuzz_bounds bounds;
+    fuzz_bound(&bounds, &env, &scratch, size);
     ds__filter *filter = NULL;
     ds__eval eval;
     bool matched = false;

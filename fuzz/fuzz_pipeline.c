@@ -132,6 +132,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                    .interrupt = interrupt,
                    .interrupt_ctx = &left,
                    .pipeline_host = &host};
+    fuzz_bounds bounds;
+    fuzz_bound(&bounds, &env, &scratch, size);
     if (count > 0) {
         ds_value stages = ds__doc_field(docs[0], "pipeline");
         ds_value expr = ds__doc_field(docs[0], "expr");

@@ -27,9 +27,11 @@ static void apply(const ds__update *update, const ds__filter *filter, ds__eval *
     ds_arena_reset(eval->scratch);
 }
 
-static void run(const ds_value *docs, size_t count, ds_arena *arena, ds_arena *scratch) {
+static void run(const ds_value *docs, size_t count, ds_arena *arena, ds_arena *scratch,
+                fuzz_bounds *bounds, size_t size) {
     ds_error err;
     ds__env env = {.arena = arena, .slot_count = DS_VAR_FIRST_USER};
+    fuzz_bound(bounds, &env, scratch, size);
     ds__filter *filter = NULL;
     ds__update *update = NULL;
     ds__eval eval;
@@ -72,8 +74,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ds_value docs[MAX_DOCS];
     size_t count = fuzz_documents(data, size, docs, MAX_DOCS);
     ds_arena arena = {0}, scratch = {0};
+    fuzz_bounds bounds;
     if (count > 0) {
-        run(docs, count, &arena, &scratch);
+        run(docs, count, &arena, &scratch, &bounds, size);
     }
     ds_arena_clear(&arena);
     ds_arena_clear(&scratch);
