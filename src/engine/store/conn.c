@@ -164,7 +164,6 @@ bool ds__conn_limit_cache(ds__conn *conn, ds_error *err) {
 static void warn_of_rest(ds__conn *conn) {
     ds__log_rest rest;
     if (ds__vfs_take_rest(conn->db, &rest)) {
-        conn->store->log_damaged = true;
         ds__store_warn(conn->store,
                        "the log '%s-wal' is damaged at frame %lld: the commits from there on are "
                        "lost, at least %lld of them%s",

@@ -87,7 +87,6 @@ struct ds__store {
     bool writing;         /* a transaction of this process writes */
     int64_t log_limit;    /* bytes of the log from which on something keeps it from ending */
     int64_t log_warned;   /* atomic: its size at the last warning */
-    bool log_damaged;     /* recovery left commits out */
     size_t warning_count; /* atomic */
     char warnings[DS_STORE_WARNINGS][DS_WARNING_SIZE]; /* the last ones */
     size_t pooled;
