@@ -121,7 +121,10 @@ STAGE_SHAPES: dict[str, list[Any]] = {
         "x": {"$sum": "$r", "window": {"documents": [-1000, 1000]}}}}}],
     "$densify": [{"$densify": {"field": "n", "range": {"step": 1, "bounds": [0, 100000000]}}}],
     "$fill": [*ROWS, {"$fill": {"sortBy": {"r": 1}, "output": {"x": {"method": "locf"}}}}],
-    "$facet": [*ROWS, {"$facet": {"x": [{"$count": "n"}], "y": [{"$sort": {"r": 1}}]}}],
+    # few rows, much work: gathering more of them reaches the limit of memory first
+    "$facet": [*ROWS, {"$limit": 5000}, {"$facet": {"x": [{"$match": {"$expr": {"$gt": [
+        {"$size": {"$filter": {"input": {"$range": [0, 3000]}, "cond": {"$lt": ["$$this", 0]}}}},
+        0]}}}], "y": [{"$sort": {"r": 1}}]}}],
     "$unionWith": [{"$match": {"_id": 0}}, {"$unionWith": {"coll": "many", "pipeline": ROWS}}],
     "$bucket": [*ROWS, {"$bucket": {"groupBy": "$r", "boundaries": [0, 10], "default": -1}}],
     "$bucketAuto": [*ROWS, {"$bucketAuto": {"groupBy": "$r", "buckets": 5}}],
