@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from bson import Decimal128, ObjectId, json_util
+from bson import Decimal128, json_util
 
 from mongodb.backend.plan import prepare
 from mongodb.backend.plan.json import JSON_NULL, JSONNull
@@ -80,7 +80,6 @@ _READS = frozenset(
     "find aggregate count distinct listCollections listIndexes explain ping buildInfo".split()
 )
 _IN_TRANSACTIONS = frozenset("find aggregate distinct insert update delete findAndModify".split())
-_INTEGRITY = frozenset({11000, 11001, 121})
 _PROGRAMMING = frozenset({9, 14, 26, 40324})
 _CONFLICT = frozenset({24, 50, 112})
 
@@ -729,8 +728,3 @@ def _tuples(documents: Any, paths: list[tuple[str, ...]]) -> Iterator[tuple[Any,
         return
     for document in documents:
         yield tuple([value_at(document, path) for path in paths])
-
-
-def new_object_id() -> ObjectId:
-    """Return a new key."""
-    return ObjectId()

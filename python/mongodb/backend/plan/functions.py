@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,15 +12,11 @@ from mongodb.backend.plan.bind import Call, P
 from mongodb.backend.plan.scope import PlanError
 from mongodb.backend.sql import nodes as n
 
-__all__ = ["AGGREGATES", "WINDOW_ONLY", "as_text", "call", "cast", "divide", "first_of", "guard"]
+__all__ = ["AGGREGATES", "as_text", "call", "cast", "divide", "first_of", "guard"]
 
 AGGREGATES = frozenset(
     "COUNT SUM AVG MIN MAX STDDEV_POP STDDEV_SAMP VAR_POP VAR_SAMP ANY_VALUE STRING_AGG "
     "GROUP_CONCAT ARRAY_AGG BOOL_AND BOOL_OR".split()
-)
-WINDOW_ONLY = frozenset(
-    "ROW_NUMBER RANK DENSE_RANK PERCENT_RANK CUME_DIST NTILE LAG LEAD FIRST_VALUE LAST_VALUE "
-    "NTH_VALUE".split()
 )
 
 
@@ -476,12 +471,7 @@ def _now() -> Any:
     return "$$NOW"
 
 
-def _utc(text: Any) -> Any:
-    return {"$toDate": text}
-
-
 _PI = math.pi
-_EPOCH = datetime.datetime(1970, 1, 1)
 
 _TABLE: dict[str, Callable[..., Any]] = {
     "ABS": _op("$abs"), "CEILING": _op("$ceil"), "CEIL": _op("$ceil"), "FLOOR": _op("$floor"),

@@ -189,7 +189,10 @@ def _insert(node: n.Insert, tables: Tables) -> Prepared:
     return Prepared("insert", values=_of_planned(rows, planner), node=node, table=info)
 
 
-def _update(node: n.Update, tables: Tables) -> Prepared:
+def _target(
+    node: n.Update | n.Delete, tables: Tables
+) -> tuple[TableInfo, Planner, Scope, dict[str, Any]]:
+    """What a change of rows is about: its collection, and the filter of its rows."""
     info = tables(node.table)
     planner = Planner(tables, LANGUAGE)
     scope = Scope(planner)
@@ -197,6 +200,11 @@ def _update(node: n.Update, tables: Tables) -> Prepared:
     if node.alias != node.table:
         scope.add(Source(node.table, info))
     test = {} if node.where is None else filter_for(scope, node.where)
+    return info, planner, scope, test
+
+
+def _update(node: n.Update, tables: Tables) -> Prepared:
+    info, planner, scope, test = _target(node, tables)
     if test:
         staged = [*scope.stages, {"$match": test}]
     else:
@@ -235,13 +243,7 @@ def _update(node: n.Update, tables: Tables) -> Prepared:
 
 
 def _delete(node: n.Delete, tables: Tables) -> Prepared:
-    info = tables(node.table)
-    planner = Planner(tables, LANGUAGE)
-    scope = Scope(planner)
-    scope.add(Source(node.alias, info))
-    if node.alias != node.table:
-        scope.add(Source(node.table, info))
-    test = {} if node.where is None else filter_for(scope, node.where)
+    info, planner, scope, test = _target(node, tables)
     if scope.stages:
         stages = [*scope.stages, {"$match": test}, {"$project": {"_id": 1}}]
         planned = Planned(info.name, stages, ["_id"], ["_id"])
