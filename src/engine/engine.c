@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "bson/writer.h"
 #include "engine/commands/generic.h"
+#include "engine/commands/idle.h"
 #include "engine/commands/snapshot.h"
 #include "engine/op.h"
 #include "engine/reaper.h"
@@ -23,6 +24,7 @@ static void forget_parent(ds__fork_member *self, bool quiet) {
     (void)quiet;
     ds__sessions_forget(engine->sessions);
     ds__cursors_forget(engine->cursors);
+    ds__idle_forget(engine->idle);
     ds__snapshots_forget(engine->snapshots);
     ds__ops_forget(engine->ops);
     ds__reaper_forget(engine->reaper);
@@ -37,6 +39,7 @@ static void free_engine(ds_engine *engine) {
         ds__sessions_free(engine->sessions);
     }
     ds__snapshots_free(engine->snapshots);
+    ds__idle_free(engine->idle);
     ds__ops_free(engine->ops);
     ds__reaper_free(engine->reaper);
     ds__store_close(engine->store);
@@ -60,8 +63,10 @@ static ds_engine *open_engine(const char *path, const ds__engine_options *option
     if (options && options->idle_transaction_ms > 0) {
         engine->idle_transaction_ms = options->idle_transaction_ms;
     }
-    engine->cursor_memory_mb =
-        options && options->cursor_memory_mb ? options->cursor_memory_mb : DS_CURSOR_MEMORY_MB;
+    int32_t idle_mb = DS_CURSOR_MEMORY_MB;
+    if (options && options->cursor_memory_mb) {
+        idle_mb = options->cursor_memory_mb;
+    }
     engine->started_ms = ds__clock_now_ms();
     engine->snapshots = ds__snapshots_new(); /* before the store: a fork asks it first */
     engine->store = ds__store_open(path, &store, err);
@@ -70,11 +75,12 @@ static ds_engine *open_engine(const char *path, const ds__engine_options *option
         return NULL;
     }
     engine->sessions = ds__sessions_new(engine);
-    engine->cursors = ds__cursors_new(engine);
+    engine->cursors = ds__cursors_new();
+    engine->idle = ds__idle_new((size_t)idle_mb << 20);
     engine->ops = ds__ops_new();
     engine->reaper = ds__reaper_new();
-    if (!engine->reaper || !engine->sessions || !engine->cursors || !engine->snapshots ||
-        !engine->ops) {
+    if (!engine->reaper || !engine->sessions || !engine->cursors || !engine->idle ||
+        !engine->snapshots || !engine->ops) {
         ds__error_oom(err);
         free_engine(engine);
         return NULL;

@@ -15,6 +15,7 @@ typedef struct ds__sessions ds__sessions;
 typedef struct ds__cursors ds__cursors;
 typedef struct ds__session ds__session;
 typedef struct ds__snapshots ds__snapshots;
+typedef struct ds__idle ds__idle;
 typedef struct ds__reaper ds__reaper;
 
 struct ds_engine {
@@ -23,12 +24,12 @@ struct ds_engine {
     ds__store *store;
     ds__sessions *sessions;
     ds__cursors *cursors;
+    ds__idle *idle; /* what both hold that nobody uses; see commands/idle.h */
     ds__snapshots *snapshots;
     ds__ops *ops;
     ds__reaper *reaper;
     /* plain */
     int64_t started_ms;
-    int32_t cursor_memory_mb;    /* see ds__engine_options */
     int64_t ttl_checked_ms;      /* atomic: when expired documents were last looked for */
     int64_t idle_transaction_ms; /* how long one that wrote may do nothing while others wait */
     bool test_commands;          /* configureFailPoint and the like are allowed */
@@ -128,7 +129,7 @@ ds__sessions *ds__sessions_new(ds_engine *engine);
 void ds__sessions_free(ds__sessions *sessions);
 /* In a forked child: drops what is the parent's, without touching it, and makes the locks anew. */
 void ds__sessions_forget(ds__sessions *sessions);
-ds__cursors *ds__cursors_new(ds_engine *engine);
+ds__cursors *ds__cursors_new(void);
 void ds__cursors_free(ds__cursors *cursors);
 void ds__cursors_forget(ds__cursors *cursors); /* as ds__sessions_forget */
 

@@ -2,10 +2,10 @@
 /* Looks twice a second. Its looks are operations, as far as forks are concerned. */
 #include "engine/reaper.h"
 
-#include <pthread.h>
 #include <signal.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/fork.h"
 #include "base/mem.h"
 #include "engine/commands/snapshot.h"
@@ -24,19 +24,10 @@ struct ds__reaper {
     bool needed;
 };
 
-static void init_locks(ds__reaper *r) {
-    pthread_condattr_t attr;
-    pthread_mutex_init(&r->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->wake, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
 ds__reaper *ds__reaper_new(void) {
     ds__reaper *r = ds__alloc(sizeof *r);
     if (r) {
-        init_locks(r);
+        ds__cond_init(&r->lock, &r->wake);
     }
     return r;
 }
@@ -47,9 +38,7 @@ static void *run(void *arg) {
     int quiet = 0;
     pthread_mutex_lock(&r->lock);
     while (!r->stop && quiet < QUIET_TURNS) {
-        int64_t until_ms = ds__clock_mono_us() / 1000 + TURN_MS;
-        struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
-        pthread_cond_timedwait(&r->wake, &r->lock, &until);
+        ds__cond_wait(&r->wake, &r->lock, ds__clock_mono_us() / 1000 + TURN_MS);
         if (r->stop) {
             break;
         }
@@ -109,7 +98,7 @@ void ds__reaper_stop(ds__reaper *r) {
 }
 
 void ds__reaper_forget(ds__reaper *r) {
-    init_locks(r);
+    ds__cond_init(&r->lock, &r->wake);
     r->started = r->running = false;
 }
 

@@ -17,15 +17,11 @@ struct ds__cursors {
     ds_map by_id;
     /* plain */
     int64_t reaped_ms;
-    uint64_t uses;     /* how often cursors were put down */
-    size_t idle_bytes; /* what cursors nobody works with hold */
-    size_t most_idle;  /* of that; past it the one unused longest is closed */
 };
 
-ds__cursors *ds__cursors_new(ds_engine *engine) {
+ds__cursors *ds__cursors_new(void) {
     ds__cursors *c = ds__alloc(sizeof *c);
     if (c != NULL) {
-        c->most_idle = (size_t)engine->cursor_memory_mb << 20;
         pthread_mutex_init(&c->lock, NULL);
     }
     return c;
@@ -223,42 +219,30 @@ static void pause_cursor(ds__cursor *c) {
     tell(c, NULL);
 }
 
-/* Counts a cursor as idle, or no longer. Under the lock. */
-static void set_idle(ds__cursors *cursors, ds__cursor *c, bool idle) {
-    size_t bytes = idle ? sizeof *c + c->meter.held + c->kept.held : 0;
-    cursors->idle_bytes += bytes - c->idle_bytes;
-    c->idle_bytes = bytes;
+static void list_idle(ds_engine *engine, ds__cursor *c) {
+    ds__idle_add(engine->idle, &c->idle, DS_IDLE_CURSOR, sizeof *c + c->meter.held + c->kept.held,
+                 c->last_used_ms);
 }
 
 /* Takes a cursor out of the registry and frees it. Under the lock. */
-static void drop(ds__cursors *cursors, ds__cursor *c) {
-    set_idle(cursors, c, false);
-    ds_map_remove(&cursors->by_id, &c->id, sizeof c->id);
+static void drop(ds_engine *engine, ds__cursor *c) {
+    ds__idle_remove(engine->idle, &c->idle);
+    ds_map_remove(&engine->cursors->by_id, &c->id, sizeof c->id);
     ds__cursor_free(c);
 }
 
-/* Closes idle cursors, the one unused longest first, until the others hold no more than they may;
- * `kept`, the newest, stays. Under the lock. */
-static void shrink(ds__cursors *cursors, const ds__cursor *kept) {
-    while (cursors->idle_bytes > cursors->most_idle) {
-        ds__cursor *oldest = NULL;
-        void *value;
-        size_t at = 0;
-        while (ds_map_each(&cursors->by_id, &at, NULL, NULL, &value)) {
-            ds__cursor *c = value;
-            if (c != kept && !c->busy && (!oldest || c->used_order < oldest->used_order)) {
-                oldest = c;
-            }
-        }
-        if (oldest == NULL) {
-            return;
-        }
-        drop(cursors, oldest);
+void ds__cursors_drop_oldest(ds_engine *engine, int64_t now_ms) {
+    pthread_mutex_lock(&engine->cursors->lock);
+    ds__idle_item *item = ds__idle_oldest(engine->idle, DS_IDLE_CURSOR, now_ms);
+    if (item) {
+        drop(engine, (ds__cursor *)((char *)item - offsetof(ds__cursor, idle)));
     }
+    pthread_mutex_unlock(&engine->cursors->lock);
 }
 
 /* Closes what nobody asked for in ten minutes. Under the lock. */
-static void reap(ds__cursors *cursors, int64_t now) {
+static void reap(ds_engine *engine, int64_t now) {
+    ds__cursors *cursors = engine->cursors;
     const void *key;
     size_t size;
     void *value;
@@ -273,7 +257,7 @@ static void reap(ds__cursors *cursors, int64_t now) {
         while (ds_map_each(&cursors->by_id, &at, &key, &size, &value)) {
             ds__cursor *c = value;
             if (!c->busy && !c->no_timeout && now - c->last_used_ms > CURSOR_TIMEOUT_MS) {
-                drop(cursors, c);
+                drop(engine, c);
                 any = true;
                 break;
             }
@@ -299,15 +283,16 @@ bool ds__cursors_keep(ds__op *op, ds__cursor *c, int64_t *id, ds_error *err) {
         c->id &= INT64_MAX;
     } while (c->id == 0);
     pthread_mutex_lock(&cursors->lock);
-    reap(cursors, c->last_used_ms);
+    reap(op->engine, c->last_used_ms);
     bool ok = ds_map_set(&cursors->by_id, &c->id, sizeof c->id, c, NULL);
+    *id = ok ? c->id : 0;
     if (ok) {
-        c->used_order = cursors->uses++;
-        set_idle(cursors, c, true);
-        shrink(cursors, c);
+        list_idle(op->engine, c);
     }
     pthread_mutex_unlock(&cursors->lock);
-    *id = ok ? c->id : 0;
+    if (ok) {
+        ds__idle_shrink(op->engine, ds__clock_now_ms());
+    }
     return ok || ds__error_oom(err);
 }
 
@@ -324,7 +309,7 @@ bool ds__cursors_take(ds__op *op, int64_t id, ds__cursor **out, ds_error *err) {
             ds__error_set(err, DS_CURSOR_IN_USE, "cursor id %lld is already in use", (long long)id);
     } else {
         c->busy = true;
-        set_idle(cursors, c, false);
+        ds__idle_remove(op->engine->idle, &c->idle);
         c->op = op;
         tell(c, op);
         *out = c;
@@ -343,23 +328,23 @@ void ds__cursors_give(ds__op *op, ds__cursor *c) {
     if (gone) {
         ds_map_remove(&cursors->by_id, &c->id, sizeof c->id);
     } else {
-        c->used_order = cursors->uses++;
-        set_idle(cursors, c, true);
-        shrink(cursors, c);
+        list_idle(op->engine, c);
     }
     pthread_mutex_unlock(&cursors->lock);
     if (gone) {
         ds__cursor_free(c);
+    } else {
+        ds__idle_shrink(op->engine, ds__clock_now_ms());
     }
 }
 
 /* Frees a cursor, or marks it when a command works with it. Under the lock. */
-static void end_cursor(ds__cursors *cursors, ds__cursor *c) {
+static void end_cursor(ds_engine *engine, ds__cursor *c) {
     if (c->busy) {
         __atomic_store_n(&c->killed, true, __ATOMIC_RELAXED);
         return;
     }
-    drop(cursors, c);
+    drop(engine, c);
 }
 
 bool ds__cursors_kill(ds_engine *engine, int64_t id) {
@@ -368,13 +353,14 @@ bool ds__cursors_kill(ds_engine *engine, int64_t id) {
     ds__cursor *c = ds_map_get(&cursors->by_id, &id, sizeof id);
     bool found = c != NULL && !c->killed;
     if (found) {
-        end_cursor(cursors, c);
+        end_cursor(engine, c);
     }
     pthread_mutex_unlock(&cursors->lock);
     return found;
 }
 
-static void end_matching(ds__cursors *cursors, const uint8_t *id, int64_t txn_number) {
+static void end_matching(ds_engine *engine, const uint8_t *id, int64_t txn_number) {
+    ds__cursors *cursors = engine->cursors;
     const void *key;
     size_t size;
     void *value;
@@ -387,7 +373,7 @@ static void end_matching(ds__cursors *cursors, const uint8_t *id, int64_t txn_nu
             ds__cursor *c = value;
             if (c->has_session && !c->killed && memcmp(c->session, id, DS_SESSION_ID_SIZE) == 0 &&
                 (txn_number < 0 || c->txn_number == txn_number)) {
-                end_cursor(cursors, c);
+                end_cursor(engine, c);
                 any = true;
                 break;
             }
@@ -396,13 +382,13 @@ static void end_matching(ds__cursors *cursors, const uint8_t *id, int64_t txn_nu
     pthread_mutex_unlock(&cursors->lock);
 }
 
-void ds__cursors_end_session(ds__cursors *cursors, const uint8_t id[DS_SESSION_ID_SIZE]) {
-    end_matching(cursors, id, -1);
+void ds__cursors_end_session(ds_engine *engine, const uint8_t id[DS_SESSION_ID_SIZE]) {
+    end_matching(engine, id, -1);
 }
 
-void ds__cursors_end_transaction(ds__cursors *cursors, const uint8_t id[DS_SESSION_ID_SIZE],
+void ds__cursors_end_transaction(ds_engine *engine, const uint8_t id[DS_SESSION_ID_SIZE],
                                  int64_t txn_number) {
-    end_matching(cursors, id, txn_number);
+    end_matching(engine, id, txn_number);
 }
 
 size_t ds__cursors_count(ds__cursors *cursors) {

@@ -3,6 +3,7 @@
 #ifndef DS_ENGINE_COMMANDS_CURSOR_H
 #define DS_ENGINE_COMMANDS_CURSOR_H
 
+#include "engine/commands/idle.h"
 #include "engine/commands/reply.h"
 #include "engine/commands/session.h"
 #include "engine/plan/plan.h"
@@ -39,9 +40,8 @@ struct ds__cursor {
     int64_t id;
     int64_t rid; /* of the document delivered last */
     int64_t last_used_ms;
-    uint64_t used_order; /* greater: put down later */
-    size_t idle_bytes;   /* as the registry counts it; 0 while a command works with it */
-    int64_t txn_number;  /* of the transaction it belongs to; -1: none */
+    ds__idle_item idle; /* listed while no command works with it */
+    int64_t txn_number; /* of the transaction it belongs to; -1: none */
     int64_t peer;
     uint64_t at_cluster_time; /* of the snapshot it reads; 0: what is committed */
     uint8_t session[DS_SESSION_ID_SIZE];
@@ -71,8 +71,8 @@ bool ds__cursors_take(ds__op *op, int64_t id, ds__cursor **out, ds_error *err);
 void ds__cursors_give(ds__op *op, ds__cursor *cursor);
 /* True when there was such a cursor. */
 bool ds__cursors_kill(ds_engine *engine, int64_t id);
-void ds__cursors_end_session(ds__cursors *cursors, const uint8_t id[DS_SESSION_ID_SIZE]);
-void ds__cursors_end_transaction(ds__cursors *cursors, const uint8_t id[DS_SESSION_ID_SIZE],
+void ds__cursors_end_session(ds_engine *engine, const uint8_t id[DS_SESSION_ID_SIZE]);
+void ds__cursors_end_transaction(ds_engine *engine, const uint8_t id[DS_SESSION_ID_SIZE],
                                  int64_t txn_number);
 size_t ds__cursors_count(ds__cursors *cursors);
 

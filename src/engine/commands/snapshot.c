@@ -2,10 +2,8 @@
 /* Held snapshots by their time. One command at a time reads in a snapshot: a second one waits. */
 #include "engine/commands/snapshot.h"
 
-#include <pthread.h>
-#include <time.h>
-
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/fork.h"
 #include "base/mem.h"
 #include "engine/commands/session.h"
@@ -37,17 +35,8 @@ struct ds__snapshots {
     int32_t held;      /* atomic */
 };
 
-static void init_locks(ds__snapshots *s) {
-    pthread_condattr_t attr;
-    pthread_mutex_init(&s->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->freed, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
 void ds__snapshots_forget(ds__snapshots *s) {
-    init_locks(s);
+    ds__cond_init(&s->lock, &s->freed);
     memset(s->all, 0, sizeof s->all);
     s->held = 0;
     s->released = s->last;
@@ -76,7 +65,7 @@ static void release_idle(ds__fork_member *self, bool quiet) {
 ds__snapshots *ds__snapshots_new(void) {
     ds__snapshots *s = ds__alloc(sizeof *s);
     if (s) {
-        init_locks(s);
+        ds__cond_init(&s->lock, &s->freed);
         s->fork.prepare = release_idle;
         ds__fork_join(&s->fork);
     }
@@ -189,10 +178,11 @@ static bool take(ds__op *op, ds__snapshots *s, snapshot **out, ds_error *err) {
     lock(s);
     snapshot *one;
     while ((one = find(s, op->at_cluster_time)) != NULL && one->busy && ok) {
-        int64_t until_ms = ds__clock_mono_us() / 1000 + TURN_MS;
-        struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
-        pthread_cond_timedwait(&s->freed, &s->lock, &until);
-        ok = ds__op_check(op, err);
+        if (!ds__cond_wait(&s->freed, &s->lock, ds__clock_mono_us() / 1000 + TURN_MS)) {
+            unlock(s); /* who is asked may use snapshots */
+            ok = ds__op_check(op, err);
+            lock(s);
+        }
     }
     if (ok && !one) {
         uint64_t now = op->env.cluster_time > s->last ? op->env.cluster_time : s->last;

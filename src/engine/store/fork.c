@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
+#include "base/cond.h"
 #include "base/mem.h"
 #include "engine/store/internal.h"
 
@@ -60,7 +61,7 @@ static void in_child(ds__fork_member *self, bool quiet) {
     store->pool = NULL;
     store->pooled = store->active = 0;
     store->writing = false;
-    ds__store_init_locks(store);
+    ds__cond_init(&store->lock, &store->idle_writer);
 }
 
 void ds__store_join_forks(ds__store *store) {

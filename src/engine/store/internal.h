@@ -151,7 +151,6 @@ struct ds__txn {
 ds__conn *ds__store_take_conn(ds__store *store, ds_error *err);
 /* Gives it back; a damaged one is closed. */
 void ds__store_give_conn(ds__store *store, ds__conn *conn, bool damaged);
-void ds__store_init_locks(ds__store *store);
 
 /* fork.c */
 void ds__store_join_forks(ds__store *store);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/mem.h"
 
 enum { LOG_LIMIT = 64 * 1024 * 1024, MAX_POOLED = 16, DEFAULT_BUSY_MS = 30000, STALE_AFTER_S = 60 };
@@ -247,22 +248,13 @@ static char *absolute(const char *path) {
     return out;
 }
 
-void ds__store_init_locks(ds__store *store) {
-    pthread_condattr_t attr;
-    pthread_mutex_init(&store->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&store->idle_writer, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
 ds__store *ds__store_open(const char *path, const ds__store_options *options, ds_error *err) {
     ds__store *store = ds__alloc(sizeof *store);
     if (!store) {
         ds__error_oom(err);
         return NULL;
     }
-    ds__store_init_locks(store);
+    ds__cond_init(&store->lock, &store->idle_writer);
     store->lock_fd = -1;
     store->log_limit = LOG_LIMIT;
     if (options) {

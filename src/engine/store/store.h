@@ -79,6 +79,10 @@ bool ds__txn_is_write(const ds__txn *txn);
  * together was made in part (no memory). It can only be aborted. */
 bool ds__txn_is_broken(const ds__txn *txn);
 ds__store *ds__txn_store(const ds__txn *txn);
+/* Bytes of memory the transaction's connection takes, about; gives back what can be read again. By
+ * who uses the transaction. */
+size_t ds__txn_bytes(const ds__txn *txn);
+void ds__txn_trim(ds__txn *txn);
 
 /* Savepoints nest like brackets; the number names one (1 is the outermost). Write transactions
  * only. The functions of records.h are atomic by themselves and need none. */

@@ -4,11 +4,10 @@
  * written once, at the commit. */
 #include "engine/store/internal.h"
 
-#include <errno.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/mem.h"
 
 /* How long an upgrade waits for another writer: what follows is a conflict most times. */
@@ -19,6 +18,9 @@ enum { TURN_MS = 25 };
 
 /* A connection keeps no more memory than this from a document it wrote. */
 enum { KEEP_BYTES = 1024 * 1024 };
+
+/* What a connection takes beside its cache of pages, about: buffers, the schema, statements. */
+enum { CONN_BYTES = 300 * 1024 };
 
 bool ds__txn_fail(ds__txn *txn, int rc, ds_error *err) {
     if (sqlite3_get_autocommit(txn->conn->db)) {
@@ -37,11 +39,8 @@ bool ds__txn_break(ds__txn *txn) {
 
 /* One turn of waiting for the writer: at most to `until_ms`. */
 static bool try_writer(ds__store *store, int64_t until_ms) {
-    struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
-    int rc = 0;
     pthread_mutex_lock(&store->lock);
-    while (store->writing && rc != ETIMEDOUT) {
-        rc = pthread_cond_timedwait(&store->idle_writer, &store->lock, &until);
+    while (store->writing && ds__cond_wait(&store->idle_writer, &store->lock, until_ms)) {
     }
     bool taken = !store->writing;
     store->writing = true;
@@ -366,6 +365,21 @@ bool ds__txn_is_broken(const ds__txn *txn) {
 
 ds__store *ds__txn_store(const ds__txn *txn) {
     return txn->store;
+}
+
+size_t ds__txn_bytes(const ds__txn *txn) {
+    int now = 0;
+    int most;
+    if (!ds__conn_is_foreign(txn->conn)) {
+        sqlite3_db_status(txn->conn->db, SQLITE_DBSTATUS_CACHE_USED, &now, &most, 0);
+    }
+    return CONN_BYTES + (size_t)now;
+}
+
+void ds__txn_trim(ds__txn *txn) {
+    if (!ds__conn_is_foreign(txn->conn)) {
+        sqlite3_db_release_memory(txn->conn->db);
+    }
 }
 
 ds_value ds__txn_error_details(const ds__txn *txn) {

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside sessions: what session.c keeps, transaction.c runs and retryable.c remembers. */
+#ifndef DS_ENGINE_COMMANDS_SESSION_INTERNAL_H
+#define DS_ENGINE_COMMANDS_SESSION_INTERNAL_H
+
+#include <pthread.h>
+
+#include "base/map.h"
+#include "engine/commands/idle.h"
+#include "engine/commands/savepoint.h"
+#include "engine/commands/session.h"
+#include "engine/commands/session_fields.h"
+
+typedef enum ds__txn_state { TXN_NONE, TXN_OPEN, TXN_COMMITTED, TXN_ABORTED } ds__txn_state;
+
+struct ds__session {
+    /* owned */
+    ds__txn *txn;
+    ds_buf remembered;         /* elements of the reply of the last retryable write */
+    ds__savepoints savepoints; /* of the open transaction */
+    /* borrowed */
+    const char *why; /* the end of a message: what aborted the transaction, unasked; or NULL */
+    /* plain */
+    ds__idle_item idle; /* listed while nobody uses the session */
+    uint8_t id[DS_SESSION_ID_SIZE];
+    int64_t txn_number; /* the highest seen; -1: none */
+    int64_t made_ms;
+    int64_t last_used_ms;
+    int64_t began_ms;
+    int64_t peer; /* connection that opened the transaction; -1: none to watch */
+    int64_t remembered_number;
+    ds__txn_state state;
+    bool forgotten; /* the write of remembered_number was done, its reply is gone */
+    bool trimmed;   /* the open transaction's cache was given back since it was used */
+    bool busy;
+    bool doomed;
+    bool with_savepoints; /* the transaction was begun with savepoints: true */
+    bool ended;           /* free it when no longer busy */
+};
+
+struct ds__sessions {
+    /* owned */
+    pthread_mutex_t lock;
+    pthread_cond_t freed;
+    ds_map by_id;
+    /* borrowed */
+    ds_engine *engine;
+    /* plain */
+    int64_t reaped_ms; /* atomic */
+};
+
+/* session.c */
+/* Takes the session of this id for the command; it is made if it is new. Waits while another
+ * command uses it. Errors: TooManyLogicalSessions, what ds__op_check says. */
+bool ds__session_check_out(ds__op *op, const uint8_t *id, ds__session **out, ds_error *err);
+void ds__session_check_in(ds__op *op, ds__session *s);
+
+/* transaction.c */
+/* Aborts the session's transaction, which is open, and keeps why (see ds__session). By who uses the
+ * session, or under the registry's lock when nobody does. */
+void ds__session_end_transaction(ds_engine *engine, ds__session *s, const char *why);
+
+/* retryable.c */
+/* Forgets the reply, not that the write was done. */
+void ds__session_forget_reply(ds__session *s);
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Transactions of several commands: how a command enters its session's, and how one ends. */
+#include "base/clock.h"
+#include "engine/commands/cursor.h"
+#include "engine/commands/session_internal.h"
+#include "engine/reaper.h"
+
+enum { TURN_WAIT_MS = 1000 };
+
+void ds__session_end_transaction(ds_engine *engine, ds__session *s, const char *why) {
+    ds__cursors_end_transaction(engine, s->id, s->txn_number);
+    ds__txn_abort(s->txn);
+    ds__savepoints_clear(&s->savepoints);
+    s->txn = NULL;
+    s->state = TXN_ABORTED;
+    s->why = why;
+}
+
+static void abort_open(ds__op *op, ds__session *s) {
+    if (s->state == TXN_OPEN) {
+        ds__session_end_transaction(op->engine, s, NULL);
+    }
+}
+
+static bool is_write(const char *name) {
+    return strcmp(name, "insert") == 0 || strcmp(name, "update") == 0 ||
+           strcmp(name, "delete") == 0 || strcmp(name, "findAndModify") == 0 ||
+           strcmp(name, "aggregate") == 0;
+}
+
+/* Commands that are sure to write. */
+static bool writes(const ds__op *op) {
+    return (op->row->flags & DS_CMD_WRITE) ||
+           (is_write(op->row->name) && strcmp(op->row->name, "aggregate") != 0);
+}
+
+/* A transaction that writes from the first has no snapshot to lose: it waits for its turn. Not for
+ * long: who it waits for may be the same thread, in another session. */
+static bool begin_writing(ds__op *op, ds__txn **txn, ds_error *err) {
+    int64_t until = ds__clock_mono_us() / 1000 + TURN_WAIT_MS;
+    bool shorter = op->deadline_ms != 0 && op->deadline_ms < until;
+    ds__wait wait = ds__op_wait(op);
+    wait.deadline_ms = shorter ? op->deadline_ms : until;
+    if (ds__txn_begin(op->engine->store, DS_TXN_WRITE, &wait, txn, err)) {
+        return true;
+    }
+    if (!shorter && (err->code == DS_MAX_TIME_MS_EXPIRED || err->code == DS_LOCK_TIMEOUT)) {
+        *err = (ds_error){0};
+        ds__error_set(err, DS_WRITE_CONFLICT,
+                      "WriteConflict error: this operation conflicted with another operation. "
+                      "Please retry your operation or multi-document transaction.");
+    }
+    return false;
+}
+
+static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
+    if (number < s->txn_number) {
+        return ds__error_set(err, DS_TRANSACTION_TOO_OLD,
+                             "Cannot start transaction with { txnNumber: %lld } on session because "
+                             "a newer transaction with txnNumber { txnNumber: %lld } has already "
+                             "started",
+                             (long long)number, (long long)s->txn_number);
+    }
+    if (number == s->txn_number && s->state != TXN_NONE) {
+        return ds__error_set(err, 117,
+                             "Cannot start a transaction at given transaction number %lld: a "
+                             "transaction with the same number is in progress or ended",
+                             (long long)number);
+    }
+    abort_open(op, s);
+    s->txn_number = number;
+    s->doomed = false;
+    s->why = NULL;
+    s->state = TXN_ABORTED;
+    const ds__wait wait = ds__op_wait(op);
+    bool begun = writes(op) ? begin_writing(op, &s->txn, err)
+                            : ds__txn_begin(op->engine->store, DS_TXN_READ, &wait, &s->txn, err);
+    if (!begun) {
+        return false;
+    }
+    s->with_savepoints = op->with_savepoints;
+    s->savepoints.count = 0;
+    s->state = TXN_OPEN;
+    ds__reaper_need(op->engine);
+    s->began_ms = s->last_used_ms;
+    s->peer = op->peer && op->peer->remember ? op->peer->connection_id : -1;
+    return true;
+}
+
+/* The transaction the command names must be the session's open one. */
+static bool proceed(ds__session *s, int64_t number, bool ending, ds_error *err) {
+    if (number < s->txn_number) {
+        return ds__error_set(err, DS_TRANSACTION_TOO_OLD,
+                             "Cannot continue transaction with { txnNumber: %lld }: a newer "
+                             "transaction with { txnNumber: %lld } has started",
+                             (long long)number, (long long)s->txn_number);
+    }
+    if (number > s->txn_number || s->state == TXN_NONE) {
+        return ds__error_set(err, DS_NO_SUCH_TRANSACTION,
+                             "Given transaction number %lld does not match any in-progress "
+                             "transactions. The active transaction number is %lld",
+                             (long long)number, (long long)s->txn_number);
+    }
+    if (s->state == TXN_COMMITTED && !ending) {
+        return ds__error_set(err, DS_TRANSACTION_COMMITTED, "Transaction %lld has been committed.",
+                             (long long)number);
+    }
+    if (s->state == TXN_ABORTED) {
+        return ds__error_set(err, DS_NO_SUCH_TRANSACTION,
+                             "Transaction with { txnNumber: %lld } has been aborted%s.",
+                             (long long)number, s->why ? s->why : "");
+    }
+    return true;
+}
+
+static bool read_number(ds__session_fields f, int64_t *number, ds_error *err) {
+    *number = f.number.as.i64;
+    return *number >= 0 ||
+           ds__error_set(err, DS_INVALID_OPTIONS, "Transaction number cannot be negative");
+}
+
+static bool enter_transaction(ds__op *op, ds__session_fields f, int64_t number, ds_error *err) {
+    const char *name = op->row->name;
+    bool ending = strcmp(name, "commitTransaction") == 0 || strcmp(name, "abortTransaction") == 0;
+    ds__session *s = op->session;
+    op->with_savepoints =
+        f.start.type != DS_MISSING ? ds__value_truthy(f.savepoints) : s->with_savepoints;
+    bool extended = op->with_savepoints && (op->row->flags & (DS_CMD_READ | DS_CMD_WRITE));
+    if (!(op->row->flags & DS_CMD_IN_TXN) && !extended) {
+        return ds__error_set(err, DS_OPERATION_NOT_SUPPORTED_IN_TRANSACTION,
+                             strcmp(name, "count") == 0
+                                 ? "Cannot run '%s' in a multi-document transaction. Please see "
+                                   "http://dochub.mongodb.org/core/transaction-count for a "
+                                   "recommended alternative."
+                                 : "Cannot run '%s' in a multi-document transaction.",
+                             name);
+    }
+    ds_value concern;
+    if (!ending && ds__doc_get(op->command, "writeConcern", 12, &concern)) {
+        return ds__error_set(err, DS_INVALID_OPTIONS,
+                             "writeConcern is not allowed within a multi-statement transaction");
+    }
+    if (f.start.type == DS_MISSING && ds__doc_get(op->command, "readConcern", 11, &concern)) {
+        return ds__error_set(err, DS_INVALID_OPTIONS,
+                             "Only the first command in a transaction may specify a readConcern");
+    }
+    op->multi_statement = true;
+    bool ok =
+        f.start.type != DS_MISSING ? begin(op, s, number, err) : proceed(s, number, ending, err);
+    if (ok && s->txn != NULL) {
+        const ds__wait wait = ds__op_wait(op);
+        op->txn = s->txn;
+        ds__txn_watch(op->txn, &wait);
+        if (s->with_savepoints && writes(op) && strcmp(name, "savepoint") != 0 &&
+            !ds__statement_begin(op, &s->savepoints, err)) {
+            ds__txn_watch(s->txn, NULL);
+            abort_open(op, s);
+            return false;
+        }
+    }
+    return ok;
+}
+
+bool ds__session_enter(ds__op *op, ds_error *err) {
+    ds__session_fields f;
+    uint8_t id[DS_SESSION_ID_SIZE];
+    int64_t number = -1;
+    op->session = NULL;
+    op->multi_statement = false;
+    if (!ds__session_fields_read(op, &f, err)) {
+        return false;
+    }
+    if (f.number.type == DS_MISSING) {
+        return true; /* nothing is kept for commands that only carry a session's id */
+    }
+    ds__session_read_id(f.lsid, id);
+    if (!read_number(f, &number, err)) {
+        return false;
+    }
+    if (f.autocommit.type == DS_MISSING && !is_write(op->row->name)) {
+        bool ending = strcmp(op->row->name, "commitTransaction") == 0 ||
+                      strcmp(op->row->name, "abortTransaction") == 0;
+        return ds__error_set(err, ending ? DS_INVALID_OPTIONS : 50768,
+                             "txnNumber may only be provided for multi-document transactions and "
+                             "retryable write commands. autocommit:false was not provided, and %s "
+                             "is not a retryable write command.",
+                             op->row->name);
+    }
+    ds__session *s = NULL;
+    if (!ds__session_check_out(op, id, &s, err)) {
+        return false;
+    }
+    op->session = s;
+    bool ok = true;
+    if (f.autocommit.type != DS_MISSING) {
+        ok = enter_transaction(op, f, number, err);
+    } else if (number < s->txn_number) {
+        ok = ds__error_set(err, DS_TRANSACTION_TOO_OLD,
+                           "Retryable write with txnNumber %lld is prohibited on session because a "
+                           "newer retryable write with txnNumber %lld has already started on this "
+                           "session.",
+                           (long long)number, (long long)s->txn_number);
+    } else if (number > s->txn_number) {
+        abort_open(op, s);
+        s->txn_number = number;
+        s->state = TXN_NONE;
+    }
+    if (!ok) {
+        op->session = NULL;
+        op->txn = NULL;
+        ds__session_check_in(op, s);
+    }
+    return ok;
+}
+
+void ds__session_leave(ds__op *op, bool ok) {
+    ds__session *s = op->session;
+    if (s == NULL) {
+        return;
+    }
+    if (op->multi_statement && op->txn != NULL && s->txn == op->txn) {
+        bool good = ok && !s->doomed;
+        if (s->with_savepoints ? !ds__statement_end(op, &s->savepoints, good) : !good) {
+            abort_open(op, s);
+        }
+        s->doomed = false;
+    }
+    if (s->txn != NULL) {
+        ds__txn_watch(s->txn, NULL);
+    }
+    op->session = NULL;
+    op->txn = op->multi_statement ? NULL : op->txn;
+    ds__session_check_in(op, s);
+}
+
+ds__savepoints *ds__session_savepoints(ds__op *op) {
+    return op->session != NULL && op->multi_statement && op->session->with_savepoints
+               ? &op->session->savepoints
+               : NULL;
+}
+
+void ds__session_doom(ds__op *op) {
+    if (op->session != NULL && op->multi_statement) {
+        op->session->doomed = true;
+    }
+}
+
+bool ds__session_commit(ds__op *op, ds_error *err) {
+    ds__session *s = op->session;
+    if (s == NULL || !op->multi_statement) {
+        return ds__error_set(err, 125, "commitTransaction must be run within a transaction");
+    }
+    if (s->state == TXN_COMMITTED) {
+        return true;
+    }
+    ds__cursors_end_transaction(op->engine, s->id, s->txn_number);
+    ds__txn *txn = s->txn;
+    ds__savepoints_clear(&s->savepoints);
+    s->txn = NULL;
+    op->txn = NULL;
+    s->state = TXN_ABORTED;
+    if (!ds__txn_commit(txn, op->sync, err)) {
+        return false;
+    }
+    s->state = TXN_COMMITTED;
+    return true;
+}
+
+bool ds__session_abort(ds__op *op, ds_error *err) {
+    ds__session *s = op->session;
+    if (s == NULL || !op->multi_statement) {
+        return ds__error_set(err, 125, "abortTransaction must be run within a transaction");
+    }
+    if (s->state == TXN_COMMITTED) {
+        return ds__error_set(err, DS_TRANSACTION_COMMITTED, "Transaction %lld has been committed.",
+                             (long long)s->txn_number);
+    }
+    abort_open(op, s);
+    op->txn = NULL;
+    return true;
+}
