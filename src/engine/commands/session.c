@@ -106,16 +106,22 @@ static void end_idle_transaction(ds_engine *engine, ds__session *s, const char *
     count_anew(engine, s);
 }
 
+static const char gave_way[] =
+    ": it had written, then did nothing for too long while others waited to write";
+
 /* Under the lock, of a session that nobody uses. */
 static void end_old(ds_engine *engine, ds__session *s, int64_t now, bool log_is_long) {
     if (s->state != TXN_OPEN) {
         return;
     }
+    const bool idle = now - s->last_used_ms >= engine->idle_transaction_ms;
     if (now - s->began_ms > TRANSACTION_TIMEOUT_MS) {
         end_idle_transaction(engine, s, ": it was open for more than 60 seconds");
-    } else if (log_is_long && now - s->last_used_ms >= engine->idle_transaction_ms) {
+    } else if (idle && log_is_long) {
         end_idle_transaction(
             engine, s, ": it did nothing for too long while its snapshot kept the log from ending");
+    } else if (idle && ds__txn_is_awaited(s->txn)) {
+        end_idle_transaction(engine, s, gave_way);
     }
 }
 
@@ -182,9 +188,7 @@ void ds__sessions_give_way(ds_engine *engine) {
         ds__session *s = value;
         if (!s->busy && s->state == TXN_OPEN && ds__txn_is_write(s->txn) &&
             now - s->last_used_ms >= engine->idle_transaction_ms) {
-            end_idle_transaction(engine, s,
-                                 ": it had written, then did nothing for too long while others "
-                                 "waited to write");
+            end_idle_transaction(engine, s, gave_way);
         }
     }
     pthread_mutex_unlock(&sessions->lock);

@@ -126,6 +126,9 @@ static int on_busy(void *arg, int count) {
     if (now >= conn->deadline_ms || conn->yielded || !wanted(conn)) {
         return 0;
     }
+    if (conn->to_write) {
+        ds__vfs_tell_waiting(conn->db, now);
+    }
     usleep((useconds_t)delays_us[count < last ? count : last]);
     return 1;
 }

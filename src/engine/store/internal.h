@@ -67,7 +67,8 @@ struct ds__conn {
     ds__wait wait;       /* of the command that uses it now; its context is borrowed */
     ds_error stopped;    /* what ended a wait or a statement, when `code` is set */
     bool yields;         /* busy handler: gives up when the process forks, */
-    bool yielded;        /* and has done so */
+    bool yielded;        /* and has done so; */
+    bool to_write;       /* it waits for the right to write */
 };
 
 enum { DS_STORE_WARNINGS = 8 };

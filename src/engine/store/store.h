@@ -75,6 +75,9 @@ bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err);
 /* Undoes everything and frees. NULL is allowed. The parent's, in a forked child, is left alone. */
 void ds__txn_abort(ds__txn *txn);
 bool ds__txn_is_write(const ds__txn *txn);
+/* Whether it writes and somebody, in whatever process, waits for that. By who uses the transaction.
+ */
+bool ds__txn_is_awaited(const ds__txn *txn);
 /* Whether the transaction is lost: SQLite rolled it back (disk full, I/O), or a change that belongs
  * together was made in part (no memory). It can only be aborted. */
 bool ds__txn_is_broken(const ds__txn *txn);

@@ -16,6 +16,10 @@ enum { UPGRADE_WAIT_MS = 5 };
 /* How long a writer waits before it asks whether it is still to wait. */
 enum { TURN_MS = 25 };
 
+/* Who waits to write tells so every few milliseconds; who waited this long ago may have given up.
+ */
+enum { AWAITED_MS = 1000 };
+
 /* A connection keeps no more memory than this from a document it wrote. */
 enum { KEEP_BYTES = 1024 * 1024 };
 
@@ -206,8 +210,9 @@ static ds__txn *begin_once(const ds__conn *turn, ds__txn_kind kind, bool limited
     conn->deadline_ms = turn->deadline_ms;
     conn->yields = true;
     conn->yielded = false;
+    conn->to_write = kind == DS_TXN_WRITE;
     int rc = run_plain(conn, kind == DS_TXN_READ ? DS_STMT_BEGIN_READ : DS_STMT_BEGIN_WRITE, err);
-    conn->yields = false;
+    conn->yields = conn->to_write = false;
     if (rc == SQLITE_OK) {
         return txn;
     }
@@ -268,6 +273,7 @@ bool ds__txn_upgrade(ds__txn *txn, ds_error *err) {
     }
     int64_t until = ds__clock_mono_us() / 1000 + UPGRADE_WAIT_MS;
     if (!take_writer(txn->conn, until)) {
+        ds__vfs_tell_waiting(txn->conn->db, until); /* it will be tried again */
         txn->conn->stopped.code = 0;
         return ds__conn_error(txn->conn, SQLITE_BUSY_SNAPSHOT, err);
     }
@@ -277,6 +283,9 @@ bool ds__txn_upgrade(ds__txn *txn, ds_error *err) {
         rc = sqlite3_exec(txn->conn->db, "UPDATE ds_meta SET v=v WHERE k=''", NULL, NULL, NULL);
     } while ((rc & 0xff) == SQLITE_BUSY && rc != SQLITE_BUSY_SNAPSHOT &&
              ds__clock_mono_us() / 1000 < until);
+    if (rc == SQLITE_BUSY) {
+        ds__vfs_tell_waiting(txn->conn->db, until);
+    }
     if (rc != SQLITE_OK) {
         give_writer(txn->conn);
         return ds__txn_fail(txn, (rc & 0xff) == SQLITE_BUSY ? SQLITE_BUSY_SNAPSHOT : rc, err);
@@ -357,6 +366,14 @@ void ds__txn_abort(ds__txn *txn) {
 
 bool ds__txn_is_write(const ds__txn *txn) {
     return txn->write;
+}
+
+bool ds__txn_is_awaited(const ds__txn *txn) {
+    if (!txn->write || ds__conn_is_foreign(txn->conn)) {
+        return false;
+    }
+    const int64_t told = ds__vfs_waiting(txn->conn->db);
+    return told > 0 && ds__clock_mono_us() / 1000 - told < AWAITED_MS;
 }
 
 bool ds__txn_is_broken(const ds__txn *txn) {

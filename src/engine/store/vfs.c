@@ -17,6 +17,10 @@ static const uint8_t mark[4] = {'D', 'S', 'p', '1'};
 /* SQLite's lock of the one who writes to the log, or recovers it. */
 enum { LOG_WRITE_LOCK = 0 };
 
+/* The log's index: its first part, and in that eight bytes which stand for SQLite's locks. It locks
+ * them and never reads or writes them. */
+enum { INDEX_REGION = 32768, LOCK_BYTES = 120 };
+
 typedef struct ds__file ds__file;
 struct ds__file {
     sqlite3_file base;
@@ -241,21 +245,19 @@ static int db_shm_unmap(sqlite3_file *file, int drop) {
     return real->pMethods->xShmUnmap(real, drop);
 }
 
+/* What both kinds of files have the system do. */
+#define FILE_METHODS                                                                               \
+    .xClose = file_close, .xTruncate = file_truncate, .xSync = file_sync, .xFileSize = file_size,  \
+    .xLock = file_lock, .xUnlock = file_unlock, .xCheckReservedLock = file_reserved,               \
+    .xFileControl = file_control, .xSectorSize = file_sector,                                      \
+    .xDeviceCharacteristics = file_device
+
 /* Version 2 has no mapped pages: those could not be compared. */
 static const sqlite3_io_methods db_methods = {
     .iVersion = 2,
-    .xClose = file_close,
     .xRead = db_read,
     .xWrite = db_write,
-    .xTruncate = file_truncate,
-    .xSync = file_sync,
-    .xFileSize = file_size,
-    .xLock = file_lock,
-    .xUnlock = file_unlock,
-    .xCheckReservedLock = file_reserved,
-    .xFileControl = file_control,
-    .xSectorSize = file_sector,
-    .xDeviceCharacteristics = file_device,
+    FILE_METHODS,
     .xShmMap = db_shm_map,
     .xShmLock = db_shm_lock,
     .xShmBarrier = db_shm_barrier,
@@ -264,18 +266,9 @@ static const sqlite3_io_methods db_methods = {
 
 static const sqlite3_io_methods log_methods = {
     .iVersion = 1,
-    .xClose = file_close,
     .xRead = log_read,
     .xWrite = log_write,
-    .xTruncate = file_truncate,
-    .xSync = file_sync,
-    .xFileSize = file_size,
-    .xLock = file_lock,
-    .xUnlock = file_unlock,
-    .xCheckReservedLock = file_reserved,
-    .xFileControl = file_control,
-    .xSectorSize = file_sector,
-    .xDeviceCharacteristics = file_device,
+    FILE_METHODS,
 };
 
 static int vfs_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags,
@@ -350,16 +343,35 @@ uint32_t ds__vfs_bad_page(sqlite3 *db, bool *in_log) {
     return page;
 }
 
-bool ds__vfs_read_index(sqlite3 *db, size_t at, void *out, size_t size) {
-    enum { REGION = 32768 };
+/* The first part of the log's index, which processes share; NULL: it is not mapped. */
+static uint8_t *index_of(sqlite3 *db) {
     ds__file *f = file_of_db(db);
     void volatile *index = NULL;
-    if (!f || at + size > REGION || f->real->pMethods->iVersion < 2 ||
-        f->real->pMethods->xShmMap(f->real, 0, REGION, 0, &index) != SQLITE_OK || !index) {
-        return false;
+    if (!f || f->real->pMethods->iVersion < 2 ||
+        f->real->pMethods->xShmMap(f->real, 0, INDEX_REGION, 0, &index) != SQLITE_OK) {
+        return NULL;
     }
-    memcpy(out, (const uint8_t *)(uintptr_t)index + at, size);
-    return true;
+    return (uint8_t *)(uintptr_t)index;
+}
+
+bool ds__vfs_read_index(sqlite3 *db, size_t at, void *out, size_t size) {
+    const uint8_t *index = at + size <= INDEX_REGION ? index_of(db) : NULL;
+    if (index) {
+        memcpy(out, index + at, size);
+    }
+    return index != NULL;
+}
+
+void ds__vfs_tell_waiting(sqlite3 *db, int64_t now_ms) {
+    uint8_t *index = index_of(db);
+    if (index) {
+        __atomic_store_n((int64_t *)(void *)(index + LOCK_BYTES), now_ms, __ATOMIC_RELAXED);
+    }
+}
+
+int64_t ds__vfs_waiting(sqlite3 *db) {
+    uint8_t *index = index_of(db);
+    return index ? __atomic_load_n((int64_t *)(void *)(index + LOCK_BYTES), __ATOMIC_RELAXED) : 0;
 }
 
 bool ds__vfs_take_rest(sqlite3 *db, ds__log_rest *out) {

@@ -26,4 +26,9 @@ bool ds__vfs_read_index(sqlite3 *db, size_t at, void *out, size_t size);
 /* What this connection found behind the log's end when it recovered it, told once. */
 bool ds__vfs_take_rest(sqlite3 *db, ds__log_rest *out);
 
+/* Tells all processes that somebody waits to write, now (ds__clock_mono_us / 1000, which they
+ * share); and when that was told last, 0: never. Nothing, and 0, where there is no log. */
+void ds__vfs_tell_waiting(sqlite3 *db, int64_t now_ms);
+int64_t ds__vfs_waiting(sqlite3 *db);
+
 #endif
