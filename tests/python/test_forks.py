@@ -4,10 +4,9 @@
 import multiprocessing
 import os
 import pathlib
-import signal
 import sysconfig
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from subprocess import run
 
 import pytest
@@ -17,12 +16,11 @@ from mongodb import Document, atomic, connect, disconnect, get_connection, get_d
 from mongodb.errors import MongoError
 from mongodb.fields import IntField, StringField
 
+from .forks import ROUNDS, ended, fork
+
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore:MongoClient opened before fork"
 )
-
-
-ROUNDS = int(os.environ.get("FORK_ROUNDS", "1"))  # `make forks` goes on for longer
 
 
 class Job(Document):
@@ -30,26 +28,6 @@ class Job(Document):
     number = IntField()
     name = StringField()
     meta = {"indexes": ["worker"]}
-
-
-def fork(work: Callable[[], object]) -> int:
-    """Run `work` in a forked child, which ends with 0 when it returned; the child's number."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            signal.alarm(60 * ROUNDS)
-            work()
-            code = 0
-        except BaseException as error:
-            os.write(2, f"in the child: {error!r}\n".encode())
-        finally:
-            os._exit(code)
-    return child
-
-
-def ended(child: int) -> int:
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 @pytest.fixture
