@@ -138,7 +138,7 @@ bool ds__sessions_end_old(ds_engine *engine, int64_t now, bool log_is_long) {
         if (!s->busy) {
             end_old(engine, s, now, log_is_long);
         }
-        open = open || s->state == TXN_OPEN;
+        open = open || s->busy || s->state == TXN_OPEN; /* the state is its user's while busy */
     }
     pthread_mutex_unlock(&sessions->lock);
     return open;
