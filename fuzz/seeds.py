@@ -90,6 +90,44 @@ def sessions() -> Iterator[bytes]:
     yield bytes([0, 0, 9, 0, 13, 1, 0, 10, 0, 0, 1, 5, 1, 14, 1, 0, 12, 0, 0, 16, 1])
 
 
+def query(command: bytes) -> bytes:
+    """An OP_QUERY: the oldest handshake."""
+    body = struct.pack("<I", 0) + b"admin.$cmd\0" + struct.pack("<ii", 0, -1) + command
+    return struct.pack("<iiii", len(body) + 16, 1, 0, 2004) + body
+
+
+def connections() -> Iterator[bytes]:
+    """What fuzz_connection is given: how it is sent, then messages."""
+    hello = {"hello": 1, "helloOk": True, "$db": "admin", "compression": ["zlib"]}
+    hello["client"] = {"driver": {"name": "x", "version": "1"}, "os": {"type": "Linux"}}
+    hello["speculativeAuthenticate"] = {"saslStart": 1, "mechanism": "SCRAM-SHA-256", "db": "a"}
+    news = {"processId": bson.ObjectId(b"\0" * 12), "counter": bson.Int64(0)}
+    awaited = {"hello": 1, "$db": "admin", "topologyVersion": news, "maxAwaitTimeMS": 10}
+    session = {"id": bson.Binary(b"\1" * 16, 4)}
+    inside = {"lsid": session, "txnNumber": bson.Int64(1), "autocommit": False, "$db": "d"}
+    commands: list[dict[str, Any]] = [
+        {"insert": "c", "documents": [{"_id": 1}, {"_id": 2}], "$db": "d"},
+        {"find": "c", "batchSize": 1, "$db": "d"},
+        {"insert": "c", "documents": [{"_id": 3}], "startTransaction": True, **inside},
+        {"commitTransaction": 1, **inside, "$db": "admin"},
+        {"saslStart": 1, "mechanism": "PLAIN", "payload": b"x", "$db": "admin"},
+        {"endSessions": [session], "$db": "admin"},
+    ]
+    messages = [message(bson.encode(hello), []), query(bson.encode({"isMaster": 1}))]
+    messages += [message(bson.encode(command), []) for command in commands]
+    exhaust = bytearray(message(bson.encode(awaited), []))
+    exhaust[18] = 1
+    messages += [
+        bytes(exhaust),
+        message(bson.encode({"insert": "c", "$db": "d"}), [bson.encode({})]),
+    ]
+    silent = bytearray(messages[2])
+    silent[16] = 2
+    messages.append(bytes(silent))
+    yield from (bytes([how]) + one for one in messages for how in (0, 1, 2, 24))
+    yield from (bytes([how]) + b"".join(messages) for how in (0, 1, 2, 24))
+
+
 def damages() -> Iterator[bytes]:
     """Changes of a store's file: options, then {where, how long, what} a few times."""
     chance = random.Random(1)
@@ -125,6 +163,8 @@ def main(folder: pathlib.Path) -> None:
             continue  # a case of wrong types
     for data in damages():
         write(folder, "store", data)
+    for data in connections():
+        write(folder, "connection", data)
 
 
 if __name__ == "__main__":
