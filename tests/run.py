@@ -17,6 +17,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ASAN = ROOT / "build" / "asan"
 FUZZ = ROOT / "build" / "fuzz"
+TSAN = ROOT / "build" / "tsan"
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:abort_on_error=0",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -174,8 +175,39 @@ def faults() -> tuple[int, int]:
     return good, len(names) - good
 
 
+def threads() -> tuple[int, int]:
+    """The C tests of many threads under ThreadSanitizer (THREAD_ROUNDS)."""
+    configure(
+        TSAN,
+        "-Db_sanitize=thread",
+        "-Db_lundef=false",
+        "-Dbuildtype=debugoptimized",
+        "-Dtests=true",
+        "-Dpython=false",
+        "-Dlibrary=false",
+        "-Dwerror=false",  # GCC warns of more, and falsely, in what the sanitizer adds to
+    )
+    options = f"second_deadlock_stack=1:suppressions={ROOT / 'tests' / 'c' / 'tsan.supp'}"
+    rounds = os.environ.get("THREAD_ROUNDS", "300")
+    programs = [str(TSAN / "tests" / "c" / name) for name in THREADED]
+    good = sum(
+        run([program], TSAN_OPTIONS=options, THREAD_ROUNDS=rounds).returncode == 0
+        for program in programs
+    )
+    return good, len(programs) - good
+
+
+# Those that start threads, directly or as servers and reapers.
+THREADED = [
+    "client_test_client",
+    "client_test_threads",
+    "engine_test_engine",
+    "engine_test_reaper",
+    "engine_test_threads",
+]
+
 # Not part of a whole run: by name only.
-MORE = {"faults": faults}
+MORE = {"faults": faults, "threads": threads}
 STEPS = {
     "lint": lint,
     "c": c_tests,
