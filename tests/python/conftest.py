@@ -219,3 +219,41 @@ def connected(store_uri: str) -> Iterator[str]:
         handle.run({"dropDatabase": 1})
     finally:
         mongodb.disconnect_all()
+
+
+@pytest.fixture(params=["memory", "mongod"])
+def orm(request: pytest.FixtureRequest) -> Iterator[Callable[..., None]]:
+    """Django's default database on each kind of store; call it with models to make their tables.
+
+    Models are declared within the test; they belong to the app "mongodb".
+    """
+    from django.db import connections
+    from django.test.utils import isolate_apps
+
+    import mongodb
+
+    memory = request.param == "memory"
+    host = "docstore://:memory:" if memory else request.getfixturevalue("mongod")
+    name = f"t{os.getpid()}_{time.monotonic_ns()}"
+    entry = {"default": {"ENGINE": "mongodb.backend", "NAME": name, "HOST": host}}
+    before = connections.settings["default"]
+    connections.settings["default"] = connections.configure_settings(entry)["default"]
+    if hasattr(connections._connections, "default"):
+        del connections["default"]
+    connection: Any = connections["default"]
+
+    def make(*models: Any) -> None:
+        with connection.schema_editor() as editor:
+            for model in models:
+                if model._meta.managed:
+                    editor.create_model(model)
+
+    try:
+        with isolate_apps("mongodb"):
+            yield make
+        connection.command({"dropDatabase": 1})
+    finally:
+        connection.close()
+        mongodb.disconnect("django:default")
+        connections.settings["default"] = before
+        del connections["default"]

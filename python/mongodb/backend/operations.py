@@ -91,7 +91,7 @@ class DatabaseOperations(BaseDatabaseOperations):
         text = ("iexact", "contains", "icontains", "startswith", "istartswith", "endswith",
                 "iendswith", "regex", "iregex")  # fmt: skip
         known = ("CharField", "TextField", "SlugField", "EmailField", "FileField", "FilePathField",
-                 "GenericIPAddressField", "URLField", "UUIDField", None)  # fmt: skip
+                 "GenericIPAddressField", "URLField", "UUIDField", "ArrayField", None)  # fmt: skip
         return "CAST(%s AS text)" if lookup_type in text and internal_type not in known else "%s"
 
     def sql_flush(self, style: Any, tables: Any, *, reset_sequences: bool = False,
@@ -202,6 +202,8 @@ class DatabaseOperations(BaseDatabaseOperations):
 
     def get_db_converters(self, expression: Any) -> list[Converter]:
         converters = super().get_db_converters(expression)
+        if getattr(expression.output_field, "of_items", False):
+            return converters  # a list: its own converter knows its items
         if expression.output_field.get_internal_type() == "DurationField":
             converters.insert(0, _duration(self, expression))
             return converters
@@ -250,7 +252,7 @@ def _decimal(ops: Any, expression: Any) -> Converter:
     field = expression.output_field
     quantum = None
     if isinstance(expression, Col):
-        quantum = decimal.Decimal(1).scaleb(-field.decimal_places)
+        quantum = decimal.Decimal(1).scaleb(-int(field.decimal_places))
     context = decimal.Context(prec=34)
 
     def convert(value: Any, expression: Any, connection: Any) -> Any:

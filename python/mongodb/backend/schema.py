@@ -15,6 +15,7 @@ from django.db.models import CompositePrimaryKey, UniqueConstraint
 from django.db.models.sql.query import Query
 
 from mongodb.backend.dbapi import adapt
+from mongodb.backend.fields.rules import bson_types, inner_rule
 from mongodb.backend.plan.bind import compile_template
 from mongodb.backend.plan.functions import cast
 from mongodb.backend.plan.predicates import filter_for
@@ -38,6 +39,8 @@ _LEAST: list[tuple[str, Any]] = [
     ("objectid", ObjectId("0" * 24)),
     ("binary", b""),
     ("json", {}),
+    ("array", []),
+    ("object", {}),
 ]
 
 
@@ -103,12 +106,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         if self.path(field) != field.column:
             rule["title"] = field.column
         if not field.null and not field.primary_key and "json" not in type_:
-            kinds = _bson_types(type_)
+            kinds = bson_types(type_)
             if kinds:
                 rule["bsonType"] = kinds
         if "unsigned" in type_:
             rule["minimum"] = 0
-        return rule
+        return {**rule, **inner_rule(field, self.connection)}
 
     def _columns(self, model: Any) -> list[Any]:
         return [f for f in model._meta.local_concrete_fields if f.column is not None]
@@ -205,7 +208,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         return index
 
     def _least(self, field: Any) -> Any:
-        type_ = field.db_type(self.connection) or ""
+        type_ = (field.db_type(self.connection) or "").lower()
         for prefix, least in _LEAST:
             if type_.startswith(prefix):
                 return least
@@ -467,24 +470,3 @@ def _partial(test: Any) -> Any:
             out[key] = _partial(value)
         return out
     return [_partial(one) for one in test] if isinstance(test, list) else test
-
-
-def _bson_types(type_: str) -> list[str]:
-    base = type_.partition("(")[0].strip()
-    known = {
-        "varchar": ["string"],
-        "char": ["string"],
-        "text": ["string"],
-        "bool": ["bool"],
-        "date": ["date"],
-        "datetime": ["date"],
-        "time": ["date"],
-        "binary": ["binData"],
-        "decimal": ["decimal", "int", "long", "double"],
-        "real": ["double", "int", "long", "decimal"],
-    }
-    if base in known:
-        return known[base]
-    if any(word in base for word in ("integer", "bigint", "smallint")):
-        return ["int", "long", "double", "decimal"]
-    return []

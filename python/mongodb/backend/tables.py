@@ -127,7 +127,7 @@ def _key_kind(info: TableInfo) -> str | None:
     type_ = info.types.get(info.pk or "", "")
     if "auto" in type_:
         return "integer"
-    return "objectid" if type_ in ("objectid", "") else None
+    return "objectid" if type_.lower() in ("objectid", "") else None
 
 
 def _from_model(name: str) -> TableInfo | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mongodb.backend.plan import functions
+from mongodb.backend.plan import functions, paths
 from mongodb.backend.plan.bind import P, R
 from mongodb.backend.plan.predicates import condition, truth
 from mongodb.backend.plan.scope import PlanError, Scope
@@ -93,5 +93,7 @@ def _call(scope: Scope, node: n.Func) -> Any:
         node.name in ("MAX", "MIN") and len(node.args) > 1
     ):
         raise PlanError(f"misuse of aggregate: {node.name}()")
+    if node.name == "ARRAY_ROWS":
+        return paths.rows(scope, node)
     args = [value(scope, arg) for arg in node.args]
     return functions.call(node.name, args, node.args)

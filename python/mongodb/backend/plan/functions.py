@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mongodb.backend.plan import json
+from mongodb.backend.plan import json, paths
 from mongodb.backend.plan.bind import Call, P
 from mongodb.backend.plan.scope import PlanError
 from mongodb.backend.sql import nodes as n
@@ -162,7 +162,7 @@ _CASTS: dict[str, Callable[[Any, list[int]], Any]] = {
 _USED_ONCE = frozenset(
     "ABS CEILING CEIL FLOOR EXP SIN COS TAN ATAN ATAN2 POWER POW DEGREES RADIANS COALESCE IFNULL "
     "CONCAT COLLATE JSON_GET JSON_TEXT JSON_HAS JSON_HAS_AT JSON_EQ JSON_OBJECT "
-    "JSON_CONTAINS".split()
+    "JSON_CONTAINS PATH EACH EACH_LEN ARRAY_LEN WHOLE ARRAY".split()
 )
 
 
@@ -505,4 +505,5 @@ _TABLE: dict[str, Callable[..., Any]] = {
     "DURATION_SUB": _duration("$subtract"), "DATE_DIFF": _date_diff,
     "JSON_GET": json.get, "JSON_TEXT": json.text, "JSON_HAS": json.has, "JSON_EQ": json.equal,
     "JSON_HAS_AT": json.has_at, "JSON_OBJECT": json.make, "JSON_CONTAINS": json.contains,
+    **paths.FUNCTIONS,
 }  # fmt: skip

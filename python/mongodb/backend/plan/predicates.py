@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from mongodb.backend.plan import paths
 from mongodb.backend.plan.bind import Call, P, R
 from mongodb.backend.plan.functions import as_text, is_simple
 from mongodb.backend.plan.scope import PlanError, Scope
@@ -87,13 +88,15 @@ def _leaf(scope: Scope, node: n.Node, negated: bool) -> dict[str, Any] | None:
     if isinstance(node, n.Compare):
         return _compare_leaf(scope, node, negated)
     if isinstance(node, n.IsNull):
-        path = scope.path(node.arg)
+        path = paths.match_path(scope, node.arg)
         if path is None:
             return None
         if scope.type_of(node.arg) == "json":
             return {path: {"$exists": node.negated != negated}}
         return {path: {"$ne": None} if node.negated != negated else None}
     if isinstance(node, n.In):
+        if paths.among(scope, node) is not None:
+            return None
         return _in_leaf(scope, node, node.negated != negated)
     if isinstance(node, n.Between):
         return _between_leaf(scope, node, node.negated != negated)
@@ -103,6 +106,8 @@ def _leaf(scope: Scope, node: n.Node, negated: bool) -> dict[str, Any] | None:
         return {} if node.value is not None and bool(node.value) != negated else _NEVER
     if isinstance(node, n.Exists):
         return _exists_leaf(scope, node, negated)
+    if isinstance(node, n.Func) and not paths.is_inside(node):
+        return paths.leaf(scope, node, negated)
     path = scope.path(node)
     if path is not None:
         return {path: {"$in": [False, 0]} if negated else {"$nin": [None, False, 0]}}
@@ -119,15 +124,25 @@ def _compare_leaf(scope: Scope, node: n.Compare, negated: bool) -> dict[str, Any
     if isinstance(left, n.Tuple) and isinstance(right, n.Tuple):
         return filter_for(scope, tuple_compare(op, left, right), negated)
     if is_constant(left) and not is_constant(right):
+        if paths.is_inside(right):
+            return None  # what is asked is about the constant
         op, left, right = _MIRROR[op], right, left
-    if negated:
-        op = _OPPOSITE[op]
-    path = scope.path(left)
-    if path is None or not is_constant(right):
+    if not is_constant(right):
         return None
+    inside = paths.is_inside(left)
+    if negated and not inside:
+        op = _OPPOSITE[op]
     if right == n.Literal(None):
         return _NEVER
     value = constant(right)
+    if isinstance(left, n.Func) and left.name == "ARRAY_LEN" and op in ("=", "<>"):
+        return paths.size(scope, left, value, op == "<>")
+    path = paths.match_path(scope, left)
+    if path is None:
+        return None
+    if inside:
+        test = {_NAMES[op]: value}
+        return {path: paths.opposite(test) if negated else test}
     if op == "<>":
         return {path: {"$nin": [value, None]}}
     return {path: {_NAMES[op]: value}}
@@ -173,19 +188,20 @@ def _in_leaf(scope: Scope, node: n.In, negated: bool) -> dict[str, Any] | None:
         return None if isinstance(node.items, n.Select) else filter_for(
             scope, _spell_in(node), negated
         )  # fmt: skip
-    path = scope.path(node.arg)
+    path = paths.match_path(scope, node.arg)
+    inside = paths.is_inside(node.arg)
     if isinstance(node.items, n.Select):
         rows = first(scope, node.items)
         if rows is None or path is None:
             return None
         if negated:
-            return {path: Call(_outside, (rows,))}
+            return {path: {"$nin": rows} if inside else Call(_outside, (rows,))}
         return {path: {"$in": Call(_no_nulls, (rows,))}}
     if path is None or not all(is_constant(one) for one in node.items):
         return None
     values = [constant(one) for one in node.items]
     if negated:
-        return {path: _outside(values)}
+        return {path: {"$nin": values} if inside else _outside(values)}
     return {path: {"$in": [Call(_operand, (v,)) if isinstance(v, P) else v
                            for v in values if v is not None]}}  # fmt: skip
 
@@ -201,6 +217,8 @@ def _between_leaf(scope: Scope, node: n.Between, negated: bool) -> dict[str, Any
     low, high = constant(node.low), constant(node.high)
     if low is None or high is None:
         return None
+    if negated and paths.is_inside(node.arg):
+        return {path: {"$not": {"$gte": low, "$lte": high}}}
     if negated:
         return {"$or": [{path: {"$lt": low}}, {path: {"$gt": high}}]}
     return {path: {"$gte": low, "$lte": high}}
@@ -275,19 +293,20 @@ def _pattern_maker(node: n.Match) -> Any:
     return _anchored(kind, options)
 
 
-def _not_regex(make: Any) -> Any:
-    return lambda text: {"$not": make(text), "$ne": None}
+def _not_regex(make: Any, inside: bool) -> Any:
+    known: dict[str, Any] = {} if inside else {"$ne": None}
+    return lambda text: {"$not": make(text), **known}
 
 
 def _match_leaf(scope: Scope, node: n.Match, negated: bool) -> dict[str, Any] | None:
-    path = scope.path(node.arg)
+    path = paths.match_path(scope, node.arg)
     if path is None or not is_constant(node.pattern):
         return None
     if node.pattern == n.Literal(None):
         return _NEVER
     make = _pattern_maker(node)
     if negated:
-        make = _not_regex(make)
+        make = _not_regex(make, paths.is_inside(node.arg))
     value = constant(node.pattern)
     return {path: Call(make, (value,)) if isinstance(value, P) else make(value)}
 
@@ -310,6 +329,13 @@ def _empty(rows: Any) -> bool:
 # Expressions: true or false, never unknown
 
 
+def _is_sure(node: n.Node) -> bool:
+    """Whether a condition is true or false, being about something within a document."""
+    if isinstance(node, n.Compare):
+        return node.op in _NAMES and paths.is_inside(node.left)
+    return isinstance(node, (n.In, n.Between, n.Match)) and paths.is_inside(node.arg)
+
+
 def condition(scope: Scope, node: n.Node, negated: bool = False) -> Any:
     """Return the expression that says whether `node` is true (negated: is false)."""
 
@@ -318,6 +344,16 @@ def condition(scope: Scope, node: n.Node, negated: bool = False) -> Any:
     if isinstance(node, (n.And, n.Or)):
         both = isinstance(node, n.And) != negated
         return {"$and" if both else "$or": [condition(scope, a, negated) for a in node.args]}
+    if isinstance(node, n.In):
+        node = paths.among(scope, node) or node
+        if isinstance(node, n.Not):
+            return condition(scope, node, negated)
+    each = paths.each_of(scope, node)
+    if each is not None:
+        made = paths.of_each(scope, each, lambda: condition(scope, node))
+        return {"$not": [made]} if negated else made
+    if negated and _is_sure(node):
+        return {"$not": [condition(scope, node)]}
     if isinstance(node, n.Compare):
         return _compare(scope, node, negated)
     if isinstance(node, n.IsNull):

@@ -9,7 +9,12 @@ from typing import Any
 
 from mongodb.backend.sql import nodes as n
 
-__all__ = ["PlanError", "Language", "Planner", "Scope", "Source", "TableInfo"]
+__all__ = ["PlanError", "Language", "Planner", "Scope", "Source", "TableInfo", "is_name"]
+
+
+def is_name(key: object) -> bool:
+    """Whether a field's name can stand in a dotted path."""
+    return isinstance(key, str) and key != "" and "." not in key and not key.startswith("$")
 
 
 class PlanError(Exception):
@@ -127,6 +132,11 @@ class Scope:
             text = self.replaced.get(node) or self.reference(node)  # type: ignore[arg-type]
             if isinstance(text, str) and text.startswith("$") and not text.startswith("$$"):
                 return text[1:]
+        elif isinstance(node, n.Func) and node.name == "PATH":
+            above = self.path(node.args[0])
+            keys = [getattr(key, "value", None) for key in node.args[1:]]
+            if above is not None and all(map(is_name, keys)):
+                return ".".join((above, *keys))
         return None
 
     def type_of(self, node: n.Node) -> str | None:

@@ -179,7 +179,7 @@ class _Query:
         mine = set(self.scope.sources)
         order = [self.ordered(one) for one in select.order_by]
         for one in order:
-            if not isinstance(one.expr, n.Column) or one.expr.table not in mine:
+            if _source_of(one.expr) not in mine:
                 return False
         if not order or any(_has_window(o.expr) for o in self.outputs):
             return False
@@ -308,6 +308,13 @@ def _shortest(paths: list[str]) -> list[str]:
         if not any(path.startswith(f"{one}.") for one in out):
             out.append(path)
     return out
+
+
+def _source_of(node: n.Node) -> str | None:
+    """The source of a column, or of the column that a path begins at."""
+    while isinstance(node, n.Func) and node.name == "PATH":
+        node = node.args[0]
+    return node.table if isinstance(node, n.Column) else None
 
 
 def _has_query(node: n.Node) -> bool:

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ways into embedded documents: `author__name`, `tags__name`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Field, IntegerField, JSONField, Transform
+
+from mongodb.backend.fields import values
+from mongodb.backend.fields.array import ArrayField
+
+__all__ = ["EachTransform", "PathTransform", "key_sql", "unknown_field", "unknown_lookup"]
+
+
+def key_sql(key: Any) -> str:
+    """Return a key of a path as SQL's text has it."""
+    if isinstance(key, int):
+        return str(key)
+    return "'" + str(key).replace("'", "''").replace("%", "%%") + "'"
+
+
+def unknown_field(model: Any, name: str) -> values.UnknownLookup:
+    """Return the error of a field that an embedded model does not have."""
+    names = ", ".join(sorted(field.name for field in model._meta.fields))
+    return values.UnknownLookup(f"{model.__name__} has no field named {name!r}: it has {names}")
+
+
+def unknown_lookup(name: str, where: str, known: Iterable[str], end: str = "") -> Any:
+    """Return the error of a lookup that there is not."""
+    close = difflib.get_close_matches(name, list(known))
+    hint = f", perhaps you meant {' or '.join(close)}?" if close else end
+    listed = ", ".join(sorted(known))
+    return values.UnknownLookup(f"Unsupported lookup '{name}' for {where}{hint} Known: {listed}")
+
+
+class PathTransform(Transform):
+    """A field of an embedded document."""
+
+    def __init__(self, field: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, output_field=field, **kwargs)
+        self.key = field.column
+
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:  # type: ignore[override]
+        sql, params = compiler.compile(self.lhs)
+        return f"PATH({sql}, {key_sql(self.key)})", params
+
+    def get_transform(self, name: str) -> Any:
+        field = self.output_field
+        found = field.get_transform(name)
+        if found is None:
+            where = f"{type(field).__name__} '{field.name}'"
+            raise unknown_lookup(name, where, field.get_lookups(), ".")
+        return found
+
+
+class EachField(Field):
+    """What a path through an array gives: a list; its lookups hold when they do for some item."""
+
+    of_items = True
+    allowed = frozenset({"exact", "iexact", "in", "gt", "gte", "lt", "lte"})
+
+    def __init__(self, leaf: Any) -> None:
+        super().__init__(null=True)
+        self.leaf = leaf
+        self.base_field = leaf
+        self.name = leaf.name
+
+    def get_internal_type(self) -> str:
+        return str(self.leaf.get_internal_type())
+
+    def db_type(self, connection: Any) -> str:
+        return "array"
+
+    def get_lookup(self, name: str) -> Any:
+        if name not in self.allowed:
+            return None
+        return self.leaf.get_lookup(name)
+
+    def lookups(self) -> list[str]:
+        return sorted(self.allowed & set(self.leaf.get_lookups()))
+
+    def get_transform(self, name: str) -> Any:
+        return None
+
+    def get_prep_value(self, value: Any) -> Any:
+        return self.leaf.get_prep_value(value)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        return self.leaf.get_db_prep_value(value, connection, prepared)
+
+    def get_db_converters(self, connection: Any) -> list[Any]:
+        convert = values.reader(self.leaf, connection)
+        if convert is None:
+            return []
+
+        def read(value: Any, expression: Any, connection: Any) -> Any:
+            return [convert(one) for one in value] if isinstance(value, list) else value
+
+        return [read]
+
+
+class EachTransform(Transform):
+    """A field of every item of an array of embedded documents."""
+
+    function = "EACH"
+    convert_value = staticmethod(Transform._convert_value_noop)  # a list, not one value
+
+    def __init__(self, leaf: Any, keys: tuple[Any, ...], of: str, *args: Any, **kw: Any) -> None:
+        super().__init__(*args, output_field=EachField(leaf), **kw)
+        self.leaf, self.keys, self.of = leaf, keys, of
+
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:  # type: ignore[override]
+        sql, params = compiler.compile(self.lhs)
+        return f"{self.function}({', '.join([sql, *map(key_sql, self.keys)])})", params
+
+    def _below(self, leaf: Any, key: Any) -> Any:
+        return lambda _: EachTransform(leaf, (*self.keys, key), self.of, self.lhs)
+
+    def _lengths(self, _: Any) -> Any:
+        made = EachTransform(IntegerField(), self.keys, self.of, self.lhs)
+        made.function = "EACH_LEN"
+        return made
+
+    def get_lookup(self, name: str) -> Any:
+        return self.output_field.get_lookup(name)
+
+    def get_transform(self, name: str) -> Any:
+        leaf = self.leaf
+        if isinstance(leaf, JSONField):
+            return self._below(leaf, name)
+        if getattr(leaf, "embeds", False) and not isinstance(leaf, ArrayField):
+            field = leaf.subfield(name)
+            return self._below(field, field.column)
+        if isinstance(leaf, ArrayField):
+            if name == "len":
+                return self._lengths
+            if name.isdecimal():
+                return self._below(leaf.base_field, int(name))
+            if leaf.embeds:
+                leaf.base_field.subfield(name)
+                raise ValueError(
+                    "Cannot perform multiple levels of array traversal in a query. "
+                    "Name an element of one array by its position."
+                )
+        where = f"{self.of} of '{type(leaf).__name__}'"
+        raise unknown_lookup(name, where, self.output_field.lookups())

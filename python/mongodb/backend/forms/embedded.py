@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A form within a form for an embedded model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.models import modelform_factory
+
+__all__ = ["EmbeddedModelField"]
+
+
+class EmbeddedModelField(forms.Field):
+    """Shows the model's form; its fields' names begin with `prefix`."""
+
+    def __init__(self, model: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
+        self.model = model
+        self.prefix = prefix
+        self.model_form_cls = modelform_factory(model, fields="__all__")
+        kwargs["widget"] = EmbeddedModelWidget()
+        super().__init__(*args, **kwargs)
+
+    def get_bound_field(self, form: Any, field_name: str) -> Any:
+        return EmbeddedModelBoundField(form, self, field_name)
+
+    def _clean_bound_field(self, bound: Any) -> Any:
+        if not bound.has_data():
+            if self.required:
+                raise ValidationError(self.error_messages["required"], code="required")
+            return None
+        nested = bound.nested_form
+        if not nested.is_valid():
+            raise ValidationError([one for errors in nested.errors.values() for one in errors])
+        return self.model(**nested.cleaned_data)
+
+
+class EmbeddedModelBoundField(forms.BoundField):
+    """Renders and checks one form, which shows its own errors beside its fields."""
+
+    def __init__(self, form: Any, field: Any, name: str) -> None:
+        super().__init__(form, field, name)
+        bound = form.is_bound and self.has_data()
+        self.nested_form = field.model_form_cls(
+            data=form.data if bound else None,
+            files=form.files if bound else None,
+            instance=self.initial,
+            prefix=f"{form.prefix}-{field.prefix}" if form.prefix else field.prefix,
+        )
+
+    def has_data(self) -> bool:
+        """Whether anything was filled in."""
+        return any(self.data.values())
+
+    @property
+    def errors(self) -> Any:
+        if self.nested_form.is_bound and not self.nested_form.is_valid():
+            return self.form.error_class(renderer=self.form.renderer)
+        return super().errors
+
+    def __str__(self) -> str:
+        return self.nested_form.as_div()  # type: ignore[no-any-return]
+
+
+class EmbeddedModelWidget(forms.Widget):
+    """Picks what belongs to the inner form out of the outer form's data."""
+
+    use_fieldset = True
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        return {key: data[key] for key in data if key.startswith(f"{name}-")}
+
+    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
+        return not any(key.startswith(f"{name}-") for key in data)

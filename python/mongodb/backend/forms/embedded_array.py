@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A formset within a form for a list of embedded models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms import formset_factory, model_to_dict
+from django.forms.models import modelform_factory
+from django.utils.html import format_html, format_html_join
+
+__all__ = ["EmbeddedModelArrayField"]
+
+
+class EmbeddedModelArrayField(forms.Field):
+    """Shows a form for each item, and `extra_forms` empty ones; at most `max_num`."""
+
+    def __init__(self, model: Any, *, prefix: str, max_num: int | None = None,
+                 extra_forms: int = 3, **kwargs: Any) -> None:  # fmt: skip
+        self.model = model
+        self.prefix = prefix
+        form = modelform_factory(model, fields="__all__")
+        self.formset = formset_factory(form, can_delete=True, max_num=max_num, extra=extra_forms,
+                                       validate_max=True)  # fmt: skip
+        kwargs["widget"] = EmbeddedModelArrayWidget()
+        super().__init__(**kwargs)
+
+    def get_bound_field(self, form: Any, field_name: str) -> Any:
+        return EmbeddedModelArrayBoundField(form, self, field_name)
+
+    def _clean_bound_field(self, bound: Any) -> Any:
+        formset = bound.formset
+        if not formset.is_bound:
+            return []
+        if not formset.is_valid():
+            raise ValidationError(formset.errors + formset.non_form_errors())
+        filled = [data for data in formset.cleaned_data if data and not data.get("DELETE")]
+        return [self.model(**{k: v for k, v in data.items() if k != "DELETE"}) for data in filled]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(self.formset(data, initial=_initial(initial), prefix=self.prefix).has_changed())
+
+
+class EmbeddedModelArrayBoundField(forms.BoundField):
+    """Renders and checks one formset, which shows its forms' errors beside their fields."""
+
+    def __init__(self, form: Any, field: Any, name: str) -> None:
+        super().__init__(form, field, name)
+        data = self.data if form.is_bound and self.data else None
+        self.formset = field.formset(data, initial=_initial(self.initial), prefix=self.html_name)
+
+    @property
+    def errors(self) -> Any:
+        if self.formset.is_bound and not self.formset.is_valid():
+            return self.form.error_class(renderer=self.form.renderer)
+        return super().errors
+
+    def __str__(self) -> str:
+        rows = format_html_join("\n", "<tbody>{}</tbody>", ((f.as_table(),) for f in self.formset))
+        return format_html("{}<table>\n{}\n</table>\n{}", self.formset.non_form_errors(), rows,
+                           self.formset.management_form)  # fmt: skip
+
+
+class EmbeddedModelArrayWidget(forms.Widget):
+    """Picks what belongs to the formset out of the form's data."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        return {key: data[key] for key in data if key.startswith(f"{name}-")}
+
+    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
+        return not any(key.startswith(f"{name}-") for key in data)
+
+
+def _initial(instances: Any) -> list[Any]:
+    return [model_to_dict(one) for one in instances or []]
