@@ -38,9 +38,9 @@ static uint64_t secret(void) {
     return now;
 }
 
-uint64_t ds__hash_bytes(const void *bytes, size_t size, uint64_t seed) {
+uint64_t ds__hash_with(uint64_t key, const void *bytes, size_t size, uint64_t seed) {
     const uint8_t *p = bytes;
-    uint64_t k0 = secret();
+    uint64_t k0 = key;
     uint64_t k1 = (k0 << 32 | k0 >> 32) ^ 0x9e3779b97f4a7c15ULL;
     uint64_t h = seed ^ (size * 0xd6e8feb86659fd93ULL);
     while (size >= 8) {
@@ -56,6 +56,10 @@ uint64_t ds__hash_bytes(const void *bytes, size_t size, uint64_t seed) {
         h = fold(v ^ k0, h ^ k1);
     }
     return fold(h ^ k0, k1);
+}
+
+uint64_t ds__hash_bytes(const void *bytes, size_t size, uint64_t seed) {
+    return ds__hash_with(secret(), bytes, size, seed);
 }
 
 static ds__map_slot *find(const ds_map *map, const void *key, size_t size, uint64_t hash) {

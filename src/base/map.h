@@ -19,7 +19,9 @@ typedef struct ds_map {
     size_t cap;
 } ds_map;
 
-/* Differs from process to process: never to be stored or shown. */
+/* The function itself, of a secret that is known: whoever knows it can make keys that collide. */
+uint64_t ds__hash_with(uint64_t secret, const void *bytes, size_t size, uint64_t seed);
+/* With the secret of this process. Differs from process to process: never to be stored or shown. */
 uint64_t ds__hash_bytes(const void *bytes, size_t size, uint64_t seed);
 /* NULL when absent. */
 void *ds_map_get(const ds_map *map, const void *key, size_t size);

@@ -59,6 +59,7 @@ static ds_engine *open_engine(const char *path, const ds__engine_options *option
         store.no_create = options->no_create;
         store.busy_timeout_ms = options->busy_timeout_ms;
     }
+    engine->snapshot_ms = DS_SNAPSHOT_MS;
     engine->idle_transaction_ms = DEFAULT_IDLE_MS;
     if (options && options->idle_transaction_ms > 0) {
         engine->idle_transaction_ms = options->idle_transaction_ms;

@@ -104,7 +104,7 @@ static void end(ds__snapshots *s, snapshot *one) {
 
 bool ds__snapshots_end_old(ds_engine *engine, int64_t now_ms, bool log_is_long) {
     ds__snapshots *s = engine->snapshots;
-    int64_t most = DS_SNAPSHOT_MS;
+    int64_t most = engine->snapshot_ms;
     if (__atomic_load_n(&s->held, __ATOMIC_RELAXED) == 0) {
         return false;
     }
