@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from typing import Any
 
 from mongodb import _registry
 from mongodb._handle import current_transaction
-from mongodb._indexes import declared_indexes
+from mongodb._indexes import declared_indexes, is_pending
 from mongodb.errors import InvalidCollectionError, MongoError
 
-__all__ = ["make_ready", "prepare_known"]
+__all__ = ["make_indexes", "make_ready", "prepare_known"]
+
+_log = logging.getLogger("mongodb")
 
 
 def make_ready(cls: Any, handle: Any) -> None:
@@ -63,9 +66,20 @@ def _prepare(cls: Any, handle: Any, inside: bool) -> None:
     if options:
         _create(cls, handle, name, options)
     if meta.get("auto_create_index", True):
-        specs = declared_indexes(cls)
-        if specs:
-            handle.create_indexes(name, specs, inside=inside)
+        make_indexes(cls, handle, inside)
+
+
+def make_indexes(cls: Any, handle: Any, inside: bool = False) -> None:
+    """Create the declared indexes; those that the embedded engine has not yet are noted."""
+    name, specs = cls._get_collection_name(), declared_indexes(cls)
+    later = [spec for spec in specs if handle.embedded and is_pending(spec)]
+    for spec in later:
+        if (name, spec["name"]) not in handle.pending:
+            _log.info("index %s of %s waits for a MongoDB server", spec["name"], name)
+        handle.pending[(name, spec["name"])] = spec
+    specs = [spec for spec in specs if spec not in later]
+    if specs:
+        handle.create_indexes(name, specs, inside=inside)
 
 
 def _options(cls: Any) -> dict[str, Any]:

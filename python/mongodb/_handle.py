@@ -54,6 +54,8 @@ class Handle:
         self.uri = uri
         self.name = name
         self.ready: set[Any] = set()
+        # indexes that this store cannot make: (collection, name) -> specification
+        self.pending: dict[tuple[str, str], dict[str, Any]] = {}
         self.prepared = 0  # for which of the registry's generations the indexes are there
         self._options = options
         self._pymongo_options = pymongo
@@ -274,7 +276,11 @@ class Handle:
 
     def count(self, collection: str, query: Any, **options: Any) -> int:
         """Return how many documents match."""
-        if self.session() is None and (self.embedded or not query):
+        near = b"$near" in bytes(query) if isinstance(query, _core.Raw) else False
+        if near and self.session() is not None:  # neither $match nor a transaction's count has it
+            command = {"find": collection, "filter": query, "projection": {"_id": 1}, **options}
+            return sum(1 for _ in self.cursor(command))
+        if self.session() is None and (self.embedded or near or not query):
             command = {"count": collection, "query": query, **options}
             return int(self.run(command)["n"])
         pipeline: list[dict[str, Any]] = [{"$match": query}]

@@ -9,10 +9,19 @@ from typing import Any
 from mongodb.errors import LookUpError
 from mongodb.queryset.lookups import db_path
 
-__all__ = ["declared_indexes", "free_names", "index_name", "parse_keys"]
+__all__ = [
+    "declared_indexes",
+    "free_names",
+    "index_name",
+    "is_pending",
+    "parse_keys",
+    "same_keys",
+    "stored_keys",
+]
 
 _PREFIX = {"+": 1, "-": -1, "$": "text", "#": "hashed", "(": "2dsphere", "*": "2d"}
 _KINDS = frozenset({1, -1, "text", "hashed", "2dsphere", "2d"})
+_PENDING = frozenset({"text", "2dsphere", "2d"})
 _NOT_STORED = frozenset({"fields", "cls", "types"})
 
 
@@ -115,6 +124,42 @@ def _unique_indexes(cls: Any, prefix: str = "", seen: tuple[Any, ...] = ()) -> l
     return found
 
 
+def _geo_indexes(cls: Any, prefix: str = "", seen: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
+    """Return the indexes that geographic fields bring, those of embedded documents too."""
+    found: list[dict[str, Any]] = []
+    for field in cls._fields.values():
+        path = prefix + field.db_field
+        if getattr(field, "_geo_index", None):
+            found.append(_finish(cls, [(path, field._geo_index)], {}))
+        elif field.kind == "embedded" and field.document_type not in seen:
+            below = field.document_type
+            found += _geo_indexes(below, f"{path}.", (*seen, below))
+    return found
+
+
+def stored_keys(index: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the keys of an index that the store lists, as they are declared."""
+    keys: list[tuple[str, Any]] = []
+    for name, kind in index["key"].items():
+        if name == "_fts":  # a text index lists its fields among their weights
+            keys += [(field, "text") for field in index.get("weights", {})]
+        elif name != "_ftsx":
+            keys.append((name, kind))
+    return keys
+
+
+def same_keys(first: list[tuple[str, Any]], second: list[tuple[str, Any]]) -> bool:
+    """Whether they are one index: the fields of a text index have no order."""
+    if any(kind == "text" for _, kind in first):
+        return sorted(first, key=str) == sorted(second, key=str)
+    return first == second
+
+
+def is_pending(spec: Mapping[str, Any]) -> bool:
+    """Whether the embedded engine cannot make the index yet."""
+    return bool(_PENDING.intersection(one for one in spec["key"].values() if isinstance(one, str)))
+
+
 def declared_indexes(cls: Any) -> list[dict[str, Any]]:
     """Return the specifications of all declared indexes, each name once.
 
@@ -122,6 +167,8 @@ def declared_indexes(cls: Any) -> list[dict[str, Any]]:
     """
     specs = [_one(cls, spec) for spec in cls._meta.get("indexes", ())]
     specs += _unique_indexes(cls)
+    keys = [spec["key"] for spec in specs]
+    specs += [spec for spec in _geo_indexes(cls) if spec["key"] not in keys]
     inherits = cls._meta.get("allow_inheritance") and cls._meta.get("index_cls", True)
     if inherits and not any(next(iter(spec["key"])) == "_cls" for spec in specs):
         specs.append(_finish(cls, [("_cls", 1)], {}))

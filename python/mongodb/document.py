@@ -10,15 +10,22 @@ from typing import Any
 from bson import DBRef
 
 from mongodb import _core, _persist
-from mongodb._collections import make_ready
+from mongodb._collections import make_indexes, make_ready
 from mongodb._delete_rules import add_rule, apply_rules
-from mongodb._indexes import declared_indexes, free_names, parse_keys
+from mongodb._indexes import (
+    declared_indexes,
+    free_names,
+    parse_keys,
+    same_keys,
+    stored_keys,
+)
 from mongodb._metaclass import TopLevelDocumentMetaclass
 from mongodb._rollback import note
 from mongodb.base import BaseDocument
 from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle, get_db
 from mongodb.embedded import DynamicMixin
 from mongodb.errors import InvalidDocumentError, LookUpError, OperationError
+from mongodb.queryset.text import SCORE
 from mongodb.signals import post_delete, pre_delete
 
 __all__ = ["Document", "DynamicDocument"]
@@ -93,6 +100,14 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         if self.pk is None:
             raise OperationError("Only saved documents can have a valid dbref: call save() first")
         return DBRef(self._get_collection_name(), self.pk)
+
+    def get_text_score(self) -> float:
+        """Return how well the document fits the text search that found it."""
+        if SCORE not in self.__dict__:
+            raise InvalidDocumentError(
+                "only a document that search_text() found has a score, unless text_score=False"
+            )
+        return self.__dict__[SCORE]  # type: ignore[no-any-return]
 
     # Where it lives
 
@@ -326,10 +341,14 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
 
     @classmethod
     def ensure_indexes(cls) -> None:
-        """Create the declared indexes now."""
-        specs = declared_indexes(cls)
-        if specs:
-            get_connection_handle(cls._alias()).create_indexes(cls._get_collection_name(), specs)
+        """Create the declared indexes now; on the embedded store, see `pending_indexes`."""
+        make_indexes(cls, get_connection_handle(cls._alias()))
+
+    @classmethod
+    def pending_indexes(cls) -> list[list[tuple[str, Any]]]:
+        """Return the keys of declared indexes that the embedded store cannot make yet."""
+        pending, name = cls._ready().pending, cls._get_collection_name()
+        return [list(spec["key"].items()) for (where, _), spec in pending.items() if where == name]
 
     @classmethod
     def list_indexes(cls) -> list[list[tuple[str, Any]]]:
@@ -341,12 +360,13 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
     def compare_indexes(cls) -> dict[str, Any]:
         """Return the keys of indexes that are declared but missing, and the other way round."""
         handle = cls._ready()
-        existing = [list(i["key"].items()) for i in handle.list_indexes(cls._get_collection_name())]
+        existing = [stored_keys(one) for one in handle.list_indexes(cls._get_collection_name())]
         required = cls.list_indexes()
-        return {
-            "missing": [keys for keys in required if keys not in existing],
-            "extra": [keys for keys in existing if keys not in required],
-        }
+
+        def lacking(these: Any, those: Any) -> Any:
+            return [keys for keys in these if not any(same_keys(keys, one) for one in those)]
+
+        return {"missing": lacking(required, existing), "extra": lacking(existing, required)}
 
     @classmethod
     def register_delete_rule(cls, document_cls: Any, field_name: str, rule: int) -> None:

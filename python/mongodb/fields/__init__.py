@@ -3,6 +3,16 @@
 
 from mongodb.fields.base import BaseField
 from mongodb.fields.dates import ComplexDateTimeField, DateField, DateTimeField
+from mongodb.fields.geo import (
+    GeoJsonBaseField,
+    GeoPointField,
+    LineStringField,
+    MultiLineStringField,
+    MultiPointField,
+    MultiPolygonField,
+    PointField,
+    PolygonField,
+)
 from mongodb.fields.lists import EmbeddedDocumentList
 from mongodb.fields.nested import (
     DictField,
@@ -36,15 +46,8 @@ from mongodb.fields.unsupported import (
     FileField,
     GenericLazyReferenceField,
     GenericReferenceField,
-    GeoPointField,
     ImageField,
     LazyReferenceField,
-    LineStringField,
-    MultiLineStringField,
-    MultiPointField,
-    MultiPolygonField,
-    PointField,
-    PolygonField,
 )
 
 __all__ = [
@@ -74,6 +77,7 @@ __all__ = [
     "GenericEmbeddedDocumentField",
     "GenericLazyReferenceField",
     "GenericReferenceField",
+    "GeoJsonBaseField",
     "GeoPointField",
     "ImageField",
     "IntField",

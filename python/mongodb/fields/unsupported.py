@@ -13,15 +13,8 @@ __all__ = [
     "FileField",
     "GenericLazyReferenceField",
     "GenericReferenceField",
-    "GeoPointField",
     "ImageField",
     "LazyReferenceField",
-    "LineStringField",
-    "MultiLineStringField",
-    "MultiPointField",
-    "MultiPolygonField",
-    "PointField",
-    "PolygonField",
 ]
 
 
@@ -46,13 +39,6 @@ def _field(name: str, feature: str) -> Any:
 
 FileField = _field("FileField", "files in GridFS")
 ImageField = _field("ImageField", "files in GridFS")
-PointField = _field("PointField", "geographic fields")
-GeoPointField = _field("GeoPointField", "geographic fields")
-LineStringField = _field("LineStringField", "geographic fields")
-PolygonField = _field("PolygonField", "geographic fields")
-MultiPointField = _field("MultiPointField", "geographic fields")
-MultiLineStringField = _field("MultiLineStringField", "geographic fields")
-MultiPolygonField = _field("MultiPolygonField", "geographic fields")
 GenericReferenceField = _field("GenericReferenceField", "generic references")
 GenericLazyReferenceField = _field("GenericLazyReferenceField", "generic references")
 LazyReferenceField = _field("LazyReferenceField", "lazy reference objects")

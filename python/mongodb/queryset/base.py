@@ -16,6 +16,7 @@ from mongodb.queryset._origin import Origin
 from mongodb.queryset._parts import points, position, without, without_children
 from mongodb.queryset.lookups import db_path, merge
 from mongodb.queryset.q import Q, QNode, as_q
+from mongodb.queryset.text import TextSearchMixin
 
 __all__ = ["BaseQuerySet"]
 
@@ -27,7 +28,7 @@ class _NoAnnotations:
     annotations: Mapping[str, Any] = {}
 
 
-class BaseQuerySet:
+class BaseQuerySet(TextSearchMixin):
     """The building half of a queryset."""
 
     # Where a queryset starts. None of these is changed in place.
@@ -137,13 +138,6 @@ class BaseQuerySet:
     def none(self) -> Any:
         """Return a queryset without documents."""
         return self._with(_none=True)
-
-    def search_text(self, text: str, language: str | None = None, text_score: bool = True) -> Any:
-        """Keep documents whose text index matches."""
-        search: dict[str, Any] = {"$search": text}
-        if language is not None:
-            search["$language"] = language
-        return self._with(_special={**self._special, "$text": search})
 
     def where(self, where_clause: str) -> Any:
         """Keep documents for which a JavaScript expression is true; not every store has that."""
@@ -451,7 +445,7 @@ class BaseQuerySet:
         order = self._ordering()
         if order:
             command["sort"] = dict(order)
-        projection = self._projection()
+        projection = self._with_score(self._projection())
         if projection:
             command["projection"] = projection
         command.update(self._range())

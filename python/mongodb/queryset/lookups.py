@@ -17,27 +17,23 @@ from typing import Any, NamedTuple
 from bson import Binary, Decimal128, Int64, ObjectId, Regex
 
 from mongodb import _core, _registry
-from mongodb.errors import InvalidQueryError, LookUpError, NotSupportedError, ValidationError
+from mongodb.errors import InvalidQueryError, LookUpError, ValidationError
 from mongodb.fields.base import BaseField
 from mongodb.fields.scalar import STRING_OPERATORS
+from mongodb.queryset import geo
 
 __all__ = ["Lookup", "build_filter", "db_path", "filter_bson", "merge", "parse"]
 
 _COMPARISON = frozenset({"ne", "gt", "gte", "lt", "lte"})
 _MANY = frozenset({"in", "nin", "all"})
 _PLAIN = frozenset({"size", "exists", "mod", "type", "not", "elemMatch", "match", "eq"})
-_GEO = frozenset(
-    "within_distance within_spherical_distance within_box within_polygon near near_sphere "
-    "max_distance min_distance geo_within geo_within_box geo_within_polygon geo_within_center "
-    "geo_within_sphere geo_intersects".split()
-)
 # Django's lookups that this one has not.
 _INSTEAD = {
     "isnull": "x=None or x__ne=None",
     "range": "x__gte=... and x__lte=...",
     **dict.fromkeys(("year", "month", "day", "date"), "x__gte=... and x__lt=..."),
 }
-OPERATORS = _COMPARISON | _MANY | _PLAIN | _GEO | STRING_OPERATORS
+OPERATORS = _COMPARISON | _MANY | _PLAIN | geo.OPERATORS | STRING_OPERATORS
 _TYPES: dict[Any, Any] = {
     int: ["int", "long"],
     float: "double",
@@ -109,7 +105,7 @@ def _missing(cls: Any, parts: list[str], at: int) -> str:
     if not at:
         return f"{cls.__name__} has no field {wrong!r}; it has {', '.join(cls._fields)}"
     before = "__".join(parts[:at])
-    close = difflib.get_close_matches(wrong, OPERATORS - _GEO, 1)
+    close = difflib.get_close_matches(wrong, OPERATORS - geo.OPERATORS, 1)
     hint = f"did you mean {close[0]!r}?" if close else ""
     if wrong in _INSTEAD:
         hint = "write " + _INSTEAD[wrong].replace("x", before)
@@ -172,12 +168,8 @@ def _parse(cls: Any, name: str) -> Lookup:
     if len(parts) > 1 and parts[-1] == "not":
         parts.pop()
         negated = True
-    if op in _GEO:
-        raise NotSupportedError(
-            f"{name}: geographic queries are not supported yet",
-            code=238,
-            code_name="NotImplemented",
-        )
+    if op in geo.DISTANCES:
+        raise geo.DistanceMet
     path, field = resolve(cls, parts)
     return Lookup(path, field, op, negated)
 
@@ -192,6 +184,13 @@ def _is_field(cls: Any, parts: list[str]) -> bool:
 
 def filter_bson(cls: Any, lookups: Mapping[str, Any]) -> Any:
     """Return the filter for keywords as `_core.Raw`; all of them must hold."""
+    try:
+        return _filter_bson(cls, lookups)
+    except geo.DistanceMet:
+        return _filter_bson(cls, geo.grouped(lookups))
+
+
+def _filter_bson(cls: Any, lookups: Mapping[str, Any]) -> Any:
     if cls._schema is not None:
         try:
             return cls._schema.filter(lookups)
@@ -287,6 +286,8 @@ def _operator(field: BaseField | None, op: str | None, value: Any) -> Any:
         if not isinstance(pattern, Regex):
             raise TypeError(f"{op} is for text, not for a {type(field).__name__}")
         return pattern
+    if op in geo.OPERATORS:
+        return geo.condition(field, op, value)
     return _SPECIAL[op](field, value)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from mongodb import _core
 from mongodb.errors import InvalidQueryError
+from mongodb.queryset.geo import LoneDistance
 from mongodb.queryset.lookups import filter_bson
 
 __all__ = ["Q", "QNode"]
@@ -104,8 +105,23 @@ class QCombination(QNode):
         return self.operation != self.NOT and all(child.empty for child in self.children)
 
     def to_bson(self, document: Any) -> Any:
-        parts = [child.to_bson(document) for child in self.children]
+        try:
+            parts = [child.to_bson(document) for child in self.children]
+        except LoneDistance:
+            whole = self._as_one()
+            if whole is None:
+                raise
+            return whole.to_bson(document)
         return _core.join_filters(("$and", "$or", "$nor")[self.operation], parts)
+
+    def _as_one(self) -> Q | None:
+        """Return one Q for plain ones that must all hold: a distance finds its place."""
+        plain = [one for one in self.children if isinstance(one, Q) and not one._args]
+        merged = {name: value for one in plain for name, value in one.query.items()}
+        apart = sum(len(one.query) for one in plain) == len(merged)
+        if self.operation != self.AND or len(plain) < len(self.children) or not apart:
+            return None
+        return Q(**merged)
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -17,6 +17,7 @@ from mongodb.queryset.aggregation import AggregationMixin
 from mongodb.queryset.base import BaseQuerySet
 from mongodb.queryset.lookups import InvalidLookupValue
 from mongodb.queryset.q import QNode
+from mongodb.queryset.text import take_scores
 from mongodb.queryset.writing import WritingMixin
 
 __all__ = ["QuerySet", "QuerySetNoCache"]
@@ -58,6 +59,8 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         moved = self._moved
         for batch in batches:
             documents = batch.documents()
+            if self._scored:
+                take_scores(documents)
             if moved:
                 for one in documents:
                     self._move(one)

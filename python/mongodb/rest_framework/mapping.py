@@ -16,6 +16,7 @@ from .fields import (
     ObjectIdField,
     ReferenceField,
 )
+from .geo import GeoJSONField, GeoPointField
 from .validators import UniqueValidator, check_finite
 
 __all__ = ["SERIALIZER_FIELDS", "common_kwargs", "is_generated", "serializer_field"]
@@ -45,6 +46,8 @@ SERIALIZER_FIELDS: dict[str, type[serializers.Field]] = {
     "EmbeddedDocumentListField": serializers.ListField,
     "DictField": serializers.DictField,
     "MapField": serializers.DictField,
+    "GeoPointField": GeoPointField,
+    "GeoJsonBaseField": GeoJSONField,
     "DynamicField": DynamicField,
     "EnumField": EnumField,
     "BaseField": DynamicField,
@@ -150,6 +153,8 @@ def scalar_kwargs(field: Any, kind: str) -> dict[str, Any]:
     """Limits of a field as arguments of its serializer field."""
     cls = SERIALIZER_FIELDS[kind]
     kwargs: dict[str, Any] = {}
+    if cls is GeoJSONField:
+        kwargs["geo_type"] = field._type
     for ours, theirs in LIMITS.get(cls, ()):
         limit = getattr(field, ours, None)
         if limit is not None:

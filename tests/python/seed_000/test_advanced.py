@@ -8,7 +8,7 @@ import pytest
 
 import mongodb
 from mongodb import get_db, signals
-from mongodb.errors import NotSupportedError, ValidationError
+from mongodb.errors import ValidationError
 
 
 @pytest.fixture(autouse=True)
@@ -104,10 +104,8 @@ def test_nested_atomic_joins_the_outer_one(connected: str, seed: Any) -> None:
 
 def test_indexing(connected: str, seed: Any) -> None:
     block = seed.blocks["Indexing"][0]
-    with pytest.raises(NotSupportedError, match="PointField"):
-        seed.run("Indexing")
-    block = block.replace("location = PointField()", "created_at = DateTimeField()")
-    block = block.replace("('location', '2dsphere'),", "").replace(
+    block = block.replace("    location =", "    created_at = DateTimeField()\n    location =")
+    block = block.replace(
         "    email = EmailField()\n", "    email = EmailField()\n    age = IntField()\n"
     )
     seed.blocks["Indexing"][0] = block
@@ -117,9 +115,32 @@ def test_indexing(connected: str, seed: Any) -> None:
     assert keys.count((("email", 1),)) == 3
     assert {(("name", 1),), (("created_at", -1),), (("name", 1), ("email", 1)),
             (("name", 1), ("age", -1))} <= set(keys)  # fmt: skip
+    assert [("location", "2dsphere")] in User.list_indexes()
+    if connected.startswith("docstore"):
+        assert User.pending_indexes() == [[("location", "2dsphere")]]
+    else:
+        assert (("location", "2dsphere"),) in keys
     User(email="a@example.com").save()
     with pytest.raises(mongodb.NotUniqueError):
         User(email="a@example.com").save()
+
+
+def test_geospatial_queries(connected: str, seed: Any) -> None:
+    names = seed.run("Geospatial Queries")
+    stored = get_db().location.find_one({}, {"_id": 0})
+    assert stored == {
+        "name": "New York",
+        "coordinates": {"type": "Point", "coordinates": [40.7128, -74.006]},
+    }
+    if connected.startswith("docstore"):
+        return  # test_not_yet.py
+    # as written, latitude first: New York is 2.7 km from the point
+    assert list(names["nearby"]) == [] and names["nearby"].count() == 0
+    assert [one.name for one in names["within_area"]] == ["New York"]
+    nearer = names["Location"].objects.filter(
+        coordinates__near=[40.7589, -73.9851], coordinates__max_distance=10000
+    )
+    assert [one.name for one in nearer] == ["New York"] and nearer.count() == 1
 
 
 def test_2_document_design(connected: str, seed: Any) -> None:
