@@ -22,7 +22,7 @@ help:
 	@echo "make build   the package, its extension and the docstore program in $(VENV)"
 	@echo "make bench   the benchmarks of docs/benchmarks.md"
 	@echo "make forks   what a forked child may use, for some minutes"
-	@echo "make mutants small changes of the Python side that no test notices (ONLY=\"_persist\", EVERY=1)"
+	@echo "make mutants changes of the Python side that no test notices (ONLY=\"_persist\", EVERY=1)"
 	@echo "make faults  memory, disk and power fail at every step: half an hour"
 	@echo "make threads many threads under ThreadSanitizer, a minute (THREAD_ROUNDS=300)"
 	@echo "make lint    ruff, mypy, clang-format: a step of make test too"

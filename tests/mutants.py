@@ -1,193 +1,538 @@
 # SPDX-License-Identifier: Apache-2.0
 """Change the package's Python one small step at a time; name the changes that no test notices.
 
-make mutants                              every module of documents, a sample of each
-make mutants ONLY="_persist base"         these modules
-make mutants EVERY=1                      every mutant instead of a sample
+make mutants                            every module beside the Django backend, a sample of each
+make mutants ONLY="_persist queryset"   these modules or folders
+make mutants EVERY=1                    every mutant instead of one in ten; EVERY=3 one in three
+make mutants SEED=2 FRESH=1             another sample; forget what earlier runs found
 
-A mutant runs in a copy of the installed package that comes first on the path, with the tests that
-are about documents, in memory only. Survivors are printed with their line; some change nothing that
-can be seen.
+Tests run once under a tracer that notes the lines each of them runs. Then one process holds all
+collected tests; for a mutant it forks, gives the live functions their changed code and runs the
+tests that reach the line until one fails. What is evaluated once, while modules are imported or
+classes are made, is tried in a fresh process with a changed copy of the package and the files of
+`ABOUT`. Killed mutants are remembered in build/mutants, so that the next run is about survivors.
 """
 
 import ast
-import copy
+import compileall
+import functools
+import gc
+import hashlib
 import os
 import pathlib
+import pickle
+import py_compile
 import random
+import resource
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
+import threading
 import time
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import pytest
+from mutations import Mutant, mutants
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-MODULES = [
-    "document", "base", "embedded", "_persist", "_rollback", "_stamps", "_collections",
-    "_delete_rules", "_inside", "context_managers", "fields/base", "fields/nested", "fields/dates",
-    "fields/lists", "fields/references", "fields/sequence", "fields/scalar",
+KEPT = ROOT / "build" / "mutants"
+KNOWN = pathlib.Path(__file__).with_name("mutants_known.txt")
+LEFT_OUT = {"__init__", "fields/__init__", "queryset/__init__", "rest_framework/__init__"}
+SAMPLE = 10  # one mutant in so many, unless EVERY says another number
+BUDGET = float(os.environ.get("BUDGET") or 6)  # seconds of tests for one mutant, when traced
+LONGEST = 3.0  # seconds of a test that is worth running for one mutant
+FIRST = ["_persist", "_rollback", "_delete_rules", "queryset/writing", "queryset",
+         "context_managers", "fields", "rest_framework"]  # fmt: skip
+SERVERS = {"mongod", "server_of_the_seed"}  # fixtures that start processes
+
+_DOCUMENTS = ["documents", "test_document.py", "test_mistakes.py", "test_mongoengine_habits.py",
+              "seed_000/test_documents.py", "seed_000/test_validation.py"]  # fmt: skip
+_QUERIES = ["test_queryset_states.py", "test_queryset_silence.py", "test_lookups.py",
+            "test_document.py", "seed_000/test_queries.py", "seed_000"]  # fmt: skip
+_CONNECTIONS = ["seed_000/test_connections.py", "seed_000/test_errors.py", "core/test_events.py",
+                "seed_000/test_reading_rules.py", "test_document.py", "documents"]  # fmt: skip
+_RUNS = ["documents/test_django_runs.py", "documents/test_testing.py"]
+# Which test files are about a module: the longest beginning of its name counts.
+ABOUT = {
+    "": _DOCUMENTS,
+    "queryset": _QUERIES,
+    "fields": [*_DOCUMENTS, "seed_000/test_custom_fields.py", "test_lookups.py"],
+    "connection": _CONNECTIONS,
+    "context_managers": _CONNECTIONS,
+    "errors": _CONNECTIONS,
+    "_handle": _CONNECTIONS,
+    "_events": ["core/test_events.py"],
+    "_options": _CONNECTIONS,
+    "_django": ["seed_000/test_reading_rules.py", "seed_000/test_slips.py", *_RUNS],
+    "_django_tests": _RUNS,
+    "_test_stores": _RUNS,
+    "apps": ["test_mistakes.py", "seed_000/test_slips.py", *_RUNS],
+    "testing": _RUNS,
+    "rest_framework": ["rest_framework", "seed_000/test_viewsets.py"],
+}
+# All of these are traced; what they do not run, nothing else is expected to run.
+TRACED = [
+    "documents", "rest_framework", "seed_000", "core/test_events.py", "test_bad_input.py",
+    "test_document.py", "test_lookups.py", "test_mistakes.py", "test_mongoengine_habits.py",
+    "test_no_cache.py", "test_partial_documents.py", "test_queryset_silence.py",
+    "test_queryset_states.py", "test_queryset_threads.py",
 ]  # fmt: skip
-TESTS = [
-    "tests/python/documents",
-    "tests/python/test_document.py",
-    "tests/python/test_mistakes.py",
-    "tests/python/test_mongoengine_habits.py",
-    "tests/python/test_partial_documents.py",
-    "tests/python/seed_000/test_documents.py",
-    "tests/python/seed_000/test_validation.py",
-    "tests/python/seed_000/test_advanced.py",
-    "tests/python/seed_000/test_reading_rules.py",
-    "tests/python/seed_000/test_custom_fields.py",
-]
-# Words in the names of tests that start processes, servers or write files.
-SLOW = "mongod file manage_py pytest_django server aliases imported commands forked".split()
-SAMPLE = 12  # mutants of one module, unless EVERY is set
-SWAPS: dict[type, type] = {
-    ast.And: ast.Or, ast.Or: ast.And, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
-    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Add: ast.Sub, ast.Sub: ast.Add,
-}  # fmt: skip
+Lines = dict[str, set[int]]
 
 
-class Mutator(ast.NodeTransformer):
-    """Makes the change of one number; counts how many there are."""
+def about(module: str) -> list[str]:
+    """Return the test files that are about a module."""
+    return ABOUT[max((one for one in ABOUT if module.startswith(one)), key=len)]
 
-    def __init__(self, wanted: int) -> None:
-        self.wanted = wanted
-        self.count = 0
-        self.line = 0
-        self.what = ""
 
-    def _take(self, node: ast.AST, what: str) -> bool:
-        self.count += 1
-        if self.count - 1 != self.wanted:
-            return False
-        self.line, self.what = getattr(node, "lineno", 0), what
+def arguments(files: list[str]) -> list[str]:
+    paths = [str(ROOT / "tests" / "python" / one) for one in files]
+    return ["-p", "no:cacheprovider", "-p", "no:terminal", "-W", "ignore::SyntaxWarning",
+            f"--rootdir={ROOT}", *paths]  # fmt: skip
+
+
+def wanted(item: pytest.Item) -> bool:
+    """Whether a test runs in this process alone, on a store in memory."""
+    if SERVERS & set(getattr(item, "fixturenames", ())):
+        return False
+    kind = getattr(getattr(item, "callspec", None), "params", {}).get("store_uri", "memory")
+    return bool(kind == "memory")
+
+
+class Tests:
+    """A plugin: keeps the tests that are wanted; `loop` gets them instead of their being run."""
+
+    def __init__(self, loop: Callable[[list[pytest.Item]], None] | None) -> None:
+        self.loop = loop
+        self.failed = False
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [one for one in items if wanted(one)]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.failed = self.failed or report.failed
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        if self.loop is None:
+            return None
+        self.loop(session.items)
         return True
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.body = [self.visit(one) for one in node.body]
-        return node
 
-    visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        if node.value is not None:
-            node.value = self.visit(node.value)
-        return node
-
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
-        self.generic_visit(node)
-        if self._take(node, f"{type(node.op).__name__} turned round"):
-            node.op = SWAPS[type(node.op)]()
-        return node
-
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        self.generic_visit(node)
-        if type(node.ops[0]) in SWAPS and self._take(node, f"{type(node.ops[0]).__name__} turned"):
-            node.ops[0] = SWAPS[type(node.ops[0])]()
-        return node
-
-    def visit_If(self, node: ast.If) -> ast.AST:
-        self.generic_visit(node)
-        if self._take(node, "if always"):
-            node.test = ast.Constant(True)
-        if self._take(node, "if never"):
-            node.test = ast.Constant(False)
-        return node
-
-    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
-        self.generic_visit(node)
-        if self._take(node, "branches changed"):
-            node.body, node.orelse = node.orelse, node.body
-        return node
-
-    def visit_Return(self, node: ast.Return) -> ast.AST:
-        self.generic_visit(node)
-        if node.value is not None and self._take(node, "returns None"):
-            node.value = ast.Constant(None)
-        return node
-
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        if isinstance(node.value, bool) and self._take(node, f"not {node.value}"):
-            return ast.copy_location(ast.Constant(not node.value), node)
-        if type(node.value) is int and self._take(node, f"{node.value} + 1"):
-            return ast.copy_location(ast.Constant(node.value + 1), node)
-        return node
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST:
-        if isinstance(node.value, ast.Constant):
-            return node  # a docstring
-        self.generic_visit(node)
-        if isinstance(node.value, ast.Call) and self._take(node, "call left out"):
-            return ast.copy_location(ast.Pass(), node)
-        return node
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        for at, keyword in enumerate(node.keywords):
-            if keyword.arg and self._take(node, f"without {keyword.arg}="):
-                del node.keywords[at]
-                break
-        return node
+def run(item: pytest.Item, after: pytest.Item | None) -> None:
+    item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
 
 
-def mutants(source: str) -> int:
-    counter = Mutator(-1)
-    counter.visit(ast.parse(source))
-    return counter.count
+def quiet() -> None:
+    sink = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(sink, number)
 
 
-def mutate(source: str, number: int) -> tuple[str, int, str]:
-    mutator = Mutator(number)
-    tree = mutator.visit(copy.deepcopy(ast.parse(source)))
-    return ast.unparse(ast.fix_missing_locations(tree)), mutator.line, mutator.what
+def forked(work: Callable[[], int], seconds: float) -> int | None:
+    """Do something in a forked child. Return its status, or None when it took too long."""
+    child = os.fork()
+    if child == 0:
+        status = 99
+        try:
+            status = work()
+        finally:
+            os._exit(status)
+    end = time.monotonic() + seconds
+    pause = 0.002
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return status
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
 
 
-def killed(path: pathlib.Path) -> bool:
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-    command += ["-k", " and ".join(f"not {word}" for word in SLOW), *TESTS]
-    env = {**os.environ, "PYTHONPATH": str(path), "PYTHONDONTWRITEBYTECODE": "1"}
-    try:
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, timeout=300)
-    except subprocess.TimeoutExpired:
-        return True
-    return done.returncode != 0
+# What each test runs
+
+
+class Tracer:
+    """Notes the lines of the package that run."""
+
+    def __init__(self, home: str) -> None:
+        self.home = home
+        self.lines: Lines = {}
+
+    def _call(self, frame: types.FrameType, event: str, arg: Any) -> Any:
+        name = frame.f_code.co_filename
+        if not name.startswith(self.home):
+            return None
+        seen = self.lines.setdefault(name[len(self.home) :], set())
+        seen.add(frame.f_lineno)
+
+        def line(frame: types.FrameType, event: str, arg: Any) -> Any:
+            seen.add(frame.f_lineno)
+            return line
+
+        return line
+
+    def start(self) -> None:
+        self.lines = {}
+        threading.settrace(self._call)
+        sys.settrace(self._call)
+
+    def stop(self) -> Lines:
+        sys.settrace(None)
+        threading.settrace(None)  # type: ignore[arg-type]
+        return self.lines
+
+
+def trace(files: list[str], home: str, out: pathlib.Path) -> int:
+    """Run tests; write how long each took and which lines it ran, and those of collecting."""
+    quiet()
+    tracer = Tracer(home)
+    found: dict[str, tuple[float, Lines]] = {}
+
+    def loop(items: list[pytest.Item]) -> None:
+        found[""] = (0.0, tracer.stop())
+        for at, item in enumerate(items):
+            plugin.failed = False
+            tracer.start()
+            begin = time.monotonic()
+            run(item, items[at + 1] if at + 1 < len(items) else None)
+            seconds = time.monotonic() - begin
+            lines = tracer.stop()
+            if not plugin.failed and seconds < LONGEST:
+                found[item.nodeid] = (seconds, lines)
+
+    plugin = Tests(loop)
+    tracer.start()
+    pytest.main(arguments(files), plugins=[plugin])
+    out.write_bytes(pickle.dumps(found))
+    return 0
+
+
+def traced(home: pathlib.Path) -> dict[str, tuple[float, Lines]]:
+    """Return what the tests run; those whose files did not change are not run again."""
+    package = hashlib.sha256()
+    for one in sorted(home.rglob("*")):
+        if one.suffix == ".py" and "backend" not in one.parts:
+            package.update(one.read_bytes())
+    base = ROOT / "tests" / "python"
+    for one in sorted(base.rglob("*.py")):
+        if not one.name.startswith("test_"):
+            package.update(one.read_bytes())
+    known: dict[str, tuple[float, Lines]] = {}
+    paths = [one for name in TRACED for one in sorted(base.glob(f"{name}/test_*.py"))]
+    paths += [base / name for name in TRACED if name.endswith(".py")]
+    missing = []
+    for path in paths:
+        digest = hashlib.sha256(package.digest() + path.read_bytes()).hexdigest()[:20]
+        stem = "_".join(path.relative_to(base).with_suffix("").parts)
+        kept = KEPT / f"{stem}-{digest}.lines"
+        if not kept.exists():
+            missing.append((path, stem, kept))
+    for path, stem, kept in missing:
+        for old in KEPT.glob(f"{stem}-*.lines"):
+            old.unlink()
+        name = str(path.relative_to(base))
+        forked(functools.partial(trace, [name], f"{home}/", kept), 600)
+        if not kept.exists():
+            raise SystemExit(f"{name} does not end")
+    for kept in KEPT.glob("*.lines"):
+        for test, (seconds, lines) in pickle.loads(kept.read_bytes()).items():
+            known[test or kept.stem] = (seconds, lines)
+    return known
+
+
+# Trying a mutant
+
+
+class Module:
+    """A module of the package, and the functions that live of it."""
+
+    def __init__(self, home: pathlib.Path, name: str) -> None:
+        self.name = name
+        self.path = home / f"{name}.py"
+        self.file = f"{name}.py"
+        self.source = self.path.read_text()
+        self.lines = self.source.splitlines()
+        self.plain = codes(compile(self.source, str(self.path), "exec"))
+        self.live: list[types.FunctionType] = []
+
+    def changed(self, mutant: Mutant) -> list[tuple[types.FunctionType, types.CodeType]]:
+        """Return the live functions that the mutant changes, with their new code."""
+        new = codes(compile(mutant.tree, str(self.path), "exec"))
+        found = []
+        for one in self.live:
+            key = (one.__code__.co_qualname, one.__code__.co_firstlineno)
+            old, code = self.plain.get(key), new.get(key)
+            if old is not None and code is not None and old != code:
+                if old.co_freevars != code.co_freevars:
+                    return []
+                found.append((one, code))
+        return found
+
+    def key(self, mutant: Mutant) -> str:
+        """Return what names a mutant as long as the module stays as it is."""
+        text = "\n".join(self.lines[mutant.unit[0] - 1 :] if mutant.unit else self.lines)
+        code = compile(mutant.tree, self.file, "exec", dont_inherit=True)
+        new = codes(code).values()
+        digest = hashlib.sha256(text.encode())
+        for one in new:
+            digest.update(one.co_code + repr(plain(one)).encode())
+        return f"{self.name} {digest.hexdigest()[:24]}"
+
+
+def plain(code: types.CodeType) -> tuple[Any, ...]:
+    kept = [one for one in code.co_consts if not isinstance(one, types.CodeType)]
+    names = [sorted(one) if isinstance(one, frozenset) else one for one in kept]
+    return (names, code.co_names, code.co_qualname)
+
+
+def codes(code: types.CodeType) -> dict[tuple[str, int], types.CodeType]:
+    """Return the code objects inside one by name and first line."""
+    found = {(code.co_qualname, code.co_firstlineno): code}
+    for one in code.co_consts:
+        if isinstance(one, types.CodeType):
+            found.update(codes(one))
+    return found
+
+
+def defaults(one: types.FunctionType, module: Module, mutant: Mutant) -> bool:
+    """Give the live function the changed default of its parameter."""
+    for node in ast.walk(mutant.tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            if first != mutant.unit[-1] or first != one.__code__.co_firstlineno:
+                continue
+            try:
+                plain = [ast.literal_eval(d) for d in node.args.defaults]
+                named = {
+                    a.arg: ast.literal_eval(d)
+                    for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+                    if d
+                }
+            except ValueError:
+                return False
+            one.__defaults__ = tuple(plain) or None
+            one.__kwdefaults__ = named or None
+            return True
+    return False
+
+
+class Trial:
+    """Runs in the process that holds the collected tests."""
+
+    def __init__(self, tests: dict[str, tuple[float, Lines]], plugin: Tests) -> None:
+        self.tests = tests
+        self.plugin = plugin
+        self.items: list[pytest.Item] = []
+        self.recent: list[str] = []  # tests that killed lately
+
+    def chosen(self, module: Module, mutant: Mutant) -> list[pytest.Item]:
+        """Return the tests that run the mutant's lines: the last killers, then the quickest."""
+        span = set(range(mutant.first, mutant.last + 1))
+        if mutant.default:
+            starts = [c for c in module.plain.values() if c.co_firstlineno == mutant.unit[-1]]
+            span = {line for c in starts for _, _, line in c.co_lines() if line} - {mutant.first}
+        reach = {}
+        for name, (seconds, lines) in self.tests.items():
+            if span & lines.get(module.file, set()):
+                reach[name] = seconds
+        found = [one for one in self.items if one.nodeid in reach]
+        found.sort(key=lambda one: (one.nodeid not in self.recent, reach[one.nodeid]))
+        spent = 0.0
+        for at, one in enumerate(found):
+            spent += reach[one.nodeid]
+            if spent > BUDGET:
+                return found[: at + 1]
+        return found
+
+    def try_live(self, module: Module, mutant: Mutant) -> str:
+        """Return what became of it; "" when it takes a fresh process."""
+        changed = [] if mutant.default else module.changed(mutant)
+        owners = [one for one in module.live
+                  if mutant.default and one.__code__.co_firstlineno == mutant.unit[-1]]  # fmt: skip
+        if not changed and not owners:
+            return ""
+        chosen = self.chosen(module, mutant)
+        if not chosen:
+            return "not run"
+        killer = KEPT / "killer"
+
+        def work() -> int:
+            for one, code in changed:
+                one.__code__ = code
+            if owners and not all(defaults(one, module, mutant) for one in owners):
+                return 98
+            resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+            quiet()
+            for at, item in enumerate(chosen):
+                run(item, chosen[at + 1] if at + 1 < len(chosen) else None)
+                if self.plugin.failed:
+                    killer.write_text(item.nodeid)
+                    return 1
+            return 0
+
+        killer.write_text("")
+        status = forked(work, 10 + 3 * BUDGET)
+        if status is None:
+            return "timed out"
+        if os.waitstatus_to_exitcode(status) == 98:
+            return ""
+        name = killer.read_text()
+        if name:
+            self.recent = [name, *(one for one in self.recent if one != name)][:12]
+        return "survived" if status == 0 else "killed"
+
+
+class Nursery:
+    """A process that has imported nothing of the package: its children import a changed copy."""
+
+    def __init__(self, home: pathlib.Path, copy: pathlib.Path) -> None:
+        self.copy = copy
+        shutil.copytree(home, copy / "mongodb", ignore=shutil.ignore_patterns("__pycache__"))
+        mode = py_compile.PycInvalidationMode.CHECKED_HASH
+        compileall.compile_dir(copy, quiet=2, invalidation_mode=mode)
+        asked, self._ask = os.pipe()
+        self._told, tell = os.pipe()
+        if os.fork() == 0:
+            os.close(self._ask)
+            self._serve(os.fdopen(asked), tell)
+        os.close(asked)
+
+    def _serve(self, asked: Any, tell: int) -> NoReturn:
+        import bson  # noqa: F401 - once for all children
+        import django  # noqa: F401
+        import pymongo  # noqa: F401
+
+        os.setpgid(0, 0)
+        for line in asked:
+            status = forked(functools.partial(self._run, line.strip()), 120)
+            os.write(tell, b"survived\n" if status == 0 else b"killed\n")
+        os._exit(0)
+
+    def _run(self, module: str) -> int:
+        quiet()
+        sys.path.insert(0, str(self.copy))
+        os.environ["PYTHONPATH"] = str(self.copy)
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+        sys.dont_write_bytecode = True
+        plugin = Tests(None)
+        return int(pytest.main(["-x", *arguments(about(module))], plugins=[plugin]))
+
+    def try_fresh(self, module: Module, mutant: Mutant | None) -> str:
+        """Try a mutant; without one, whether the tests fail as they are."""
+        file = self.copy / "mongodb" / module.file
+        if mutant is not None:
+            file.write_text(ast.unparse(mutant.tree))
+        try:
+            os.write(self._ask, f"{module.name}\n".encode())
+            return os.read(self._told, 100).decode().strip()
+        finally:
+            file.write_text(module.source)
+
+
+# The whole
+
+
+def modules(home: pathlib.Path) -> list[str]:
+    names = sorted(str(one.relative_to(home))[:-3] for one in home.rglob("*.py"))
+    names = [one for one in names if one not in LEFT_OUT and not one.startswith("backend")]
+    names.sort(key=lambda one: next((i for i, p in enumerate(FIRST) if one.startswith(p)), 99))
+    only = os.environ.get("ONLY", "").split()
+    picked = [n for n in names if n in only or any(n.startswith(f"{one}/") for one in only)]
+    return picked if only else names
+
+
+def known() -> set[str]:
+    """Return the mutants that change nothing a test could see: `module: change: line`."""
+    lines = KNOWN.read_text().splitlines() if KNOWN.exists() else []
+    return {one for one in lines if one and not one.startswith("#")}
+
+
+def report(module: str, counts: dict[str, int], seconds: float) -> None:
+    made = sum(counts.values())
+    words = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
+    print(f"{module}: {made} mutants: {words}; {seconds:.0f} s", flush=True)
+
+
+def campaign(trial: Trial, home: pathlib.Path, names: list[str], nursery: Nursery) -> int:
+    """Try the mutants of the modules; return how many survived."""
+    warnings.simplefilter("ignore", SyntaxWarning)
+    every = int(os.environ.get("EVERY") or SAMPLE)
+    chooser = random.Random(int(os.environ.get("SEED") or 0))
+    log = KEPT / "killed.txt"
+    killed = set(log.read_text().splitlines()) if log.exists() else set()
+    equivalent = known()
+    total: dict[str, int] = {}
+    alive: dict[str, list[types.FunctionType]] = {}
+    for one in gc.get_objects():
+        if type(one) is types.FunctionType:
+            alive.setdefault(one.__code__.co_filename, []).append(one)
+    gc.freeze()
+    for name in names:
+        module = Module(home, name)
+        module.live = alive.get(str(module.path), [])
+        begin = time.monotonic()
+        counts: dict[str, int] = {}
+        makers = list(mutants(module.source))
+        for make in sorted(chooser.sample(range(len(makers)), -(-len(makers) // every))):
+            mutant = makers[make]()
+            line = f"{name}: {mutant.what}: {mutant.text(module.lines)}"
+            key = module.key(mutant)
+            if line in equivalent:
+                outcome = "known"
+            elif key in killed:
+                outcome = "killed"
+            else:
+                outcome = trial.try_live(module, mutant)
+                if outcome == "" and os.environ.get("FRESH") != "0":
+                    outcome = nursery.try_fresh(module, mutant)
+                if outcome == "killed":
+                    with log.open("a") as out:
+                        out.write(f"{key}\n")
+                elif outcome not in ("", "timed out"):
+                    shown = f"python/mongodb/{name}.py:{mutant.first}: {outcome}: {mutant.what}"
+                    print(f"{shown}: {mutant.text(module.lines)}", flush=True)
+            counts[outcome or "left"] = counts.get(outcome or "left", 0) + 1
+        report(name, counts, time.monotonic() - begin)
+        for what, count in counts.items():
+            total[what] = total.get(what, 0) + count
+    report("all", total, time.process_time())
+    return total.get("survived", 0) + total.get("not run", 0)
 
 
 def main() -> int:
-    import mongodb
+    import importlib.util
 
-    home = pathlib.Path(mongodb.__file__).parent
-    names = os.environ.get("ONLY", "").split() or MODULES
-    chosen = random.Random(int(os.environ.get("SEED", "0")))
-    survivors = tried = 0
+    found = importlib.util.find_spec("mongodb")
+    assert found is not None and found.origin is not None
+    home = pathlib.Path(found.origin).parent
+    KEPT.mkdir(parents=True, exist_ok=True)
+    if os.environ.get("FRESH") == "1":
+        (KEPT / "killed.txt").unlink(missing_ok=True)
+    begin = time.monotonic()
+    survived = []
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder)
-        shutil.copytree(home, path / "mongodb", ignore=shutil.ignore_patterns("__pycache__"))
-        if killed(path):
-            print("the tests fail without a mutant", file=sys.stderr)
-            return 1
-        for name in names:
-            file = path / "mongodb" / f"{name}.py"
-            source = file.read_text()
-            numbers = list(range(mutants(source)))
-            if not os.environ.get("EVERY"):
-                numbers = sorted(chosen.sample(numbers, min(SAMPLE, len(numbers))))
-            for number in numbers:
-                text, line, what = mutate(source, number)
-                file.write_text(text)
-                begin = time.monotonic()
-                tried += 1
-                if not killed(path):
-                    survivors += 1
-                    shown = source.splitlines()[line - 1].strip()
-                    print(f"{name}.py:{line}: {what}: {shown}", flush=True)
-                elif os.environ.get("VERBOSE"):
-                    print(f"  killed {name}:{line} in {time.monotonic() - begin:.0f} s", flush=True)
-            file.write_text(source)
-    print(f"{tried} mutants, {survivors} survived")
-    return 0
+        nursery = Nursery(home, pathlib.Path(folder))
+        tests = traced(home)
+        print(f"{len(tests)} tests traced in {time.monotonic() - begin:.0f} s", flush=True)
+
+        def loop(items: list[pytest.Item]) -> None:
+            trial.items = items
+            capture = items[0].config.pluginmanager.getplugin("capturemanager")
+            with capture.global_and_fixture_disabled():
+                survived.append(campaign(trial, home, modules(home), nursery))
+
+        plugin = Tests(loop)
+        trial = Trial(tests, plugin)
+        pytest.main(arguments(TRACED), plugins=[plugin])
+    return 1 if not survived or survived[0] else 0
 
 
 if __name__ == "__main__":

@@ -52,11 +52,11 @@ def rules_for(cls: Any) -> list[tuple[Any, str, int]]:
     return found
 
 
-def apply_rules(cls: Any, ids: list[Any], seen: set[Any], write_concern: Any = None) -> None:
+def apply_rules(cls: Any, ids: list[Any], seen: set[Any], write_concern: Any) -> None:
     """Refuse, or bring references to the documents with these ids in order."""
     rules = rules_for(cls)
     for owner, name, rule in rules:
-        if rule == DENY and owner.objects(**{f"{name}__in": ids}).limit(1).count(True):
+        if rule == DENY and owner.objects(**{f"{name}__in": ids}).exists():
             raise OperationError(
                 f"{cls.__name__} cannot be deleted: {owner.__name__}.{name} refers to it "
                 "(reverse_delete_rule is DENY)"
@@ -65,7 +65,6 @@ def apply_rules(cls: Any, ids: list[Any], seen: set[Any], write_concern: Any = N
         holders = owner.objects(**{f"{name}__in": ids})
         if rule == CASCADE:
             fresh = [pk for pk in holders.scalar("pk") if (owner, pk) not in seen]
-            seen.update((owner, pk) for pk in fresh)
             if fresh:
                 owner.objects(pk__in=fresh)._delete(seen, write_concern)
         elif rule == NULLIFY:

@@ -29,7 +29,7 @@ def concern_of(given: Mapping[str, Any]) -> Any:
     if unknown:
         raise TypeError(f"delete() has no argument {', '.join(sorted(unknown))}")
     parts = {key: value for key, value in given.items() if key in _CONCERN}
-    return {**(given.get("write_concern") or {}), **parts} or None
+    return {**(given.get("write_concern") or {}), **parts}
 
 
 def save(doc: Any, *, force_insert: bool, validate: bool, clean: bool, write_concern: Any,

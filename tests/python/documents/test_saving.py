@@ -1,0 +1,417 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one call of save(), insert() or delete() does with its arguments, and whom it tells."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mongodb import (
+    Document,
+    EmbeddedDocument,
+    NotUniqueError,
+    OperationError,
+    ValidationError,
+    get_db,
+    signals,
+)
+from mongodb._handle import Handle
+from mongodb.context_managers import query_counter
+from mongodb.errors import SaveConditionError
+from mongodb.fields import (
+    DateTimeField,
+    DictField,
+    EmbeddedDocumentField,
+    EmbeddedDocumentListField,
+    IntField,
+    ListField,
+    ReferenceField,
+    StringField,
+)
+
+SAVED = (signals.pre_save, signals.pre_save_post_validation, signals.post_save)
+
+
+class Saved(Document):
+    name = StringField(required=True)
+    n = IntField()
+
+
+class Author(Document):
+    name = StringField()
+    born = DateTimeField(auto_now_add=True)
+
+
+class Note(EmbeddedDocument):
+    by = ReferenceField(Author)
+
+
+class Book(Document):
+    author = ReferenceField(Author)
+    others = ListField(ReferenceField(Author))
+    shelf = DictField(ReferenceField(Author))
+    next = ReferenceField("self")
+
+
+class Always(Document):
+    author = ReferenceField(Author)
+    meta = {"cascade": True}
+
+
+class Checked(Document):
+    name = StringField(required=True)
+    meta = {"allow_inheritance": True}
+
+
+class Cleaned(Checked):
+    def clean(self) -> None:
+        if self.name == "bad":
+            raise ValidationError("is bad")
+
+
+class Part(EmbeddedDocument):
+    name = StringField()
+
+    def clean(self) -> None:
+        if self.name == "bad":
+            raise ValidationError("is bad")
+
+
+class Whole(Document):
+    parts = EmbeddedDocumentListField(Part)
+
+
+class Named(Document):
+    name = StringField(primary_key=True)
+    n = IntField()
+    made = DateTimeField(auto_now_add=True)
+
+
+class Dated(Document):
+    made = DateTimeField(auto_now_add=True)
+
+
+@pytest.fixture(autouse=True)
+def store(memory: None) -> None:
+    pass
+
+
+@pytest.fixture
+def told() -> Iterator[list[tuple[Any, dict[str, Any]]]]:
+    """The signals of saving, with what they were sent."""
+    heard: list[tuple[Any, dict[str, Any]]] = []
+    receivers = []
+    for signal in SAVED:
+
+        def hear(sender: Any, signal: Any = signal, **kwargs: Any) -> None:
+            heard.append((signal, kwargs))
+
+        signal.connect(hear)
+        receivers.append((signal, hear))
+    yield heard
+    for signal, hear in receivers:
+        signal.disconnect(hear)
+
+
+def test_each_signal_of_saving_gets_the_document_and_the_callers_words(told: Any) -> None:
+    doc = Saved(name="a")
+    doc.save(signal_kwargs={"why": "test"})
+    pre, valid, post = told
+    assert pre == (signals.pre_save, {"document": doc, "why": "test"})
+    assert valid[0] is signals.pre_save_post_validation
+    assert post[0] is signals.post_save
+    assert valid[1] == post[1] == {"document": doc, "created": True, "why": "test"}
+    told.clear()
+    doc.n = 1
+    doc.save()
+    assert [one[1].get("created") for one in told] == [None, False, False]
+
+
+def test_a_forced_insert_of_a_stored_document_is_a_creation(told: Any) -> None:
+    doc = Saved(name="a").save()
+    doc.delete()
+    told.clear()
+    doc.save(force_insert=True)
+    assert [one[1].get("created") for one in told] == [None, True, True]
+    dated = Dated().save()
+    Dated.objects.delete()
+    dated.made = None
+    dated.save(force_insert=True)
+    assert dated.made is not None
+
+
+def test_validation_is_left_out_when_asked() -> None:
+    Saved().save(validate=False)
+    assert Saved.objects.count() == 1
+    with pytest.raises(ValidationError):
+        Saved().save()
+
+
+def test_a_reference_that_was_not_read_has_nothing_to_save(told: Any) -> None:
+    author = Author(name="a").save()
+    Book(author=author).save()
+    told.clear()
+    reference = Book.objects.get().author
+    with query_counter() as sent:
+        assert reference.save() is reference
+        assert sent == 0
+    assert told == []
+    with pytest.raises(SaveConditionError):
+        Book.objects.get().author.save(save_condition={"name": "b"})
+    Book.objects.get().author.save(save_condition={"name": "a"})
+    with pytest.raises(NotUniqueError):
+        Book.objects.get().author.save(force_insert=True)
+
+
+def test_a_condition_is_for_documents_that_are_stored() -> None:
+    with pytest.raises(OperationError):
+        Saved(name="a").save(save_condition={"name": "a"})
+    assert Saved.objects.count() == 0
+
+
+def authors(book: Any) -> list[str]:
+    return sorted(one.name for one in Author.objects)
+
+
+def test_cascading_saves_what_was_changed_wherever_it_is() -> None:
+    one, two, three = (Author(name=name).save() for name in "abc")
+    book = Book(author=one, others=[two], shelf={"x": three}).save()
+    for author in (one, two, three):
+        author.name += "!"
+    book.save()
+    assert authors(book) == ["a", "b", "c"]
+    book.save(cascade=True)
+    assert authors(book) == ["a!", "b!", "c!"]
+    one.name = "d"
+    book.cascade_save()
+    assert authors(book) == ["b!", "c!", "d"]
+    with query_counter() as sent:
+        book.save(cascade=True)
+        assert sent == 0
+
+
+def test_a_class_may_cascade_by_itself() -> None:
+    author = Author(name="a").save()
+    doc = Always(author=author).save()
+    author.name = "b"
+    doc.save(cascade=False)
+    assert authors(doc) == ["a"]
+    doc.save()
+    assert authors(doc) == ["b"]
+
+
+def test_options_for_cascading_ask_for_it_unless_it_is_refused() -> None:
+    author = Author(name="a").save()
+    book = Book(author=author).save()
+    author.name = "b"
+    book.save(cascade=False, cascade_kwargs={"validate": True})
+    assert authors(book) == ["a"]
+    book.save(cascade_kwargs={"validate": True})
+    assert authors(book) == ["b"]
+    with pytest.raises(TypeError, match="nope"):
+        book.save(cascade_kwargs={"nope": 1})
+
+
+def test_cascading_saves_new_documents_and_hands_on_the_options(told: Any) -> None:
+    class Strict(Document):
+        name = StringField(required=True)
+
+    class Holder(Document):
+        strict = ReferenceField(Strict)
+
+    new = Strict(name="a")
+    holder = Holder(strict=Strict(name="b").save()).save()
+    holder.strict = new
+    new.id = "5f0000000000000000000001"
+    holder.save(cascade=True)
+    assert Strict.objects.count() == 2
+    new.name = None
+    with pytest.raises(ValidationError):
+        holder.save(cascade=True)
+    told.clear()
+    holder.save(cascade=True, validate=False)
+    assert any(one[1]["document"] is new for one in told)
+    new.name = "c"
+    told.clear()
+    holder.save(cascade_kwargs={"signal_kwargs": {"by": "cascade"}})
+    assert [one[1].get("by") for one in told if one[1]["document"] is new] == ["cascade"] * 3
+    told.clear()
+    holder.cascade_save(signal_kwargs={"by": "call"})
+    assert told == []
+
+
+def test_cascading_in_a_ring_ends_and_saves_each_once(told: Any) -> None:
+    one, two = Book().save(), Book().save()
+    one.next, two.next = two, one
+    told.clear()
+    one.save(cascade=True)
+    saved = [kwargs["document"].pk for signal, kwargs in told if signal is signals.post_save]
+    assert sorted(saved) == sorted([one.pk, two.pk])
+    assert Book.objects(next=two).get() == one and Book.objects(next=one).get() == two
+
+
+def test_an_insert_of_many_classes_keys_and_stamps_each() -> None:
+    docs = [Checked(name="a"), Cleaned(name="b"), Checked(name="c")]
+    Checked.objects.insert(docs)
+    assert len({one.pk for one in docs}) == 3
+    assert [type(one).__name__ for one in Checked.objects.order_by("name")] == [
+        "Checked", "Cleaned", "Checked",
+    ]  # fmt: skip
+    for wrong in ([Checked(name="a"), Cleaned(name="bad")], [Cleaned(name="x"), Checked()]):
+        with pytest.raises(ValidationError):
+            Checked.objects.insert(wrong)
+    assert Checked.objects.count() == 3
+    (dated,) = Dated.objects.insert([Dated()])
+    assert Dated.objects.get().made == dated.made is not None
+
+
+def test_an_insert_cleans_what_is_inside() -> None:
+    Whole.objects.insert([Whole(parts=[Part(name="a")])])
+    with pytest.raises(ValidationError):
+        Whole.objects.insert([Whole(parts=[Part(name="a"), Part(name="bad")])])
+    Whole.objects.insert([Whole(parts=[Part(name="bad")])], validate=False)
+    assert Whole.objects.count() == 2
+
+
+def test_an_insert_with_keys_of_ones_own_needs_them() -> None:
+    with pytest.raises(ValidationError):
+        Named.objects.insert([Named(n=1)])
+    first = Named.objects.insert(Named(name="a", n=1))
+    assert (first.pk, first.made is not None) == ("a", True)
+    with pytest.raises(NotUniqueError):
+        Named.objects.insert([Named(name="a")])
+
+
+def test_documents_are_stored_although_the_concern_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Handle.run
+
+    def unconfirmed(self: Any, command: Any) -> Any:
+        reply = run(self, command)
+        if isinstance(command, bytes):
+            reply["writeConcernError"] = {"code": 64, "errmsg": "waiting timed out"}
+        return reply
+
+    docs = [Saved(name="a"), Saved(name="b")]
+    with monkeypatch.context() as patched:
+        patched.setattr(Handle, "run", unconfirmed)
+        with pytest.raises(OperationError):
+            Saved.objects.insert(docs)
+    assert [one._created for one in docs] == [False, False]
+    assert [one.pk for one in docs] == list(Saved.objects.order_by("name").scalar("pk"))
+    with query_counter() as sent:
+        for one in docs:
+            one.save()
+        assert sent == 0
+
+
+def test_documents_are_not_stored_when_the_command_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: Any, command: bytes) -> Any:
+        raise OperationError("not now", code=11600, details={"ok": 0.0})
+
+    docs = [Saved(name="a")]
+    with monkeypatch.context() as patched:
+        patched.setattr(Handle, "insert_raw", refused)
+        with pytest.raises(OperationError):
+            Saved.objects.insert(docs)
+    assert docs[0]._created and docs[0].pk is None
+    docs[0].save()
+    assert Saved.objects.count() == 1
+
+
+def test_a_key_as_text_becomes_the_one_that_is_read() -> None:
+    doc = Saved(name="a")
+    doc.pk = "5f0000000000000000000001"
+    doc.save()
+    assert doc.pk == Saved.objects.get().pk and not isinstance(doc.pk, str)
+    assert Saved.objects.get() == doc
+
+
+def test_a_document_in_part_that_is_gone_is_not_inserted() -> None:
+    Saved(name="a", n=1).save()
+    part = Saved.objects.only("n").get()
+    whole = Saved.objects.get()
+    Saved.objects.delete()
+    part.n = whole.n = 2
+    with pytest.raises(Saved.DoesNotExist):
+        part.save()
+    assert Saved.objects.count() == 0
+    whole.save()
+    assert Saved.objects.get().to_mongo() == {"_id": whole.pk, "name": "a", "n": 2}
+
+
+def test_the_parts_of_a_write_concern_of_delete(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+    delete = Handle.delete
+
+    def noting(self: Any, collection: Any, query: Any, limit: int, concern: Any = None,
+               **options: Any) -> int:  # fmt: skip
+        sent.append(concern)
+        return delete(self, collection, query, limit, None, **options)
+
+    monkeypatch.setattr(Handle, "delete", noting)
+    for given, concern in (
+        ({"w": 1}, {"w": 1}),
+        ({"j": True, "wtimeout": 5, "fsync": False}, {"j": True, "wtimeout": 5, "fsync": False}),
+        ({"write_concern": {"w": 1}, "j": True}, {"w": 1, "j": True}),
+        ({"write_concern": {"w": 2}, "w": 1}, {"w": 1}),
+    ):
+        Saved(name="a").save().delete(**given)
+        assert sent.pop() == concern
+    with pytest.raises(TypeError, match="nope"):
+        Saved(name="a").save().delete(nope=1)
+
+
+def test_reading_again_drops_changes_and_some_fields_only_theirs() -> None:
+    doc = Saved(name="a", n=1).save()
+    Saved.objects.update(name="b", n=2)
+    doc.name, doc.n = "mine", 9
+    doc.reload("n")
+    assert (doc.name, doc.n) == ("mine", 2)
+    doc.save()
+    assert get_db()["saved"].find_one({}, {"_id": 0}) == {"name": "mine", "n": 2}
+    doc.n = 7
+    assert doc.reload() is doc and doc.n == 2
+    with query_counter() as sent:
+        doc.save()
+        assert sent == 0
+    doc.delete()
+    with pytest.raises(Saved.DoesNotExist):
+        doc.reload()
+
+
+def test_reading_again_completes_a_document_in_part() -> None:
+    Saved(name="a", n=1).save()
+    part = Saved.objects.only("n").get()
+    Saved.objects.update(name="b", n=2)
+    part.reload("n")
+    assert part.n == 2
+    part.reload()
+    with query_counter() as sent:
+        assert (part.name, part.n) == ("b", 2)
+        assert sent == 0
+
+
+def test_references_inside_lists_and_embedded_documents_come_in_one_query() -> None:
+    class Shelf(Document):
+        notes = EmbeddedDocumentListField(Note)
+        top = EmbeddedDocumentField(Note)
+        books = ListField(ReferenceField(Author))
+
+    found = [Author(name=str(i)).save() for i in range(6)]
+    for i in range(2):
+        Shelf(notes=[Note(by=found[3 * i])], top=Note(by=found[3 * i + 1]),
+              books=[found[3 * i + 2]]).save()  # fmt: skip
+    shelves = list(Shelf.objects.order_by("id"))
+    with query_counter() as sent:
+        names = [(s.notes[0].by.name, s.top.by.name, s.books[0].name) for s in shelves]
+        assert sent == 1
+    assert names == [("0", "1", "2"), ("3", "4", "5")]
+
+
+def test_a_reference_to_nothing_says_so() -> None:
+    author = Author(name="a").save()
+    Book(author=author, others=[author]).save()
+    author.delete()
+    book = Book.objects.get()
+    with pytest.raises(Author.DoesNotExist):
+        _ = book.author.name
