@@ -49,13 +49,63 @@ static void add_escaped(ds_buf *out, Py_UCS4 c) {
 }
 
 /* Whether eight bytes are ASCII that stands as it is. */
-static bool are_plain(const uint8_t *p) {
+static bool are_plain(uint64_t v) {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
     uint64_t quote = v ^ ones * '"', slash = v ^ ones * '\\';
     uint64_t found = v | (v - ones * 0x20) | (quote - ones) | (slash - ones);
     return (found & tops) == 0; /* exact while no byte is above 0x7f, which v itself tells */
+}
+
+static uint64_t eight(const uint8_t *p) {
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* Copies text of less than eight bytes, of which some may overlap. False: it needs escapes. */
+static bool put_short(uint8_t *to, const uint8_t *p, size_t size) {
+    if (size >= 4) {
+        uint32_t first, last;
+        memcpy(&first, p, sizeof first);
+        memcpy(&last, p + size - sizeof last, sizeof last);
+        memcpy(to, &first, sizeof first);
+        memcpy(to + size - sizeof last, &last, sizeof last);
+        return are_plain((uint64_t)last << 32 | first);
+    }
+    uint64_t v = UINT64_C(0x2020202020202020);
+    for (size_t i = 0; i < size; i++) {
+        to[i] = p[i];
+        v = v << 8 | p[i];
+    }
+    return are_plain(v);
+}
+
+/* The same for eight bytes and more. */
+static bool put_long(uint8_t *to, const uint8_t *p, size_t size) {
+    for (size_t i = 0; i + 8 <= size; i += 8) {
+        uint64_t v = eight(p + i);
+        if (!are_plain(v)) {
+            return false;
+        }
+        memcpy(to + i, &v, sizeof v);
+    }
+    uint64_t v = eight(p + size - 8);
+    memcpy(to + size - 8, &v, sizeof v);
+    return are_plain(v);
+}
+
+/* ASCII in quotes. False, and nothing is written: it needs escapes. */
+static bool add_plain(ds_buf *out, const uint8_t *p, size_t size) {
+    uint8_t *to = ds_buf_reserve(out, size + 2);
+    if (!to) {
+        return true; /* told at the end */
+    }
+    if (!(size < 8 ? put_short(to + 1, p, size) : put_long(to + 1, p, size))) {
+        return false;
+    }
+    to[0] = to[size + 1] = '"';
+    out->size += size + 2;
+    return true;
 }
 
 /* UTF-8 whose special bytes are control characters, quote, backslash, and the first byte of U+2028
@@ -70,7 +120,7 @@ static void add_utf8(ds_buf *out, const uint8_t *p, size_t size) {
     };
     const uint8_t *end = p + size, *plain = p;
     for (; p < end; p++) {
-        while (end - p >= 8 && are_plain(p)) {
+        while (end - p >= 8 && are_plain(eight(p))) {
             p += 8;
         }
         if (p == end) {
@@ -107,10 +157,14 @@ static void add_ascii(ds_buf *out, PyObject *text) {
 
 static bool write_text(writing *w, PyObject *text) {
     Py_ssize_t size = PyUnicode_GET_LENGTH(text);
+    bool one_byte = !w->ascii && PyUnicode_IS_COMPACT_ASCII(text);
+    if (one_byte && add_plain(&w->out, PyUnicode_1BYTE_DATA(text), (size_t)size)) {
+        return true;
+    }
     ds_buf_add_byte(&w->out, '"');
     if (w->ascii) {
         add_ascii(&w->out, text);
-    } else if (PyUnicode_IS_COMPACT_ASCII(text)) {
+    } else if (one_byte) {
         add_utf8(&w->out, PyUnicode_1BYTE_DATA(text), (size_t)size);
     } else {
         const char *bytes = PyUnicode_AsUTF8AndSize(text, &size);
@@ -156,7 +210,7 @@ static bool write_short_float(writing *w, double v) {
         return false;
     }
     for (size_t places = 0; places < sizeof tens / sizeof tens[0]; places++) {
-        double whole = rint(size * tens[places]);
+        double whole = (double)(int64_t)(size * tens[places] + 0.5);
         if (whole / tens[places] != size) {
             continue;
         }
@@ -226,7 +280,37 @@ static bool write_other(writing *w, PyObject *value) {
     return bytes != NULL;
 }
 
-static bool write_value(writing *w, PyObject *value);
+static bool write_container(writing *w, PyObject *value);
+
+/* Values that are written without a call of Python. */
+static bool is_scalar(PyObject *value) {
+    return PyUnicode_CheckExact(value) || PyLong_CheckExact(value) || PyFloat_CheckExact(value) ||
+           PyBool_Check(value) || value == Py_None;
+}
+
+static bool write_scalar(writing *w, PyObject *value) {
+    if (PyUnicode_CheckExact(value)) {
+        return write_text(w, value);
+    }
+    if (PyLong_CheckExact(value)) {
+        return write_int(w, value);
+    }
+    if (PyFloat_CheckExact(value)) {
+        return write_float(w, PyFloat_AS_DOUBLE(value));
+    }
+    add(&w->out, value == Py_None ? "null" : value == Py_True ? "true" : "false");
+    return true;
+}
+
+static bool write_value(writing *w, PyObject *value) {
+    if (is_scalar(value)) {
+        return write_scalar(w, value);
+    }
+    Py_INCREF(value); /* Python may be called, and drop what holds it */
+    bool ok = write_container(w, value);
+    Py_DECREF(value);
+    return ok;
+}
 
 static void add_comma(writing *w) {
     ds_buf_add(&w->out, ", ", w->spaces ? 2 : 1);
@@ -236,47 +320,12 @@ static bool write_list(writing *w, PyObject *list) {
     bool ok = true;
     ds_buf_add_byte(&w->out, '[');
     for (Py_ssize_t i = 0; ok && i < PySequence_Fast_GET_SIZE(list); i++) {
-        PyObject *item = Py_NewRef(PySequence_Fast_GET_ITEM(list, i));
         if (i > 0) {
             add_comma(w);
         }
-        ok = write_value(w, item);
-        Py_DECREF(item);
+        ok = write_value(w, PySequence_Fast_GET_ITEM(list, i));
     }
     ds_buf_add_byte(&w->out, ']');
-    return ok;
-}
-
-static bool write_pair(writing *w, PyObject *key, PyObject *value, bool first) {
-    if (!first) {
-        add_comma(w);
-    }
-    if (!write_text(w, key)) {
-        return false;
-    }
-    ds_buf_add(&w->out, ": ", w->spaces ? 2 : 1);
-    return write_value(w, value);
-}
-
-/* An exact dict whose keys are all exact strings. */
-static bool write_dict(writing *w, PyObject *dict) {
-    PyObject *key, *value;
-    Py_ssize_t at = 0, size = PyDict_GET_SIZE(dict);
-    bool ok = true, first = true;
-    ds_buf_add_byte(&w->out, '{');
-    while (ok && PyDict_Next(dict, &at, &key, &value)) {
-        Py_INCREF(key);
-        Py_INCREF(value);
-        ok = write_pair(w, key, value, first);
-        first = false;
-        Py_DECREF(key);
-        Py_DECREF(value);
-        if (ok && PyDict_GET_SIZE(dict) != size) { /* by an encoder in Python */
-            PyErr_SetString(PyExc_RuntimeError, "a dict changed while it was written");
-            ok = false;
-        }
-    }
-    ds_buf_add_byte(&w->out, '}');
     return ok;
 }
 
@@ -291,6 +340,39 @@ static bool has_plain_keys(PyObject *dict) {
     return true;
 }
 
+/* An exact dict. All its keys are looked at before Python is called for the first of its values:
+ * one that is no string makes the whole dict Python's to write. */
+static bool write_dict(writing *w, PyObject *dict) {
+    PyObject *key, *value;
+    Py_ssize_t at = 0, size = PyDict_GET_SIZE(dict);
+    size_t start = w->out.size;
+    bool ok = true, looked = false;
+    ds_buf_add_byte(&w->out, '{');
+    for (bool first = true; ok && PyDict_Next(dict, &at, &key, &value); first = false) {
+        if (!looked && !(PyUnicode_CheckExact(key) && is_scalar(value))) {
+            if (!has_plain_keys(dict)) {
+                w->out.size = start;
+                return write_other(w, dict);
+            }
+            looked = true;
+        }
+        if (!first) {
+            add_comma(w);
+        }
+        if (!write_text(w, key)) {
+            return false;
+        }
+        ds_buf_add(&w->out, ": ", w->spaces ? 2 : 1);
+        ok = write_value(w, value);
+        if (ok && PyDict_GET_SIZE(dict) != size) { /* by an encoder in Python */
+            PyErr_SetString(PyExc_RuntimeError, "a dict changed while it was written");
+            ok = false;
+        }
+    }
+    ds_buf_add_byte(&w->out, '}');
+    return ok;
+}
+
 /* Whether iterating gives the storage: also of subclasses that only add attributes. */
 static bool is_plain_list(PyObject *value) {
     getiterfunc iter = Py_TYPE(value)->tp_iter;
@@ -299,37 +381,18 @@ static bool is_plain_list(PyObject *value) {
 }
 
 static bool write_container(writing *w, PyObject *value) {
-    bool ok;
+    bool ok, dict = PyDict_CheckExact(value);
+    if (!dict && !is_plain_list(value)) {
+        return write_other(w, value);
+    }
     if (++w->depth > MAX_NESTED) {
         PyErr_SetString(PyExc_RecursionError, "nested too deeply for the writer in C");
         ok = false;
-    } else if (PyDict_CheckExact(value)) {
-        ok = has_plain_keys(value) ? write_dict(w, value) : write_other(w, value);
     } else {
-        ok = write_list(w, value);
+        ok = dict ? write_dict(w, value) : write_list(w, value);
     }
     w->depth--;
     return ok;
-}
-
-static bool write_value(writing *w, PyObject *value) {
-    if (PyUnicode_CheckExact(value)) {
-        return write_text(w, value);
-    }
-    if (value == Py_None || value == Py_True || value == Py_False) {
-        add(&w->out, value == Py_None ? "null" : value == Py_True ? "true" : "false");
-        return true;
-    }
-    if (PyLong_CheckExact(value)) {
-        return write_int(w, value);
-    }
-    if (PyFloat_CheckExact(value)) {
-        return write_float(w, PyFloat_AS_DOUBLE(value));
-    }
-    if (PyDict_CheckExact(value) || is_plain_list(value)) {
-        return write_container(w, value);
-    }
-    return write_other(w, value);
 }
 
 PyDoc_STRVAR(dumps_doc, "dumps(value, encode, *, ensure_ascii, compact, allow_nan)\n--\n\n"
