@@ -112,6 +112,7 @@ static int exec_module(PyObject *module) {
         ds__py_add_session(module, state) != 0 || ds__py_add_cursor(module, state) != 0 ||
         ds__py_add_server(module, state) != 0 || ds__py_add_documents(module, state) != 0 ||
         PyModule_AddFunctions(module, ds__rows_functions) != 0 ||
+        PyModule_AddFunctions(module, ds__seen_functions) != 0 ||
         PyModule_AddFunctions(module, ds__json_functions) != 0 ||
         ds__py_add_raw(module, state) != 0) {
         return -1;

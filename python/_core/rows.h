@@ -37,7 +37,7 @@ struct ds__plan;
 typedef struct ds__shape {
     /* owned */
     struct ds__shape *item; /* LIST, DICT */
-    PyObject *detail;       /* NESTED: a serializer; CHOICE: a dict; else NULL */
+    PyObject *detail;       /* NESTED: a serializer or its kept plan; CHOICE: a dict; else NULL */
     struct ds__plan *plan;  /* of the serializer: made when first needed */
     /* borrowed */
     const ds__field *last;           /* NESTED: the field it showed last, of a class without */
@@ -50,11 +50,44 @@ typedef struct ds__shape {
     int places;    /* DECIMAL: just as many; -1: as stored */
 } ds__shape;
 
+/* A field of a serializer. */
+typedef struct ds__entry {
+    /* owned */
+    PyObject *name;
+    PyObject *field;     /* of the serializer; None in a kept plan */
+    PyObject *attribute; /* of the document; NULL: only Python knows */
+    ds__shape shape;
+} ds__entry;
+
+/* What a plan means for one class of documents. */
+typedef struct ds__bound {
+    /* owned */
+    struct ds__bound *next;
+    PyTypeObject *type;
+    /* borrowed from the class */
+    ds__schema *schema; /* NULL: the class has none */
+    /* plain */
+    bool python; /* some entry is shown by Python */
+    int at[];    /* per entry: position in the schema, -1: by Python */
+} ds__bound;
+
+/* A serializer compiled. */
+typedef struct ds__plan {
+    /* owned */
+    ds__entry *entries;
+    PyObject *blank; /* dict of all names */
+    ds__bound *bounds;
+    /* plain */
+    size_t count;
+} ds__plan;
+
 /* One list being made. */
 typedef struct ds__rows {
     /* borrowed for the call */
     ds__pstate *state;
+    PyObject *serializer;
     PyObject *compile; /* serializer -> entries or None */
+    PyObject *live;    /* the same, when a kept plan was not enough */
     PyObject *field;   /* (field, document) -> what it shows, or `skip` */
     PyObject *skip;
     PyObject *style; /* () -> (zone, precision) */
@@ -66,6 +99,8 @@ typedef struct ds__rows {
     /* plain */
     const char *suffix; /* instead: what ends times that are shown as stored */
     int precision;      /* of the decimal context */
+    bool kept;          /* the plan is a kept one: of no live field, so Python shows nothing */
+    bool resting;       /* no garbage is looked for: all that is made is used, and no Python runs */
     bool fresh;         /* zone and precision are those of now: false after any call of Python */
 } ds__rows;
 
@@ -84,6 +119,14 @@ int ds__attribute_field(const ds__rows *rows, PyTypeObject *type, PyObject *name
 /* What any value of BSON is shown as without a field. */
 ds__shown ds__show_dynamic(ds__rows *rows, ds_value value, PyObject **out);
 
+void ds__shape_clear(ds__shape *shape);
+/* Makes the serializer's plan. False: an error is set; NULL plan: Python shows its documents. */
+bool ds__shape_compile(ds__rows *rows, ds__shape *shape);
+/* Makes the plan of (entries, dict of all names). */
+bool ds__shape_keep(ds__shape *shape, PyObject *kept);
+/* What the plan means for a class of documents. NULL: an error is set. */
+const ds__bound *ds__bind(ds__rows *rows, ds__plan *plan, PyTypeObject *type);
+
 /* Texts of values, by DRF's formats. */
 PyObject *ds__text_object_id(const uint8_t oid[12]);
 PyObject *ds__text_uuid(const uint8_t bytes[16]);
@@ -93,6 +136,6 @@ ds__shown ds__text_datetime(ds__rows *rows, int64_t ms, PyObject **out);
 ds__shown ds__text_decimal(ds__rows *rows, const ds__shape *shape, ds_decimal value,
                            PyObject **out);
 
-extern PyMethodDef ds__rows_functions[], ds__json_functions[];
+extern PyMethodDef ds__rows_functions[], ds__json_functions[], ds__seen_functions[];
 
 #endif

@@ -114,7 +114,11 @@ ds__shown ds__text_date(int64_t ms, PyObject **out) {
 
 /* Asks Python for the zone and the precision of now. */
 static bool look_up_style(ds__rows *rows) {
+    if (rows->resting) {
+        PyGC_Enable();
+    }
     PyObject *answer = PyObject_CallNoArgs(rows->style), *zone_b;
+    rows->resting = rows->resting && PyGC_Disable();
     if (!answer || !PyArg_ParseTuple(answer, "Oi;a style", &zone_b, &rows->precision)) {
         Py_XDECREF(answer);
         return false;

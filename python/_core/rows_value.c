@@ -7,8 +7,28 @@ static ds__shown shown(PyObject *made, PyObject **out) {
     return made ? DS_SHOWN : DS_SHOWN_ERROR;
 }
 
+static bool is_ascii(const uint8_t *p, size_t size) {
+    uint64_t seen = 0, v;
+    size_t i = 0;
+    for (; i + 8 <= size; i += 8) {
+        memcpy(&v, p + i, sizeof v);
+        seen |= v;
+    }
+    for (; i < size; i++) {
+        seen |= p[i];
+    }
+    return (seen & UINT64_C(0x8080808080808080)) == 0;
+}
+
 /* Text that is not valid UTF-8 is Python's to refuse. */
 static ds__shown text(ds_value v, PyObject **out) {
+    if (v.size > 1 && is_ascii(v.as.bytes, v.size)) { /* the interpreter has those of one */
+        *out = PyUnicode_New((Py_ssize_t)v.size, 127);
+        if (*out) {
+            memcpy(PyUnicode_1BYTE_DATA(*out), v.as.bytes, v.size);
+        }
+        return *out ? DS_SHOWN : DS_SHOWN_ERROR;
+    }
     *out = PyUnicode_DecodeUTF8(ds__text(v), (Py_ssize_t)v.size, NULL);
     if (!*out && PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
         PyErr_Clear();

@@ -253,8 +253,12 @@ def rows(
     serializer: Any,
     documents: Iterable[Any],
     tools: tuple[Any, Any, Any, Any, type, Any],
+    kept: tuple[list[Any], dict[str, None]] | None = None,
+    live: Callable[[Any], list[Any] | None] | None = None,
     /,
 ) -> list[Any]: ...
+def snapshot(object: Any, /) -> tuple[Any, ...]: ...
+def unchanged(seen: tuple[Any, ...], /) -> bool: ...
 def dumps(
     value: Any,
     encode: Callable[[Any], str],

@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from mongodb.queryset import QuerySet
 
+from .keeper import kept_plan, missed
 from .plan import SHOW_ITEMS, rows
 
 __all__ = ["DocumentListSerializer"]
@@ -21,7 +22,9 @@ class DocumentListSerializer(serializers.ListSerializer):
             data = data.all()
         if self.parent is not None:
             return super().to_representation(data)
-        return rows(self.child, list(data) if type(data) is QuerySet else data)
+        documents = list(data) if type(data) is QuerySet else data
+        kept = kept_plan(self.child) if type(documents) is list and documents else None
+        return rows(self.child, documents, kept, missed)
 
 
 SHOW_ITEMS.add(DocumentListSerializer.to_representation)

@@ -25,7 +25,7 @@ from mongodb.fields import EmbeddedDocumentListField
 
 from . import fields
 
-__all__ = ["rows"]
+__all__ = ["KNOWN", "compile_plan", "rows"]
 
 # Ways to show a value; the order is that of rows.h.
 PYTHON, TEXT, INT, FLOAT, BOOL, DECIMAL, DATETIME, DATE, UUID, OBJECT_ID = range(10)
@@ -41,9 +41,9 @@ GET_ATTRIBUTE = serializers.Field.get_attribute
 GET_KEY = RelatedField.get_attribute
 
 
-def rows(serializer: Any, documents: Any) -> list[Any]:
-    """What `serializer.to_representation` shows of each document."""
-    return _core.rows(serializer, documents, TOOLS)
+def rows(serializer: Any, documents: Any, *kept: Any) -> list[Any]:
+    """What `serializer.to_representation` shows of each document. For `kept` see keeper.py."""
+    return _core.rows(serializer, documents, TOOLS, *kept)
 
 
 def compile_plan(serializer: Any) -> list[Any] | None:

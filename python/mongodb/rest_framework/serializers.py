@@ -16,6 +16,7 @@ from mongodb.document import Document
 from mongodb.embedded import EmbeddedDocument
 
 from .fields import DynamicField, ObjectIdField, ReferenceField, refused_part
+from .keeper import know
 from .lists import DocumentListSerializer
 from .mapping import build_child, serializer_field
 from .prototypes import copy_field, is_copyable, kept
@@ -412,3 +413,6 @@ def to_document_value(field: Any, value: Any) -> Any:
     if inner is not None and isinstance(value, dict):
         return {key: to_document_value(inner, item) for key, item in value.items()}
     return value
+
+
+know(DocumentSerializer, DocumentListSerializer)

@@ -11,6 +11,7 @@ import enum
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest import mock
 
 import bson
 from bson import (
@@ -27,10 +28,11 @@ from bson import (
     Timestamp,
 )
 from django.utils import timezone
-from rest_framework import renderers
+from rest_framework import renderers, serializers
 
 import mongodb
 from mongodb import Document, DynamicEmbeddedDocument, EmbeddedDocument, fields
+from mongodb.rest_framework.lists import DocumentListSerializer
 from mongodb.rest_framework.renderers import JSONEncoder, JSONRenderer
 from mongodb.rest_framework.serializers import DocumentSerializer
 
@@ -299,11 +301,17 @@ def ours(make: Callable[[], Any], documents: list[Any], renderer: Any) -> Any:
 
 
 def stock(make: Callable[[], Any], renderer: Any) -> Any:
-    """The same by DRF's own classes: the child shows each document."""
+    """The same by DRF's own classes: the child shows each document, and what lists them is DRF's or
+    made from it."""
+    to_representation = serializers.ListSerializer.to_representation
 
     def show() -> Any:
         many = make()
-        data = [many.child.to_representation(one) for one in many.instance]
+        if type(many) is DocumentListSerializer:
+            data = [many.child.to_representation(one) for one in many.instance]
+        else:
+            with mock.patch.object(DocumentListSerializer, "to_representation", to_representation):
+                data = many.data
         return [bytes(renderer().render(data)), outcome(lambda: repr(data))]
 
     return outcome(show)
@@ -315,6 +323,7 @@ def compare(
     change: Callable[[list[Any]], None] = lambda documents: None,
     renderer: Any = JSONRenderer,
     usual: Any = StockRenderer,
+    read: Callable[[list[bytes]], Any] = load,
 ) -> Any:
     answers = []
     zone = timezone.get_current_timezone()
@@ -322,7 +331,7 @@ def compare(
         lambda documents: ours(lambda: make(documents), documents, renderer),
         lambda documents: stock(lambda: make(documents), usual),
     ):
-        documents = load(encoded)
+        documents = read(encoded)
         change(documents)
         with timezone.override(zone):  # a method may activate another
             answers.append(show(documents))
@@ -331,7 +340,7 @@ def compare(
         isinstance(answers[0], type) and len(encoded) > 1
     ):  # what is shown besides the one that fails
         for one in encoded:
-            compare(make, [one], renderer=renderer, usual=usual)
+            compare(make, [one], renderer=renderer, usual=usual, read=read)
     return answers[0]
 
 
