@@ -13,11 +13,11 @@ from django.utils.asyncio import async_unsafe
 from mongodb.backend import dbapi as Database
 from mongodb.backend.client import DatabaseClient
 from mongodb.backend.creation import DatabaseCreation
+from mongodb.backend.embedded_schema import SchemaEditor
 from mongodb.backend.features import DatabaseFeatures
 from mongodb.backend.introspection import DatabaseIntrospection
 from mongodb.backend.operations import DatabaseOperations
 from mongodb.backend.register import register
-from mongodb.backend.schema import DatabaseSchemaEditor
 from mongodb.connection import shared_handle
 
 __all__ = ["DatabaseWrapper"]
@@ -62,7 +62,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     }  # fmt: skip
 
     Database = Database
-    SchemaEditorClass = DatabaseSchemaEditor
+    SchemaEditorClass = SchemaEditor
     client_class = DatabaseClient
     creation_class = DatabaseCreation
     features_class = DatabaseFeatures

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core import checks
 from django.db import NotSupportedError, models
+from django.db.models.base import ModelBase
 
 from mongodb.backend.managers import EmbeddedModelManager
 
@@ -28,10 +29,21 @@ class _NoAttribute:
         raise AttributeError("embedded models are saved with the model that embeds them")
 
 
-class EmbeddedModel(models.Model):
+class _EmbeddedModelBase(ModelBase):
+    """Embedded models are unmanaged, whatever their Meta inherits: migrations make nothing."""
+
+    def __new__(cls, name: str, bases: Any, attrs: Any, **kwargs: Any) -> Any:
+        made: Any = super().__new__(cls, name, bases, attrs, **kwargs)
+        made._meta.managed = False
+        made._meta.original_attrs["managed"] = False
+        return made
+
+
+class EmbeddedModel(models.Model, metaclass=_EmbeddedModelBase):
     """Has no collection of its own: it is saved, read and deleted with what embeds it."""
 
     objects = EmbeddedModelManager()
+    is_embedded = True
     prepare_database_save = _NoAttribute()  # update(field=instance) takes it for a value
 
     class Meta:
@@ -53,7 +65,7 @@ class EmbeddedModel(models.Model):
         found = super().check(**kwargs)
         for field in cls._meta.fields:
             for option, id_, instead in _FIELD_OPTIONS:
-                if getattr(field, option) and not field.auto_created:
+                if getattr(field, option) and not (field.auto_created or field.remote_field):
                     found.append(_without_effect(f"{option}=True on embedded fields", instead,
                                                  field, id_))  # fmt: skip
         for option, id_, instead in _META_OPTIONS:

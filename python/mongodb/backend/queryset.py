@@ -9,11 +9,12 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist
 from django.db import connections
 from django.db.models import QuerySet
-from django.db.models.query import RawQuerySet
+from django.db.models import query as django
+from django.db.models.sql import query as sql
 
 from mongodb.backend.fields.values import reader
 
-__all__ = ["MongoQuerySet"]
+__all__ = ["MongoQuerySet", "RawQuerySet"]
 
 
 class MongoQuerySet(QuerySet):  # type: ignore[type-arg]
@@ -25,14 +26,21 @@ class MongoQuerySet(QuerySet):  # type: ignore[type-arg]
         Fields that a document lacks are read when they are asked for; what else it holds becomes
         attributes of the instance.
         """
-        return _Aggregated(list(pipeline), model=self.model, using=using or self._db)
+        return RawQuerySet(list(pipeline), model=self.model, using=using or self._db)
 
 
-class _Aggregated(RawQuerySet):
+class RawQuery(sql.RawQuery):
+    """A pipeline where Django has SQL."""
+
+    def __str__(self) -> str:
+        return str(self.sql)
+
+
+class RawQuerySet(django.RawQuerySet):
     """Instances of a pipeline's documents."""
 
-    def __init__(self, raw_query: Any, model: Any = None, query: Any = None, **kwargs: Any) -> None:
-        super().__init__(raw_query, model=model, query=raw_query, **kwargs)
+    def __init__(self, pipeline: Any, model: Any = None, query: Any = None, **kwargs: Any) -> None:
+        super().__init__(pipeline, model=model, query=query or RawQuery(pipeline, ""), **kwargs)
 
     def using(self, alias: str) -> Any:
         made = self._clone()
@@ -47,7 +55,7 @@ class _Aggregated(RawQuerySet):
         convert = {name: reader(field, connection) for name, field in fields.items()}
         table = meta.db_table
         command = {"aggregate": table, "pipeline": self.raw_query, "cursor": {}}
-        for document in connection.documents(command):
+        for document in _documents(connection, command):
             if "_id" not in document:
                 raise FieldDoesNotExist("Raw query must include the primary key")
             names, values, extra = [], [], {}
@@ -64,3 +72,11 @@ class _Aggregated(RawQuerySet):
             instance = self.model.from_db(self.db, order, [by_name[name] for name in order])
             instance.__dict__.update(extra)
             yield instance
+
+
+def _documents(connection: Any, command: Any) -> Any:
+    """Run a command as Django runs a statement: seen by its log and its wrappers."""
+    if not connection.queries_logged:
+        return connection.documents(command)
+    with connection.cursor() as cursor, cursor.debug_sql(sql=repr(command)):
+        return connection.documents(command)

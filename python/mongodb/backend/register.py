@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What this backend changes in Django itself, once, when it is loaded: JSONField and its lookups,
-which have a form for each of Django's own databases and none that others can use."""
+which have a form for each of Django's own databases and none that others can use; the check of the
+fields that indexes name, which may be within documents."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from django.db.models import JSONField
+from django.db.models import JSONField, Model
 from django.db.models.fields import json as django_json
 
 from mongodb.backend.plan.json import JSON_NULL
@@ -76,9 +77,21 @@ def _key_is_null(self: Any, compiler: Any, connection: Any) -> tuple[str, tuple[
     return (f"NOT {test}" if self.rhs else test), tuple(params)
 
 
+_check_local_fields: Any = Model._check_local_fields.__func__
+
+
+def _check_names(cls: Any, fields: Any, option: str) -> list[Any]:
+    from mongodb.backend.indexes import unknown_names
+
+    dotted = [name for name in fields if "." in name]
+    plain = [name for name in fields if "." not in name]
+    return [*_check_local_fields(cls, plain, option), *unknown_names(cls, dotted, option)]
+
+
 def register() -> None:
     """Install the changes; a second call does nothing new."""
     JSONField.from_db_value = _from_db_value  # type: ignore[method-assign]
+    Model._check_local_fields = classmethod(_check_names)
     for cls, method in (
         (django_json.KeyTransform, _key_transform),
         (django_json.KeyTextTransform, _key_text),

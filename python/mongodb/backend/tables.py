@@ -56,8 +56,16 @@ class Tables:
         if not whole:
             from_model = _from_model(name)
             if from_model is not None:
+                if from_model.pk != "_id" and batch and self._keeps_key(from_model):
+                    from_model.pk = None
                 return from_model
         return TableInfo(name, pk, types, whole)
+
+    def _keeps_key(self, info: TableInfo) -> bool:
+        """Whether a collection that others made has the key's column beside `_id`."""
+        test = {info.pk: {"$exists": True}}
+        command = {"find": info.name, "filter": test, "limit": 1, "projection": {"_id": 1}}
+        return bool(list(self._connection.documents(command)))
 
     # Keys
 

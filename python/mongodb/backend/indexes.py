@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Indexes on fields within documents: `EmbeddedFieldIndex(fields=["address.city"])`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core import checks
+from django.core.exceptions import FieldDoesNotExist
+from django.db.backends.utils import names_digest, split_identifier
+from django.db.models import Index
+
+__all__ = ["EmbeddedFieldIndex", "embedded_field", "unknown_names"]
+
+
+def embedded_field(model: Any, name: str) -> tuple[list[Any], str]:
+    """Return the fields along a dotted name, and the path of documents that it is.
+
+    Raises FieldDoesNotExist where the name leads nowhere.
+    """
+    first, _, rest = name.partition(".")
+    try:
+        field = model._meta.get_field(first)
+    except FieldDoesNotExist:
+        raise FieldDoesNotExist(f"{model.__name__} has no field named '{first}'.") from None
+    column = "_id" if field.primary_key and model._meta.managed else field.column
+    if not rest:
+        return [field], column
+    inner = getattr(field, "base_field", field)
+    embedded = getattr(inner, "models", tuple)()
+    for one in embedded:
+        try:
+            fields, path = embedded_field(one, rest)
+        except FieldDoesNotExist:
+            if len(embedded) == 1:
+                raise
+            continue
+        return [field, *fields], f"{column}.{path}"
+    if embedded:
+        raise FieldDoesNotExist(f"The models of field '{first}' have no field named '{rest}'.")
+    raise FieldDoesNotExist(f"{model.__name__} has no field named '{name}'.")
+
+
+class EmbeddedNames:
+    """Of an index or a constraint: its fields may be dotted names."""
+
+    fields: Any
+    meta_option_name: str
+
+    def check(self, model: Any, connection: Any) -> list[Any]:
+        return unknown_names(model, self.fields, self.meta_option_name)
+
+    _check = check  # before Django 6
+
+
+def unknown_names(model: Any, names: Any, option: str) -> list[Any]:
+    """Return an error for each dotted name that leads nowhere."""
+    found = []
+    for name in names:
+        try:
+            embedded_field(model, name)
+        except FieldDoesNotExist:
+            message = f"'{option}' refers to the nonexistent field '{name}'."
+            found.append(checks.Error(message, obj=model, id="models.E012"))
+    return found
+
+
+class EmbeddedFieldIndex(EmbeddedNames, Index):
+    """An index over dotted names; arrays make it a multikey index."""
+
+    meta_option_name = "indexes"
+
+    def set_name_with_model(self, model: Any) -> None:
+        _, table = split_identifier(model._meta.db_table)
+        names = [f"-{name}" if order else name for name, order in self.fields_orders]
+        digest = names_digest(table, *names, self.suffix, length=6)
+        name = f"{table[:11]}_{self.fields_orders[0][0][:7]}_{digest}_{self.suffix}"
+        self.name = f"D{name[1:]}" if name[0] == "_" or name[0].isdigit() else name
+
+    def mongodb_index(self, model: Any, editor: Any) -> dict[str, Any]:
+        """Return the index as createIndexes takes it."""
+        key = {embedded_field(model, name)[1]: -1 if order == "DESC" else 1
+               for name, order in self.fields_orders}  # fmt: skip
+        spec = {"name": self.name, "key": key}
+        if self.condition is not None:
+            spec["partialFilterExpression"] = editor.partial(model, self.condition)
+        return spec

@@ -1,0 +1,366 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MongoDB's own fields: stored, read, asked for, checked, dumped."""
+
+import datetime
+import json
+from decimal import Decimal
+from io import StringIO
+
+from bson import ObjectId
+from django.core import serializers
+from django.core.exceptions import FieldError, ValidationError
+from django.core.management import call_command
+from django.db import IntegrityError, NotSupportedError, connection
+from django.db.models import Avg, Count, F, Max, OuterRef, Q, Subquery
+from django.test import TestCase
+from django.utils import timezone
+
+from .models import Address, Cat, Dog, Publisher, Review, Title, Writer
+
+AT = datetime.datetime(2024, 5, 6, 7, 8, 9, tzinfo=datetime.UTC)
+
+
+def stored(title):
+    (found,) = connection.documents({"find": "press_title", "filter": {"_id": title.pk}})
+    return found
+
+
+def names(queryset):
+    return sorted(one.name for one in queryset)
+
+
+class Rows(TestCase):
+    @classmethod
+    def setUpTestData(cls):
+        cls.house = Publisher.objects.create(name="House")
+        cls.ann = Writer(
+            name="Ann",
+            born=datetime.date(1970, 1, 2),
+            rate=Decimal("1.50"),
+            address=Address(city="Bath", zip_code=7, tags=["home"]),
+            publisher=cls.house,
+        )
+        cls.a = Title.objects.create(
+            name="A", writer=cls.ann, words=["x", "y"], marks=[Decimal("1.25"), Decimal("3.00")],
+            grid=[[1, 2], [3, 4]], other=ObjectId("0" * 24),
+            reviews=[Review(by="Joe", stars=5, at=AT), Review(by="Sue", stars=1, words=["bad"])],
+            mascot=Cat(name="Tom"), places=[Address(city="Rome")],
+        )  # fmt: skip
+        cls.b = Title.objects.create(
+            name="B", writer=Writer(name="Bob", rate=Decimal("3.00")), words=["y"],
+            reviews=[Review(by="Joe", stars=2)], pets=[Dog(name="Rex"), Cat(name="Kit")],
+        )  # fmt: skip
+        cls.c = Title.objects.create(name="C")
+
+
+class Stored(Rows):
+    def test_documents_are_plain_bson(self):
+        found = stored(self.a)
+        assert list(found["writer"]) == ["name", "born", "rate", "address", "publisher_id", "data"]
+        assert found["writer"]["address"] == {"city": "Bath", "zip": 7, "tags": ["home"]}
+        assert found["writer"]["born"] == datetime.datetime(1970, 1, 2)
+        assert str(found["writer"]["rate"]) == "1.50"
+        assert found["writer"]["publisher_id"] == self.house.pk
+        assert [one["by"] for one in found["reviews"]] == ["Joe", "Sue"]
+        assert found["mascot"] == {"name": "Tom", "purrs": True, "_label": "press.Cat"}
+        assert found["words"] == ["x", "y"] and found["grid"] == [[1, 2], [3, 4]]
+        assert isinstance(found["other"], ObjectId)
+
+    def test_instances_come_back(self):
+        found = Title.objects.get(name="A")
+        assert found.writer == self.ann and found.writer.address.zip_code == 7
+        assert found.writer.publisher.name == "House"
+        assert found.marks == [Decimal("1.25"), Decimal("3.00")]
+        assert found.reviews[0].at == AT and found.reviews[1].words == ["bad"]
+        assert isinstance(found.mascot, Cat) and found.mascot.purrs is True
+        assert found.places == [Address(city="Rome")]
+        assert [type(one) for one in Title.objects.get(name="B").pets] == [Dog, Cat]
+        assert Title.objects.get(name="C").writer is None
+
+    def test_changes_are_saved(self):
+        found = Title.objects.get(name="A")
+        found.writer.address.city = "York"
+        found.reviews.append(Review(by="Max", stars=3))
+        found.save()
+        found = Title.objects.get(name="A")
+        assert found.writer.address.city == "York" and len(found.reviews) == 3
+
+    def test_update_takes_instances(self):
+        Title.objects.filter(name="C").update(writer=self.ann, words=["z"], mascot=Dog(name="Rex"))
+        self.c.refresh_from_db()
+        assert (self.c.writer, self.c.words, self.c.mascot.name) == (self.ann, ["z"], "Rex")
+
+    def test_bulk_update_takes_instances(self):
+        self.b.writer.name, self.b.words = "Ben", ["n"]
+        Title.objects.bulk_update([self.b], ["writer", "words"])
+        self.b.refresh_from_db()
+        assert (self.b.writer.name, self.b.words) == ("Ben", ["n"])
+
+    def test_an_old_document_may_lack_fields(self):
+        change = {"$unset": {"writer.rate": "", "writer.address.tags": ""}}
+        connection.command({"update": "press_title", "updates": [
+            {"q": {"_id": self.a.pk}, "u": change}
+        ]})  # fmt: skip
+        found = Title.objects.get(name="A")
+        assert found.writer.rate is None and found.writer.address.tags == []
+
+    def test_the_store_refuses_other_types(self):
+        for change in (
+            {"writer.name": 5},
+            {"words": [5]},
+            {"reviews.0.stars": -1},
+            {"words": None},
+        ):
+            with self.assertRaises(IntegrityError, msg=change):
+                connection.command({"update": "press_title", "updates": [
+                    {"q": {"_id": self.a.pk}, "u": {"$set": change}}
+                ]})  # fmt: skip
+
+    def test_another_kind_of_instance_is_refused(self):
+        with self.assertRaisesMessage(TypeError, "Expected instance of type"):
+            Title(name="x", writer=Cat(name="Tom")).save()
+        with self.assertRaisesMessage(TypeError, "Expected list of"):
+            Title(name="x", reviews=Review(by="x", stars=1)).save()
+
+    def test_an_unknown_label_is_told(self):
+        connection.command({"update": "press_title", "updates": [
+            {"q": {"_id": self.a.pk}, "u": {"$set": {"mascot._label": "press.Cow"}}}
+        ]})  # fmt: skip
+        with self.assertRaisesMessage(ValueError, "'press.Cow', expected one of press.Cat"):
+            Title.objects.get(name="A")
+
+
+class Asked(Rows):
+    def test_fields_of_embedded_models(self):
+        found = Title.objects.filter
+        assert names(found(writer__name="Ann")) == ["A"]
+        assert names(found(writer__address__city__startswith="B")) == ["A"]
+        assert names(found(writer__rate__gt=Decimal("1.50"))) == ["B"]
+        assert names(found(writer__born__year=1970)) == ["A"]
+        assert names(found(writer__name__in=["Ann", "Bob"])) == ["A", "B"]
+        assert names(found(writer__name__icontains="N")) == ["A"]
+        assert names(found(writer__isnull=True)) == ["C"]
+        assert names(found(writer__address__isnull=True)) == ["B", "C"]
+        assert names(found(writer__publisher=self.house)) == ["A"]
+        assert names(found(writer__publisher_id=self.house.pk)) == ["A"]
+        assert names(found(writer__address=self.ann.address)) == ["A"]
+        assert names(found(Q(writer__name="Ann") | Q(writer__rate=3))) == ["A", "B"]
+        assert names(found(mascot__purrs=True)) == ["A"]
+
+    def test_exclude_keeps_what_has_no_value(self):
+        assert names(Title.objects.exclude(writer__name="Ann")) == ["B", "C"]
+        assert names(Title.objects.exclude(writer__rate__lt=2)) == ["B", "C"]
+        assert names(Title.objects.exclude(reviews__by="Joe")) == ["C"]
+        assert names(Title.objects.exclude(reviews__stars__gt=4)) == ["B", "C"]
+        assert names(Title.objects.exclude(writer__name=F("name"))) == ["A", "B", "C"]
+        assert names(Title.objects.exclude(words__contains=["x"])) == ["B", "C"]
+
+    def test_some_item_of_an_array(self):
+        found = Title.objects.filter
+        assert names(found(reviews__by="Joe")) == ["A", "B"]
+        assert names(found(reviews__stars__gte=3)) == ["A"]
+        assert names(found(reviews__by__iexact="sue")) == ["A"]
+        assert names(found(reviews__1__by="Sue")) == ["A"]
+        assert names(found(reviews__len=2)) == ["A"]
+        assert names(found(reviews__len__lt=2)) == ["B", "C"]
+        assert names(found(reviews__words__0="bad")) == ["A"]
+        assert names(found(reviews__0_1__by="Sue")) == []
+        assert names(found(pets__barks=True)) == ["B"]
+        assert names(found(places__0__city="Rome")) == ["A"]
+
+    def test_arrays(self):
+        found = Title.objects.filter
+        assert names(found(words=["x", "y"])) == ["A"]
+        assert names(found(words__contains=["y"])) == ["A", "B"]
+        assert names(found(words__contained_by=["y", "z"])) == ["B", "C"]
+        assert names(found(words__overlap=["x", "q"])) == ["A"]
+        assert names(found(words__in=[["y"], ["q"]])) == ["B"]
+        assert names(found(words__0__startswith="x")) == ["A"]
+        assert names(found(words__0_1=["y"])) == ["B"]
+        assert names(found(marks__contains=[Decimal("3")])) == ["A"]
+        assert names(found(marks__isnull=True)) == ["B", "C"]
+        assert names(found(grid__contains=[[3, 4]])) == ["A"]
+        assert names(found(grid=[3, 4])) == []
+        assert names(found(grid__1__0=3)) == ["A"]
+        assert names(found(words__overlap=Title.objects.filter(name="B").values("words"))) == [
+            "A", "B"
+        ]  # fmt: skip
+
+    def test_order_values_and_annotations(self):
+        titles = Title.objects.order_by("-writer__rate", "name")
+        assert [one.name for one in titles] == ["B", "A", "C"]
+        rows = list(Title.objects.order_by("name").values_list("writer__name", "writer__born"))
+        assert rows == [("Ann", datetime.date(1970, 1, 2)), ("Bob", None), (None, None)]
+        assert Title.objects.annotate(city=F("writer__address__city")).get(name="A").city == "Bath"
+        assert Title.objects.aggregate(Avg("writer__rate"), Max("writer__name")) == {
+            "writer__rate__avg": Decimal("2.25"), "writer__name__max": "Bob",
+        }  # fmt: skip
+        grouped = Title.objects.values("writer__publisher").annotate(n=Count("pk")).order_by("n")
+        assert [(row["writer__publisher"], row["n"]) for row in grouped] == [
+            (self.house.pk, 1), (None, 2)
+        ]  # fmt: skip
+        assert list(Title.objects.order_by("name").values_list("reviews__stars", flat=True)) == [
+            [5, 1], [2], []
+        ]  # fmt: skip
+        newest = Title.objects.filter(writer__name=OuterRef("writer__name")).values("name")[:1]
+        assert Title.objects.annotate(o=Subquery(newest)).get(name="B").o == "B"
+
+    def test_what_there_is_not_is_named(self):
+        with self.assertRaisesMessage(FieldError, "it has address, born, data, id, name"):
+            Title.objects.filter(writer__nme="x")
+        with self.assertRaisesMessage(FieldError, "perhaps you meant startswith"):
+            Title.objects.filter(writer__name__startwith="x")
+        with self.assertRaisesMessage(FieldError, "Known: exact, gt, gte"):
+            Title.objects.filter(reviews__stars__between=3)
+        with self.assertRaisesMessage(FieldError, "Unsupported lookup 'has'"):
+            Title.objects.filter(words__has=3)
+
+    def test_indexes_serve(self):
+        for condition, index in (
+            ({"writer__name": "Ann"}, "press_writer"),
+            ({"writer__name__in": ["Ann"]}, "press_writer"),
+            ({"reviews__stars": 5}, "press_stars"),
+            ({"reviews__stars__gt": 2}, "press_stars"),
+            ({"words__contains": ["x"]}, "press_words"),
+            ({"words__overlap": ["x"]}, "press_words"),
+        ):
+            told = json.loads(Title.objects.filter(**condition).explain())
+            assert "find" in told["command"] and f'"{index}"' in json.dumps(told), condition
+
+    def test_embedded_models_have_no_queries(self):
+        for call in (Writer.objects.all, Writer.objects.count):
+            with self.assertRaises(NotSupportedError):
+                call()
+        with self.assertRaises(NotSupportedError):
+            Writer(name="x").save()
+
+
+class Checked(Rows):
+    def errors(self, **values):
+        with self.assertRaises(ValidationError) as caught:
+            Title(**{"name": "x", **values}).full_clean()
+        return caught.exception.message_dict
+
+    def test_errors_name_the_field_within(self):
+        assert self.errors(writer=Writer(name="")) == {
+            "writer": ["name: This field cannot be blank."]
+        }
+        bad = Writer(name="x" * 21, rate=Decimal("1.234"), address=Address(city=""))
+        assert self.errors(writer=bad)["writer"] == [
+            "name: Ensure this value has at most 20 characters (it has 21).",
+            "rate: Ensure that there are no more than 2 decimal places.",
+            "address: city: This field cannot be blank.",
+        ]
+
+    def test_errors_name_the_item(self):
+        reviews = [Review(by="x", stars=1), Review(by="x", stars=9)]
+        assert self.errors(reviews=reviews) == {
+            "reviews": [
+                "Item 2 in the array did not validate: stars: Value 9 is not a valid choice."
+            ]
+        }
+        assert self.errors(words=["a", "b" * 21])["words"] == [
+            "Item 2 in the array did not validate: "
+            "Ensure this value has at most 20 characters (it has 21)."
+        ]
+
+    def test_sizes(self):
+        assert self.errors(words=list("abcde")) == {
+            "words": ["List contains 5 items, it should contain no more than 4."]
+        }
+        assert self.errors(grid=[[1], [2, 3]]) == {
+            "grid": ["Nested arrays must have the same length."]
+        }
+
+    def test_other_types(self):
+        assert "Expected instance of type" in self.errors(writer=Cat(name="x"))["writer"][0]
+        assert self.errors(other="12") == {"other": ["“12” is not a valid Object Id."]}
+        assert self.errors(words=3) == {"words": ["“3” is not a list."]}
+        assert "Expected instance" in self.errors(mascot=Writer(name="x"))["mascot"][0]
+
+    def test_clean_of_the_embedded_model_is_called(self):
+        Title(name="x", writer=Writer(name="Ann"), mascot=Cat(name="Tom")).full_clean()
+
+
+class Dumped(Rows):
+    def test_every_format_brings_everything_back(self):
+        for kind in ("json", "xml", "jsonl", "python"):
+            before = list(Title.objects.order_by("pk"))
+            text = serializers.serialize(kind, before)
+            for one in serializers.deserialize(kind, text):
+                one.save()
+            after = list(Title.objects.order_by("pk"))
+            for old, new in zip(before, after, strict=True):
+                for field in Title._meta.fields:
+                    assert getattr(old, field.attname) == getattr(new, field.attname), kind
+
+    def test_dumpdata_and_loaddata(self):
+        out = StringIO()
+        call_command("dumpdata", "press", stdout=out)
+        rows = json.loads(out.getvalue())
+        assert {row["model"] for row in rows} == {"press.publisher", "press.title"}
+
+    def test_strange_text_is_refused(self):
+        for value in ("{", '{"nme": 1}'):
+            with self.assertRaises(ValidationError):
+                Title._meta.get_field("writer").to_python(value)
+        with self.assertRaises(ValidationError):
+            Title._meta.get_field("mascot").to_python('{"_label": "x.Y"}')
+
+
+class Raw(Rows):
+    def test_instances_with_what_the_pipeline_gives(self):
+        found = list(Title.objects.raw_aggregate([
+            {"$match": {"writer.name": "Ann"}},
+            {"$project": {"writer": 1, "stars": {"$sum": "$reviews.stars"}}},
+        ]))  # fmt: skip
+        assert len(found) == 1 and found[0].writer == self.ann and found[0].stars == 6
+        assert found[0].get_deferred_fields() >= {"name", "reviews"}
+        with self.assertNumQueries(1):
+            assert found[0].name == "A"
+
+    def test_a_field_that_only_some_documents_have(self):
+        stages = [{"$project": {"name": {"$cond": [{"$eq": ["$name", "A"]}, "$name", "$$REMOVE"]}}}]
+        found = sorted(Title.objects.raw_aggregate(stages), key=lambda one: one.pk)
+        assert ["name" in one.get_deferred_fields() for one in found] == [False, True, True]
+
+
+class Keys(TestCase):
+    def test_object_id_keys_are_made(self):
+        house = Publisher.objects.create(name="x")
+        assert isinstance(house.pk, ObjectId)
+        assert Publisher.objects.get(pk=str(house.pk)) == house
+        assert [type(one.pk) for one in Publisher.objects.bulk_create([Publisher(name="y")])] == [
+            ObjectId
+        ]
+        with self.assertRaises(ValidationError):
+            Publisher.objects.get(pk="not one")
+
+    def test_a_foreign_key_to_one_is_one(self):
+        house = Publisher.objects.create(name="x")
+        title = Title.objects.create(name="t", writer=Writer(name="w", publisher=house))
+        assert stored(title)["writer"]["publisher_id"] == house.pk
+
+
+class OtherMakers(TestCase):
+    """Collections as other programs make them: no validator, another order, more fields."""
+
+    def validate(self, validator):
+        connection.command({"collMod": "press_title", "validator": validator})
+        connection.connection.tables.forget()
+
+    def test_their_documents_open(self):
+        table = {"listCollections": 1, "filter": {"name": "press_title"}}
+        ours = connection.documents(table)[0]["options"]["validator"]
+        self.validate({})
+        self.addCleanup(self.validate, ours)
+        connection.command({"insert": "press_title", "documents": [
+            {"_id": 900, "name": "theirs", "more": 1, "words": ["a"],
+             "reviews": [{"stars": 4, "by": "Z", "kind": 1}],
+             "pets": [{"_label": "press.Dog", "barks": False, "name": "Rex"}],
+             "writer": {"address": {"zip": 9, "city": "Ulm", "tags": None}, "name": "Zoe"}},
+        ]})  # fmt: skip
+        found = Title.objects.get(writer__address__city="Ulm")
+        assert found.writer.address.zip_code == 9 and found.writer.rate is None
+        assert found.reviews[0].stars == 4 and found.pets[0].barks is False
+        assert timezone.is_naive(found.reviews[0].at or datetime.datetime(1, 1, 1))
