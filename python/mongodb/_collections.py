@@ -9,10 +9,10 @@ from typing import Any
 
 from mongodb import _registry
 from mongodb._handle import current_transaction
-from mongodb._indexes import declared_indexes, is_pending
+from mongodb._indexes import declared_indexes, index_name, is_pending
 from mongodb.errors import InvalidCollectionError, MongoError
 
-__all__ = ["make_indexes", "make_ready", "prepare_known"]
+__all__ = ["make_indexes", "make_ready", "prepare_files", "prepare_known"]
 
 _log = logging.getLogger("mongodb")
 
@@ -25,6 +25,12 @@ def make_ready(cls: Any, handle: Any) -> None:
     store has one writer: there it is always inside.
     """
     key = (cls, cls._get_collection_name())
+    _prepare(cls, handle, _inside(handle, key))
+    handle.ready.add(key)
+
+
+def _inside(handle: Any, key: Any) -> bool:
+    """Whether a collection is made inside the transaction that is open here; note it if so."""
     transaction = current_transaction(handle)
     inside = transaction is not None and (
         handle.embedded
@@ -33,8 +39,23 @@ def make_ready(cls: Any, handle: Any) -> None:
     )
     if inside:
         transaction.created.add(key)
-    _prepare(cls, handle, inside)
-    handle.ready.add(key)
+    return bool(inside)
+
+
+def prepare_files(files: Any) -> None:
+    """Create the indexes that GridFS wants, once per connection."""
+    handle = files.handle
+    for name, keys in (
+        (files.files, {"filename": 1, "uploadDate": 1}),
+        (files.chunks, {"files_id": 1, "n": 1}),
+    ):
+        key = ("gridfs", name)
+        if key not in handle.ready:
+            spec: dict[str, Any] = {"key": keys, "name": index_name(list(keys.items()))}
+            if "n" in keys:
+                spec["unique"] = True
+            handle.create_indexes(name, [spec], inside=_inside(handle, key))
+            handle.ready.add(key)
 
 
 def prepare_known(handle: Any) -> None:

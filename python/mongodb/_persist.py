@@ -242,7 +242,8 @@ def own_lookups(doc: Any) -> dict[str, Any]:
 
 def stored_values(doc: Any) -> dict[str, Any]:
     """Return the fields that have a value, as lookups."""
-    return {name: getattr(doc, name) for name in doc._fields if getattr(doc, name) is not None}
+    values = {name: doc._get(at) for at, name in enumerate(doc._fields)}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 # Reading

@@ -104,7 +104,9 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
     def _get_changed_fields(self) -> list[str]:
         if self._stored() is None:
             return [
-                field.db_field for n, field in self._fields.items() if getattr(self, n) is not None
+                field.db_field
+                for at, field in enumerate(self._fields.values())
+                if self._get(at) is not None
             ]
         changes = self._changes()
         if changes is None:
@@ -376,7 +378,8 @@ def _as_plain(value: Any) -> Any:
         return {key: _as_plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [_as_plain(one) for one in value]
-    return value
+    plain = getattr(type(value), "_to_plain", None)
+    return value if plain is None else plain(value)
 
 
 _SON_OPTIONS: Any = bson.CodecOptions(document_class=SON)

@@ -3,6 +3,14 @@
 
 from mongodb.fields.base import BaseField
 from mongodb.fields.dates import ComplexDateTimeField, DateField, DateTimeField
+from mongodb.fields.files import (
+    FileField,
+    GridFSError,
+    GridFSProxy,
+    ImageField,
+    ImageGridFsProxy,
+    ImproperlyConfigured,
+)
 from mongodb.fields.geo import (
     GeoJsonBaseField,
     GeoPointField,
@@ -43,10 +51,8 @@ from mongodb.fields.scalar import (
 from mongodb.fields.sequence import SequenceField
 from mongodb.fields.unsupported import (
     CachedReferenceField,
-    FileField,
     GenericLazyReferenceField,
     GenericReferenceField,
-    ImageField,
     LazyReferenceField,
 )
 
@@ -79,7 +85,11 @@ __all__ = [
     "GenericReferenceField",
     "GeoJsonBaseField",
     "GeoPointField",
+    "GridFSError",
+    "GridFSProxy",
     "ImageField",
+    "ImageGridFsProxy",
+    "ImproperlyConfigured",
     "IntField",
     "LazyReferenceField",
     "LineStringField",

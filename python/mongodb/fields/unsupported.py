@@ -10,10 +10,8 @@ from mongodb.fields.base import BaseField
 
 __all__ = [
     "CachedReferenceField",
-    "FileField",
     "GenericLazyReferenceField",
     "GenericReferenceField",
-    "ImageField",
     "LazyReferenceField",
 ]
 
@@ -37,8 +35,6 @@ def _field(name: str, feature: str) -> Any:
     )
 
 
-FileField = _field("FileField", "files in GridFS")
-ImageField = _field("ImageField", "files in GridFS")
 GenericReferenceField = _field("GenericReferenceField", "generic references")
 GenericLazyReferenceField = _field("GenericLazyReferenceField", "generic references")
 LazyReferenceField = _field("LazyReferenceField", "lazy reference objects")

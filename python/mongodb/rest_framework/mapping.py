@@ -16,6 +16,7 @@ from .fields import (
     ObjectIdField,
     ReferenceField,
 )
+from .files import FileField, ImageField
 from .geo import GeoJSONField, GeoPointField
 from .validators import UniqueValidator, check_finite
 
@@ -46,6 +47,8 @@ SERIALIZER_FIELDS: dict[str, type[serializers.Field]] = {
     "EmbeddedDocumentListField": serializers.ListField,
     "DictField": serializers.DictField,
     "MapField": serializers.DictField,
+    "FileField": FileField,
+    "ImageField": ImageField,
     "GeoPointField": GeoPointField,
     "GeoJsonBaseField": GeoJSONField,
     "DynamicField": DynamicField,

@@ -2,6 +2,7 @@
 """Seed 000: signals, validation, context managers, indexing, best practices."""
 
 import datetime
+import pathlib
 from typing import Any
 
 import pytest
@@ -123,6 +124,22 @@ def test_indexing(connected: str, seed: Any) -> None:
     User(email="a@example.com").save()
     with pytest.raises(mongodb.NotUniqueError):
         User(email="a@example.com").save()
+
+
+def test_gridfs_file_handling(
+    connected: str,
+    seed: Any,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    content = b"%PDF" + bytes(300_000)
+    pathlib.Path("document.pdf").write_bytes(content)
+    names = seed.run("GridFS File Handling")
+    assert names["content"] == content
+    assert capsys.readouterr().out == f"document.pdf\napplication/pdf\n{len(content)}\n"
+    assert names["Document"].objects.get(title="My Document").file.read() == content
 
 
 def test_geospatial_queries(connected: str, seed: Any) -> None:

@@ -3,6 +3,7 @@
 
 import datetime
 import decimal
+import io
 from typing import Any
 
 import pytest
@@ -180,9 +181,18 @@ def test_embedded_documents(connected: str, seed: Any) -> None:
     assert user == found
 
 
-def test_file_fields(seed: Any) -> None:
-    with pytest.raises(NotSupportedError, match="FileField"):
-        seed.run("File Fields")
+def test_file_fields(connected: str, seed: Any) -> None:
+    cls = seed.run("File Fields")["Document"]
+    png = io.BytesIO()
+    pytest.importorskip("PIL.Image").new("RGB", (300, 200)).save(png, "PNG")
+    png.seek(0)
+    document = cls(title="t")
+    document.attachment.put(b"content")
+    document.thumbnail.put(png)
+    document.save()
+    found = cls.objects.get()
+    assert found.attachment.read() == b"content"
+    assert (found.thumbnail.size, found.thumbnail.format) == ((100, 100), "PNG")
 
 
 def test_field_options(connected: str, seed: Any) -> None:

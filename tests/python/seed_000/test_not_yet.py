@@ -11,8 +11,6 @@ from mongodb.errors import NotSupportedError
 @pytest.mark.parametrize(
     ("heading", "what"),
     [
-        ("File Fields", "FileField"),
-        ("GridFS File Handling", "FileField"),
         ("Complex Fields", "GenericReferenceField"),
     ],
 )
