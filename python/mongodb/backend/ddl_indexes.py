@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bson import json_util
+
 from mongodb.backend import rules
 from mongodb.backend.errors import DatabaseError, OperationalError, ProgrammingError
 from mongodb.backend.plan.scope import TableInfo
@@ -14,8 +16,8 @@ from mongodb.backend.sql import nodes as n
 
 __all__ = ["Indexes"]
 
+_OPTIONS = json_util.JSONOptions(tz_aware=False)
 _SAME_KEY = (85, 86)  # an index over the same key is there already
-_BEYOND = ("$ne", "$nin", "$not", "$regex", "$expr", "$nor", "$or")
 
 
 class Indexes:
@@ -49,6 +51,10 @@ class Indexes:
 
     def create(self, info: TableInfo, node: n.CreateIndex) -> None:
         """Carry out CREATE INDEX."""
+        if node.spec is not None:
+            spec = json_util.loads(node.spec, json_options=_OPTIONS)
+            self.connection.run({"createIndexes": info.name, "indexes": [spec]})
+            return
         columns: list[Any] = []  # None stands for an expression
         key: dict[str, Any] = {}
         computed: dict[str, str] = {}
@@ -63,7 +69,7 @@ class Indexes:
                 path = f"{rules.HIDDEN}.{node.name}_{len(key)}"
                 computed[path] = rules.stable(text)
             key[path] = -1 if descending else 1
-        spec: dict[str, Any] = {"name": node.name, "key": key}
+        spec = {"name": node.name, "key": key}
         partial: dict[str, Any] = {}
         if node.unique:
             spec["unique"] = True
@@ -72,7 +78,7 @@ class Indexes:
                 partial.update({path: {"$exists": True} for path in computed})
         if node.where is not None:
             test = rules.holds(info, node.where)
-            if _beyond(test) or set(test) & set(partial):
+            if rules.beyond(test) or set(test) & set(partial):
                 path = f"{rules.HIDDEN}.{node.name}_where"
                 computed[path] = f"CASE WHEN {node.where} THEN 1 END"
                 test = {path: {"$exists": True}}
@@ -193,7 +199,7 @@ class Indexes:
             if column in noted["columns"] or any(quoted in text for text in texts):
                 self.drop(name, info.name)
         for one in self.there(info.name):
-            if info.path(column) in one["key"] and one["name"] != "_id_":
+            if _along(one["key"], info.path(column)) and one["name"] != "_id_":
                 self.drop(one["name"], info.name)
 
     def taken_down(self, info: TableInfo, column: str) -> list[dict[str, Any]]:
@@ -202,7 +208,7 @@ class Indexes:
         out = []
         for one in self.there(info.name):
             named = set(one["key"]) | set(one.get("partialFilterExpression", ()))
-            if path in named and one["name"] != "_id_":
+            if _along(named, path) and one["name"] != "_id_":
                 self.connection.run({"dropIndexes": info.name, "index": one["name"]})
                 out.append(_bare(one))
         return out
@@ -221,10 +227,10 @@ class Indexes:
             rules.compute(info)
             self.save(info)
         for spec in kept:
-            spec["key"] = {new if p == old else p: v for p, v in spec["key"].items()}
+            spec["key"] = _moved(spec["key"], old, new)
             partial = spec.get("partialFilterExpression")
             if partial is not None:
-                partial = {new if p == old else p: v for p, v in partial.items()}
+                partial = _moved(partial, old, new)
                 if spec.get("unique") and set(partial.get(new, ())) == {"$gte"}:
                     partial[new] = {"$gte": rules.least(info.types[new])}
                 spec["partialFilterExpression"] = partial
@@ -271,8 +277,12 @@ def _bare(spec: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in spec.items() if key not in ("v", "ns")}
 
 
-def _beyond(test: Any) -> bool:
-    """Whether a filter has words that partial indexes do not know."""
-    if isinstance(test, dict):
-        return any(key in _BEYOND or _beyond(value) for key, value in test.items())
-    return isinstance(test, list) and any(map(_beyond, test))
+def _along(paths: Any, path: str) -> bool:
+    """Whether a path is among others, or leads to one of them."""
+    return any(one == path or one.startswith(f"{path}.") for one in paths)
+
+
+def _moved(paths: Any, old: str, new: str) -> dict[str, Any]:
+    """Paths at and below one, to another."""
+    return {new + p[len(old) :] if p == old or p.startswith(f"{old}.") else p: value
+            for p, value in paths.items()}  # fmt: skip

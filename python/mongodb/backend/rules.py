@@ -18,12 +18,13 @@ from mongodb.backend.sql import nodes as n
 from mongodb.backend.sql.parser import _Parser
 
 __all__ = [
-    "HIDDEN", "bson_types", "compute", "expression", "least", "read", "same_kind", "validator",
-    "violated",
+    "HIDDEN", "beyond", "bson_types", "compute", "expression", "least", "read", "same_kind",
+    "validator", "violated",
 ]  # fmt: skip
 
 HIDDEN = "__keys"  # the field below which computed keys of indexes are
 _VOLATILE = frozenset("RANDOM RAND NOW CURRENT_TIMESTAMP CURRENT_DATE CURRENT_TIME".split())
+_BEYOND = ("$ne", "$nin", "$not", "$regex", "$expr", "$nor", "$or")
 _KINDS = ("checks", "keys", "defaults", "generated", "primary", "indexes", "comments")
 
 
@@ -197,3 +198,10 @@ def least(type_: str) -> Any:
         if type_.startswith(prefix):
             return lowest
     return float("-inf")
+
+
+def beyond(test: Any) -> bool:
+    """Whether a filter has words that partial indexes do not know."""
+    if isinstance(test, dict):
+        return any(key in _BEYOND or beyond(value) for key, value in test.items())
+    return isinstance(test, list) and any(map(beyond, test))

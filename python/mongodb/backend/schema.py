@@ -12,10 +12,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from bson import ObjectId, json_util
+from django.db import NotSupportedError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.models.sql.query import Query
 
+from mongodb.backend import rules
 from mongodb.backend.fields.rules import inner_rule
 from mongodb.backend.plan.json import JSON_NULL
+from mongodb.backend.plan.scope import TableInfo
 
 __all__ = ["DatabaseSchemaEditor"]
 
@@ -82,6 +86,32 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             self.execute(
                 self.sql_alter_column % {"table": table, "changes": f"{change} {shape}"}, None
             )
+
+    def index_sql(self, model: Any, spec: dict[str, Any]) -> str:
+        """Return the statement that makes an index which SQL has no words for."""
+        table, name = self.quote_name(model._meta.db_table), self.quote_name(spec["name"])
+        return f"CREATE INDEX {name} ON {table} SPEC {_quoted(json_util.dumps(spec))}"
+
+    def least(self, field: Any) -> Any:
+        """Return the least value of a field's type, where a partial index begins."""
+        return rules.least(field.db_type(self.connection) or "")
+
+    def partial(self, model: Any, condition: Any) -> dict[str, Any]:
+        """Return the partialFilterExpression of a Q."""
+        query = Query(model=model, alias_cols=False)
+        sql, params = query.build_where(condition).as_sql(
+            query.get_compiler(connection=self.connection), self.connection
+        )
+        types = {f.column: (f.db_type(self.connection) or "").lower()
+                 for f in model._meta.local_concrete_fields if f.column is not None}  # fmt: skip
+        info = TableInfo(model._meta.db_table, model._meta.pk.column, types, True)
+        test = rules.holds(info, sql % tuple(map(self.quote_value, params)))
+        if rules.beyond(test):
+            raise NotSupportedError(
+                "MongoDB's partial indexes know equality, <, <=, >, >= and isnull=False only, not "
+                f"{condition}"
+            )
+        return test
 
     def prepare_default(self, value: Any) -> str:
         return self.quote_value(value)

@@ -174,6 +174,8 @@ def _index(p: Any, unique: bool) -> n.CreateIndex:
     name = p.name()
     p.need_word("ON")
     table = p.table_name()
+    if p.word("SPEC"):
+        return n.CreateIndex(name, table, unique, (), spec=p.primary().value)
     p.need_op("(")
     keys = tuple(p.comma(lambda: _key(p)))
     p.need_op(")")

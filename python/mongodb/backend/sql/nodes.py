@@ -322,6 +322,7 @@ class CreateIndex(Node):
     where: str | None = None
     include: tuple[str, ...] = ()
     nulls_distinct: bool = True
+    spec: str | None = None  # the whole of it as createIndexes takes it, in extended JSON
 
 
 @_node
