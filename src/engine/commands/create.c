@@ -279,6 +279,12 @@ static bool exists(const ds__coll *there, const ds_value *v, ds_error *err) {
                                there->ns);
 }
 
+static bool check_transaction(const ds__op *op, const ds_value *v, ds_error *err) {
+    return v[VIEW_ON].type == DS_MISSING || !op->multi_statement || op->with_savepoints ||
+           ds__error_set(err, DS_OPERATION_NOT_SUPPORTED_IN_TRANSACTION,
+                         "Cannot create a view in a multi-document transaction.");
+}
+
 bool ds__cmd_create(ds__op *op, ds_buf *reply, ds_error *err) {
     ds_value v[ARGS];
     const char *name;
@@ -286,7 +292,7 @@ bool ds__cmd_create(ds__op *op, ds_buf *reply, ds_error *err) {
     const ds__coll *made;
     ds_buf options = {0};
     if (!ds__args_read("create", true, op->command, args, ARGS, v, err) ||
-        !ds__ddl_find(op, &there, &name, err)) {
+        !check_transaction(op, v, err) || !ds__ddl_find(op, &there, &name, err)) {
         return false;
     }
     if (there) {

@@ -70,6 +70,9 @@ static bool run_statement(ds__write *w, const ds__statement_spec *spec, ds_error
     ds__statement s;
     ds__target *targets = NULL;
     size_t count = 0;
+    if (!ds__statement_check_retryable(w, spec, "limit=0", err)) {
+        return false;
+    }
     if (spec->multi && ds__doc_empty(spec->filter) && spec->hint.type == DS_MISSING &&
         w->coll != NULL && !w->coll->is_view) {
         return delete_everything(w, err);

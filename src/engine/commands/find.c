@@ -305,7 +305,8 @@ static bool run(ds__op *op, const ds__find_request *r, const ds__coll *coll, ds_
     if (ns == NULL) {
         return ds__error_oom(err);
     }
-    if (!c->exhausted && !c->single_batch) {
+    /* of no collection there is nothing to wait for, not even with batches of 0 */
+    if (!c->exhausted && !c->single_batch && coll != NULL) {
         if (!ds__cursors_keep(op, c, &id, err)) {
             return false;
         }

@@ -110,6 +110,9 @@ static bool run_statement(ds__write *w, const ds__statement_spec *spec, ds_error
     ds__target *targets = NULL;
     size_t count = 0;
     int64_t n = 0, changed = 0;
+    if (!ds__statement_check_retryable(w, spec, "multi=true", err)) {
+        return false;
+    }
     bool ok = ds__statement_compile(w, spec, &s, err) &&
               ds__statement_targets(w, &s, spec->multi ? 0 : 1, &targets, &count, err);
     for (size_t i = 0; ok && i < count; i++) {

@@ -169,6 +169,14 @@ static bool compile_parts(ds__write *w, const ds__statement_spec *spec, ds__stat
     return ds__plan_choose(w->op->txn, &s->env, &q, &s->plan, err);
 }
 
+bool ds__statement_check_retryable(const ds__write *w, const ds__statement_spec *spec,
+                                   const char *option, ds_error *err) {
+    bool retryable = w->op->session != NULL && !w->op->multi_statement;
+    return !retryable || !spec->multi ||
+           ds__error_set(err, DS_INVALID_OPTIONS,
+                         "Cannot use (or request) retryable writes with %s", option);
+}
+
 bool ds__statement_compile(ds__write *w, const ds__statement_spec *spec, ds__statement *s,
                            ds_error *err) {
     *s = (ds__statement){.env = w->op->env, .mark = ds_arena_save(&w->op->arena)};

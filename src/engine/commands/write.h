@@ -73,6 +73,10 @@ typedef struct ds__statement_spec {
     bool upsert;
 } ds__statement_spec;
 
+/* A retryable write changes one document: InvalidOptions for a statement whose option (as
+ * "limit=0") says that it may change more. */
+bool ds__statement_check_retryable(const ds__write *w, const ds__statement_spec *spec,
+                                   const char *option, ds_error *err);
 bool ds__statement_compile(ds__write *w, const ds__statement_spec *spec, ds__statement *s,
                            ds_error *err);
 void ds__statement_clear(ds__write *w, ds__statement *s);
