@@ -118,6 +118,14 @@ def pytest_totals(done: subprocess.CompletedProcess[str]) -> tuple[int, int]:
     return counts.get("passed", 0), failed or (1 if done.returncode else 0)
 
 
+def last_line(done: subprocess.CompletedProcess[str]) -> tuple[int, int]:
+    """The totals that a program of ours ends with."""
+    found = re.findall(r"(\d+) passed, (\d+) failed", done.stdout)
+    if not found:
+        return 0, 1
+    return int(found[-1][0]), int(found[-1][1]) or (1 if done.returncode else 0)
+
+
 def fuzz() -> tuple[int, int]:
     """Each fuzzer for a few seconds (FUZZ_SECONDS), beginning with the cases of tests/lang."""
     configure(FUZZ, "-Dfuzz=true", "-Dpython=false", "-Dlibrary=false", CC="clang")
@@ -149,20 +157,12 @@ def run_fuzzer(program: pathlib.Path) -> bool:
 
 def demo() -> tuple[int, int]:
     """The demo, started and asked as its page says."""
-    done = run([sys.executable, "examples/cities/demo.py", "--check"])
-    match = re.search(r"(\d+) passed, (\d+) failed", done.stdout)
-    if match is None:
-        return 0, 1
-    return int(match[1]), int(match[2]) or (1 if done.returncode else 0)
+    return last_line(run([sys.executable, "examples/cities/demo.py", "--check"]))
 
 
 def django_suite() -> tuple[int, int]:
     """Django's own tests of the ORM's core, unmodified, on `mongodb.backend`."""
-    done = run([sys.executable, "tests/django_suite/run.py"])
-    match = re.search(r"(\d+) passed, (\d+) failed\s*$", done.stdout)
-    if match is None:
-        return 0, 1
-    return int(match[1]), int(match[2]) or (1 if done.returncode else 0)
+    return last_line(run([sys.executable, "tests/django_suite/run.py"]))
 
 
 def faults() -> tuple[int, int]:
@@ -197,6 +197,18 @@ def threads() -> tuple[int, int]:
     return good, len(programs) - good
 
 
+def sessions() -> tuple[int, int]:
+    """Interleaved sessions beside a mongod, from a seed on (SEED, SECONDS)."""
+    command = [sys.executable, "tests/differential/sessions.py"]
+    command += [
+        "--seed",
+        os.environ.get("SEED") or "1",
+        "--seconds",
+        os.environ.get("SECONDS") or "60",
+    ]
+    return last_line(run(command))
+
+
 # Those that start threads, directly or as servers and reapers.
 THREADED = [
     "client_test_client",
@@ -207,7 +219,7 @@ THREADED = [
 ]
 
 # Not part of a whole run: by name only.
-MORE = {"faults": faults, "threads": threads}
+MORE = {"faults": faults, "threads": threads, "sessions": sessions}
 STEPS = {
     "lint": lint,
     "c": c_tests,

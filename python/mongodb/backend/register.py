@@ -27,8 +27,7 @@ def _from_db_value(self: Any, value: Any, expression: Any, connection: Any) -> A
 
 
 def _path(lhs: str, keys: list[Any]) -> str:
-    texts = (key if isinstance(key, int) else json.dumps(str(key)) for key in keys)
-    quoted = (str(text).replace("'", "''").replace("%", "%%") for text in texts)
+    quoted = (str(key).replace("'", "''").replace("%", "%%") for key in keys)
     return ", ".join([lhs, *(f"'{key}'" for key in quoted)])
 
 
