@@ -19,6 +19,9 @@ from mongodb.backend.validators import ArrayMaxLengthValidator, LengthValidator
 __all__ = ["Array", "ArrayField", "ElementTransform", "SliceTransform"]
 
 
+_DELIMITERS = ",|;"  # in forms, from the innermost array outwards
+
+
 class ArrayField(CheckFieldDefaultMixin, Field):
     """A list. `size` is how many items it has, `max_size` how many it may have."""
 
@@ -188,10 +191,21 @@ class ArrayField(CheckFieldDefaultMixin, Field):
             self._each_item(value, self.base_field.run_validators)
 
     def formfield(self, **kwargs: Any) -> Any:
+        if self.embeds:
+            return super().formfield(**{
+                **self.base_field.of_array(), "max_num": self.size or self.max_size,
+                "prefix": self.name, **kwargs,
+            })  # fmt: skip
         return super().formfield(**{
             "form_class": forms.SimpleArrayField, "base_field": self.base_field.formfield(),
+            "delimiter": _DELIMITERS[min(self._depth(), len(_DELIMITERS) - 1)],
             "max_length": self.max_size, "length": self.size, **kwargs,
         })  # fmt: skip
+
+    def _depth(self) -> int:
+        """How many levels of arrays are within this one."""
+        inner = self.base_field
+        return 1 + inner._depth() if isinstance(inner, ArrayField) else 0
 
     # Lookups
 

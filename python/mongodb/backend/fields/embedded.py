@@ -185,6 +185,10 @@ class EmbeddedModelField(Embedding):
             "prefix": self.name, **kwargs,
         })  # fmt: skip
 
+    def of_array(self) -> dict[str, Any]:
+        """Return what makes the form field of an array of these."""
+        return {"form_class": forms.EmbeddedModelArrayField, "model": self.embedded_model}
+
 
 def instance_of(model: Any, document: dict[str, Any]) -> Any:
     """Return an instance of a serializer's document."""

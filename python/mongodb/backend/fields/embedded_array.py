@@ -5,9 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Field
-
-from mongodb.backend import forms
 from mongodb.backend.fields import values
 from mongodb.backend.fields.array import ArrayField, ArrayLength
 from mongodb.backend.fields.embedded import EmbeddedModelField
@@ -45,14 +42,16 @@ class EmbeddingArray(ArrayField):
     # Lookups
 
     def get_lookup(self, name: str) -> Any:
-        if name == "isnull":
-            return super().get_lookup(name)
-        if name == "exact" or super().get_lookup(name) not in (None, ArrayLength):
-            raise ValueError(
-                f"Lookups aren't supported on {type(self).__name__}. "
-                "Try querying one of its embedded fields instead."
-            )
-        return None
+        found = super().get_lookup(name)
+        if found in (None, ArrayLength) or name == "isnull":
+            return None if found is ArrayLength else found
+        return self._refuse
+
+    def _refuse(self, lhs: Any, rhs: Any) -> Any:
+        raise ValueError(
+            f"Lookups aren't supported on {type(self).__name__}. "
+            "Try querying one of its embedded fields instead."
+        )
 
     def get_transform(self, name: str) -> Any:
         # names are those of the embedded model's fields, but for len, positions and slices
@@ -83,9 +82,3 @@ class EmbeddedModelArrayField(EmbeddingArray):
         del kwargs["base_field"]
         kwargs["embedded_model"] = values.reference(self.embedded_model)
         return name, path, args, kwargs
-
-    def formfield(self, **kwargs: Any) -> Any:
-        return Field.formfield(self, **{
-            "form_class": forms.EmbeddedModelArrayField, "model": self.embedded_model,
-            "max_num": self.max_size, "prefix": self.name, **kwargs,
-        })  # fmt: skip

@@ -11,6 +11,7 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import connections
 from django.db.models.fields.related import lazy_related_operation
 
+from mongodb.backend import forms
 from mongodb.backend.fields import values
 from mongodb.backend.fields.embedded import Embedding, instance_of
 from mongodb.backend.fields.embedded_array import EmbeddingArray
@@ -107,6 +108,17 @@ class PolymorphicEmbeddedModelField(Embedding):
             if model._meta.label == label:
                 return instance_of(model, rest)
         raise ValidationError(f"{label!r} is none of the models that {self.name} embeds.")
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super().formfield(**{
+            "form_class": forms.PolymorphicEmbeddedModelField, "models": self.embedded_models,
+            "prefix": self.name, **kwargs,
+        })  # fmt: skip
+
+    def of_array(self) -> dict[str, Any]:
+        """Return what makes the form field of an array of these."""
+        kind = forms.PolymorphicEmbeddedModelArrayField
+        return {"form_class": kind, "models": self.embedded_models}
 
     # Lookups
 

@@ -60,7 +60,10 @@ class EachField(Field):
     """What a path through an array gives: a list; its lookups hold when they do for some item."""
 
     of_items = True
-    allowed = frozenset({"exact", "iexact", "in", "gt", "gte", "lt", "lte"})
+    allowed = frozenset(
+        "exact iexact in gt gte lt lte contains icontains startswith istartswith endswith "
+        "iendswith regex iregex".split()
+    )
 
     def __init__(self, leaf: Any) -> None:
         super().__init__(null=True)

@@ -5,8 +5,13 @@ from mongodb.backend.forms.array import SimpleArrayField, SplitArrayField, Split
 from mongodb.backend.forms.embedded import EmbeddedModelField
 from mongodb.backend.forms.embedded_array import EmbeddedModelArrayField
 from mongodb.backend.forms.objectid import ObjectIdField
+from mongodb.backend.forms.polymorphic import (
+    PolymorphicEmbeddedModelArrayField,
+    PolymorphicEmbeddedModelField,
+)
 
 __all__ = [
-    "EmbeddedModelArrayField", "EmbeddedModelField", "ObjectIdField", "SimpleArrayField",
+    "EmbeddedModelArrayField", "EmbeddedModelField", "ObjectIdField",
+    "PolymorphicEmbeddedModelArrayField", "PolymorphicEmbeddedModelField", "SimpleArrayField",
     "SplitArrayField", "SplitArrayWidget",
 ]  # fmt: skip

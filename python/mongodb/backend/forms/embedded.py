@@ -9,7 +9,13 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.models import modelform_factory
 
-__all__ = ["EmbeddedModelField"]
+__all__ = [
+    "EmbeddedModelField",
+    "EmbeddedModelWidget",
+    "PrefixWidget",
+    "nested_prefix",
+    "no_errors",
+]
 
 
 class EmbeddedModelField(forms.Field):
@@ -36,6 +42,16 @@ class EmbeddedModelField(forms.Field):
         return self.model(**nested.cleaned_data)
 
 
+def nested_prefix(form: Any, field: Any) -> str:
+    """Return what the names of the inner form's inputs begin with."""
+    return f"{form.prefix}-{field.prefix}" if form.prefix else str(field.prefix)
+
+
+def no_errors(form: Any) -> Any:
+    """Return an empty list of errors: the inner form shows its own."""
+    return form.error_class(renderer=form.renderer)
+
+
 class EmbeddedModelBoundField(forms.BoundField):
     """Renders and checks one form, which shows its own errors beside its fields."""
 
@@ -46,7 +62,7 @@ class EmbeddedModelBoundField(forms.BoundField):
             data=form.data if bound else None,
             files=form.files if bound else None,
             instance=self.initial,
-            prefix=f"{form.prefix}-{field.prefix}" if form.prefix else field.prefix,
+            prefix=nested_prefix(form, field),
         )
 
     def has_data(self) -> bool:
@@ -56,23 +72,32 @@ class EmbeddedModelBoundField(forms.BoundField):
     @property
     def errors(self) -> Any:
         if self.nested_form.is_bound and not self.nested_form.is_valid():
-            return self.form.error_class(renderer=self.form.renderer)
+            return no_errors(self.form)
         return super().errors
+
+    def _has_changed(self) -> bool:
+        if not self.nested_form.is_bound:
+            return self.initial is not None
+        return bool(self.nested_form.has_changed())
 
     def __str__(self) -> str:
         return self.nested_form.as_div()  # type: ignore[no-any-return]
 
 
-class EmbeddedModelWidget(forms.Widget):
-    """Picks what belongs to the inner form out of the outer form's data."""
-
-    use_fieldset = True
+class PrefixWidget(forms.Widget):
+    """Picks what belongs to inner forms out of the outer form's data; they render themselves."""
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         return {key: data[key] for key in data if key.startswith(f"{name}-")}
 
     def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
         return not any(key.startswith(f"{name}-") for key in data)
+
+
+class EmbeddedModelWidget(PrefixWidget):
+    """An inner form's place, with the field's label for its title."""
+
+    use_fieldset = True
 
     def id_for_label(self, id_: str) -> str:
         return ""  # its inputs have labels of their own

@@ -11,7 +11,9 @@ from django.forms import formset_factory, model_to_dict
 from django.forms.models import modelform_factory
 from django.utils.html import format_html, format_html_join
 
-__all__ = ["EmbeddedModelArrayField"]
+from mongodb.backend.forms.embedded import PrefixWidget, no_errors
+
+__all__ = ["EmbeddedModelArrayBoundField", "EmbeddedModelArrayField"]
 
 
 class EmbeddedModelArrayField(forms.Field):
@@ -24,7 +26,7 @@ class EmbeddedModelArrayField(forms.Field):
         form = modelform_factory(model, fields="__all__")
         self.formset = formset_factory(form, can_delete=True, max_num=max_num, extra=extra_forms,
                                        validate_max=True)  # fmt: skip
-        kwargs["widget"] = EmbeddedModelArrayWidget()
+        kwargs["widget"] = PrefixWidget()
         super().__init__(**kwargs)
 
     def get_bound_field(self, form: Any, field_name: str) -> Any:
@@ -39,8 +41,9 @@ class EmbeddedModelArrayField(forms.Field):
         filled = [data for data in formset.cleaned_data if data and not data.get("DELETE")]
         return [self.model(**{k: v for k, v in data.items() if k != "DELETE"}) for data in filled]
 
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return bool(self.formset(data, initial=_initial(initial), prefix=self.prefix).has_changed())
+    def initial_items(self, instances: Any) -> list[Any]:
+        """Return the formset's initial data."""
+        return [model_to_dict(one) for one in instances or []]
 
 
 class EmbeddedModelArrayBoundField(forms.BoundField):
@@ -49,29 +52,21 @@ class EmbeddedModelArrayBoundField(forms.BoundField):
     def __init__(self, form: Any, field: Any, name: str) -> None:
         super().__init__(form, field, name)
         data = self.data if form.is_bound and self.data else None
-        self.formset = field.formset(data, initial=_initial(self.initial), prefix=self.html_name)
+        items = field.initial_items(self.initial)
+        self.formset = field.formset(data, initial=items, prefix=self.html_name)
 
     @property
     def errors(self) -> Any:
         if self.formset.is_bound and not self.formset.is_valid():
-            return self.form.error_class(renderer=self.form.renderer)
+            return no_errors(self.form)
         return super().errors
+
+    def _has_changed(self) -> bool:
+        if not self.formset.is_bound:
+            return bool(self.initial)
+        return bool(self.formset.has_changed())
 
     def __str__(self) -> str:
         rows = format_html_join("\n", "<tbody>{}</tbody>", ((f.as_table(),) for f in self.formset))
         return format_html("{}<table>\n{}\n</table>\n{}", self.formset.non_form_errors(), rows,
                            self.formset.management_form)  # fmt: skip
-
-
-class EmbeddedModelArrayWidget(forms.Widget):
-    """Picks what belongs to the formset out of the form's data."""
-
-    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
-        return {key: data[key] for key in data if key.startswith(f"{name}-")}
-
-    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
-        return not any(key.startswith(f"{name}-") for key in data)
-
-
-def _initial(instances: Any) -> list[Any]:
-    return [model_to_dict(one) for one in instances or []]
