@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "base/limits.h"
 #include "bson/decimal.h"
 #include "bson/number.h"
 
@@ -229,4 +230,107 @@ void ds__key_add_min(ds_buf *buf, bool descending) {
 void ds__key_add_max(ds_buf *buf, bool descending) {
     (void)descending;
     ds_buf_add_byte(buf, 0xff);
+}
+
+/* A key read from its front; bytes are as they were before a descending part turned them. */
+typedef struct reader {
+    const uint8_t *at;
+    const uint8_t *end;
+    uint8_t flip;
+    bool bad;
+} reader;
+
+static uint8_t read_byte(reader *r) {
+    if (r->at == r->end) {
+        r->bad = true;
+        return 0;
+    }
+    return *r->at++ ^ r->flip;
+}
+
+static void read_over(reader *r, size_t n) {
+    if ((size_t)(r->end - r->at) < n) {
+        r->bad = true;
+    } else {
+        r->at += n;
+    }
+}
+
+static void read_text(reader *r) {
+    while (!r->bad) {
+        if (read_byte(r) == 0 && read_byte(r) == 0) {
+            return;
+        }
+    }
+}
+
+static void read_number(reader *r) {
+    uint8_t sign = read_byte(r);
+    read_over(r, 7);
+    if (read_byte(r) == 0 || r->bad) {
+        return;
+    }
+    uint8_t last = sign & 0x80 ? 0 : 0xff; /* digits of negative numbers are turned */
+    read_over(r, 2);
+    while (!r->bad && read_byte(r) != last) {
+    }
+}
+
+static void read_sized(reader *r, size_t more) {
+    size_t n = 0;
+    for (int i = 0; i < 4; i++) {
+        n = n << 8 | read_byte(r);
+    }
+    read_over(r, n + more);
+}
+
+static void read_value(reader *r, uint8_t rank, int depth);
+
+/* Documents name each field after its rank; arrays do not. */
+static void read_fields(reader *r, bool names, int depth) {
+    for (uint8_t rank = read_byte(r); rank != 0 && !r->bad; rank = read_byte(r)) {
+        if (names) {
+            while (read_byte(r) != 0 && !r->bad) {
+            }
+            read_byte(r);
+        }
+        read_value(r, rank, depth + 1);
+    }
+}
+
+static void read_value(reader *r, uint8_t rank, int depth) {
+    if (depth > DS_MAX_DEPTH) {
+        r->bad = true;
+    } else if (rank == ds__type_rank(DS_DOUBLE)) {
+        read_number(r);
+    } else if (rank == ds__type_rank(DS_STRING) || rank == ds__type_rank(DS_CODE_TYPE)) {
+        read_text(r);
+    } else if (rank == ds__type_rank(DS_DOCUMENT) || rank == ds__type_rank(DS_ARRAY)) {
+        read_fields(r, rank == ds__type_rank(DS_DOCUMENT), depth);
+    } else if (rank == ds__type_rank(DS_BINARY)) {
+        read_sized(r, 1);
+    } else if (rank == ds__type_rank(DS_DB_POINTER)) {
+        read_sized(r, 0);
+    } else if (rank == ds__type_rank(DS_OBJECT_ID)) {
+        read_over(r, 12);
+    } else if (rank == ds__type_rank(DS_BOOL)) {
+        read_over(r, 1);
+    } else if (rank == ds__type_rank(DS_DATE) || rank == ds__type_rank(DS_TIMESTAMP)) {
+        read_over(r, 8);
+    } else if (rank == ds__type_rank(DS_REGEX)) {
+        for (int zeros = 0; zeros < 2 && !r->bad; zeros += read_byte(r) == 0) {
+        }
+    } else if (rank == ds__type_rank(DS_CODE_W_SCOPE)) {
+        read_text(r);
+        read_fields(r, true, depth);
+    } else {
+        r->bad = r->bad || rank == 0 || rank > ds__type_rank(DS_MAX_KEY);
+    }
+}
+
+size_t ds__key_size(const uint8_t *key, size_t size, bool descending) {
+    reader r = {.at = key, .end = key + size, .flip = descending ? 0xff : 0};
+    uint8_t rank = read_byte(&r);
+    read_value(&r, rank, 0);
+    return r.bad ? 0 : (size_t)(r.at - key);
 }

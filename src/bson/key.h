@@ -19,4 +19,8 @@ void ds__key_add_rank(ds_buf *buf, int rank, bool after, bool descending);
 void ds__key_add_min(ds_buf *buf, bool descending);
 void ds__key_add_max(ds_buf *buf, bool descending);
 
+/* How many of the `size` bytes the first value's key takes; 0 when they are no key. Without a
+ * collator. */
+size_t ds__key_size(const uint8_t *key, size_t size, bool descending);
+
 #endif

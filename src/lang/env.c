@@ -34,3 +34,22 @@ bool ds__eval_init(ds__eval *eval, const ds__env *env, ds_arena *arena, ds_arena
     eval->slots = slots;
     return true;
 }
+
+bool ds__env_forgive(const ds__env *env, ds_error *err) {
+    ds_meter *const meters[] = {env->meter, env->kept};
+    bool only_memory = err->code == DS_QUERY_EXCEEDED_MEMORY;
+    for (size_t i = 0; i < 2; i++) {
+        ds_meter *m = meters[i];
+        if (m != NULL && m->refused && m->why.code == 0 && ds__error_is_oom(err)) {
+            m->refused = false;
+            if (m->told != NULL) {
+                m->told->refused = false;
+            }
+            only_memory = true;
+        }
+    }
+    if (only_memory) {
+        *err = (ds_error){0};
+    }
+    return only_memory;
+}

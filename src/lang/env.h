@@ -80,5 +80,8 @@ static inline bool ds__env_step_bytes(const ds__env *env, size_t bytes, ds_error
 void ds__env_bound(ds__env *env, ds_meter *meter, ds_meter *kept, size_t command_size);
 /* Says in `err` what stopped `who`, when it was the limit of memory or of time. Always false. */
 bool ds__env_explain(const ds__env *env, const char *who, ds_error *err);
+/* Whether err is that something took too much memory, and nothing else: then it is given up, and
+ * the operation goes on without it; err is cleared. */
+bool ds__env_forgive(const ds__env *env, ds_error *err);
 
 #endif

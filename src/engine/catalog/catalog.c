@@ -18,10 +18,26 @@ ds__catalog *ds__catalog_ref(const ds__catalog *catalog) {
 
 void ds__catalog_unref(ds__catalog *catalog) {
     if (catalog && __atomic_sub_fetch(&catalog->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+        if (catalog->guest) {
+            catalog->guest->free(catalog->guest);
+        }
         ds_map_clear(&catalog->by_name);
         ds_arena_clear(&catalog->arena);
         ds__free(catalog);
     }
+}
+
+ds__catalog_guest *ds__catalog_guest_get(const ds__catalog *catalog) {
+    return __atomic_load_n(&catalog->guest, __ATOMIC_ACQUIRE);
+}
+
+ds__catalog_guest *ds__catalog_guest_set(const ds__catalog *catalog, ds__catalog_guest *guest) {
+    ds__catalog *shared = (ds__catalog *)catalog; /* only its guest changes */
+    ds__catalog_guest *none = NULL;
+    return __atomic_compare_exchange_n(&shared->guest, &none, guest, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE)
+               ? guest
+               : none;
 }
 
 const ds__coll *ds__catalog_find(const ds__catalog *catalog, const char *db, size_t db_size,

@@ -78,6 +78,16 @@ const ds__catalog *ds__txn_catalog(ds__txn *txn);
 ds__catalog *ds__catalog_ref(const ds__catalog *catalog);
 void ds__catalog_unref(ds__catalog *catalog);
 
+/* What a room above keeps beside a catalog, for as long as it stands. Threads: any. */
+typedef struct ds__catalog_guest ds__catalog_guest;
+struct ds__catalog_guest {
+    void (*free)(ds__catalog_guest *self);
+};
+/* NULL when there is none. */
+ds__catalog_guest *ds__catalog_guest_get(const ds__catalog *catalog);
+/* Gives a catalog its guest, unless somebody was sooner; returns who stands there now. */
+ds__catalog_guest *ds__catalog_guest_set(const ds__catalog *catalog, ds__catalog_guest *guest);
+
 /* NULL when there is none. */
 const ds__coll *ds__catalog_find(const ds__catalog *catalog, const char *db, size_t db_size,
                                  const char *name, size_t name_size);

@@ -7,8 +7,9 @@
 
 struct ds__catalog {
     /* owned */
-    ds_arena arena; /* everything below */
-    ds_map by_name; /* "db.name" -> ds__coll */
+    ds_arena arena;           /* everything below */
+    ds_map by_name;           /* "db.name" -> ds__coll */
+    ds__catalog_guest *guest; /* atomic; NULL: none */
     /* plain */
     ds__coll **colls; /* ordered by database, then name */
     size_t count;

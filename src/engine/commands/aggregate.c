@@ -75,7 +75,7 @@ bool ds__aggregate_parse(ds__op *op, ds_value command, bool explain, ds__aggrega
                              "Cannot specify 'needsMerge' without 'fromMongos'");
     }
     r->uuid = v[A_UUID];
-    *wants_explain = explain || ds__arg_bool(v[A_EXPLAIN], false);
+    r->explain = *wants_explain = explain || ds__arg_bool(v[A_EXPLAIN], false);
     if (v[A_PIPELINE].type != DS_ARRAY) {
         return ds__error_set(err, DS_TYPE_MISMATCH,
                              "'pipeline' option must be specified as an "
@@ -121,15 +121,16 @@ static const char *first_stage(ds_value pipeline) {
 
 static bool start_on_collection(ds__cursor *c, const ds__aggregate_request *r, const ds__coll *coll,
                                 const ds__pipeline_head *head, ds_error *err) {
-    ds__query q = {.coll = coll,
-                   .filter = head->filter,
-                   .hint = r->hint,
-                   .skip = head->skip,
-                   .limit = head->limit,
-                   .allow_disk = r->allow_disk};
+    ds__query q = ds__query_of(coll, head->filter);
+    q.hint = r->hint;
+    q.filter_spec = head->filter_spec;
+    q.sort_spec = head->sort;
+    q.skip = head->skip;
+    q.limit = head->limit;
+    q.allow_disk = r->allow_disk;
+    q.explain = r->explain;
     ds__sort_pattern sort;
     ds__source *source;
-    q.min = q.max = q.id = ds__missing();
     c->head_filter = head->filter_spec;
     c->head_sort = head->sort;
     if (ds__query_is_id(head->filter_spec, &q.id)) {
@@ -144,7 +145,7 @@ static bool start_on_collection(ds__cursor *c, const ds__aggregate_request *r, c
             return ds__error_oom(err);
         }
     }
-    return ds__source_open(c, &c->env, &q, &c->plan, &source, err) &&
+    return ds__source_open(c, &c->env, &q, &c->head_exec, &source, err) &&
            ds__pipeline_start(c->pipeline, source, &c->eval, err);
 }
 

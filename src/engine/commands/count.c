@@ -32,8 +32,12 @@ static bool count_matches(ds__op *op, const ds__coll *coll, const ds_value *v, i
     ds__plan *plan;
     ds__eval eval;
     ds_arena scratch = {.meter = op->env.meter};
-    ds__query q = {.coll = coll, .hint = v[C_HINT], .skip = skip, .limit = limit};
-    q.min = q.max = q.id = ds__missing();
+    ds__query q = ds__query_of(coll, NULL);
+    q.hint = v[C_HINT];
+    q.filter_spec = v[C_QUERY];
+    q.skip = skip;
+    q.limit = limit;
+    q.count = true;
     if (v[C_QUERY].type == DS_DOCUMENT && !ds__query_is_id(v[C_QUERY], &q.id) &&
         !ds__filter_compile(&op->env, v[C_QUERY], NULL, &filter, err)) {
         return false;

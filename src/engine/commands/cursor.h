@@ -27,11 +27,11 @@ struct ds__cursor {
     /* in the arena */
     const char *ns;
     ds_value command;
-    ds__plan *plan;
     ds__projection *projection;
     struct ds__host *host; /* of pipelines */
     ds_value head_filter;  /* of pipelines: what the plan took over, for explain */
     ds_value head_sort;
+    ds__exec *head_exec; /* the source's, which owns it; NULL: there is none */
     /* plain */
     ds__env env;
     ds__eval eval;

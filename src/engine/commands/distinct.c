@@ -76,8 +76,9 @@ static bool run(ds__op *op, const ds__coll *coll, const ds_value *v, collector *
     ds_arena scratch = {.meter = op->env.meter};
     ds__row row;
     ds_next n;
-    ds__query q = {.coll = coll};
-    q.min = q.max = q.id = q.hint = ds__missing();
+    ds__query q = ds__query_of(coll, NULL);
+    q.filter_spec = v[D_QUERY];
+    q.distinct = c->path;
     if (v[D_QUERY].type == DS_DOCUMENT && !ds__doc_empty(v[D_QUERY]) &&
         !ds__filter_compile(&op->env, v[D_QUERY], NULL, &filter, err)) {
         return false;

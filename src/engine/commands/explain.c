@@ -7,11 +7,12 @@
 #include "bson/number.h"
 #include "engine/commands/handlers.h"
 #include "engine/commands/pipeline.h"
+#include "engine/plan/cache.h"
 
 /* What is explained: a query under a few words about what is done with it. */
 typedef struct explained {
     ds__find_request find;
-    const char *on_top; /* "UPDATE", "DELETE", "COUNT" or NULL */
+    const char *on_top; /* "UPDATE", "DELETE" or NULL */
     const ds__coll *coll;
 } explained;
 
@@ -46,53 +47,76 @@ static const char *projection_stage(const ds__cursor *c, ds_value spec) {
     return "PROJECTION_SIMPLE";
 }
 
-static void write_plan(const ds__cursor *c, const explained *x, const ds__exec_stats *stats,
-                       ds_buf *reply) {
-    const char *projection = projection_stage(c, x->find.projection);
-    if (x->on_top != NULL) {
-        ds__write_str(reply, "stage", x->on_top);
-        size_t input = ds__write_doc(reply, "inputStage", 10, DS_DOCUMENT);
-        ds__plan_print(c->plan, projection, x->find.projection, x->find.sort, stats, reply);
-        ds__doc_end(reply, input);
-        return;
-    }
-    ds__plan_print(c->plan, projection, x->find.projection, x->find.sort, stats, reply);
+static ds__explain words_of(const ds__cursor *c, const explained *x) {
+    return (ds__explain){.projection = projection_stage(c, x->find.projection),
+                         .transform = x->find.projection,
+                         .sort_spec = x->find.sort};
 }
 
-static void write_query_planner(ds__cursor *c, const explained *x, ds_buf *reply) {
+static void write_plan(const ds__cursor *c, const explained *x, bool counts, ds_buf *reply) {
+    const ds__explain words = words_of(c, x);
+    const ds__exec *exec = c->exec != NULL ? c->exec : c->head_exec;
+    if (x->on_top == NULL) {
+        ds__exec_print(exec, &words, counts, reply);
+        return;
+    }
+    ds__write_str(reply, "stage", x->on_top);
+    size_t input = ds__write_doc(reply, "inputStage", 10, DS_DOCUMENT);
+    ds__exec_print(exec, &words, counts, reply);
+    ds__doc_end(reply, input);
+}
+
+/* queryHash and planCacheKey, of what may be in the cache of plans. */
+static bool write_hashes(const ds__exec *exec, ds_buf *reply, ds_error *err) {
+    const ds__plan *plan = ds__exec_plan(exec);
+    char query_hash[DS_HASH_TEXT];
+    char cache_key[DS_HASH_TEXT];
+    if (plan->kind == DS_PLAN_EMPTY || plan->kind == DS_PLAN_ID) {
+        return true;
+    }
+    if (!ds__plan_hashes(plan->query, query_hash, cache_key, err)) {
+        return false;
+    }
+    ds__write_str(reply, "queryHash", query_hash);
+    ds__write_str(reply, "planCacheKey", cache_key);
+    return true;
+}
+
+static bool write_query_planner(ds__cursor *c, const explained *x, ds_buf *reply, ds_error *err) {
+    const ds__explain words = words_of(c, x);
+    const ds__exec *exec = c->exec != NULL ? c->exec : c->head_exec;
     size_t planner = ds__write_doc(reply, "queryPlanner", 12, DS_DOCUMENT);
     ds__write_str(reply, "namespace", c->ns);
     ds__write_bool(reply, "indexFilterSet", false);
     write_parsed_query(c, x->find.filter, reply);
+    if (!write_hashes(exec, reply, err)) {
+        return false;
+    }
     ds__write_bool(reply, "maxIndexedOrSolutionsReached", false);
     ds__write_bool(reply, "maxIndexedAndSolutionsReached", false);
     ds__write_bool(reply, "maxScansToExplodeReached", false);
     size_t winning = ds__write_doc(reply, "winningPlan", 11, DS_DOCUMENT);
-    write_plan(c, x, NULL, reply);
+    write_plan(c, x, false, reply);
     ds__doc_end(reply, winning);
-    ds__doc_end(reply, ds__write_doc(reply, "rejectedPlans", 13, DS_ARRAY));
+    size_t rejected = ds__write_doc(reply, "rejectedPlans", 13, DS_ARRAY);
+    bool ok = ds__exec_print_rivals(exec, &words, false, reply, err);
+    ds__doc_end(reply, rejected);
     ds__doc_end(reply, planner);
+    return ok;
 }
 
-static bool write_execution(ds__op *op, ds__cursor *c, const explained *x, bool all, ds_buf *reply,
+static bool write_execution(ds__cursor *c, const explained *x, bool all, ds_buf *reply,
                             ds_error *err) {
     ds__exec_stats stats = {0};
-    ds__exec *exec;
+    ds__exec *exec = c->exec != NULL ? c->exec : c->head_exec;
     ds__row row;
     ds_next n;
     int64_t began = ds__clock_mono_us();
-    if (!ds__exec_open(op->txn, c->plan, &c->scan_eval, &exec, err)) {
-        return false;
-    }
     while ((n = ds__exec_next(exec, &row, NULL, err)) == DS_NEXT_ROW) {
     }
     ds__exec_stats_get(exec, &stats);
-    ds__exec_close(exec);
     if (n != DS_NEXT_END) {
         return false;
-    }
-    if (c->plan->keys_only) {
-        stats.docs_examined = 0; /* the run above fetches what a count does not */
     }
     bool writes = x->on_top != NULL;
     size_t doc = ds__write_doc(reply, "executionStats", 14, DS_DOCUMENT);
@@ -102,13 +126,17 @@ static bool write_execution(ds__op *op, ds__cursor *c, const explained *x, bool 
     ds__write_int32(reply, "totalKeysExamined", (int32_t)stats.keys_examined);
     ds__write_int32(reply, "totalDocsExamined", (int32_t)stats.docs_examined);
     size_t stages = ds__write_doc(reply, "executionStages", 15, DS_DOCUMENT);
-    write_plan(c, x, &stats, reply);
+    write_plan(c, x, true, reply);
     ds__doc_end(reply, stages);
+    bool ok = true;
     if (all) {
-        ds__doc_end(reply, ds__write_doc(reply, "allPlansExecution", 17, DS_ARRAY));
+        const ds__explain words = words_of(c, x);
+        size_t plans = ds__write_doc(reply, "allPlansExecution", 17, DS_ARRAY);
+        ok = ds__exec_print_rivals(exec, &words, true, reply, err);
+        ds__doc_end(reply, plans);
     }
     ds__doc_end(reply, doc);
-    return true;
+    return ok;
 }
 
 static void write_tail(ds__op *op, ds_value command, ds_buf *reply) {
@@ -128,25 +156,37 @@ static void write_tail(ds__op *op, ds_value command, ds_buf *reply) {
     ds__doc_end(reply, doc);
 }
 
-static bool explain_query(ds__op *op, ds__cursor *c, const explained *x, const char *verbosity,
+static bool explain_query(ds__op *op, ds__cursor *c, explained *x, const char *verbosity,
                           ds_value command, ds_buf *reply, ds_error *err) {
     if (!ds__find_plan(op, c, x->coll, &x->find, err)) {
         return false;
     }
-    c->plan->keys_only = x->on_top != NULL && strcmp(x->on_top, "COUNT") == 0 &&
-                         c->plan->kind == DS_PLAN_INDEX && c->plan->exact;
     ds__write_str(reply, "explainVersion", "1");
-    write_query_planner(c, x, reply);
+    if (!write_query_planner(c, x, reply, err)) {
+        return false;
+    }
     if (strcmp(verbosity, "queryPlanner") != 0 &&
-        !write_execution(op, c, x, strcmp(verbosity, "allPlansExecution") == 0, reply, err)) {
+        !write_execution(c, x, strcmp(verbosity, "allPlansExecution") == 0, reply, err)) {
         return false;
     }
     write_tail(op, command, reply);
     return true;
 }
 
+/* distinct's key. */
+static bool read_path(ds__cursor *c, ds_value command, explained *x, ds_error *err) {
+    ds_value key = ds__doc_field(command, "key");
+    ds__path *path = ds_arena_zalloc(&c->arena, sizeof *path);
+    if (path == NULL ||
+        (key.type == DS_STRING && !ds__path_parse(&c->arena, ds__text(key), key.size, path))) {
+        return ds__error_oom(err);
+    }
+    x->find.distinct = path;
+    return true;
+}
+
 /* A query made of the parts another command names by its own words. */
-static bool query_of(ds__op *op, ds_value command, explained *x, ds_error *err) {
+static bool query_of(ds__op *op, ds__cursor *c, ds_value command, explained *x, ds_error *err) {
     static const struct {
         const char *name;
         const char *list; /* the array whose first element is the statement */
@@ -154,7 +194,7 @@ static bool query_of(ds__op *op, ds_value command, explained *x, ds_error *err) 
         const char *on_top;
         bool (*check)(ds_value command, ds_error *err);
     } shapes[] = {
-        {"count", NULL, "query", "COUNT", ds__count_check},
+        {"count", NULL, "query", NULL, ds__count_check},
         {"distinct", NULL, "query", NULL, ds__distinct_check},
         {"findAndModify", NULL, "query", "UPDATE", ds__find_and_modify_check},
         {"findandmodify", NULL, "query", "UPDATE", ds__find_and_modify_check},
@@ -182,6 +222,10 @@ static bool query_of(ds__op *op, ds_value command, explained *x, ds_error *err) 
             }
         }
         x->on_top = shapes[i].on_top;
+        x->find.count = strcmp(it.key, "count") == 0;
+        if (strcmp(it.key, "distinct") == 0 && !read_path(c, command, x, err)) {
+            return false;
+        }
         if (ds__value_truthy(ds__doc_field(command, "remove"))) {
             x->on_top = "DELETE";
         }
@@ -201,7 +245,6 @@ bool ds__explain_aggregate(ds__op *op, ds__cursor *c, const ds__aggregate_reques
                            const char *verbosity, ds_buf *reply, ds_error *err) {
     explained x = {0};
     ds_buf stages = {0};
-    (void)verbosity;
     if (!ds__aggregate_start(op, c, r, err)) {
         return false;
     }
@@ -211,25 +254,23 @@ bool ds__explain_aggregate(ds__op *op, ds__cursor *c, const ds__aggregate_reques
     }
     x.find.sort = c->head_sort;
     ds__write_str(reply, "explainVersion", "1");
-    if (ds__pipeline_is_empty(c->pipeline) && c->plan != NULL) {
-        write_query_planner(c, &x, reply);
-        if (strcmp(verbosity, "queryPlanner") != 0) {
-            ds__eval eval = c->eval;
-            c->scan_eval = eval;
-            c->scan_eval.scratch = &c->scan_scratch;
-            if (!write_execution(op, c, &x, false, reply, err)) {
-                return false;
-            }
+    if (ds__pipeline_is_empty(c->pipeline) && c->head_exec != NULL) {
+        bool all = strcmp(verbosity, "allPlansExecution") == 0;
+        if (!write_query_planner(c, &x, reply, err) ||
+            (strcmp(verbosity, "queryPlanner") != 0 && !write_execution(c, &x, all, reply, err))) {
+            return false;
         }
         write_tail(op, r->command, reply);
         return true;
     }
     size_t list = ds__write_doc(reply, "stages", 6, DS_ARRAY);
     size_t n = 0;
-    if (c->plan != NULL) {
+    if (c->head_exec != NULL) {
         size_t first = ds__write_index_doc(reply, n++, DS_DOCUMENT);
         size_t cursor = ds__write_doc(reply, "$cursor", 7, DS_DOCUMENT);
-        write_query_planner(c, &x, reply);
+        if (!write_query_planner(c, &x, reply, err)) {
+            return false;
+        }
         ds__doc_end(reply, cursor);
         ds__doc_end(reply, first);
     }
@@ -284,10 +325,11 @@ static bool explain_inner(ds__op *op, ds__cursor *c, ds_value command, const cha
     x.find.projection = x.find.sort = x.find.min = x.find.max = x.find.let = ds__missing();
     x.find.allow_disk = true;
     bool ok = strcmp(it.key, "find") == 0 ? ds__find_parse(op, command, &x.find, err)
-                                          : query_of(op, command, &x, err);
+                                          : query_of(op, c, command, &x, err);
     if (!ok) {
         return false;
     }
+    x.find.explain = true;
     ds__op_find_coll(op, x.find.coll, x.find.coll_size, &x.coll);
     if (x.coll != NULL && x.coll->is_view) {
         return ds__error_set(err, DS_NOT_IMPLEMENTED, "explain of %s on a view is not implemented",

@@ -228,13 +228,19 @@ bool ds__find_parse(ds__op *op, ds_value command, ds__find_request *out, ds_erro
 /* From the request in the cursor's own memory to a plan. */
 static bool compile(ds__op *op, ds__cursor *c, const ds__coll *coll, const ds__find_request *r,
                     ds_error *err) {
-    ds__query q = {.coll = coll,
-                   .hint = r->hint,
-                   .min = r->min,
-                   .max = r->max,
-                   .skip = r->skip,
-                   .limit = r->limit,
-                   .allow_disk = r->allow_disk};
+    ds__query q = ds__query_of(coll, NULL);
+    q.hint = r->hint;
+    q.min = r->min;
+    q.max = r->max;
+    q.filter_spec = r->filter;
+    q.sort_spec = r->sort;
+    q.projection_spec = r->projection;
+    q.skip = r->skip;
+    q.limit = r->limit;
+    q.allow_disk = r->allow_disk;
+    q.explain = r->explain;
+    q.count = r->count;
+    q.distinct = r->distinct;
     ds__let let;
     ds__filter *filter = NULL;
     ds__sort_pattern sort;
@@ -265,12 +271,13 @@ static bool compile(ds__op *op, ds__cursor *c, const ds__coll *coll, const ds__f
                                              &c->projection, err)) {
         return false;
     }
-    if (!ds__cursor_prepare(c, &let, err) ||
-        !ds__plan_choose(op->txn, &c->env, &q, &c->plan, err)) {
+    ds__plan *plan;
+    if (!ds__cursor_prepare(c, &let, err) || !ds__plan_choose(op->txn, &c->env, &q, &plan, err) ||
+        !ds__exec_open(op->txn, plan, &c->scan_eval, &c->exec, err)) {
         return false;
     }
     c->show_record_id = r->show_record_id;
-    return !r->show_record_id || c->plan->sort == NULL ||
+    return !r->show_record_id || ds__exec_plan(c->exec)->sort == NULL ||
            ds__error_set(err, DS_NOT_IMPLEMENTED,
                          "showRecordId with a sort no index provides is not implemented");
 }
@@ -289,8 +296,7 @@ static bool run(ds__op *op, const ds__find_request *r, const ds__coll *coll, ds_
     int64_t id = 0;
     int64_t size = r->batch_size >= 0 ? r->batch_size : DS_DEFAULT_FIRST_BATCH;
     *kept = false;
-    if (!ds__find_plan(op, c, coll, r, err) ||
-        !ds__exec_open(op->txn, c->plan, &c->scan_eval, &c->exec, err)) {
+    if (!ds__find_plan(op, c, coll, r, err)) {
         return false;
     }
     ds__batch_begin(&batch, reply, true);

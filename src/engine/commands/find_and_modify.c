@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* findAndModify: the first match in the order asked for, changed or removed, before or after. */
+#include "base/mem.h"
 #include "engine/commands/handlers.h"
 #include "engine/commands/write.h"
 
@@ -83,13 +84,17 @@ static bool check_args(const ds_value *v, ds_error *err) {
 static bool run(ds__write *w, ds__statement *s, const ds_value *v, outcome *out, ds_error *err) {
     int64_t rid = 0;
     ds__match_info match = {0};
+    ds__target *target;
+    size_t count;
     bool found = false;
     bool modified = false;
-    ds_next n = ds__exec_first(w->op->txn, s->plan, &s->scan_eval, &rid, &match, err);
-    if (n == DS_NEXT_ERROR) {
+    if (!ds__statement_targets(w, s, 1, &target, &count, err)) {
         return false;
     }
-    if (n == DS_NEXT_ROW) {
+    if (count > 0) {
+        rid = target->rid;
+        match = target->match;
+        ds__free(target);
         bool ok = s->update ? ds__statement_update(w, s, rid, &match, &found, &modified, err)
                             : ds__statement_delete(w, s, rid, &found, err);
         if (!ok) {
@@ -148,7 +153,8 @@ static bool modify(ds__write *w, const ds_value *v, ds_buf *reply, ds_error *err
     ds__statement s;
     ds__projection *projection = NULL;
     outcome o = {.is_update = v[A_UPDATE].type != DS_MISSING};
-    ds__statement_spec spec = {.filter =
+    ds__statement_spec spec = {.first = true,
+                               .filter =
                                    v[A_QUERY].type == DS_MISSING ? ds__document(empty) : v[A_QUERY],
                                .update = v[A_UPDATE],
                                .array_filters = v[A_ARRAY_FILTERS],

@@ -35,6 +35,7 @@ bool ds__cmd_kill_cursors(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_kill_op(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_kill_sessions(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_list_commands(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_plan_cache_clear(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_ping(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_release_savepoint(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_refresh_sessions(ds__op *op, ds_buf *reply, ds_error *err);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "engine/commands/handlers.h"
 #include "engine/commands/pipeline.h"
+#include "engine/plan/cache.h"
 #include "engine/store/records.h"
 
 /* A plan running, or a view's pipeline over one. */
@@ -104,7 +105,7 @@ static bool copy_eval(ds__eval *out, ds__env *env, const ds__eval *from, ds_aren
     return true;
 }
 
-bool ds__source_open(ds__cursor *c, ds__env *env, const ds__query *query, ds__plan **plan,
+bool ds__source_open(ds__cursor *c, ds__env *env, const ds__query *query, ds__exec **exec,
                      ds__source **out, ds_error *err) {
     engine_source *s = new_source(c, err);
     ds__plan *chosen;
@@ -118,8 +119,8 @@ bool ds__source_open(ds__cursor *c, ds__env *env, const ds__query *query, ds__pl
         source_close(&s->base);
         return false;
     }
-    if (plan != NULL) {
-        *plan = chosen;
+    if (exec != NULL) {
+        *exec = s->exec;
     }
     *out = &s->base;
     return true;
@@ -133,11 +134,11 @@ static bool open_view(ds__cursor *c, ds__env *env, const ds__coll *view, const d
     ds__pipeline_options options = {.allow_disk_use = true, .in_lookup = true};
     ds__pipeline_head head;
     ds__source *inner = NULL;
-    ds__query q = {.allow_disk = true};
+    ds__query q = ds__query_of(NULL, NULL);
     if (s == NULL) {
         return false;
     }
-    q.hint = q.min = q.max = q.id = ds__missing();
+    q.allow_disk = true;
     s->filter = filter;
     bool ok = ds__view_resolve(c->op, env->arena, view, ds__missing(), &base, &stages, err) &&
               ds__pipeline_compile(env, stages, &options, &s->view, err);
@@ -173,12 +174,12 @@ static bool host_open(const ds__pipeline_host *self, ds__env *env, const char *d
     ds__cursor *c = ((const ds__host *)self)->cursor;
     const ds__catalog *catalog = ds__txn_catalog(c->op->txn);
     const ds__coll *found = ds__catalog_find(catalog, db, strlen(db), coll, strlen(coll));
-    ds__query q = {.coll = found, .filter = filter, .allow_disk = true};
+    ds__query q = ds__query_of(found, filter);
+    q.allow_disk = true;
     *out = NULL;
     if (found != NULL && found->is_view) {
         return open_view(c, env, found, filter, out, err);
     }
-    q.hint = q.min = q.max = q.id = ds__missing();
     return ds__source_open(c, env, &q, NULL, out, err);
 }
 
@@ -340,6 +341,20 @@ static bool index_stats(const ds__pipeline_host *self, const char *db, const cha
     return ds_buf_ok(out, err);
 }
 
+static bool plan_cache_stats(const ds__pipeline_host *self, const char *db, const char *coll,
+                             ds_buf *out, ds_error *err) {
+    ds__txn *txn = ((const ds__host *)self)->cursor->op->txn;
+    const ds__coll *found =
+        ds__catalog_find(ds__txn_catalog(txn), db, strlen(db), coll, strlen(coll));
+    if (found == NULL) {
+        return ds__error_set(err, 50933, "collection '%s.%s' does not exist", db, coll);
+    }
+    size_t root = ds__doc_begin(out);
+    bool ok = ds__plan_cache_print(txn, found, out, err);
+    ds__doc_end(out, root);
+    return ok && ds_buf_ok(out, err);
+}
+
 static bool host_stats(const ds__pipeline_host *self, const char *db, const char *coll,
                        ds_value request, ds_buf *out, ds_error *err) {
     ds__iter it;
@@ -352,6 +367,9 @@ static bool host_stats(const ds__pipeline_host *self, const char *db, const char
     }
     if (strcmp(it.key, "$indexStats") == 0) {
         return index_stats(self, db, coll, out, err);
+    }
+    if (strcmp(it.key, "$planCacheStats") == 0) {
+        return plan_cache_stats(self, db, coll, out, err);
     }
     if (strcmp(it.key, "$currentOp") == 0) {
         const ds__op *op = ((const ds__host *)self)->cursor->op;

@@ -14,8 +14,8 @@ typedef struct ds__host {
 
 /* Makes the host of a cursor's pipeline and puts it into its env. */
 bool ds__host_init(ds__cursor *cursor, const char *db, const char *coll, ds_error *err);
-/* A query's documents as a source; its plan too, when `plan` is not NULL. */
-bool ds__source_open(ds__cursor *cursor, ds__env *env, const ds__query *query, ds__plan **plan,
+/* A query's documents as a source; its execution too, the source's, when `exec` is not NULL. */
+bool ds__source_open(ds__cursor *cursor, ds__env *env, const ds__query *query, ds__exec **exec,
                      ds__source **out, ds_error *err);
 
 /* What an aggregation asks beside its stages. */
@@ -30,6 +30,7 @@ typedef struct ds__aggregate_request {
     int64_t batch_size; /* -1: the default */
     bool allow_disk;
     bool bypass_validation;
+    bool explain;
 } ds__aggregate_request;
 
 /* Arguments of aggregate; `explain`: the explain command wraps it. */

@@ -22,8 +22,7 @@ bool ds__check_hint(ds_value hint, ds_error *err);
 /* Evals of a cursor after everything is compiled. */
 bool ds__cursor_prepare(ds__cursor *cursor, const ds__let *let, ds_error *err);
 
-/* Arguments of find, and how a find becomes a plan in a cursor. `explain`: the plan is wanted, not
- * the documents. */
+/* Arguments of find, and how a find becomes a plan in a cursor. */
 typedef struct ds__find_request {
     const char *coll;
     size_t coll_size;
@@ -42,10 +41,13 @@ typedef struct ds__find_request {
     bool allow_disk;
     bool return_key;
     bool show_record_id;
+    bool explain;             /* the plan is wanted */
+    bool count;               /* only how many */
+    const ds__path *distinct; /* only the values of a path; NULL: the documents */
 } ds__find_request;
 
 bool ds__find_parse(ds__op *op, ds_value command, ds__find_request *out, ds_error *err);
-/* Compiles into the cursor and chooses its plan; op->txn must be there. */
+/* Compiles into the cursor and opens its execution; op->txn must be there. */
 bool ds__find_plan(ds__op *op, ds__cursor *cursor, const ds__coll *coll,
                    const ds__find_request *request, ds_error *err);
 

@@ -62,6 +62,7 @@ static const ds__command table[] = {
     {"listDatabases", ds__cmd_list_databases, READ | ADMIN | V1},
     {"listIndexes", ds__cmd_list_indexes, READ | V1},
     {"ping", ds__cmd_ping, V1 | ALONE},
+    {"planCacheClear", ds__cmd_plan_cache_clear, READ},
     {"refreshSessions", ds__cmd_refresh_sessions, V1},
     {"releaseSavepoint", ds__cmd_release_savepoint, IN_TXN},
     {"renameCollection", ds__cmd_rename_collection, WRITE | ADMIN | WC},

@@ -117,8 +117,13 @@ bool ds__write_end(ds__write *w, bool ok, bool with_modified, ds_buf *reply, ds_
 static bool compile_parts(ds__write *w, const ds__statement_spec *spec, ds__statement *s,
                           ds_error *err) {
     ds__let let;
-    ds__query q = {.coll = w->coll, .hint = spec->hint};
-    q.min = q.max = q.id = ds__missing();
+    ds__query q = ds__query_of(w->coll, NULL);
+    q.hint = spec->hint;
+    q.filter_spec = spec->filter;
+    q.sort_spec = spec->sort;
+    q.positions = true;
+    q.first = spec->first;
+    q.limit = spec->multi || spec->first ? 0 : 1;
     if (!ds__let_bind(&s->env, spec->let, &let, err)) {
         return false;
     }

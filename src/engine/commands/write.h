@@ -71,6 +71,7 @@ typedef struct ds__statement_spec {
     ds_value hint;
     bool multi;
     bool upsert;
+    bool first; /* one document, the first in the order of `sort` */
 } ds__statement_spec;
 
 /* A retryable write changes one document: InvalidOptions for a statement whose option (as

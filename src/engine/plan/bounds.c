@@ -86,6 +86,10 @@ bool ds__bounds_points(const ds__bounds *b) {
     return !b->full;
 }
 
+bool ds__bounds_single(const ds__bounds *b) {
+    return b->count == 1 && ds__bounds_points(b);
+}
+
 bool ds__bounds_union(ds_arena *arena, const ds__bounds *a, const ds__bounds *b, ds__bounds *out,
                       ds_error *err) {
     ds__bounds r = {.tight = a->tight && b->tight,

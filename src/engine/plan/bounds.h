@@ -43,6 +43,8 @@ bool ds__bounds_intersect(ds_arena *arena, const ds__bounds *a, const ds__bounds
 bool ds__bounds_complement(ds_arena *arena, const ds__bounds *a, ds__bounds *out, ds_error *err);
 /* Whether every span is a single value. */
 bool ds__bounds_points(const ds__bounds *b);
+/* Whether they are one value. */
+bool ds__bounds_single(const ds__bounds *b);
 
 /* What one leaf (or NOT, or value $elemMatch) of a filter says of its own path. `multikey`: some
  * document has an array somewhere on that path. False only when memory is out. */

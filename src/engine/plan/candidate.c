@@ -7,8 +7,6 @@ static void add_predicate(ds__chooser *c, const char *path, uint32_t size, const
                           const ds__filter *owner) {
     if (c->count < DS_PLAN_MAX_PREDICATES && size > 0) {
         c->predicates[c->count++] = (ds__predicate){path, size, leaf, owner};
-    } else {
-        c->lossy = true;
     }
 }
 
@@ -78,20 +76,15 @@ void ds__plan_collect(ds__chooser *c, const ds__filter *f) {
     case DS_FILTER_OR:
         if (or_of_one_path(f, &path)) {
             add_predicate(c, path->text, path->size, f, NULL);
-        } else {
-            c->lossy = true;
         }
         break;
     case DS_FILTER_ELEM_MATCH_OBJECT:
-        c->lossy = true;
         collect_elem_match(c, f, f->path.text, f->path.size, f);
         break;
     default: {
         const ds__filter *leaf = leaf_of_path(f);
         if (leaf->path.text != NULL && leaf->path.size > 0) {
             add_predicate(c, leaf->path.text, leaf->path.size, f, NULL);
-        } else {
-            c->lossy = true;
         }
     }
     }
@@ -206,20 +199,21 @@ static bool widen_across_elements(ds__chooser *c, ds__candidate *k, size_t i) {
     return true;
 }
 
-static bool single_point(const ds__bounds *b) {
-    return b->count == 1 && ds__bounds_points(b);
+static bool is_part(const ds__index_part *part, const ds__sort_part *want) {
+    return part->path.size == want->path.size &&
+           memcmp(part->path.text, want->path.text, want->path.size) == 0;
 }
 
-/* Whether the index, read forward or backward, has the order wanted. */
-static bool provides_sort(const ds__candidate *k, const ds__sort_pattern *sort, bool *backward) {
-    size_t i = 0;
+/* Whether the index, read forward or backward, has the order wanted. The first `fixed` parts count
+ * as single values. */
+static bool provides_sort(const ds__candidate *k, const ds__sort_pattern *sort, size_t fixed,
+                          bool *backward) {
+    size_t i = fixed;
     int direction = 0;
     for (size_t s = 0; s < sort->count; s++) {
         const ds__sort_part *want = &sort->parts[s];
-        while (i < k->index->part_count &&
-               (k->index->parts[i].path.size != want->path.size ||
-                memcmp(k->index->parts[i].path.text, want->path.text, want->path.size) != 0)) {
-            if (!single_point(&k->parts[i]) || k->index->parts[i].multikey) {
+        while (i < k->index->part_count && !is_part(&k->index->parts[i], want)) {
+            if (!ds__bounds_single(&k->parts[i]) || k->index->parts[i].multikey) {
                 return false;
             }
             i++;
@@ -232,7 +226,7 @@ static bool provides_sort(const ds__candidate *k, const ds__sort_pattern *sort, 
             return false;
         }
         int d = part->descending == want->descending ? 1 : -1;
-        if (single_point(&k->parts[i]) && !part->multikey) {
+        if (ds__bounds_single(&k->parts[i]) && !part->multikey) {
             d = direction;
         }
         if (direction != 0 && d != 0 && d != direction) {
@@ -252,11 +246,53 @@ static bool provides_sort(const ds__candidate *k, const ds__sort_pattern *sort, 
     return true;
 }
 
+bool ds__plan_explodes(const ds__candidate *k, const ds__query *q, size_t *parts, size_t *count) {
+    size_t i = 0;
+    bool backward;
+    *count = 1;
+    if (q->sort == NULL || q->sort->count == 0 || k->sorted || k->index->multikey ||
+        k->index->kind != DS_INDEX_ORDERED) {
+        return false;
+    }
+    while (i < k->used && ds__bounds_points(&k->parts[i]) && k->parts[i].count > 0 &&
+           !is_part(&k->index->parts[i], &q->sort->parts[0])) {
+        *count *= k->parts[i].count;
+        if (*count > DS_PLAN_MAX_BRANCHES) {
+            return false;
+        }
+        i++;
+    }
+    *parts = i;
+    return *count > 1 && provides_sort(k, q->sort, i, &backward);
+}
+
+bool ds__plan_exploded(ds_arena *arena, const ds__candidate *k, const ds__query *q, size_t parts,
+                       size_t n, ds__candidate *out, size_t *merge_at, ds_error *err) {
+    *out = *k;
+    *merge_at = 0;
+    out->parts = ds_arena_copy(arena, k->parts, k->index->part_count * sizeof *k->parts);
+    if (out->parts == NULL) {
+        return ds__error_oom(err);
+    }
+    for (size_t i = parts; i-- > 0;) {
+        const ds__bounds *b = &k->parts[i];
+        const ds__span *span = &b->spans[n % b->count];
+        n /= b->count;
+        out->parts[i].spans = ds_arena_copy(arena, span, sizeof *span);
+        out->parts[i].count = 1;
+        *merge_at += span->lo.size;
+        if (out->parts[i].spans == NULL) {
+            return ds__error_oom(err);
+        }
+    }
+    ds__plan_score(out, q);
+    return true;
+}
+
 void ds__plan_score(ds__candidate *k, const ds__query *q) {
     size_t points = 1;
     double total = 0;
     k->used = 0;
-    k->exact = !k->index->multikey && !k->index->sparse;
     for (size_t i = 0; i < k->index->part_count; i++) {
         const ds__bounds *b = &k->parts[i];
         int n = narrowness(b);
@@ -271,17 +307,15 @@ void ds__plan_score(ds__candidate *k, const ds__query *q) {
             }
         } else if (!b->full) {
             total += 0.5;
-            k->exact = false;
         }
-        k->exact = k->exact && b->tight;
     }
     k->bounded = k->used > 0;
     if (k->bounded && k->index->unique && k->used == k->index->part_count) {
         total += 2;
     }
     if (q->sort != NULL) {
-        k->sorted = provides_sort(k, q->sort, &k->backward);
-        total += k->sorted ? 3.5 : 0;
+        k->sorted = provides_sort(k, q->sort, 0, &k->backward);
+        total += k->sorted ? DS_PLAN_SORT_POINTS : 0;
     }
     total -= k->index->multikey ? 0.3 : 0;
     k->score = total - 0.01 * (double)k->index->part_count;
@@ -308,15 +342,6 @@ static bool fits_hash(ds__candidate *k) {
         b->tight = false;
     }
     return true;
-}
-
-/* Whether the bounds alone decide every predicate. */
-static bool decides_all(const ds__chooser *c, const ds__candidate *k) {
-    uint64_t covered = 0;
-    for (size_t i = 0; i < k->used; i++) {
-        covered |= k->covered[i];
-    }
-    return (size_t)__builtin_popcountll(covered) == c->count;
 }
 
 /* Bounds of all parts; `*usable` says whether every match is in the index. */
@@ -349,7 +374,6 @@ bool ds__plan_consider(ds__chooser *c, const ds__index *index, bool hinted, ds__
         }
     }
     ds__plan_score(k, c->query);
-    k->exact = k->exact && !c->lossy && decides_all(c, k) && index->kind == DS_INDEX_ORDERED;
     *usable = hinted || ((!index->sparse || rejects_missing) && !index->hidden);
     if (!hinted && index->partial.type == DS_DOCUMENT) {
         const ds__filter *partial;
@@ -357,7 +381,6 @@ bool ds__plan_consider(ds__chooser *c, const ds__index *index, bool hinted, ds__
             return false;
         }
         *usable = *usable && ds__plan_implies(c->query->filter, partial);
-        k->exact = false;
     }
     if (!k->bounded && *usable && (index->partial.type == DS_DOCUMENT || index->sparse)) {
         k->bounded = true; /* it holds few documents but those that may match */

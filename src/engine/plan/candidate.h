@@ -6,7 +6,17 @@
 
 #include "engine/plan/plan.h"
 
-enum { DS_PLAN_MAX_PREDICATES = 64, DS_PLAN_MAX_POINTS = 1000, DS_PLAN_MAX_INTERVALS = 5000 };
+enum {
+    DS_PLAN_MAX_RIVALS = 16,
+    DS_PLAN_MAX_BRANCHES = 200, /* scans merged for a sort */
+    DS_PLAN_MAX_PREDICATES = 64,
+    DS_PLAN_MAX_POINTS = 1000,
+    DS_PLAN_MAX_INTERVALS = 5000
+};
+
+/* What an order that spares a sort is worth, and a union of scans. */
+#define DS_PLAN_SORT_POINTS 3.5
+#define DS_PLAN_OR_POINTS 3.6
 
 /* A leaf of the filter that speaks of one path of the documents. */
 typedef struct ds__predicate {
@@ -16,6 +26,8 @@ typedef struct ds__predicate {
     const ds__filter *owner; /* the object $elemMatch it stands in, or NULL */
 } ds__predicate;
 
+struct ds__rival;
+
 typedef struct ds__chooser {
     ds__txn *txn;
     ds__env *env;
@@ -23,7 +35,8 @@ typedef struct ds__chooser {
     const ds__query *query;
     ds__predicate predicates[DS_PLAN_MAX_PREDICATES];
     size_t count;
-    bool lossy; /* the filter says more than the predicates */
+    struct ds__rival *rivals; /* the best first */
+    size_t rival_count;
     ds_error *err;
 } ds__chooser;
 
@@ -36,9 +49,42 @@ typedef struct ds__candidate {
     bool bounded;      /* the first part is narrower than everything */
     bool sorted;
     bool backward;
-    bool exact;
     double score;
 } ds__candidate;
+
+/* One of several plans, made when it is looked at. */
+typedef struct ds__rival {
+    ds__plan_kind kind;  /* INDEX, OR or MERGE */
+    ds__candidate k;     /* INDEX; MERGE of one index */
+    const ds__filter *f; /* OR; MERGE of several: the $or */
+    double points;
+    ds__plan *plan; /* NULL: not made yet */
+} ds__rival;
+
+/* What names a rival among those of queries of the same shape. */
+typedef struct ds__rival_name {
+    int64_t index;
+    int32_t kind;
+    bool backward;
+} ds__rival_name;
+ds__rival_name ds__rival_name_of(const ds__rival *rival);
+
+/* The plan that won the last race of queries of this shape, with a ceiling; else the best by
+ * points, to be raced. */
+bool ds__plan_recall(ds__chooser *c, ds__plan **out);
+
+/* A plan of the query with nothing decided. */
+ds__plan *ds__plan_blank(ds_arena *arena, const ds__query *query, ds__plan_kind kind,
+                         ds_error *err);
+ds__plan *ds__plan_new(ds__chooser *c, ds__plan_kind kind);
+bool ds__plan_index(ds__chooser *c, const ds__candidate *k, ds__plan **out);
+/* One scan for each of the values that lead to parts in the order wanted (ds__plan_explodes). */
+bool ds__plan_explode(ds__chooser *c, const ds__candidate *k, ds__plan **out);
+/* The plan query->hint asks for. */
+bool ds__plan_hinted(ds__chooser *c, ds__plan **out);
+
+/* Makes the plan of a rival; *out is NULL when it turns out to be none. */
+bool ds__plan_of(ds__chooser *c, ds__rival *rival, ds__plan **out);
 
 /* Takes the predicates of a filter into the chooser. */
 void ds__plan_collect(ds__chooser *c, const ds__filter *f);
@@ -47,6 +93,14 @@ bool ds__plan_consider(ds__chooser *c, const ds__index *index, bool hinted, ds__
                        bool *usable);
 /* How far bounds reach, whether the order fits, and what the candidate is worth. */
 void ds__plan_score(ds__candidate *k, const ds__query *q);
+/* Whether scans of single values, one for each the leading parts may have, are in the order wanted
+ * each by itself: *count of them, of the first *parts parts. */
+bool ds__plan_explodes(const ds__candidate *k, const ds__query *q, size_t *parts, size_t *count);
+/* Such a scan, the n-th. */
+bool ds__plan_exploded(ds_arena *arena, const ds__candidate *k, const ds__query *q, size_t parts,
+                       size_t n, ds__candidate *out, size_t *merge_at, ds_error *err);
+/* Appends the bytes of a span's end for a part; `lower` as the index orders them. */
+void ds__plan_add_cut(ds_buf *buf, const ds__index_part *part, const ds__span *span, bool lower);
 /* The spans of keys the used parts make, in the order of the scan. */
 bool ds__plan_intervals(ds_arena *arena, const ds__candidate *k, ds__plan *plan, ds_error *err);
 

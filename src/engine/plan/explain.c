@@ -1,37 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plans in the words of mongod's explain: a chain of stages, each with its inputStage. */
+/* Trees in the words of mongod's explain: a stage for each node, with its inputs. */
 #include "bson/json.h"
 #include "bson/number.h"
 #include "bson/writer.h"
-#include "engine/plan/plan.h"
-
-/* Stages from the outside in. */
-typedef enum stage_kind {
-    ST_PROJECTION,
-    ST_LIMIT,
-    ST_SKIP,
-    ST_SORT,
-    ST_FETCH,
-    ST_OR,
-    ST_IXSCAN,
-    ST_COLLSCAN,
-    ST_IDHACK,
-    ST_EOF,
-    ST_END
-} stage_kind;
-
-typedef struct printer {
-    const ds__plan *plan;
-    const char *projection;
-    ds_value transform;
-    ds_value sort_spec;
-    const ds__exec_stats *stats;
-    ds_buf *out;
-} printer;
-
-static void write_str(printer *p, const char *k, const char *v) {
-    ds__write_str(p->out, k, v);
-}
+#include "engine/plan/runner.h"
 
 static void print_bound(ds_buf *text, const ds__cut *cut) {
     const ds_value v = cut->value;
@@ -48,7 +20,7 @@ static void print_bound(ds_buf *text, const ds__cut *cut) {
 }
 
 /* "[5, 5]", "(5.0, inf.0]"; a descending part shows its upper end first. */
-static void print_bounds(printer *p, const ds__index_part *part, const ds__bounds *b,
+static void print_bounds(ds__printer *p, const ds__index_part *part, const ds__bounds *b,
                          bool backward) {
     bool down = part->descending != backward;
     size_t list = ds__write_doc(p->out, part->path.text, part->path.size, DS_ARRAY);
@@ -71,7 +43,7 @@ static void print_bounds(printer *p, const ds__index_part *part, const ds__bound
     ds__doc_end(p->out, list);
 }
 
-static void print_multikey_paths(printer *p, const ds__index *index) {
+static void print_multikey_paths(ds__printer *p, const ds__index *index) {
     size_t paths = ds__write_doc(p->out, "multiKeyPaths", 13, DS_DOCUMENT);
     for (size_t i = 0; i < index->part_count; i++) {
         const ds__index_part *part = &index->parts[i];
@@ -91,7 +63,7 @@ static void print_multikey_paths(printer *p, const ds__index *index) {
     ds__doc_end(p->out, paths);
 }
 
-static void print_filter(printer *p, const ds__filter *filter) {
+static void print_filter(ds__printer *p, const ds__filter *filter) {
     if (filter == NULL || (filter->op == DS_FILTER_AND && filter->child_count == 0)) {
         return;
     }
@@ -103,164 +75,138 @@ static void print_filter(printer *p, const ds__filter *filter) {
     ds_buf_clear(&text);
 }
 
-static void print_counts(printer *p, bool keys, bool docs, bool root) {
-    if (p->stats == NULL) {
-        return;
+/* One end of a span of keys, as {a: 1, b: MinKey}; *inclusive: that of the last part that is bound.
+ */
+static void print_range_end(ds__printer *p, const ds__plan *leaf, bool end, const char *name,
+                            const char *inclusive_name) {
+    const ds__index *index = leaf->index;
+    bool inclusive = true;
+    size_t doc = ds__write_doc(p->out, name, strlen(name), DS_DOCUMENT);
+    for (size_t i = 0; i < index->part_count; i++) {
+        const ds__index_part *part = &index->parts[i];
+        const ds__span *span = &leaf->parts[i].spans[0];
+        bool hi = end != (part->descending != leaf->backward);
+        ds__write_value(p->out, part->path.text, part->path.size,
+                        hi ? span->hi.value : span->lo.value);
+        inclusive = inclusive && (hi ? span->hi.after : !span->lo.after);
     }
-    const ds__exec_stats *s = p->stats;
-    uint64_t works = (keys ? s->keys_examined : s->docs_examined) + 1;
-    ds__write_int32(p->out, "nReturned", (int32_t)(root ? s->returned : s->docs_examined));
-    ds__write_int32(p->out, "executionTimeMillisEstimate", 0);
-    ds__write_int32(p->out, "works", (int32_t)works);
-    ds__write_int32(p->out, "isEOF", 1);
-    if (keys) {
-        ds__write_int32(p->out, "keysExamined", (int32_t)s->keys_examined);
-    }
-    if (docs) {
-        ds__write_int32(p->out, "docsExamined", (int32_t)s->docs_examined);
-    }
+    ds__doc_end(p->out, doc);
+    ds__write_bool(p->out, inclusive_name, inclusive);
 }
 
-static void print_index_scan(printer *p, const ds__plan *leaf) {
+void ds__print_index(ds__printer *p, const ds__plan *leaf, bool range) {
     const ds__index *index = leaf->index;
-    print_counts(p, true, false, false);
     ds__write_value(p->out, "keyPattern", 10, index->key_pattern);
-    write_str(p, "indexName", index->name);
+    ds__write_str(p->out, "indexName", index->name);
     ds__write_bool(p->out, "isMultiKey", index->multikey);
     print_multikey_paths(p, index);
     ds__write_bool(p->out, "isUnique", index->unique || index->is_id);
     ds__write_bool(p->out, "isSparse", index->sparse);
     ds__write_bool(p->out, "isPartial", index->partial.type == DS_DOCUMENT);
     ds__write_int32(p->out, "indexVersion", 2);
-    write_str(p, "direction", leaf->backward ? "backward" : "forward");
+    if (!range) {
+        ds__write_str(p->out, "direction", leaf->backward ? "backward" : "forward");
+    }
     size_t bounds = ds__write_doc(p->out, "indexBounds", 11, DS_DOCUMENT);
-    for (size_t i = 0; i < index->part_count; i++) {
-        print_bounds(p, &index->parts[i], &leaf->parts[i], leaf->backward);
+    if (range) {
+        print_range_end(p, leaf, false, "startKey", "startKeyInclusive");
+        print_range_end(p, leaf, true, "endKey", "endKeyInclusive");
+    } else {
+        for (size_t i = 0; i < index->part_count; i++) {
+            print_bounds(p, &index->parts[i], &leaf->parts[i], leaf->backward);
+        }
     }
     ds__doc_end(p->out, bounds);
 }
 
-static bool wanted(const printer *p, stage_kind kind) {
-    const ds__plan *plan = p->plan;
-    switch (kind) {
-    case ST_PROJECTION:
-        return p->projection != NULL;
-    case ST_LIMIT:
-        return plan->limit > 0 && plan->sort == NULL && plan->kind != DS_PLAN_ID;
-    case ST_SKIP:
-        return plan->skip > 0;
-    case ST_SORT:
-        return plan->sort != NULL;
-    case ST_FETCH:
-        return (plan->kind == DS_PLAN_INDEX && !plan->keys_only) || plan->kind == DS_PLAN_OR;
-    case ST_OR:
-        return plan->kind == DS_PLAN_OR;
-    case ST_IXSCAN:
-        return plan->kind == DS_PLAN_INDEX;
-    case ST_COLLSCAN:
-        return plan->kind == DS_PLAN_TABLE;
-    case ST_IDHACK:
-        return plan->kind == DS_PLAN_ID;
-    case ST_EOF:
-        return plan->kind == DS_PLAN_EMPTY;
-    case ST_END:
-        break;
-    }
-    return false;
-}
-
-static void print_stage(printer *p, stage_kind kind, bool root);
-
-static void print_input(printer *p, stage_kind kind) {
-    for (stage_kind next = kind + 1; next < ST_END; next++) {
-        if (wanted(p, next)) {
-            size_t input = ds__write_doc(p->out, "inputStage", 10, DS_DOCUMENT);
-            print_stage(p, next, false);
-            ds__doc_end(p->out, input);
-            return;
-        }
+void ds__print_count(ds__printer *p, const char *name, uint64_t n) {
+    if (p->counts) {
+        ds__write_int32(p->out, name, (int32_t)n);
     }
 }
 
-static void print_or(printer *p) {
-    write_str(p, "stage", "OR");
-    size_t inputs = ds__write_doc(p->out, "inputStages", 11, DS_ARRAY);
-    for (size_t i = 0; i < p->plan->branch_count; i++) {
-        size_t input = ds__write_index_doc(p->out, i, DS_DOCUMENT);
-        write_str(p, "stage", "IXSCAN");
-        print_index_scan(p, p->plan->branches[i]);
+static void print_counts(ds__printer *p, const ds__node *node) {
+    uint64_t waits = ds__node_waits(node);
+    bool ended = ds__node_at_end(node);
+    ds__print_count(p, "nReturned", node->returned);
+    ds__print_count(p, "executionTimeMillisEstimate", 0);
+    ds__print_count(p, "works", node->returned + waits + ended);
+    ds__print_count(p, "advanced", node->returned);
+    ds__print_count(p, "needTime", waits);
+    ds__print_count(p, "needYield", 0);
+    ds__print_count(p, "saveState", 0);
+    ds__print_count(p, "restoreState", 0);
+    ds__print_count(p, "isEOF", ended);
+}
+
+/* The projection stands below a limit, and above everything else. */
+static void print_projection(const ds__node *node, ds__printer *p) {
+    const char *stage = p->projection;
+    p->projection = NULL;
+    ds__write_str(p->out, "stage", stage);
+    if (p->counts) {
+        print_counts(p, node);
+    }
+    ds__write_value(p->out, "transformBy", 11, p->transform);
+    size_t input = ds__write_doc(p->out, "inputStage", 10, DS_DOCUMENT);
+    ds__node_print(node, p);
+    ds__doc_end(p->out, input);
+}
+
+void ds__node_print(const ds__node *node, ds__printer *p) {
+    if (p->projection != NULL && strcmp(node->kind->stage, "LIMIT") != 0) {
+        print_projection(node, p);
+        return;
+    }
+    ds__write_str(p->out, "stage", node->kind->stage);
+    print_filter(p, node->filter);
+    if (p->counts) {
+        print_counts(p, node);
+    }
+    if (node->kind->explain != NULL) {
+        node->kind->explain(node, p);
+    }
+    if (node->input_count == 1) {
+        size_t input = ds__write_doc(p->out, "inputStage", 10, DS_DOCUMENT);
+        ds__node_print(node->inputs[0], p);
         ds__doc_end(p->out, input);
+    } else if (node->input_count > 1) {
+        size_t inputs = ds__write_doc(p->out, "inputStages", 11, DS_ARRAY);
+        for (size_t i = 0; i < node->input_count; i++) {
+            size_t input = ds__write_index_doc(p->out, i, DS_DOCUMENT);
+            ds__node_print(node->inputs[i], p);
+            ds__doc_end(p->out, input);
+        }
+        ds__doc_end(p->out, inputs);
     }
-    ds__doc_end(p->out, inputs);
 }
 
-static void print_stage(printer *p, stage_kind kind, bool root) {
-    const ds__plan *plan = p->plan;
-    switch (kind) {
-    case ST_PROJECTION:
-        write_str(p, "stage", p->projection);
-        print_counts(p, false, false, true);
-        ds__write_value(p->out, "transformBy", 11, p->transform);
-        break;
-    case ST_LIMIT:
-        write_str(p, "stage", "LIMIT");
-        print_counts(p, false, false, root);
-        ds__write_int32(p->out, "limitAmount", (int32_t)plan->limit);
-        break;
-    case ST_SKIP:
-        write_str(p, "stage", "SKIP");
-        print_counts(p, false, false, root);
-        ds__write_int32(p->out, "skipAmount", (int32_t)plan->skip);
-        break;
-    case ST_SORT:
-        write_str(p, "stage", "SORT");
-        print_counts(p, false, false, root);
-        ds__write_value(p->out, "sortPattern", 11, p->sort_spec);
-        ds__write_int32(p->out, "memLimit", 104857600);
-        if (plan->limit > 0) {
-            ds__write_int32(p->out, "limitAmount", (int32_t)(plan->limit + plan->skip));
-        }
-        write_str(p, "type", "simple");
-        break;
-    case ST_FETCH:
-        write_str(p, "stage", "FETCH");
-        print_filter(p, plan->residual);
-        print_counts(p, false, true, root);
-        break;
-    case ST_OR:
-        print_or(p);
-        return;
-    case ST_IXSCAN:
-        write_str(p, "stage", "IXSCAN");
-        print_index_scan(p, plan);
-        return;
-    case ST_COLLSCAN:
-        write_str(p, "stage", "COLLSCAN");
-        print_filter(p, plan->filter);
-        print_counts(p, false, true, root);
-        write_str(p, "direction", plan->backward ? "backward" : "forward");
-        return;
-    case ST_IDHACK:
-        write_str(p, "stage", "IDHACK");
-        print_counts(p, true, true, root);
-        return;
-    case ST_EOF:
-        write_str(p, "stage", "EOF");
-        print_counts(p, false, false, root);
-        return;
-    case ST_END:
-        return;
-    }
-    print_input(p, kind);
+void ds__runner_print(const ds__runner *r, const ds__explain *words, bool counts, ds_buf *out) {
+    ds__printer p = {.out = out,
+                     .sort_spec = words->sort_spec,
+                     .projection = words->projection,
+                     .transform = words->transform,
+                     .counts = counts};
+    ds__node_print(r->root, &p);
 }
 
-void ds__plan_print(const ds__plan *plan, const char *projection, ds_value transform,
-                    ds_value sort_spec, const ds__exec_stats *stats, ds_buf *out) {
-    printer p = {plan, projection, transform, sort_spec, stats, out};
-    for (stage_kind kind = ST_PROJECTION; kind < ST_END; kind++) {
-        if (wanted(&p, kind)) {
-            print_stage(&p, kind, true);
-            return;
+void ds__exec_print(const ds__exec *x, const ds__explain *words, bool counts, ds_buf *out) {
+    ds__runner_print(x->now, words, counts, out);
+}
+
+bool ds__exec_print_rivals(const ds__exec *x, const ds__explain *words, bool executed, ds_buf *out,
+                           ds_error *err) {
+    if (executed && x->report.size > 0) {
+        ds__write_elements(out, ds__array(x->report.data));
+        return ds_buf_ok(&x->report, err);
+    }
+    for (size_t i = 0, n = 0; !executed && i < x->runner_count; i++) {
+        const ds__runner *r = &x->runners[i];
+        if (r != x->now && r->root != NULL) {
+            size_t doc = ds__write_index_doc(out, n++, DS_DOCUMENT);
+            ds__runner_print(r, words, false, out);
+            ds__doc_end(out, doc);
         }
     }
+    return true;
 }

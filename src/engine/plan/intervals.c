@@ -6,8 +6,7 @@
 #include "engine/index/index.h"
 #include "engine/plan/candidate.h"
 
-/* Appends the bytes of a cut for a part; `lower` as the index orders them. */
-static void add_cut(ds_buf *buf, const ds__index_part *part, const ds__span *span, bool lower) {
+void ds__plan_add_cut(ds_buf *buf, const ds__index_part *part, const ds__span *span, bool lower) {
     const ds__cut *cut = lower != part->descending ? &span->lo : &span->hi;
     bool after = cut->after != part->descending;
     if (part->hashed) {
@@ -33,10 +32,10 @@ static bool add_interval(builder *b, const ds_buf *prefix, const ds__index_part 
     ds_buf buf = {0};
     ds_buf_fail_as(&buf, prefix);
     ds_buf_add(&buf, prefix->data, prefix->size);
-    add_cut(&buf, part, span, true);
+    ds__plan_add_cut(&buf, part, span, true);
     size_t middle = buf.size;
     ds_buf_add(&buf, prefix->data, prefix->size);
-    add_cut(&buf, part, span, false);
+    ds__plan_add_cut(&buf, part, span, false);
     uint8_t *bytes = buf.failed ? NULL : ds_arena_copy(b->arena, buf.data, buf.size);
     if (bytes != NULL) {
         b->items[b->count++] = (ds__interval){.lo = bytes,

@@ -16,49 +16,77 @@ typedef struct ds__query {
     const ds__coll *coll;         /* NULL: no such collection, an empty result */
     const ds__filter *filter;     /* NULL: all */
     const ds__sort_pattern *sort; /* NULL: any order */
-    ds_value hint;                /* name, key pattern, {$natural: ±1} or DS_MISSING */
-    ds_value min;                 /* index bounds given by the client, or DS_MISSING */
+    const ds__path *distinct; /* only which values this path has is asked; NULL: the documents */
+    ds_value hint;            /* name, key pattern, {$natural: ±1} or DS_MISSING */
+    ds_value min;             /* index bounds given by the client, or DS_MISSING */
     ds_value max;
-    ds_value id; /* the filter is just {_id: id}; DS_MISSING: it is not */
+    ds_value id;          /* the filter is just {_id: id}; DS_MISSING: it is not */
+    ds_value filter_spec; /* as the client wrote them, for $planCacheStats, or DS_MISSING */
+    ds_value sort_spec;
+    ds_value projection_spec;
     int64_t skip;
     int64_t limit; /* 0: none */
     bool allow_disk;
+    bool positions; /* where array elements matched is asked for: not after a sort */
+    bool count;     /* only how many */
+    bool first;     /* only the first one's rid and position */
+    bool explain;   /* the plan is wanted: nothing is remembered of earlier queries, or for later */
 } ds__query;
+
+/* A query without words of the client's. */
+static inline ds__query ds__query_of(const ds__coll *coll, const ds__filter *filter) {
+    ds__query q = {.coll = coll, .filter = filter};
+    q.hint = q.min = q.max = q.id = ds__missing();
+    q.filter_spec = q.sort_spec = q.projection_spec = ds__missing();
+    return q;
+}
 
 typedef enum ds__plan_kind {
     DS_PLAN_EMPTY,
     DS_PLAN_ID,
     DS_PLAN_TABLE,
     DS_PLAN_INDEX,
-    DS_PLAN_OR /* union of branches, each an index scan */
+    DS_PLAN_OR,   /* union of branches, each an index scan */
+    DS_PLAN_MERGE /* the same, of branches each in the order wanted */
 } ds__plan_kind;
 
+struct ds__chooser;
+
+/* One way to answer a query, and how it was come by. */
 typedef struct ds__plan ds__plan;
 struct ds__plan {
     /* borrowed from the catalog */
     const ds__coll *coll;
     const ds__index *index;
     /* in the arena */
-    const ds__filter *filter;     /* the whole; NULL: nothing to ask */
-    const ds__filter *residual;   /* what the bounds do not decide already; NULL: nothing */
-    const ds__sort_pattern *sort; /* to be sorted after the scan; NULL: in order already */
-    ds__interval *intervals;      /* in the order of the scan */
+    const ds__query *query;
+    const ds__filter *filter;       /* the whole; NULL: nothing to ask */
+    const ds__filter *residual;     /* what the bounds do not decide already; NULL: nothing */
+    const ds__sort_pattern *sort;   /* to be sorted after the scan; NULL: in order already */
+    const ds__sort_pattern *merged; /* MERGE: the order of the branches */
+    ds__interval *intervals;        /* in the order of the scan */
     size_t interval_count;
-    ds__bounds *parts;   /* INDEX: per part, for explain */
-    ds__plan **branches; /* OR */
+    ds__bounds *parts;   /* INDEX: per part; those from `used` on are asked of each key */
+    size_t used;         /* leading parts the intervals are made of */
+    ds__plan **branches; /* OR, MERGE */
     size_t branch_count;
-    ds_value id; /* ID */
+    struct ds__chooser *chooser; /* when there are others: they can be had of it */
+    ds_value id;                 /* ID */
     /* plain */
     ds__plan_kind kind;
-    bool backward;
-    bool exact;     /* INDEX: entries and matching documents are one to one */
-    bool keys_only; /* explain of a count: the documents are not fetched */
+    size_t merge_at; /* a branch of MERGE: bytes of a key that are equal in all of its entries */
+    size_t distinct; /* INDEX: leading parts of which one entry each is wanted; 0: all entries */
     int64_t skip;
     int64_t limit;
+    uint64_t ceiling; /* works after which the others are tried again; 0: none */
+    bool raced;       /* to be chosen among the chooser's rivals by a race */
+    bool backward;
+    bool by_key; /* MERGE: all branches scan one index */
     bool allow_disk;
 };
 
-/* Chooses a plan; lives in env->arena, for the transaction's catalog. Errors: BadValue (hint). */
+/* Chooses a plan; lives in env->arena, for the transaction's catalog. Errors: BadValue (hint),
+ * 51174, 51175, NoQueryExecutionPlans (min and max). */
 bool ds__plan_choose(ds__txn *txn, ds__env *env, const ds__query *query, ds__plan **out,
                      ds_error *err);
 
@@ -67,8 +95,10 @@ bool ds__plan_implies(const ds__filter *filter, const ds__filter *partial);
 
 /* A document found. Lifetime: until the next call on the execution, or a write. */
 typedef struct ds__row {
-    ds_value doc;
-    int64_t rid; /* 0 after a sort */
+    ds_value doc;       /* DS_MISSING: not fetched */
+    int64_t rid;        /* 0 after a sort */
+    const uint8_t *key; /* rows of an index scan */
+    size_t key_size;
 } ds__row;
 
 /* A plan running: pausable between calls. */
@@ -78,34 +108,40 @@ typedef struct ds__exec_stats {
     uint64_t keys_examined;
     uint64_t docs_examined;
     uint64_t returned;
-    uint64_t sorted; /* documents that went into a sort */
 } ds__exec_stats;
 
-/* Begins in `txn`. `eval` (borrowed) belongs to the same env the filter was compiled with. */
+/* Begins in `txn`; a plan that has rivals is run against them first. `eval` (borrowed) belongs to
+ * the same env the filter was compiled with. */
 bool ds__exec_open(ds__txn *txn, const ds__plan *plan, ds__eval *eval, ds__exec **out,
                    ds_error *err);
-/* `match` may be NULL; else it receives where array elements matched (not after a sort). */
+/* `match` may be NULL; else it receives where array elements matched, when the query asks for
+ * positions. */
 ds_next ds__exec_next(ds__exec *exec, ds__row *row, ds__match_info *match, ds_error *err);
 /* Lets go of the transaction, and goes on in another. */
 void ds__exec_pause(ds__exec *exec);
 bool ds__exec_resume(ds__exec *exec, ds__txn *txn, ds_error *err);
 /* Whether it is known already that nothing more comes. */
 bool ds__exec_at_end(const ds__exec *exec);
+/* The plan that runs. */
+const ds__plan *ds__exec_plan(const ds__exec *exec);
 void ds__exec_stats_get(const ds__exec *exec, ds__exec_stats *out);
 void ds__exec_close(ds__exec *exec);
 
-/* The first document in the order of plan->sort, with its rid and match: for findAndModify. */
-ds_next ds__exec_first(ds__txn *txn, const ds__plan *plan, ds__eval *eval, int64_t *rid,
-                       ds__match_info *match, ds_error *err);
-
-/* How many documents the plan finds, within its skip and limit. */
+/* How many documents a query with `count` finds, within its skip and limit. */
 bool ds__exec_count(ds__txn *txn, const ds__plan *plan, ds__eval *eval, int64_t *out,
                     ds_error *err);
 
-/* {…} of queryPlanner.winningPlan: the stages that need no others are inside. `projection` is the
- * stage to put on top ("PROJECTION_SIMPLE"), or NULL; `transform` its specification. `stats` (may
- * be NULL) turns it into executionStages. */
-void ds__plan_print(const ds__plan *plan, const char *projection, ds_value transform,
-                    ds_value sort_spec, const ds__exec_stats *stats, ds_buf *out);
+/* What explain asks of an execution. `projection` is the stage to print over the documents
+ * ("PROJECTION_SIMPLE"), or NULL; `transform` its specification. */
+typedef struct ds__explain {
+    const char *projection;
+    ds_value transform;
+    ds_value sort_spec;
+} ds__explain;
+/* {…} of queryPlanner.winningPlan; `counts` turns it into executionStages. */
+void ds__exec_print(const ds__exec *exec, const ds__explain *explain, bool counts, ds_buf *out);
+/* The elements of rejectedPlans, or of allPlansExecution. */
+bool ds__exec_print_rivals(const ds__exec *exec, const ds__explain *explain, bool executed,
+                           ds_buf *out, ds_error *err);
 
 #endif

@@ -4,10 +4,13 @@
 #define DS_ENGINE_PLAN_RIDSET_H
 
 #include "base/error.h"
+#include "base/meter.h"
 
 typedef struct ds__ridset {
     /* owned */
     int64_t *slots; /* 0: empty */
+    /* borrowed */
+    ds_meter *meter; /* charged for the slots; may be NULL */
     /* plain */
     size_t count;
     size_t cap;

@@ -38,6 +38,7 @@ struct ds__scan {
     bool backward;
     bool fetch;
     bool started; /* rid and position mean something */
+    bool sought;  /* position is where to go on, not a row delivered */
 };
 
 static const uint8_t above_all[4] = {0xff, 0xff, 0xff, 0xff};
@@ -270,7 +271,7 @@ static ds_next next_in_table(ds__scan *scan, ds__scan_row *row, ds_error *err) {
 /* Whether the row the statement stands on is past the paused position's own key (unique indexes,
  * whose statements cannot say "after (k, r)"). */
 static bool is_last_delivered(const ds__scan *scan, const uint8_t *key, size_t size) {
-    return scan->unique && scan->position.size > 0 &&
+    return scan->unique && !scan->sought && scan->position.size > 0 &&
            compare_bytes(key, size, scan->position.data, scan->position.size) == 0;
 }
 
@@ -298,6 +299,7 @@ static ds_next next_in_index(ds__scan *scan, ds__scan_row *row, ds_error *err) {
             continue;
         }
         ds_buf_reset(&scan->position);
+        scan->sought = false;
         switch (place_of(scan, key, size)) {
         case PLACE_IN:
             row->rid = scan->rid = sqlite3_column_int64(raw, 0);
@@ -329,6 +331,50 @@ ds_next ds__scan_next(ds__scan *scan, ds__scan_row *row, ds_error *err) {
         return DS_NEXT_ERROR;
     }
     return scan->index ? next_in_index(scan, row, err) : next_in_table(scan, row, err);
+}
+
+void ds__scan_seek(ds__scan *scan, const uint8_t *key, size_t size) {
+    if (scan->state == SCAN_ENDED) {
+        return;
+    }
+    ds_buf_reset(&scan->position);
+    ds_buf_add(&scan->position, key, size);
+    scan->rid = scan->backward ? INT64_MAX : INT64_MIN;
+    scan->sought = true;
+    scan->state = SCAN_SEEK;
+}
+
+bool ds__scan_points(ds__txn *txn, const ds__coll *coll, ds__scan **out, ds_error *err) {
+    ds__scan *scan = ds__alloc(sizeof *scan);
+    *out = scan;
+    if (!scan) {
+        return ds__error_oom(err);
+    }
+    scan->coll = coll->id;
+    link_scan(scan, txn);
+    return true;
+}
+
+bool ds__scan_get(ds__scan *scan, int64_t rid, ds_value *doc, ds_error *err) {
+    *doc = ds__missing();
+    if (!scan->txn) {
+        return ds__error_set(err, DS_INTERNAL_ERROR, "a paused scan was read");
+    }
+    if (!scan->stmt) {
+        scan->stmt =
+            ds__conn_take(scan->txn->conn, DS_STMT_GET, scan->coll, false, scan->coll, err);
+        if (!scan->stmt) {
+            return false;
+        }
+    }
+    sqlite3_reset(scan->stmt->raw);
+    sqlite3_bind_int64(scan->stmt->raw, 1, rid);
+    scan->examined++;
+    int rc = sqlite3_step(scan->stmt->raw);
+    if (rc == SQLITE_ROW) {
+        return ds__row_document(scan->txn, scan->stmt->raw, 0, doc, err);
+    }
+    return rc == SQLITE_DONE || ds__txn_fail(scan->txn, rc, err);
 }
 
 void ds__scan_pause(ds__scan *scan) {

@@ -45,6 +45,15 @@ bool ds__scan_index(ds__txn *txn, const ds__coll *coll, const ds__index *index,
 /* The next row. Lifetime of what `row` points to: until the next call on this scan. */
 ds_next ds__scan_next(ds__scan *scan, ds__scan_row *row, ds_error *err);
 
+/* An index scan goes on at the first entry at `key` or after it, in the scan's direction, and
+ * within its intervals. */
+void ds__scan_seek(ds__scan *scan, const uint8_t *key, size_t size);
+
+/* Point reads of a collection by record id: no ds__scan_next. It pauses and resumes as scans do. */
+bool ds__scan_points(ds__txn *txn, const ds__coll *coll, ds__scan **out, ds_error *err);
+/* Document `rid`; DS_MISSING when there is none. Lifetime: until the next call on this scan. */
+bool ds__scan_get(ds__scan *scan, int64_t rid, ds_value *doc, ds_error *err);
+
 /* Lets go of the transaction; the last row's bytes are gone. */
 void ds__scan_pause(ds__scan *scan);
 /* Goes on after the last row delivered, in `txn` (the same or another). Errors: QueryPlanKilled

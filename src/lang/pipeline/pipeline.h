@@ -34,8 +34,8 @@ struct ds__pipeline_host {
      * the same operation; `reply` is the command's reply, ok: 0 included. */
     bool (*run)(const ds__pipeline_host *self, const char *db, ds_value command, ds_buf *reply,
                 ds_error *err);
-    /* What $collStats and $indexStats give: `request` is the stage as written ({$collStats: {…}}).
-     * Writes one document for $collStats, an array of documents for $indexStats and $currentOp. */
+    /* What $collStats, $indexStats and the like give: `request` is the stage as written
+     * ({$collStats: {…}}). Writes one document for $collStats, an array of documents for others. */
     bool (*stats)(const ds__pipeline_host *self, const char *db, const char *coll, ds_value request,
                   ds_buf *out, ds_error *err);
     /* Whether an equality on `path` of a collection would use an index. NULL: never; $lookup then

@@ -172,6 +172,19 @@ bool ds__stage_parse_index_stats(ds__stage_parser *p, ds_value arg, ds_error *er
     return add_stats(p, true, err);
 }
 
+bool ds__stage_parse_plan_cache_stats(ds__stage_parser *p, ds_value arg, ds_error *err) {
+    if (arg.type != DS_DOCUMENT) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "$planCacheStats value must be an object. Found: %s",
+                             ds__type_name(arg.type));
+    }
+    if (!ds__doc_empty(arg)) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "$planCacheStats parameters object must be empty. Found: object");
+    }
+    return add_stats(p, true, err);
+}
+
 bool ds__stage_parse_current_op(ds__stage_parser *p, ds_value arg, ds_error *err) {
     static const char *const known[] = {"allUsers",       "backtrace",    "idleConnections",
                                         "idleCursors",    "idleSessions", "localOps",

@@ -29,6 +29,7 @@ bool ds__stage_parse_union_with(ds__stage_parser *p, ds_value arg, ds_error *err
 bool ds__stage_parse_documents(ds__stage_parser *p, ds_value arg, ds_error *err);
 bool ds__stage_parse_coll_stats(ds__stage_parser *p, ds_value arg, ds_error *err);
 bool ds__stage_parse_index_stats(ds__stage_parser *p, ds_value arg, ds_error *err);
+bool ds__stage_parse_plan_cache_stats(ds__stage_parser *p, ds_value arg, ds_error *err);
 bool ds__stage_parse_current_op(ds__stage_parser *p, ds_value arg, ds_error *err);
 bool ds__stage_parse_refused(ds__stage_parser *p, ds_value arg, ds_error *err);
 bool ds__stage_parse_out(ds__stage_parser *p, ds_value arg, ds_error *err);

@@ -38,6 +38,6 @@ const ds__stage_def ds__stage_defs[] = {
     {.name = "$currentOp", .parse = ds__stage_parse_current_op, .must_be_first = true},
     {.name = "$listSessions", .parse = ds__stage_parse_refused, .must_be_first = true},
     {.name = "$listLocalSessions", .parse = ds__stage_parse_refused, .must_be_first = true},
-    {.name = "$planCacheStats", .parse = ds__stage_parse_refused, .must_be_first = true},
+    {.name = "$planCacheStats", .parse = ds__stage_parse_plan_cache_stats, .must_be_first = true},
     {.name = NULL},
 };

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever plan is chosen, a query finds what a scan of the whole collection finds."""
+"""Whatever plan is chosen, a query finds what a scan of the whole collection finds.
+
+PLAN_SEEDS=400 runs more collections than the suite does; PLAN_MONGOD=1 asks mongod too.
+"""
 
 import datetime
+import decimal
+import os
 import random
 import re
 from collections.abc import Iterator
@@ -23,6 +28,13 @@ SCALARS: tuple[Any, ...] = (
     float("nan"),
     bson.Int64(2),
     bson.Decimal128("2.5"),
+    -0.0,
+    bson.Int64(2**53 - 1),
+    bson.Int64(2**53 + 1),
+    float(2**53),
+    bson.Decimal128("9007199254740993"),
+    bson.Decimal128("-0"),
+    bson.Decimal128("NaN"),
     "",
     "ab",
     "abc",
@@ -39,7 +51,7 @@ SCALARS: tuple[Any, ...] = (
     bson.Regex("^ab"),
     bson.Timestamp(1, 1),
 )
-KEYS: tuple[dict[str, int], ...] = (
+KEYS: tuple[dict[str, Any], ...] = (
     {"a": 1},
     {"a": -1},
     {"b": 1, "a": -1},
@@ -49,6 +61,10 @@ KEYS: tuple[dict[str, int], ...] = (
     {"f": 1, "b": 1, "a": 1},
     {"a": 1, "c.e": -1},
     {"b": -1, "f": 1},
+    {"b": 1, "f": -1, "a": 1},
+    {"a": "hashed"},
+    {"f": 1, "a": "hashed"},
+    {"c.d": -1, "b": 1},
 )
 
 
@@ -90,15 +106,15 @@ def predicate(r: random.Random) -> Any:
             lambda: v,
             lambda: {"$eq": plain},
             lambda: {r.choice(("$gt", "$gte", "$lt", "$lte")): plain},
-            lambda: {"$gte": plain, "$lt": r.choice(SCALARS[:14])},
+            lambda: {"$gte": plain, "$lt": r.choice(SCALARS[:21])},
             lambda: {"$ne": plain},
             lambda: {"$in": [r.choice(SCALARS) for _ in range(r.randrange(4))]},
             lambda: {"$nin": [r.choice(SCALARS) for _ in range(r.randrange(3))]},
             lambda: {"$exists": r.random() < 0.5},
             lambda: {"$type": r.choice(("int", "number", "string", "null", "object", "array"))},
             lambda: {"$not": {r.choice(("$gt", "$lt", "$gte", "$lte")): plain}},
-            lambda: {"$elemMatch": {"$gte": plain, "$lt": r.choice(SCALARS[:14])}},
-            lambda: {"$all": [plain, r.choice(SCALARS[:12])]},
+            lambda: {"$elemMatch": {"$gte": plain, "$lt": r.choice(SCALARS[:21])}},
+            lambda: {"$all": [plain, r.choice(SCALARS[:19])]},
             lambda: {"$size": r.randrange(3)},
             lambda: re.compile(r.choice(("^a", "^ab", "b", "^ab?"))),
             lambda: {"$mod": [2, r.randrange(2)]},
@@ -117,7 +133,7 @@ def query(r: random.Random, depth: int = 0) -> dict[str, Any]:
 
 def sort(r: random.Random) -> dict[str, int]:
     fields = r.sample(FIELDS, r.randrange(1, 3))
-    return {**{f: r.choice((1, -1)) for f in fields}, "_id": 1}
+    return {f: r.choice((1, -1)) for f in fields}
 
 
 @pytest.fixture
@@ -134,18 +150,16 @@ def ids(client: _core.Client, command: dict[str, Any]) -> Any:
     return [d["_id"] for d in reply["cursor"]["firstBatch"]]
 
 
-@pytest.mark.parametrize("arrays", [False, True])
-@pytest.mark.parametrize("seed", range(12))
-def test_index_plans_find_what_a_scan_finds(client: _core.Client, seed: int, arrays: bool) -> None:
-    r = random.Random(seed * 2 + arrays)
-    docs = [document(r, i, arrays) for i in range(120)]
-    client.run("t", {"insert": "c", "documents": docs})
-    for i, key in enumerate(r.sample(KEYS, 4)):
+def make_indexes(r: random.Random) -> list[dict[str, Any]]:
+    indexes = []
+    for i, key in enumerate(r.sample(KEYS, 5)):
         spec: dict[str, Any] = {"key": key, "name": f"i{i}"}
         kind = r.random()
-        if kind < 0.2:
+        if kind < 0.2 and "hashed" not in key.values():
             spec["sparse"] = True
-        elif kind < 0.4:
+        elif kind < 0.3 and "hashed" not in key.values():
+            spec["unique"] = True
+        elif kind < 0.5:
             field = r.choice(("a", "b", "f"))
             spec["partialFilterExpression"] = r.choice(
                 (
@@ -155,21 +169,175 @@ def test_index_plans_find_what_a_scan_finds(client: _core.Client, seed: int, arr
                     {field: {"$lte": "abc"}},
                 )
             )
-        client.run("t", {"createIndexes": "c", "indexes": [spec]}, check=False)
-    for _ in range(150):
-        command: dict[str, Any] = {"find": "c", "filter": query(r)}
-        scan = ids(client, {**command, "hint": {"$natural": 1}})
-        chosen = ids(client, command)
+        indexes.append(spec)
+    return indexes
+
+
+def whole(spec: dict[str, Any]) -> bool:
+    """Whether the index has an entry for each document."""
+    return "sparse" not in spec and "partialFilterExpression" not in spec
+
+
+class Checker:
+    """Asks a query in every way there is and compares with a scan."""
+
+    def __init__(
+        self, client: _core.Client, docs: list[dict[str, Any]], specs: list[dict[str, Any]]
+    ) -> None:
+        self.client = client
+        self.docs = {d["_id"]: d for d in docs}
+        self.hints = [s["name"] for s in specs if whole(s)]
+        self.ranks: dict[str, Any] = {}
+
+    def rank(self, order: dict[str, int]) -> dict[int, int]:
+        """The place of each document in an order; those the order does not tell apart share one."""
+        name = repr(order)
+        if name not in self.ranks:
+            up, down = (
+                ids(
+                    self.client, {"find": "c", "sort": {**order, "_id": d}, "hint": {"$natural": 1}}
+                )
+                for d in (1, -1)
+            )
+            place = {one: at for at, one in enumerate(down)}
+            rank, ranks = 0, {}
+            for at, one in enumerate(up):
+                rank += at > 0 and place[one] > place[up[at - 1]]
+                ranks[one] = rank
+            self.ranks[name] = ranks
+        return self.ranks[name]
+
+    def ways(self, command: dict[str, Any]) -> Iterator[Any]:
+        """The answer of every index, and of the planner: raced, raced again, remembered."""
+        for hint in self.hints:
+            yield hint, ids(self.client, {**command, "hint": hint})
+        for turn in range(3):
+            yield turn, ids(self.client, command)
+
+    def check(self, r: random.Random, filter: dict[str, Any]) -> None:
+        command: dict[str, Any] = {"find": "c", "filter": filter}
+        scan = ids(self.client, {**command, "hint": {"$natural": 1}})
+        for way, found in self.ways(command):
+            assert found == scan if isinstance(scan, int) else sorted(found) == sorted(scan), (
+                command,
+                way,
+            )
         if isinstance(scan, int):
-            assert chosen == scan, command
+            return
+        for hint in ({}, *({"hint": h} for h in self.hints)):
+            counted = self.client.run("t", {"count": "c", "query": filter, **hint})["n"]
+            assert counted == len(scan), (command, hint)
+        self.check_sorted(r, command, scan)
+        self.check_pages(r, command, scan)
+
+    def check_sorted(self, r: random.Random, command: dict[str, Any], scan: list[int]) -> None:
+        order = sort(r)
+        ordered = {**command, "sort": order}
+        plain = ids(self.client, {**ordered, "hint": {"$natural": 1}})
+        if isinstance(plain, int):
+            return
+        if isinstance(ids(self.client, {"find": "c", "sort": order, "hint": {"$natural": 1}}), int):
+            return
+        rank = self.rank(order)
+        for way, found in self.ways(ordered):
+            assert sorted(found) == sorted(scan), (ordered, way)
+            got = [rank[i] for i in found]
+            assert got == sorted(got), (ordered, way)
+        page = {**ordered, "skip": r.randrange(4), "limit": r.randrange(1, 12)}
+        first = plain[page["skip"] : page["skip"] + page["limit"]]
+        for way, found in self.ways(page):
+            assert len(found) == len(first), (page, way)
+            assert set(found) <= set(scan), (page, way)
+            assert [rank[i] for i in found] == [rank[i] for i in first], (page, way)
+
+    def check_pages(self, r: random.Random, command: dict[str, Any], scan: list[int]) -> None:
+        """Skips, limits, projections and batches of one, which stop between two documents."""
+        skip, limit = r.randrange(6), r.randrange(1, 8)
+        page = {**command, "skip": skip, "limit": limit, "projection": {"a": 1}}
+        for hint in ({}, *({"hint": h} for h in self.hints)):
+            found = ids(self.client, {**page, **hint})
+            assert len(found) == max(0, min(limit, len(scan) - skip)), (page, hint)
+            assert len(set(found)) == len(found) and set(found) <= set(scan), (page, hint)
+        reply = self.client.run("t", {**command, "batchSize": 1})
+        got = [d["_id"] for d in reply["cursor"]["firstBatch"]]
+        while reply["cursor"]["id"]:
+            more = {"getMore": reply["cursor"]["id"], "collection": "c", "batchSize": 3}
+            reply = self.client.run("t", more)
+            got += [d["_id"] for d in reply["cursor"]["nextBatch"]]
+        assert sorted(got) == sorted(scan), command
+
+
+def distinct_values(values: list[Any]) -> list[str]:
+    """Values as the keys of an index have them: 1 and 1.0 are one."""
+    keys = []
+    for v in values:
+        number = v.to_decimal() if isinstance(v, bson.Decimal128) else v
+        if isinstance(number, (int, float, decimal.Decimal)) and not isinstance(number, bool):
+            exact = decimal.Decimal(number)
+            v = "number" if exact.is_nan() else exact.normalize() + 0
+        keys.append(repr(v))
+    return sorted(keys)
+
+
+def refill(r: random.Random, client: _core.Client, arrays: bool) -> Checker:
+    docs = [document(r, i, arrays) for i in range(120)]
+    specs = make_indexes(r)
+    client.run("t", {"drop": "c"}, check=False)
+    made = []
+    for spec in specs:
+        if client.run("t", {"createIndexes": "c", "indexes": [spec]}, check=False)["ok"]:
+            made.append(spec)
+    insert = {"insert": "c", "documents": docs, "ordered": False}
+    failed = {e["index"] for e in client.run("t", insert, check=False).get("writeErrors", [])}
+    return Checker(client, [d for d in docs if d["_id"] not in failed], made)
+
+
+SEEDS = int(os.environ.get("PLAN_SEEDS", "8"))
+
+
+@pytest.mark.parametrize("arrays", [False, True])
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_index_plans_find_what_a_scan_finds(client: _core.Client, seed: int, arrays: bool) -> None:
+    r = random.Random(seed * 2 + arrays)
+    checker = refill(r, client, arrays)
+    for _ in range(60):
+        checker.check(r, query(r))
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_distinct_by_index_has_the_values_of_a_scan(client: _core.Client, seed: int) -> None:
+    r = random.Random(1000 + seed)
+    checker = refill(r, client, arrays=seed % 2 == 1)
+    client.run("t", {"insert": "plain", "documents": list(checker.docs.values())})
+    for field in (*FIELDS, "c", "_id"):
+        for filter in ({}, query(r, 2), {field: predicate(r)}):
+            command = {"key": field, "query": filter}
+            found = client.run("t", {"distinct": "c", **command}, check=False)
+            expected = client.run("t", {"distinct": "plain", **command}, check=False)
+            if not expected["ok"]:
+                assert found["code"] == expected["code"]
+                continue
+            values, wanted = found["values"], expected["values"]
+            assert distinct_values(values) == distinct_values(wanted), command
+
+
+@pytest.mark.skipif("PLAN_MONGOD" not in os.environ, reason="on request")
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_index_plans_find_what_mongod_finds(client: _core.Client, mongod: str, seed: int) -> None:
+    r = random.Random(2000 + seed)
+    checker = refill(r, client, arrays=seed % 2 == 1)
+    other = _core.Client(mongod)
+    other.run("agree", {"drop": "c"}, check=False)
+    other.run("agree", {"insert": "c", "documents": list(checker.docs.values())})
+    for _ in range(100):
+        command = {"find": "c", "filter": query(r), "batchSize": 10_000}
+        found = ids(client, command)
+        reply = other.run("agree", command, check=False)
+        if not reply["ok"]:
+            assert found == reply["code"], command
             continue
-        assert sorted(chosen) == sorted(scan), command
-        counted = client.run("t", {"count": "c", "query": command["filter"]})["n"]
-        assert counted == len(scan), command
-        command["sort"] = sort(r)
-        if r.random() < 0.5:
-            command["limit"] = r.randrange(1, 20)
-        assert ids(client, command) == ids(client, {**command, "hint": {"$natural": 1}}), command
+        assert sorted(found) == sorted(d["_id"] for d in reply["cursor"]["firstBatch"]), command
+    other.close()
 
 
 def test_partial_index_on_a_type_serves_only_that_type(client: _core.Client) -> None:

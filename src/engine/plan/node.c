@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all nodes have in common, and the leaves that read no index. */
+#include "engine/plan/node.h"
+
+#include "base/mem.h"
+
+ds__node *ds__node_new(size_t size, const ds__node_kind *kind, ds__course *course, size_t inputs,
+                       ds_error *err) {
+    ds__node *node = ds__alloc(size + inputs * sizeof(ds__node *));
+    if (node == NULL) {
+        ds__error_oom(err);
+        return NULL;
+    }
+    node->kind = kind;
+    node->course = course;
+    node->inputs = (ds__node **)((char *)node + size);
+    node->input_count = inputs;
+    return node;
+}
+
+void ds__node_close(ds__node *node) {
+    if (node == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < node->input_count; i++) {
+        ds__node_close(node->inputs[i]);
+    }
+    if (node->kind->close != NULL) {
+        node->kind->close(node);
+    }
+    ds__free(node);
+}
+
+void ds__node_save(ds__node *node) {
+    for (size_t i = 0; i < node->input_count; i++) {
+        ds__node_save(node->inputs[i]);
+    }
+    if (node->kind->save != NULL) {
+        node->kind->save(node);
+    }
+}
+
+bool ds__node_restore(ds__node *node, ds_error *err) {
+    for (size_t i = 0; i < node->input_count; i++) {
+        if (!ds__node_restore(node->inputs[i], err)) {
+            return false;
+        }
+    }
+    return node->kind->restore == NULL || node->kind->restore(node, err);
+}
+
+bool ds__node_at_end(const ds__node *node) {
+    return node->ended || (node->kind->at_end != NULL && node->kind->at_end(node));
+}
+
+void ds__node_put(ds__node *node, size_t at, ds__node *input) {
+    node->inputs[at] = input;
+}
+
+void ds__node_examined(const ds__node *node, uint64_t *keys, uint64_t *docs) {
+    *keys += node->keys;
+    *docs += node->docs;
+    for (size_t i = 0; i < node->input_count; i++) {
+        ds__node_examined(node->inputs[i], keys, docs);
+    }
+}
+
+uint64_t ds__node_waits(const ds__node *node) {
+    uint64_t n = node->passed;
+    for (size_t i = 0; i < node->input_count; i++) {
+        n += ds__node_waits(node->inputs[i]);
+    }
+    return n;
+}
+
+bool ds__node_match(ds__node *node, ds_value doc, bool *matched, ds_error *err) {
+    ds__course *course = node->course;
+    const ds__filter *filter = node->filter;
+    *matched = true;
+    node->docs++;
+    if (!ds__env_step(course->eval->env, DS_DOC_STEPS, err)) {
+        return false;
+    }
+    if (course->eval->scratch->used > 0) {
+        ds_arena_reset(course->eval->scratch);
+    }
+    course->match = (ds__match_info){0};
+    if (filter != NULL &&
+        !ds__filter_match(filter, doc, course->eval, matched, &course->match, err)) {
+        return false;
+    }
+    node->passed += !*matched;
+    return true;
+}
+
+static ds__step eof_next(ds__node *node, ds__row *row, ds_error *err) {
+    (void)node;
+    (void)row;
+    (void)err;
+    return DS_STEP_END;
+}
+
+static const ds__node_kind eof_kind = {.stage = "EOF", .next = eof_next};
+
+ds__node *ds__node_eof(ds__course *course, ds_error *err) {
+    return ds__node_new(sizeof(ds__node), &eof_kind, course, 0, err);
+}
+
+typedef struct id_node {
+    ds__node base;
+    const ds__plan *plan;
+    bool done;
+} id_node;
+
+static ds__step id_next(ds__node *node, ds__row *row, ds_error *err) {
+    id_node *self = (id_node *)node;
+    const ds__plan *plan = self->plan;
+    if (self->done) {
+        return DS_STEP_END;
+    }
+    self->done = true;
+    node->course->match = (ds__match_info){0};
+    if (!ds__record_get_by_id(node->course->txn, plan->coll, plan->id, &row->rid, &row->doc, err)) {
+        return DS_STEP_ERROR;
+    }
+    if (row->doc.type == DS_MISSING) {
+        return DS_STEP_END;
+    }
+    node->keys = node->docs = 1;
+    return DS_STEP_ROW;
+}
+
+static bool id_at_end(const ds__node *node) {
+    return ((const id_node *)node)->done;
+}
+
+static void id_explain(const ds__node *node, ds__printer *printer) {
+    ds__print_count(printer, "keysExamined", node->keys);
+    ds__print_count(printer, "docsExamined", node->docs);
+}
+
+static const ds__node_kind id_kind = {
+    .stage = "IDHACK", .next = id_next, .explain = id_explain, .at_end = id_at_end};
+
+ds__node *ds__node_id(ds__course *course, const ds__plan *plan, ds_error *err) {
+    ds__node *node = ds__node_new(sizeof(id_node), &id_kind, course, 0, err);
+    if (node != NULL) {
+        ((id_node *)node)->plan = plan;
+    }
+    return node;
+}
+
+typedef struct table_node {
+    ds__node base;
+    ds__scan *scan; /* owned */
+    const ds__plan *plan;
+} table_node;
+
+static ds__step table_next(ds__node *node, ds__row *row, ds_error *err) {
+    table_node *self = (table_node *)node;
+    ds__scan_row found;
+    for (;;) {
+        bool matched;
+        if (node->course->works-- <= 0) {
+            return DS_STEP_WAIT;
+        }
+        ds_next n = ds__scan_next(self->scan, &found, err);
+        if (n != DS_NEXT_ROW) {
+            return n == DS_NEXT_END ? DS_STEP_END : DS_STEP_ERROR;
+        }
+        if (!ds__node_match(node, found.doc, &matched, err)) {
+            return DS_STEP_ERROR;
+        }
+        if (matched) {
+            row->doc = found.doc;
+            row->rid = found.rid;
+            return DS_STEP_ROW;
+        }
+    }
+}
+
+static void table_save(ds__node *node) {
+    ds__scan_pause(((table_node *)node)->scan);
+}
+
+static bool table_restore(ds__node *node, ds_error *err) {
+    return ds__scan_resume(((table_node *)node)->scan, node->course->txn, err);
+}
+
+static void table_close(ds__node *node) {
+    ds__scan_close(((table_node *)node)->scan);
+}
+
+static void table_explain(const ds__node *node, ds__printer *printer) {
+    const ds__plan *plan = ((const table_node *)node)->plan;
+    ds__write_str(printer->out, "direction", plan->backward ? "backward" : "forward");
+    ds__print_count(printer, "docsExamined", node->docs);
+}
+
+static const ds__node_kind table_kind = {.stage = "COLLSCAN",
+                                         .next = table_next,
+                                         .save = table_save,
+                                         .restore = table_restore,
+                                         .close = table_close,
+                                         .explain = table_explain};
+
+ds__node *ds__node_table(ds__course *course, const ds__plan *plan, ds_error *err) {
+    table_node *self = (table_node *)ds__node_new(sizeof *self, &table_kind, course, 0, err);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->plan = plan;
+    self->base.filter = plan->filter;
+    if (!ds__scan_table(course->txn, plan->coll, plan->backward, &self->scan, err)) {
+        ds__node_close(&self->base);
+        return NULL;
+    }
+    return &self->base;
+}
