@@ -21,8 +21,9 @@ enum {
     DS_MAX_GROUP_BYTES = 100 * 1024 * 1024, /* memory of one $group or $sort */
     DS_MAX_WORK_BYTES = 100 * 1024 * 1024,  /* of one operation, beside what stages keep … */
     DS_WORK_PER_COMMAND_BYTE = 16,          /* … and what its compiled command takes */
-    DS_MAX_KEPT_BYTES = 1024 * 1024 * 1024, /* of all stages of one operation together */
-    DS_CURSOR_MEMORY_MB = 256,              /* of all idle cursors and sessions together */
+    DS_MAX_KEPT_BYTES = 256 * 1024 * 1024,  /* of all stages of one operation together */
+    DS_LEAST_SPILLED_BYTES = 8 * 1024 * 1024, /* less is not put on the disk for others' sake */
+    DS_CURSOR_MEMORY_MB = 256,                /* of all idle cursors and sessions together */
     DS_DEFAULT_FIRST_BATCH = 101,
     DS_MAX_BATCH_BYTES = 16 * 1024 * 1024,
     DS_MAX_QUOTED = 120 /* bytes of a user's value in a message */

@@ -98,7 +98,7 @@ static bool grow(ds_map *map) {
     }
     ds__map_slot *old = map->slots;
     size_t old_cap = map->cap;
-    ds__map_slot *slots = ds__alloc(cap * sizeof *slots);
+    ds__map_slot *slots = ds_meter_alloc(map->meter, cap * sizeof *slots);
     if (slots == NULL) {
         return false;
     }
@@ -110,7 +110,7 @@ static bool grow(ds_map *map) {
             place(map, old[i]);
         }
     }
-    ds__free(old);
+    ds_meter_free(map->meter, old, old_cap * sizeof *old);
     return true;
 }
 
@@ -130,9 +130,12 @@ bool ds_map_set(ds_map *map, const void *key, size_t size, void *value, void **o
     if ((map->used + 1) * 4 > map->cap * 3 && !grow(map)) {
         return false;
     }
-    char *copy = ds__strndup(key, size);
+    char *copy = ds_meter_alloc(map->meter, size + 1);
     if (copy == NULL) {
         return false;
+    }
+    if (size > 0) {
+        memcpy(copy, key, size);
     }
     place(map, (ds__map_slot){.key = copy, .size = size, .hash = hash, .value = value});
     map->count++;
@@ -146,7 +149,7 @@ void *ds_map_remove(ds_map *map, const void *key, size_t size) {
         return NULL;
     }
     void *value = s->value;
-    ds__free(s->key);
+    ds_meter_free(map->meter, s->key, s->size + 1);
     *s = (ds__map_slot){.key = TOMBSTONE};
     map->count--;
     return value;
@@ -174,9 +177,9 @@ bool ds_map_each(const ds_map *map, size_t *at, const void **key, size_t *size, 
 void ds_map_clear(ds_map *map) {
     for (size_t i = 0; i < map->cap; i++) {
         if (map->slots[i].key != TOMBSTONE) {
-            ds__free(map->slots[i].key);
+            ds_meter_free(map->meter, map->slots[i].key, map->slots[i].size + 1);
         }
     }
-    ds__free(map->slots);
-    *map = (ds_map){0};
+    ds_meter_free(map->meter, map->slots, map->cap * sizeof *map->slots);
+    *map = (ds_map){.meter = map->meter};
 }

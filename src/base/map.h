@@ -7,12 +7,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/meter.h"
+
 typedef struct ds__map_slot ds__map_slot;
 
 /* Zero-initialise to start. */
 typedef struct ds_map {
     /* owned */
     ds__map_slot *slots;
+    /* borrowed */
+    ds_meter *meter; /* charged for slots and keys; NULL: nobody is. Set it before the first key */
     /* plain */
     size_t count;
     size_t used; /* live and deleted slots */
@@ -25,7 +29,7 @@ uint64_t ds__hash_with(uint64_t secret, const void *bytes, size_t size, uint64_t
 uint64_t ds__hash_bytes(const void *bytes, size_t size, uint64_t seed);
 /* NULL when absent. */
 void *ds_map_get(const ds_map *map, const void *key, size_t size);
-/* Sets; `*old` (may be NULL) receives what stood there. False when memory is out. */
+/* Sets; `*old` (may be NULL) receives what stood there. False when memory is out, or refused. */
 bool ds_map_set(ds_map *map, const void *key, size_t size, void *value, void **old);
 /* Removes and returns what stood there, or NULL. */
 void *ds_map_remove(ds_map *map, const void *key, size_t size);

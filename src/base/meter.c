@@ -3,6 +3,8 @@
  * failed; the meter keeps the reason until somebody who can name the operator asks for it. */
 #include "base/meter.h"
 
+#include "base/mem.h"
+
 static bool refuse(ds_meter *meter) {
     meter->refused = true;
     if (meter->told != NULL) {
@@ -22,6 +24,35 @@ bool ds_meter_charge(ds_meter *meter, size_t bytes) {
     }
     __atomic_store_n(&meter->held, meter->held + bytes, __ATOMIC_RELAXED);
     return true;
+}
+
+void *ds_meter_realloc(ds_meter *meter, void *p, size_t had, size_t size) {
+    if (meter != NULL && size > had && !ds_meter_charge(meter, size - had)) {
+        return NULL;
+    }
+    void *grown = ds__realloc(p, size);
+    if (size > had ? grown == NULL : grown != NULL) {
+        ds_meter_give(meter, size > had ? size - had : had - size);
+    }
+    return grown;
+}
+
+void *ds_meter_alloc(ds_meter *meter, size_t size) {
+    if (meter != NULL && !ds_meter_charge(meter, size)) {
+        return NULL;
+    }
+    void *p = ds__alloc(size);
+    if (p == NULL) {
+        ds_meter_give(meter, size);
+    }
+    return p;
+}
+
+void ds_meter_free(ds_meter *meter, void *p, size_t had) {
+    if (p != NULL) {
+        ds_meter_give(meter, had);
+        ds__free(p);
+    }
 }
 
 bool ds_meter_look(ds_meter *meter, ds_error *err) {

@@ -40,6 +40,17 @@ static inline void ds_meter_give(ds_meter *meter, size_t bytes) {
         __atomic_store_n(&meter->held, meter->held - bytes, __ATOMIC_RELAXED);
     }
 }
+/* Grows or makes memory that is charged for: `had` bytes before, now `size`. NULL: memory is out or
+ * refused, and `p` stays. */
+void *ds_meter_realloc(ds_meter *meter, void *p, size_t had, size_t size);
+/* New memory, zeroed. */
+void *ds_meter_alloc(ds_meter *meter, size_t size);
+/* Gives it back, all `had` bytes. */
+void ds_meter_free(ds_meter *meter, void *p, size_t had);
+/* Whether half of the limit is used: who can do with less memory does so from now on. */
+static inline bool ds_meter_is_pressed(const ds_meter *meter) {
+    return meter != NULL && meter->held > meter->limit / 2 && meter->limit != 0;
+}
 /* Asks now whether the operation may go on. */
 bool ds_meter_look(ds_meter *meter, ds_error *err);
 /* Counts `steps` of work, each about as much as comparing two small values, and asks now and then

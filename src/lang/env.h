@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "bson/compare.h"
 
 /* Slots of variables. System variables have fixed ones; $let, $map, `let` of commands and stages
@@ -73,6 +74,12 @@ static inline bool ds__env_step(const ds__env *env, int64_t steps, ds_error *err
 /* The same for going over `bytes` of a value once, when each costs next to nothing. */
 static inline bool ds__env_step_bytes(const ds__env *env, size_t bytes, ds_error *err) {
     return ds_meter_step(env->meter, (int64_t)(bytes / DS_METER_STEP_BYTES) + 1, err);
+}
+
+/* Whether a stage that keeps `bytes` and could put them on the disk should: all stages together
+ * have half of what they may, and it would help. */
+static inline bool ds__env_is_pressed(const ds__env *env, size_t bytes) {
+    return bytes >= DS_LEAST_SPILLED_BYTES && ds_meter_is_pressed(env->kept);
 }
 
 /* Lets the two meters bound what `env` is used for: `command` is what is compiled. The hook of

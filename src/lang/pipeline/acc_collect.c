@@ -45,13 +45,12 @@ static ds_value element_at(const collect_state *s, uint32_t offset) {
     return v;
 }
 
-static bool set_grow(collect_state *s, size_t *bytes, ds_error *err) {
+static bool set_grow(ds_meter *kept, collect_state *s, size_t *bytes, ds_error *err) {
     size_t cap = s->cap ? s->cap * 2 : 16;
-    uint64_t *hashes = ds__alloc(cap * sizeof *hashes);
-    uint32_t *offsets = ds__alloc(cap * sizeof *offsets);
-    if (!hashes || !offsets) {
-        ds__free(hashes);
-        ds__free(offsets);
+    uint64_t *hashes = ds_meter_alloc(kept, cap * sizeof *hashes);
+    uint32_t *offsets = hashes ? ds_meter_alloc(kept, cap * sizeof *offsets) : NULL;
+    if (!offsets) {
+        ds_meter_free(kept, hashes, cap * sizeof *hashes);
         return ds__error_oom(err);
     }
     for (size_t i = 0; i < s->cap; i++) {
@@ -65,8 +64,8 @@ static bool set_grow(collect_state *s, size_t *bytes, ds_error *err) {
         }
     }
     *bytes += (cap - s->cap) * (sizeof *hashes + sizeof *offsets);
-    ds__free(s->hashes);
-    ds__free(s->offsets);
+    ds_meter_free(kept, s->hashes, s->cap * sizeof *hashes);
+    ds_meter_free(kept, s->offsets, s->cap * sizeof *offsets);
     s->hashes = hashes;
     s->offsets = offsets;
     s->cap = cap;
@@ -79,7 +78,7 @@ static bool set_add(const ds__accumulator *acc, void *state, ds_value v, ds__eva
     if (v.type == DS_MISSING) {
         return true;
     }
-    if (s->count * 2 >= s->cap && !set_grow(s, bytes, err)) {
+    if (s->count * 2 >= s->cap && !set_grow(acc->env->kept, s, bytes, err)) {
         return false;
     }
     uint64_t hash = ds__value_hash(v, acc->env->collator, 0) | 1;
@@ -175,8 +174,8 @@ static bool merge_result(const ds__accumulator *acc, void *state, ds_arena *scra
 static void collect_clear(const ds__accumulator *acc, void *state) {
     collect_state *s = state;
     ds_buf_clear(&s->items);
-    ds__free(s->hashes);
-    ds__free(s->offsets);
+    ds_meter_free(acc->env->kept, s->hashes, s->cap * sizeof *s->hashes);
+    ds_meter_free(acc->env->kept, s->offsets, s->cap * sizeof *s->offsets);
     *s = (collect_state){0};
 }
 

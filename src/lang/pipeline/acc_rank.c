@@ -19,6 +19,7 @@ typedef struct rank_item {
     ds__held held;
     uint8_t *key; /* TOP and BOTTOM: the sort key, owned */
     size_t key_size;
+    size_t key_cap;
 } rank_item;
 
 /* Items best first; RANK_LAST is a ring beginning at `start`. */
@@ -64,7 +65,7 @@ static bool rank_init(const ds__accumulator *acc, void *state, ds__eval *eval, d
     return true;
 }
 
-static bool rank_room(rank_state *s, size_t *bytes, ds_error *err) {
+static bool rank_room(ds_meter *kept, rank_state *s, size_t *bytes, ds_error *err) {
     if (s->count < s->cap) {
         return true;
     }
@@ -72,7 +73,8 @@ static bool rank_room(rank_state *s, size_t *bytes, ds_error *err) {
     if (cap > (uint64_t)s->n) {
         cap = (size_t)s->n;
     }
-    rank_item *items = ds__realloc(s->items, cap * sizeof *items);
+    rank_item *items =
+        ds_meter_realloc(kept, s->items, s->cap * sizeof *items, cap * sizeof *items);
     if (!items) {
         return ds__error_oom(err);
     }
@@ -98,7 +100,7 @@ static bool first_last_add(const ds__accumulator *acc, void *state, ds_value v, 
         s->start = s->start + 1 == s->count ? 0 : s->start + 1;
         return ds__held_set(&oldest->held, v, bytes, err);
     }
-    if (!rank_room(s, bytes, err)) {
+    if (!rank_room(acc->env->kept, s, bytes, err)) {
         return false;
     }
     ds__held *held = &s->items[s->count++].held;
@@ -127,7 +129,7 @@ static bool insert(const ds__accumulator *acc, rank_state *s, ds_value v, const 
     if (full && rank_compare(acc, v, key, &s->items[s->count - 1]) >= 0) {
         return true; /* of equals the first seen stays */
     }
-    if (!full && !rank_room(s, bytes, err)) {
+    if (!full && !rank_room(acc->env->kept, s, bytes, err)) {
         return false;
     }
     size_t lo = 0, hi = full ? s->count - 1 : s->count;
@@ -142,14 +144,15 @@ static bool insert(const ds__accumulator *acc, rank_state *s, ds_value v, const 
     }
     size_t last = full ? s->count - 1 : s->count;
     rank_item item = s->items[last]; /* its memory is used again */
-    if (key && item.key_size < key->size) {
-        uint8_t *grown = ds__realloc(item.key, key->size);
+    if (key && item.key_cap < key->size) {
+        uint8_t *grown = ds_meter_realloc(acc->env->kept, item.key, item.key_cap, key->size);
         if (!grown) {
             return ds__error_oom(err);
         }
+        *bytes += key->size - item.key_cap;
         item.key = grown;
-        s->items[last].key = grown;
-        *bytes += key->size;
+        item.key_cap = key->size;
+        s->items[last] = item;
     }
     item.held.meter = acc->env->kept;
     if (!ds__held_set(&item.held, v, bytes, err)) {
@@ -223,9 +226,9 @@ static void rank_clear(const ds__accumulator *acc, void *state) {
     rank_state *s = state;
     for (size_t i = 0; i < s->cap; i++) {
         ds__held_clear(&s->items[i].held);
-        ds__free(s->items[i].key);
+        ds_meter_free(acc->env->kept, s->items[i].key, s->items[i].key_cap);
     }
-    ds__free(s->items);
+    ds_meter_free(acc->env->kept, s->items, s->cap * sizeof *s->items);
     *s = (rank_state){0};
 }
 

@@ -134,5 +134,5 @@ bool ds__held_set(ds__held *held, ds_value v, size_t *bytes, ds_error *err) {
 void ds__held_clear(ds__held *held) {
     ds_meter_give(held->meter, held->cap);
     ds__free(held->memory);
-    *held = (ds__held){0};
+    *held = (ds__held){.meter = held->meter};
 }

@@ -350,6 +350,7 @@ bool ds__stage_parse_bucket_auto(ds__stage_parser *p, ds_value arg, ds_error *er
         return false;
     }
     b->row.meter = b->out.meter = b->pending.meter = p->env->meter;
+    b->value.meter = b->max.meter = b->min.meter = p->env->kept;
     ds__iter it;
     for (ds__iter_init(&it, arg); ds__iter_next(&it);) {
         if (!parse_option(p, b, &it, &output, err)) {

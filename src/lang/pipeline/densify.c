@@ -88,7 +88,8 @@ static bool partition_of(densify *d, ds_value doc, size_t *out, ds_error *err) {
     }
     if (d->state_count == d->state_cap) {
         size_t cap = d->state_cap ? d->state_cap * 2 : 8;
-        partition *states = ds__realloc(d->states, cap * sizeof *states);
+        partition *states = ds_meter_realloc(d->stage.env->kept, d->states,
+                                             d->state_cap * sizeof *states, cap * sizeof *states);
         if (!states) {
             return ds__error_oom(err);
         }
@@ -236,7 +237,7 @@ static void densify_stop(ds__stage *stage) {
     ds_buf_clear(&d->key);
     ds_buf_clear(&d->held);
     ds_buf_clear(&d->out);
-    ds__free(d->states);
+    ds_meter_free(d->stage.env->kept, d->states, d->state_cap * sizeof *d->states);
     d->states = NULL;
     d->state_count = d->state_cap = d->finish_at = 0;
     d->pending = d->finishing = false;
@@ -461,7 +462,7 @@ bool ds__stage_parse_densify(ds__stage_parser *p, ds_value arg, ds_error *err) {
     }
     densify *stage = ds__stage_add(p, sizeof *stage, &densify_ops, err);
     if (stage) {
-        stage->arena.meter = p->env->kept;
+        stage->arena.meter = stage->index.meter = p->env->kept;
         stage->key.meter = stage->held.meter = stage->out.meter = p->env->meter;
     }
     if (!stage) {

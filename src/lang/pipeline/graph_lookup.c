@@ -307,7 +307,7 @@ bool ds__stage_parse_graph_lookup(ds__stage_parser *p, ds_value arg, ds_error *e
     }
     g->arena.meter = g->row.meter = g->key.meter = g->out.meter = p->env->meter;
     g->frontier.meter = g->next_frontier.meter = g->array.meter = p->env->kept;
-    g->join.docs.bytes.meter = p->env->kept;
+    g->join.docs.bytes.meter = g->visited.meter = p->env->kept;
     g->max_depth = -1;
     g->restrict_spec = ds__missing();
     ds__iter it;

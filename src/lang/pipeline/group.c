@@ -49,10 +49,13 @@ static inline void *state_of(const group_entry *e, const ds__accumulator *acc) {
 static bool grow_table(group *g, ds_error *err) {
     size_t size = g->table_size ? g->table_size * 2 : 256;
     size_t cap = size / 2;
-    group_entry **table = ds__alloc(size * sizeof *table);
-    group_entry **entries = table ? ds__realloc(g->entries, cap * sizeof *entries) : NULL;
+    ds_meter *kept = g->stage.env->kept;
+    group_entry **table = ds_meter_alloc(kept, size * sizeof *table);
+    group_entry **entries =
+        table ? ds_meter_realloc(kept, g->entries, g->cap * sizeof *entries, cap * sizeof *entries)
+              : NULL;
     if (!entries) {
-        ds__free(table);
+        ds_meter_free(kept, table, size * sizeof *table);
         return ds__error_oom(err);
     }
     g->entries = entries;
@@ -64,7 +67,7 @@ static bool grow_table(group *g, ds_error *err) {
         }
         table[at] = entries[i];
     }
-    ds__free(g->table);
+    ds_meter_free(kept, g->table, g->table_size * sizeof *table);
     g->table = table;
     g->table_size = size;
     return true;
@@ -144,10 +147,12 @@ static bool spill_document(group *g, ds_value doc, ds_error *err) {
 }
 
 static bool check_memory(group *g, ds_error *err) {
-    if (g->full || g->bytes <= g->stage.pipeline->memory) {
+    const bool disk = g->stage.pipeline->allow_disk;
+    const bool pressed = disk && ds__env_is_pressed(g->stage.env, g->bytes);
+    if (g->full || (g->bytes <= g->stage.pipeline->memory && !pressed)) {
         return true;
     }
-    if (!g->stage.pipeline->allow_disk) {
+    if (!disk) {
         return ds__error_set(err, DS_QUERY_EXCEEDED_MEMORY,
                              "Exceeded memory limit for $group, but didn't allow external sort. "
                              "Pass allowDiskUse:true to opt in.");
@@ -274,8 +279,8 @@ static void forget_groups(group *g) {
         }
     }
     ds_arena_clear(&g->arena);
-    ds__free(g->table);
-    ds__free(g->entries);
+    ds_meter_free(g->stage.env->kept, g->table, g->table_size * sizeof *g->table);
+    ds_meter_free(g->stage.env->kept, g->entries, g->cap * sizeof *g->entries);
     g->table = NULL;
     g->entries = NULL;
     g->table_size = g->count = g->cap = g->bytes = g->at = 0;

@@ -63,7 +63,8 @@ void ds__path_values(ds_value v, const ds__path *path, uint32_t depth, bool whol
 static bool insert(ds__join *join, uint64_t hash, uint32_t offset, ds_error *err) {
     if ((join->slot_count + 1) * 2 > join->slot_cap) {
         size_t cap = join->slot_cap ? join->slot_cap * 2 : 1024;
-        ds__join_slot *slots = ds__alloc(cap * sizeof *slots);
+        ds_meter *kept = join->docs.bytes.meter;
+        ds__join_slot *slots = ds_meter_alloc(kept, cap * sizeof *slots);
         if (!slots) {
             return ds__error_oom(err);
         }
@@ -76,7 +77,7 @@ static bool insert(ds__join *join, uint64_t hash, uint32_t offset, ds_error *err
                 slots[at] = join->slots[i];
             }
         }
-        ds__free(join->slots);
+        ds_meter_free(kept, join->slots, join->slot_cap * sizeof *slots);
         join->slots = slots;
         join->slot_cap = cap;
     }
@@ -131,7 +132,8 @@ bool ds__join_load(ds__join *join, ds__source *source, const ds__path *path, ds_
             ok = next == DS_NEXT_END;
             break;
         }
-        if (join->docs.bytes.size + doc.size > DS_MAX_GROUP_BYTES) {
+        const size_t held = join->docs.bytes.size + join->slot_cap * sizeof *join->slots;
+        if (held + doc.size > DS_MAX_GROUP_BYTES || ds__env_is_pressed(stage->env, held)) {
             *full = true;
             break;
         }
@@ -168,7 +170,8 @@ static bool hash_values(ds__join *join, ds_value values, const ds__collator *col
     for (ds__iter_init(&it, values); ds__iter_next(&it);) {
         if (join->hash_count == join->hash_cap) {
             size_t cap = join->hash_cap ? join->hash_cap * 2 : 16;
-            uint64_t *grown = ds__realloc(join->hashes, cap * sizeof *grown);
+            uint64_t *grown = ds_meter_realloc(join->docs.bytes.meter, join->hashes,
+                                               join->hash_cap * sizeof *grown, cap * sizeof *grown);
             if (!grown) {
                 return ds__error_oom(err);
             }
@@ -204,7 +207,9 @@ bool ds__join_find(ds__join *join, ds_value values, const ds__collator *collator
             }
             if (join->found_count == join->found_cap) {
                 size_t cap = join->found_cap ? join->found_cap * 2 : 16;
-                uint32_t *found = ds__realloc(join->found, cap * sizeof *found);
+                uint32_t *found =
+                    ds_meter_realloc(join->docs.bytes.meter, join->found,
+                                     join->found_cap * sizeof *found, cap * sizeof *found);
                 if (!found) {
                     return ds__error_oom(err);
                 }
@@ -231,9 +236,10 @@ bool ds__join_find(ds__join *join, ds_value values, const ds__collator *collator
 }
 
 void ds__join_clear(ds__join *join) {
+    ds_meter *kept = join->docs.bytes.meter;
     ds_buf_clear(&join->docs.bytes);
-    ds__free(join->slots);
-    ds__free(join->found);
-    ds__free(join->hashes);
-    *join = (ds__join){.docs.bytes.meter = join->docs.bytes.meter};
+    ds_meter_free(kept, join->slots, join->slot_cap * sizeof *join->slots);
+    ds_meter_free(kept, join->found, join->found_cap * sizeof *join->found);
+    ds_meter_free(kept, join->hashes, join->hash_cap * sizeof *join->hashes);
+    *join = (ds__join){.docs.bytes.meter = kept};
 }

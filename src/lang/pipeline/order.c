@@ -160,6 +160,7 @@ typedef struct sample {
     ds_buf *docs;
     /* plain */
     size_t count;
+    size_t cap;
     size_t at;
     bool loaded;
 } sample;
@@ -171,6 +172,7 @@ static uint64_t below(uint64_t n) {
 }
 
 static bool sample_keep(sample *s, size_t i, ds_value doc, ds_error *err) {
+    s->docs[i].meter = s->stage.env->kept;
     ds_buf_reset(&s->docs[i]);
     ds_buf_add(&s->docs[i], doc.as.bytes, doc.size);
     return ds_buf_ok(&s->docs[i], err);
@@ -178,7 +180,7 @@ static bool sample_keep(sample *s, size_t i, ds_value doc, ds_error *err) {
 
 static bool sample_load(sample *s, ds_error *err) {
     size_t want = (size_t)s->stage.amount;
-    size_t cap = 0, bytes = 0;
+    size_t bytes = 0;
     uint64_t seen = 0;
     for (;; seen++) {
         ds_value doc;
@@ -191,15 +193,16 @@ static bool sample_load(sample *s, ds_error *err) {
         }
         size_t at = s->count;
         if (s->count < want) {
-            if (s->count == cap) {
-                size_t grown = cap ? cap * 2 : 64;
-                ds_buf *docs = ds__realloc(s->docs, grown * sizeof *docs);
+            if (s->count == s->cap) {
+                size_t cap = s->cap ? s->cap * 2 : 64;
+                ds_buf *docs = ds_meter_realloc(s->stage.env->kept, s->docs, s->cap * sizeof *docs,
+                                                cap * sizeof *docs);
                 if (!docs) {
                     return ds__error_oom(err);
                 }
-                memset(docs + cap, 0, (grown - cap) * sizeof *docs);
+                memset(docs + s->cap, 0, (cap - s->cap) * sizeof *docs);
                 s->docs = docs;
-                cap = grown;
+                s->cap = cap;
             }
             s->count++;
         } else {
@@ -245,9 +248,9 @@ static void sample_stop(ds__stage *stage) {
     for (size_t i = 0; i < s->count; i++) {
         ds_buf_clear(&s->docs[i]);
     }
-    ds__free(s->docs);
+    ds_meter_free(s->stage.env->kept, s->docs, s->cap * sizeof *s->docs);
     s->docs = NULL;
-    s->count = s->at = 0;
+    s->count = s->cap = s->at = 0;
     s->loaded = false;
 }
 

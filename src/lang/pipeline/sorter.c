@@ -20,6 +20,7 @@ typedef struct run {
     uint64_t at; /* next byte to read */
     uint64_t end;
     uint8_t *buffer;
+    size_t cap;
     size_t have;
     size_t used;
     entry head; /* data points into the buffer */
@@ -107,7 +108,7 @@ static bool sort_entries(const ds__env *env, entry *a, size_t n, ds_error *err) 
     if (n <= width) {
         return true;
     }
-    entry *tmp = ds__alloc(n * sizeof *tmp);
+    entry *tmp = ds_meter_alloc(env->kept, n * sizeof *tmp);
     if (!tmp) {
         return ds__error_oom(err);
     }
@@ -137,7 +138,7 @@ static bool sort_entries(const ds__env *env, entry *a, size_t n, ds_error *err) 
     if (ok && from != a) {
         memcpy(a, from, n * sizeof *a);
     }
-    ds__free(tmp);
+    ds_meter_free(env->kept, from == a ? to : from, n * sizeof *tmp);
     return ok;
 }
 
@@ -169,10 +170,16 @@ static void sift_up(entry *a, size_t i) {
     a[i] = e;
 }
 
+/* Of a heap. */
+static void free_entry(const ds__sorter *s, entry *e) {
+    ds_meter_free(s->env->kept, e->data, (size_t)e->key_size + e->doc_size);
+    e->data = NULL;
+}
+
 static void forget_entries(ds__sorter *s) {
     if (s->heap) {
         for (size_t i = 0; i < s->count; i++) {
-            ds__free(s->entries[i].data);
+            free_entry(s, &s->entries[i]);
         }
     }
     ds_arena_clear(&s->arena);
@@ -191,7 +198,8 @@ static bool write_run(ds__sorter *s, ds_error *err) {
     if (s->run_count >= MAX_RUNS) {
         return ds__error_set(err, DS_QUERY_EXCEEDED_MEMORY, "Sort needs too many temporary runs");
     }
-    run *runs = ds__realloc(s->runs, (s->run_count + 1) * sizeof *runs);
+    run *runs = ds_meter_realloc(s->env->kept, s->runs, s->run_count * sizeof *runs,
+                                 (s->run_count + 1) * sizeof *runs);
     if (!runs) {
         return ds__error_oom(err);
     }
@@ -219,7 +227,8 @@ static bool write_run(ds__sorter *s, ds_error *err) {
 }
 
 static bool make_room(ds__sorter *s, ds_error *err) {
-    if (s->bytes <= s->max_bytes) {
+    const bool pressed = s->allow_disk && ds__env_is_pressed(s->env, s->bytes);
+    if (s->bytes <= s->max_bytes && !pressed) {
         return true;
     }
     if (!s->allow_disk) {
@@ -233,7 +242,7 @@ static bool make_room(ds__sorter *s, ds_error *err) {
 
 static bool fill(ds__sorter *s, entry *e, ds_value doc, ds_error *err) {
     size_t size = s->key.size + doc.size;
-    e->data = s->heap ? ds__alloc(size) : ds_arena_alloc(&s->arena, size);
+    e->data = s->heap ? ds_meter_alloc(s->env->kept, size) : ds_arena_alloc(&s->arena, size);
     if (!e->data) {
         return ds__error_oom(err);
     }
@@ -263,9 +272,7 @@ bool ds__sorter_add(ds__sorter *s, ds_value doc, ds_error *err) {
         }
         entry *top = &s->entries[0];
         s->bytes -= (size_t)top->key_size + top->doc_size + sizeof *top;
-        ds__free(top->data);
-        *top = e;
-        top->data = NULL;
+        free_entry(s, top);
         if (!fill(s, &e, doc, err)) {
             return false;
         }
@@ -275,7 +282,8 @@ bool ds__sorter_add(ds__sorter *s, ds_value doc, ds_error *err) {
     }
     if (s->count == s->cap) {
         size_t cap = s->cap ? s->cap * 2 : 64;
-        entry *grown = ds__realloc(s->entries, cap * sizeof *grown);
+        entry *grown =
+            ds_meter_realloc(s->env->kept, s->entries, s->cap * sizeof *grown, cap * sizeof *grown);
         if (!grown) {
             return ds__error_oom(err);
         }
@@ -299,15 +307,16 @@ static bool run_need(ds__sorter *s, run *r, size_t size, ds_error *err) {
     }
     size_t left = r->have - r->used;
     size_t want = size > RUN_BUFFER ? size : RUN_BUFFER;
-    uint8_t *buffer = ds__alloc(want);
+    uint8_t *buffer = ds_meter_alloc(s->env->kept, want);
     if (!buffer) {
         return ds__error_oom(err);
     }
     if (left) {
         memcpy(buffer, r->buffer + r->used, left);
     }
-    ds__free(r->buffer);
+    ds_meter_free(s->env->kept, r->buffer, r->cap);
     r->buffer = buffer;
+    r->cap = want;
     size_t more = want - left;
     if (more > r->end - r->at) {
         more = (size_t)(r->end - r->at);
@@ -405,10 +414,10 @@ void ds__sorter_free(ds__sorter *s) {
     }
     forget_entries(s);
     for (size_t i = 0; i < s->run_count; i++) {
-        ds__free(s->runs[i].buffer);
+        ds_meter_free(s->env->kept, s->runs[i].buffer, s->runs[i].cap);
     }
-    ds__free(s->runs);
-    ds__free(s->entries);
+    ds_meter_free(s->env->kept, s->runs, s->run_count * sizeof *s->runs);
+    ds_meter_free(s->env->kept, s->entries, s->cap * sizeof *s->entries);
     ds_buf_clear(&s->key);
     ds__spill_close(&s->spill);
     ds__free(s);

@@ -135,6 +135,34 @@ static void a_second_meter_learns_of_refusals(void **state) {
     assert_int_equal(door.held, 0);
 }
 
+static void memory_of_the_allocator_is_charged_as_it_grows(void **state) {
+    (void)state;
+    ds_meter m = {.limit = 1000};
+    char *p = ds_meter_alloc(&m, 100);
+    assert_non_null(p);
+    assert_int_equal(p[99], 0);
+    p[99] = 'x';
+    assert_int_equal(m.held, 100);
+    assert_null(ds_meter_realloc(&m, p, 100, 1001));
+    assert_int_equal(m.held, 100);
+    assert_int_equal(p[99], 'x');
+    p = ds_meter_realloc(&m, p, 100, 1000);
+    assert_non_null(p);
+    assert_int_equal(p[99], 'x');
+    assert_int_equal(m.held, 1000);
+    assert_true(ds_meter_is_pressed(&m));
+    assert_null(ds_meter_alloc(&m, 1));
+    p = ds_meter_realloc(&m, p, 1000, 500);
+    assert_int_equal(m.held, 500);
+    assert_false(ds_meter_is_pressed(&m));
+    ds_meter_free(&m, p, 500);
+    ds_meter_free(&m, NULL, 77);
+    assert_int_equal(m.held, 0);
+    p = ds_meter_realloc(NULL, ds_meter_alloc(NULL, 10), 10, 20);
+    ds_meter_free(NULL, p, 20);
+    assert_false(ds_meter_is_pressed(NULL));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_are_counted_to_the_limit),
@@ -146,6 +174,7 @@ int main(void) {
         cmocka_unit_test(time_that_is_over_is_told_as_time),
         cmocka_unit_test(other_failures_stay_what_they_are),
         cmocka_unit_test(a_second_meter_learns_of_refusals),
+        cmocka_unit_test(memory_of_the_allocator_is_charged_as_it_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,14 +19,19 @@ if __name__ == "__main__":
         ACCUMULATORS,
         EXPRESSIONS,
         REFUSED,
+        UPDATES,
+        WINDOWED,
+        WINDOWS,
         Store,
         document,
     )
 else:
-    from .operators import ACCUMULATORS, EXPRESSIONS, REFUSED
+    from .operators import ACCUMULATORS, EXPRESSIONS, REFUSED, UPDATES, WINDOWS
 
 MOST = 150 << 20
-EXCEEDED, TOO_LARGE, NO_DISK = 146, 10334, 292
+TOGETHER = 380 << 20  # 256 MB of all stages, and 100 MB of what is worked on
+SPILLED = 200 << 20  # stages that can spill leave the half of it to others
+EXCEEDED, TOO_LARGE, NO_DISK, GROWN = 146, 10334, 292, 17419
 ROWS: list[Any] = [{"$addFields": {"r": {"$range": [0, 100000]}}}, {"$unwind": "$r"}]
 NESTED = {"$map": {"input": {"$range": [0, 5000]}, "in": "$s"}}
 
@@ -59,6 +64,50 @@ STAGES: dict[str, Any] = {
 }  # fmt: skip
 
 
+def rows(n: int) -> list[Any]:
+    return [{"$addFields": {"r": {"$range": [0, n]}}}, {"$unwind": "$r"}]
+
+
+FIRST = {"$group": {"_id": "$r", "s": {"$first": "$s"}}}
+NUMBERED = {"$setWindowFields": {"partitionBy": "$_id", "sortBy": {"_id": 1}, "output": {
+    "n": {"$documentNumber": {}}}}}  # fmt: skip
+JOIN = {"$lookup": {"from": "pile", "localField": "n", "foreignField": "k", "as": "x"}}
+BRANCH = [FIRST, {"$sort": {"s": 1, "_id": -1}}, {"$count": "n"}]
+# Several stages that keep 100 MB each, and how many documents they give.
+PILED: dict[str, tuple[list[Any], int]] = {
+    "sort, group, sort": ([*rows(1500), {"$sort": {"r": -1}}, FIRST, {"$sort": {"_id": 1}}], 1500),
+    "sort, group, window, buckets": (
+        [*rows(1500), {"$sort": {"r": -1}}, FIRST, NUMBERED,
+         {"$bucketAuto": {"groupBy": "$n", "buckets": 3, "output": {"s": {"$max": "$s"}}}}], 1),
+    "five sorts": ([*rows(1000), *[stage for i in range(5) for stage in (
+        {"$sort": {"r": 1 if i % 2 else -1}}, {"$addFields": {"x": i}},
+        {"$group": {"_id": "$r", "r": {"$first": "$r"}, "s": {"$first": "$s"}}})]], 1000),
+    "best of a sort": ([*rows(3000), {"$sort": {"r": -1}}, {"$limit": 490}, FIRST,
+                        {"$sort": {"_id": 1}}, {"$limit": 480}], 480),
+    "facets": ([*rows(450), {"$facet": {"a": BRANCH, "b": BRANCH, "c": BRANCH}}], 1),
+    "joins": ([*rows(3), *[stage for _ in range(5) for stage in (JOIN, {"$unset": "x"})]], 3),
+}  # fmt: skip
+WINDOW_FUNCTIONS = [name for name in (*WINDOWS, *ACCUMULATORS) if name != "$mergeObjects"]
+LONG = "x" * (1 << 20)
+# What each update operator does to all parts of a long array.
+GROWING: dict[str, Any] = {
+    "$set": {"ao.$[].k": LONG},
+    "$min": {"ao.$[].k": LONG},
+    "$max": {"ao.$[].v": LONG},
+    "$push": {"aa.$[]": LONG},
+    "$addToSet": {"aa.$[]": LONG},
+    "$pop": {"aa.$[]": 1},
+    "$pull": {"aa.$[]": 1},
+    "$pullAll": {"aa.$[]": [1]},
+    "$bit": {"ao.$[].v": {"xor": 1}},
+    "$currentDate": {"ao.$[].d": True},
+    "$unset": {"ao.$[].k": 1},
+    "$rename": {"s": "renamed"},
+    "$setOnInsert": {"ao.k": 1},
+}
+REFUSED_GROWTH = {"$set", "$max", "$push", "$addToSet"}
+
+
 def run_all() -> None:
     """Print a line of JSON for each case: its name, the error, the bytes it took at most."""
     counter = ctypes.CDLL(None)
@@ -67,20 +116,29 @@ def run_all() -> None:
     store.fill("few", [document(3)])
     store.fill("one", [document(60000)])
     store.fill("row", [{"s": "x" * 200000, "n": 1}])
+    for at in range(0, 400, 100):
+        store.fill("pile", [{"k": i % 50, "s": "x" * 200000} for i in range(at, at + 100)])
     store.fill("chain", [{"_id": i, "n": i + 1, "s": "x" * 500000} for i in range(400)])
 
-    def measure(kind: str, name: str, coll: str, *stages: Any, **options: Any) -> None:
+    def measure_command(kind: str, name: str, **command: Any) -> None:
         counter.counted_reset()
         before = counter.counted_live()
-        reply = store.run(aggregate=coll, pipeline=[*stages], cursor={}, **options)
+        reply = store.run(**command)
+        peak = counter.counted_peak() - before
+        errors = reply.get("writeErrors", [reply])
         result = {
             "kind": kind,
             "name": name,
-            "code": reply.get("code"),
-            "errmsg": reply.get("errmsg", "")[:200],
-            "peak": counter.counted_peak() - before,
+            "code": errors[0].get("code"),
+            "errmsg": errors[0].get("errmsg", "")[:200],
+            "peak": peak,
+            "n": len(reply.get("cursor", {}).get("firstBatch", [])),
         }
         print(json.dumps(result), flush=True)
+
+    def measure(kind: str, name: str, coll: str, *stages: Any, **options: Any) -> None:
+        options.setdefault("cursor", {})
+        measure_command(kind, name, aggregate=coll, pipeline=[*stages], **options)
 
     for name in EXPRESSIONS:
         if name not in REFUSED:
@@ -93,12 +151,26 @@ def run_all() -> None:
         measure("case", name, "one", {"$project": {"x": expression}})
     for name in ACCUMULATORS:
         value = {name: ACCUMULATED.get(name, "$s")}
-        rows = [*ROWS, {"$addFields": {"o": {"k": "$s"}}}]
-        measure("accumulator", name, "row", *rows[:2], {"$limit": 4000}, rows[2],
-                {"$group": {"_id": None, "x": value}}, allowDiskUse=False)  # fmt: skip
+        measure("accumulator", name, "row", *ROWS, {"$limit": 4000},
+                {"$addFields": {"o": {"k": "$s"}}}, {"$group": {"_id": None, "x": value}},
+                allowDiskUse=False)  # fmt: skip
     few = [{"$redact": "$$KEEP"}, {"$limit": 10}, {"$project": {"x": {"$type": "$x"}}}]
     for name, stages in STAGES.items():
         measure("stage", name, "row", *stages, *few, allowDiskUse=False)
+    for name in WINDOW_FUNCTIONS:
+        value = {name: WINDOWED.get(name, ACCUMULATED.get(name, "$s"))}
+        if name not in WINDOWED or name == "$derivative":
+            value["window"] = {"documents": ["unbounded", "current"]}
+        short = {"$addFields": {"s": {"$substrBytes": ["$s", 0, 20000]}}}
+        measure("window", name, "row", short, *rows(2000),
+                {"$setWindowFields": {"sortBy": {"r": 1}, "output": {"x": value}}},
+                *few)  # fmt: skip
+    for name, (stages, _) in PILED.items():
+        measure("piled", name, "row", *stages, {"$project": {"n": {"$type": "$s"}}},
+                cursor={"batchSize": 5000})  # fmt: skip
+    for name in UPDATES:
+        update = {name: GROWING.get(name, {"ao.$[].v": 3})}
+        measure_command("update", name, update="one", updates=[{"q": {}, "u": update}])
 
 
 Result = dict[str, Any]
@@ -120,8 +192,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], R
     return {(line["kind"], line["name"]): line for line in lines}
 
 
-def within(result: Result) -> None:
-    assert result["peak"] < MOST, result
+def within(result: Result, most: int = MOST) -> None:
+    assert result["peak"] < most, result
     if result["code"] == EXCEEDED:
         assert "out of memory" not in result["errmsg"], result  # but who, and how much
 
@@ -157,6 +229,30 @@ def test_stages_stay_within_memory(results: dict[tuple[str, str], Result], name:
     result = results["stage", name]
     within(result)
     assert result["code"] is not None, result
+
+
+@pytest.mark.parametrize("name", WINDOW_FUNCTIONS)
+def test_windows_stay_within_memory(results: dict[tuple[str, str], Result], name: str) -> None:
+    result = results["window", name]
+    within(result, TOGETHER)
+    assert result["code"] in (None, EXCEEDED), result
+
+
+@pytest.mark.parametrize("name", PILED)
+def test_stages_together_stay_within_memory(
+    results: dict[tuple[str, str], Result], name: str
+) -> None:
+    result = results["piled", name]
+    within(result, SPILLED)
+    assert (result["code"], result["n"]) == (None, PILED[name][1]), result
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_updates_stay_within_memory(results: dict[tuple[str, str], Result], name: str) -> None:
+    result = results["update", name]
+    within(result)
+    refused = name in REFUSED_GROWTH
+    assert result["code"] in ((EXCEEDED, TOO_LARGE, GROWN) if refused else (None,)), result
 
 
 if __name__ == "__main__":
