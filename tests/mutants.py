@@ -18,6 +18,7 @@ import compileall
 import functools
 import gc
 import hashlib
+import itertools
 import os
 import pathlib
 import pickle
@@ -334,17 +335,24 @@ class Trial:
         self.recent: list[str] = []  # tests that killed lately
 
     def chosen(self, module: Module, mutant: Mutant) -> list[pytest.Item]:
-        """Return the tests that run the mutant's lines: the last killers, then the quickest."""
+        """Return the tests that run the mutant's lines: the last killers, then by turns the one
+        that runs most of the function, where its rarer cases are meant, and the quickest."""
         span = set(range(mutant.first, mutant.last + 1))
+        starts = [c for c in module.plain.values() if c.co_firstlineno in mutant.unit[-1:]]
+        body = {line for c in starts for _, _, line in c.co_lines() if line}
         if mutant.default:
-            starts = [c for c in module.plain.values() if c.co_firstlineno == mutant.unit[-1]]
-            span = {line for c in starts for _, _, line in c.co_lines() if line} - {mutant.first}
-        reach = {}
+            span = body - {mutant.first}
+        reach, share = {}, {}
         for name, (seconds, lines) in self.tests.items():
             if span & lines.get(module.file, set()):
                 reach[name] = seconds
+                share[name] = len(body & lines[module.file])
         found = [one for one in self.items if one.nodeid in reach]
-        found.sort(key=lambda one: (one.nodeid not in self.recent, reach[one.nodeid]))
+        quick = sorted(found, key=lambda one: reach[one.nodeid])
+        thorough = sorted(quick, key=lambda one: -share[one.nodeid])
+        killers = [one for one in quick if one.nodeid in self.recent]
+        turns = itertools.chain.from_iterable(zip(thorough, quick, strict=True))
+        found = list(dict.fromkeys([*killers, *turns]))
         spent = 0.0
         for at, one in enumerate(found):
             spent += reach[one.nodeid]

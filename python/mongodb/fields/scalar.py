@@ -294,7 +294,11 @@ class FloatField(_Number):
 
     def prepare_query_value(self, op: str | None, value: Any) -> Any:
         try:
-            return None if value is None else super().prepare_query_value(op, float(value))
+            return (
+                None
+                if value is None
+                else super().prepare_query_value(op, float(self.to_python(value)))
+            )
         except (TypeError, ValueError, OverflowError):
             raise ValueError(f"a number is needed, not {value!r}") from None
 
@@ -453,7 +457,7 @@ class BinaryField(BaseField):
         return bytes(value) if isinstance(value, (bytearray, memoryview)) else value
 
     def to_mongo(self, value: Any) -> Any:
-        return value if isinstance(value, Binary) else Binary(bytes(value))
+        return value if isinstance(value, Binary) else Binary(bytes(memoryview(value)))
 
     def validate(self, value: Any, clean: bool = True) -> None:
         if not isinstance(value, (bytes, bytearray, memoryview)):
