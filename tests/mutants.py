@@ -5,6 +5,7 @@ make mutants                            every module beside the Django backend, 
 make mutants ONLY="_persist queryset"   these modules or folders
 make mutants EVERY=1                    every mutant instead of one in ten; EVERY=3 one in three
 make mutants SEED=2 FRESH=1             another sample; forget what earlier runs found
+make mutants IMPORTED=0                 without what is evaluated once: each takes seconds
 
 Tests run once under a tracer that notes the lines each of them runs. Then one process holds all
 collected tests; for a mutant it forks, gives the live functions their changed code and runs the
@@ -80,7 +81,7 @@ TRACED = [
     "documents", "rest_framework", "seed_000", "core/test_events.py", "test_bad_input.py",
     "test_document.py", "test_lookups.py", "test_mistakes.py", "test_mongoengine_habits.py",
     "test_no_cache.py", "test_partial_documents.py", "test_queryset_silence.py",
-    "test_queryset_states.py", "test_queryset_threads.py",
+    "test_queryset_states.py", "test_queryset_threads.py", "test_queryset_writes.py",
 ]  # fmt: skip
 Lines = dict[str, set[int]]
 
@@ -499,7 +500,7 @@ def campaign(trial: Trial, home: pathlib.Path, names: list[str], nursery: Nurser
                 outcome = "killed"
             else:
                 outcome = trial.try_live(module, mutant)
-                if outcome == "" and os.environ.get("FRESH") != "0":
+                if outcome == "" and os.environ.get("IMPORTED") != "0":
                     outcome = nursery.try_fresh(module, mutant)
                 if outcome == "killed":
                     with log.open("a") as out:

@@ -290,7 +290,7 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
             raise InvalidDocumentError(f"{cls.__name__} is abstract: it has no documents")
         document = _core.document(cls, bson.encode(son))
         if created or not cls._schema_embedded:
-            document._created = not created and cls._schema_embedded
+            document._created = False
         return document
 
     def _as_new(self) -> Any:

@@ -25,6 +25,10 @@ __all__ = ["DatabaseWrapper"]
 register()
 
 
+def _varchar(data: dict[str, Any]) -> str:
+    return "varchar" if data["max_length"] is None else f"varchar({data['max_length']})"
+
+
 class DatabaseWrapper(BaseDatabaseWrapper):
     """A store under Django's ORM.
 
@@ -36,7 +40,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     display_name = "MongoDB"
     data_types = {
         "AutoField": "integer auto", "BigAutoField": "bigint auto", "BinaryField": "binary",
-        "BooleanField": "bool", "CharField": "varchar(%(max_length)s)", "DateField": "date",
+        "BooleanField": "bool", "CharField": _varchar, "DateField": "date",
         "DateTimeField": "datetime",
         "DecimalField": "decimal(%(max_digits)s, %(decimal_places)s)",
         "DurationField": "bigint", "FileField": "varchar(%(max_length)s)",
@@ -48,7 +52,11 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         "SmallAutoField": "smallint auto", "SmallIntegerField": "smallint", "TextField": "text",
         "TimeField": "time", "UUIDField": "char(32)",
     }  # fmt: skip
-    data_type_check_constraints = {}
+    data_type_check_constraints = {
+        "PositiveBigIntegerField": '"%(column)s" >= 0',
+        "PositiveIntegerField": '"%(column)s" >= 0',
+        "PositiveSmallIntegerField": '"%(column)s" >= 0',
+    }
     operators = {
         "exact": "= %s", "iexact": "ILIKE %s", "contains": "LIKE %s", "icontains": "ILIKE %s",
         "regex": "REGEXP %s", "iregex": "IREGEXP %s", "gt": "> %s", "gte": ">= %s",
@@ -122,8 +130,23 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             return False
         return True
 
+    # Foreign keys
+
+    def disable_constraint_checking(self) -> bool:
+        self.ensure_connection()
+        self.connection.references.enabled = False
+        return True
+
+    def enable_constraint_checking(self) -> None:
+        self.connection.references.enabled = True
+
     def check_constraints(self, table_names: Any = None) -> None:
-        pass
+        """Look whether the foreign keys hold of what this transaction wrote, or of whole tables."""
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            for name in table_names or ():
+                self.connection.references.whole(name)
+            self.connection.references.check()
 
     # for introspection and the schema editor
 

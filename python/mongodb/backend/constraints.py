@@ -40,6 +40,15 @@ class EmbeddedFieldUniqueConstraint(EmbeddedNames, UniqueConstraint):
 
     _check = check
 
+    def constraint_sql(self, model: Any, schema_editor: Any) -> None:
+        schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
+
+    def create_sql(self, model: Any, schema_editor: Any) -> Any:
+        return schema_editor.index_sql(model, self.mongodb_index(model, schema_editor))
+
+    def remove_sql(self, model: Any, schema_editor: Any) -> Any:
+        return schema_editor._delete_index_sql(model, self.name)
+
     def mongodb_index(self, model: Any, editor: Any) -> dict[str, Any]:
         """Return the index as createIndexes takes it."""
         found = [embedded_field(model, name) for name in self.fields]
@@ -47,7 +56,7 @@ class EmbeddedFieldUniqueConstraint(EmbeddedNames, UniqueConstraint):
                                 "unique": True}  # fmt: skip
         partial: dict[str, Any] = {}
         if self.nulls_distinct is not False:
-            partial = {path: {"$gte": editor._least(fields[-1])} for fields, path in found}
+            partial = {path: {"$gte": editor.least(fields[-1])} for fields, path in found}
         if self.condition is not None:
             partial |= editor.partial(model, self.condition)
         if partial:

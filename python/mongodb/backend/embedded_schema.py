@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The schema editor's part in embedded models: they have no collection, so what migrations do to
-them is done to the collections that embed them."""
+"""The schema editor's part in embedded models: they have no collection, so migrations do nothing
+to them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _ignoring(name: str) -> Any:
 
 
 class SchemaEditor(DatabaseSchemaEditor):
-    """Leaves embedded models alone, and knows indexes on fields within documents."""
+    """Leaves embedded models alone."""
 
     create_model = _ignoring("create_model")
     delete_model = _ignoring("delete_model")
@@ -39,33 +39,8 @@ class SchemaEditor(DatabaseSchemaEditor):
     alter_unique_together = _ignoring("alter_unique_together")
     rename_index = _ignoring("rename_index")
 
-    def remove_field(self, model: Any, field: Any) -> None:
-        if is_embedded(model):
-            return
-        if getattr(field, "embeds", False):
-            table, within = model._meta.db_table, f"{self.path(field)}."
-            for one in self._indexes(table):
-                if any(path.startswith(within) for path in one["key"]):
-                    self.run({"dropIndexes": table, "index": one["name"]})
-        super().remove_field(model, field)
-
-    def add_index(self, model: Any, index: Any) -> None:
-        make = getattr(index, "mongodb_index", None)
-        if make is None or is_embedded(model):
-            _add_index(self, model, index)
-        else:
-            self.create_indexes(model._meta.db_table, [make(model, self)])
-
-    def add_constraint(self, model: Any, constraint: Any) -> None:
-        make = getattr(constraint, "mongodb_index", None)
-        if make is None or is_embedded(model):
-            _add_constraint(self, model, constraint)
-        else:
-            self.create_indexes(model._meta.db_table, [make(model, self)])
-
+    remove_field = _ignoring("remove_field")
+    add_index = _ignoring("add_index")
+    add_constraint = _ignoring("add_constraint")
     remove_index = _ignoring("remove_index")
     remove_constraint = _ignoring("remove_constraint")
-
-
-_add_index = _ignoring("add_index")
-_add_constraint = _ignoring("add_constraint")

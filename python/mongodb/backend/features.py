@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import InterfaceError
 from django.db.backends.base.features import BaseDatabaseFeatures
 from django.utils.functional import cached_property
-
-from mongodb.backend import dbapi
 
 __all__ = ["DatabaseFeatures"]
 
@@ -21,7 +20,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_timezones = False
     supports_date_lookup_using_string = False
     atomic_transactions = False
-    can_create_inline_fk = False
+    can_create_inline_fk = True
     can_release_savepoints = True
     can_return_columns_from_insert = True
     can_return_rows_from_bulk_insert = True
@@ -41,11 +40,9 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_logical_xor = False
     supports_unlimited_charfield = True
     supports_paramstyle_pyformat = False
-    supports_foreign_keys = False
-    can_introspect_foreign_keys = False
     indexes_foreign_keys = True
     can_rename_index = True
-    supports_expression_indexes = False
+    supports_expression_indexes = True
     supports_tablespaces = False
     supports_sequence_reset = True
     supports_collation_on_charfield = False
@@ -55,19 +52,30 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     json_key_contains_list_matching_requires_list = True
     has_json_object_function = True
     has_native_json_field = True
-    supports_default_keyword_in_bulk_insert = True
+    supports_default_keyword_in_bulk_insert = False
     has_select_for_update_skip_locked = False
     has_select_for_update_of = True
     has_select_for_no_key_update = True
     can_clone_databases = False
     supports_tuple_lookups = True
-    closed_cursor_error_class = dbapi.InterfaceError
+    closed_cursor_error_class = InterfaceError
     rounds_to_even = False
     insert_test_table_with_defaults = 'INSERT INTO {} ("null") VALUES (1)'
-    supports_expression_defaults = False
-    supports_column_check_constraints = False
-    supports_table_check_constraints = False
-    can_introspect_check_constraints = False
+    requires_literal_defaults = True
+    supports_default_keyword_in_insert = False
+    supports_expression_defaults = True
+    supports_column_check_constraints = True
+    supports_table_check_constraints = True
+    can_introspect_check_constraints = True
+    supports_nulls_distinct_unique_constraints = True
+    supports_stored_generated_columns = True
+    supports_virtual_generated_columns = True
+    supports_comments = True
+    introspected_field_types = {
+        **BaseDatabaseFeatures.introspected_field_types,
+        "DurationField": "BigIntegerField",
+        "GenericIPAddressField": "CharField",
+    }
     supports_explaining_query_execution = True
     supported_explain_formats = {"JSON"}
 
@@ -110,6 +118,15 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     @cached_property
     def can_rollback_ddl(self) -> bool:  # type: ignore[override]
         """Whether a migration is undone whole when it fails."""
+        return self.is_embedded
+
+    @cached_property
+    def supports_foreign_keys(self) -> bool:  # type: ignore[override]
+        """Whether foreign keys are checked: on the embedded store."""
+        return self.is_embedded
+
+    @cached_property
+    def can_introspect_foreign_keys(self) -> bool:  # type: ignore[override]
         return self.is_embedded
 
     @property

@@ -77,6 +77,9 @@ class EmbeddedFieldIndex(EmbeddedNames, Index):
         name = f"{table[:11]}_{self.fields_orders[0][0][:7]}_{digest}_{self.suffix}"
         self.name = f"D{name[1:]}" if name[0] == "_" or name[0].isdigit() else name
 
+    def create_sql(self, model: Any, schema_editor: Any, using: str = "", **kwargs: Any) -> Any:
+        return schema_editor.index_sql(model, self.mongodb_index(model, schema_editor))
+
     def mongodb_index(self, model: Any, editor: Any) -> dict[str, Any]:
         """Return the index as createIndexes takes it."""
         key = {embedded_field(model, name)[1]: -1 if order == "DESC" else 1

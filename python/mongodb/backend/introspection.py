@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from typing import Any
 
-from django.db.backends.base.introspection import BaseDatabaseIntrospection, FieldInfo, TableInfo
+from django.db import DatabaseError
+from django.db.backends.base.introspection import BaseDatabaseIntrospection
+from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
+from django.db.backends.base.introspection import TableInfo as BaseTableInfo
 from django.db.models import Index
 
 __all__ = ["DatabaseIntrospection"]
 
+TableInfo = namedtuple("TableInfo", [*BaseTableInfo._fields, "comment"])
+FieldInfo = namedtuple("FieldInfo", [*BaseFieldInfo._fields, "is_auto", "comment"])
+
 _FIELDS = {
-    "integer auto": "AutoField", "bigint auto": "BigAutoField", "smallint auto": "SmallAutoField",
     "binary": "BinaryField", "bool": "BooleanField", "date": "DateField",
     "datetime": "DateTimeField", "time": "TimeField", "real": "FloatField",
     "integer": "IntegerField", "bigint": "BigIntegerField", "smallint": "SmallIntegerField",
@@ -29,13 +35,18 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
             return "DecimalField"
         if base in ("varchar", "char"):
             return "CharField"
-        return _FIELDS[data_type]
+        found = _FIELDS[data_type]
+        return found.replace("Integer", "Auto") if getattr(description, "is_auto", False) else found
 
     def get_table_list(self, cursor: Any) -> list[TableInfo]:
         connection: Any = self.connection
         batch = connection.documents({"listCollections": 1, "nameOnly": True})
         return [
-            TableInfo(one["name"], "v" if one.get("type") == "view" else "t")
+            TableInfo(
+                one["name"],
+                "v" if one.get("type") == "view" else "t",
+                connection.connection.tables.get(one["name"]).meta.get("comments", {}).get(""),
+            )
             for one in sorted(batch, key=lambda one: one["name"])
             if not one["name"].startswith(("system.", "__"))
         ]
@@ -44,28 +55,25 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         connection: Any = self.connection
         info = connection.connection.tables.get(table_name)
         if not info.whole:
+            there = {"listCollections": 1, "filter": {"name": table_name}, "nameOnly": True}
+            if not connection.documents(there):
+                raise DatabaseError(f'no such table: "{table_name}"')
             return self._sampled(table_name)
-        rules = self._schema(table_name)
+        comments = info.meta.get("comments", {})
         out = []
         for column, type_ in info.types.items():
-            rule = rules.get(info.path(column), {})
             size = None
             if "(" in type_ and not type_.startswith("decimal"):
                 size = int(type_.partition("(")[2].rstrip(")"))
             precision = scale = None
             if type_.startswith("decimal("):
                 precision, scale = (int(x) for x in type_[8:-1].split(","))
-            null = "null" in rule.get("bsonType", ["null"])
-            out.append(FieldInfo(column, type_, size, size, precision, scale, null, None, None))
+            null = column not in info.required and column != info.pk
+            default = info.meta.get("defaults", {}).get(column)
+            auto = type_.endswith(" auto")
+            out.append(FieldInfo(column, type_.removesuffix(" auto"), size, size, precision, scale,
+                                 null, default, None, auto, comments.get(column)))  # fmt: skip
         return out
-
-    def _schema(self, table_name: str) -> dict[str, Any]:
-        connection: Any = self.connection
-        found = connection.documents({"listCollections": 1, "filter": {"name": table_name}})
-        if not found:
-            return {}
-        schema = found[0].get("options", {}).get("validator", {}).get("$jsonSchema", {})
-        return schema.get("properties", {})  # type: ignore[no-any-return]
 
     def _sampled(self, table_name: str) -> list[FieldInfo]:
         connection: Any = self.connection
@@ -74,7 +82,7 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
             for key, value in document.items():
                 if value is not None:
                     types.setdefault(key, _SAMPLED.get(type(value).__name__, "json"))
-        return [FieldInfo(k, t, None, None, None, None, k != "_id", None, None)
+        return [FieldInfo(k, t, None, None, None, None, k != "_id", None, None, False, None)
                 for k, t in types.items()]  # fmt: skip
 
     def get_sequences(self, cursor: Any, table_name: str, table_fields: Any = ()) -> list[Any]:
@@ -85,29 +93,64 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         return []
 
     def get_relations(self, cursor: Any, table_name: str) -> dict[str, Any]:
-        return {}
+        connection: Any = self.connection
+        info = connection.connection.tables.get(table_name)
+        return {
+            key["columns"][0]: (key["to"][0], key["table"])
+            for key in info.meta.get("keys", {}).values()
+        }
+
+    def get_primary_key_columns(self, cursor: Any, table_name: str) -> list[str] | None:
+        connection: Any = self.connection
+        info = connection.connection.tables.get(table_name)
+        if info.pk is not None:
+            return [info.pk]
+        return info.meta.get("primary")  # type: ignore[no-any-return]
 
     def get_constraints(self, cursor: Any, table_name: str) -> dict[str, Any]:
         connection: Any = self.connection
         info = connection.connection.tables.get(table_name)
         columns = {info.path(column): column for column in info.types}
         out: dict[str, Any] = {}
+        for name, one in info.meta.get("checks", {}).items():
+            out[name] = _constraint(one["columns"], check=True)
+        for name, one in info.meta.get("keys", {}).items():
+            to = (one["table"], one["to"][0])
+            out[name] = _constraint(one["columns"], foreign_key=to)
         try:
             indexes = connection.documents({"listIndexes": table_name})
         except Exception:
             return out
+        noted = info.meta.get("indexes", {})
+        primary = info.meta.get("primary")
         for one in indexes:
-            key = one["key"]
-            primary = one["name"] == "_id_"
-            out[one["name"]] = {
-                "columns": [columns.get(path, path) for path in key],
-                "primary_key": primary, "unique": primary or bool(one.get("unique")),
-                "foreign_key": None, "check": False, "index": True,
-                "orders": ["DESC" if way == -1 else "ASC" for way in key.values()],
-                "type": Index.suffix if all(w in (1, -1) for w in key.values())
-                else str(next(w for w in key.values() if w not in (1, -1))),
-            }  # fmt: skip
+            name, key = one["name"], one["key"]
+            named = [columns.get(path, path) for path in key]
+            if name == "_id_":
+                if info.pk is not None:
+                    out[f"{table_name}_pkey"] = _index([info.pk], key, True, primary=True)
+                continue
+            if name in noted:
+                named = noted[name]["columns"]
+            out[name] = _index(named, key, bool(one.get("unique")), primary=named == primary)
+        for name, one in noted.items():
+            if "twin" in one:
+                out[name] = _index(one["columns"], one["key"], one["unique"])
         return out
+
+
+def _constraint(columns: list[str], **what: Any) -> dict[str, Any]:
+    return {"columns": list(columns), "primary_key": False, "unique": False, "foreign_key": None,
+            "check": False, "index": False, "orders": [], "type": None, **what}  # fmt: skip
+
+
+def _index(columns: list[str], key: Any, unique: bool, *, primary: bool = False) -> dict[str, Any]:
+    other = next((str(way) for way in key.values() if way not in (1, -1)), None)
+    return _constraint(
+        columns, primary_key=primary, unique=unique or primary, index=True,
+        orders=["DESC" if way == -1 else "ASC" for way in key.values()],
+        type=other or Index.suffix,
+    )  # fmt: skip
 
 
 _SAMPLED = {"str": "text", "int": "bigint", "Int64": "bigint", "float": "real", "bool": "bool",

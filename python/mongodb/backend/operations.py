@@ -12,6 +12,7 @@ from typing import Any
 
 from bson import Decimal128
 from django.conf import settings
+from django.db import DataError
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import Col
@@ -30,6 +31,9 @@ class DatabaseOperations(BaseDatabaseOperations):
     compiler_module = "mongodb.backend.compiler"
     explain_prefix = "EXPLAIN"
     cast_char_field_without_max_length = "text"
+    cast_data_types = {
+        "AutoField": "integer", "BigAutoField": "bigint", "SmallAutoField": "smallint",
+    }  # fmt: skip
     integer_field_ranges = {
         **BaseDatabaseOperations.integer_field_ranges,
         "PositiveBigIntegerField": (0, 9223372036854775807),
@@ -94,15 +98,19 @@ class DatabaseOperations(BaseDatabaseOperations):
                  "GenericIPAddressField", "URLField", "UUIDField", "ArrayField", None)  # fmt: skip
         return "CAST(%s AS text)" if lookup_type in text and internal_type not in known else "%s"
 
+    def deferrable_sql(self) -> str:
+        return " DEFERRABLE INITIALLY DEFERRED"
+
     def sql_flush(self, style: Any, tables: Any, *, reset_sequences: bool = False,
                   allow_cascade: bool = False) -> list[str]:  # fmt: skip
         return [f"DELETE FROM {self.quote_name(table)}" for table in tables]
 
     def execute_sql_flush(self, sql_list: Iterable[str]) -> None:
         connection: Any = self.connection
-        with connection.cursor() as cursor:
+        with connection.cursor() as cursor, connection.constraint_checks_disabled():
             for sql in sql_list:
                 cursor.execute(sql)
+        connection.connection.references.forget()
         connection.command({"delete": "__counters", "deletes": [{"q": {}, "limit": 0}]})
 
     # Dates
@@ -196,7 +204,10 @@ class DatabaseOperations(BaseDatabaseOperations):
             return JSON_NULL
         if encoder is None and _is_plain(value):
             return value
-        return json.loads(json.dumps(value, cls=encoder))
+        try:
+            return json.loads(json.dumps(value, cls=encoder))
+        except json.JSONDecodeError as error:
+            raise DataError(f"{encoder.__name__} wrote what is no JSON: {error}") from error
 
     # Values from the store
 

@@ -27,7 +27,8 @@ def _from_db_value(self: Any, value: Any, expression: Any, connection: Any) -> A
 
 
 def _path(lhs: str, keys: list[Any]) -> str:
-    quoted = (str(key).replace("'", "''").replace("%", "%%") for key in keys)
+    texts = (key if isinstance(key, int) else json.dumps(str(key)) for key in keys)
+    quoted = (str(text).replace("'", "''").replace("%", "%%") for text in texts)
     return ", ".join([lhs, *(f"'{key}'" for key in quoted)])
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from bson import ObjectId
 
-from mongodb.backend.plan.scope import TableInfo
+from mongodb.backend import rules
+from mongodb.backend.plan.scope import PlanError, TableInfo
 
 __all__ = ["COUNTERS", "Tables"]
 
@@ -22,11 +23,13 @@ class Tables:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._known: dict[str, TableInfo] = {}
+        self._references: dict[str, list[tuple[TableInfo, str]]] | None = None
         self.version = 0
 
     def forget(self, name: str | None = None) -> None:
         """Look again: the schema has changed."""
         self.version += 1
+        self._references = None
         if name is None:
             self._known.clear()
         else:
@@ -34,32 +37,67 @@ class Tables:
 
     def get(self, name: str) -> TableInfo:
         """Return what is known of a collection."""
-        found = self._known.get(name)
+        return self._look_up(name) or _from_model(name) or TableInfo(name, None)
+
+    def named(self, name: str) -> TableInfo:
+        """Return what a statement that names a collection must know; PlanError if it is not there.
+
+        A model that Django does not manage stands for a collection that is still to be made.
+        """
+        found = self._look_up(name) or _from_model(name, managed=False)
         if found is None:
-            found = self._known[name] = self._read(name)
+            raise PlanError(f"no such table: {name}")
         return found
 
-    def _read(self, name: str) -> TableInfo:
+    def _look_up(self, name: str) -> TableInfo | None:
+        found = self._known.get(name)
+        if found is None:
+            found = self._read(name)
+            if found is not None:
+                self._known[name] = found
+        return found
+
+    def _read(self, name: str) -> TableInfo | None:
         command = {"listCollections": 1, "filter": {"name": name}}
         batch = list(self._connection.documents(command))
-        schema: dict[str, Any] = {}
-        if batch:
-            schema = batch[0].get("options", {}).get("validator", {}).get("$jsonSchema", {})
-        types: dict[str, str] = {}
-        pk = None
-        whole = schema.get("description") == "django"
-        for path, rule in schema.get("properties", {}).items():
-            column = rule.get("title", path)
-            types[column] = rule.get("description", "")
-            if path == "_id":
-                pk = column
-        if not whole:
+        if not batch:
+            return None
+        info = rules.read(name, batch[0].get("options", {}))
+        if batch[0].get("type") == "view":
+            return self._view(name, batch[0]["options"])
+        if not info.whole:
             from_model = _from_model(name)
-            if from_model is not None:
-                if from_model.pk != "_id" and batch and self._keeps_key(from_model):
-                    from_model.pk = None
-                return from_model
-        return TableInfo(name, pk, types, whole)
+            if from_model is None:
+                return info
+            if from_model.pk != "_id" and self._keeps_key(from_model):
+                from_model.pk = None
+            return from_model
+        return info
+
+    def _view(self, name: str, options: dict[str, Any]) -> TableInfo:
+        shape = options["pipeline"][-1].get("$project", {}) if options["pipeline"] else {}
+        source = self.get(options["viewOn"])
+        named = {f"${source.path(column)}": type_ for column, type_ in source.types.items()}
+        types = {column: named.get(path, "text") if isinstance(path, str) else "text"
+                 for column, path in shape.items() if column != "_id"}  # fmt: skip
+        return TableInfo(name, None, types, bool(types))
+
+    def names(self) -> list[str]:
+        """Return the names of the tables."""
+        command = {"listCollections": 1, "nameOnly": True}
+        return [one["name"] for one in self._connection.documents(command) if _is_table(one)]
+
+    def referencing(self, name: str) -> list[tuple[TableInfo, str]]:
+        """Return the foreign keys that lead to a table, as (table, name of the key)."""
+        if self._references is None:
+            self._references = {}
+            for one in list(self._connection.documents({"listCollections": 1})):
+                if not _is_table(one):
+                    continue
+                info = self.get(one["name"])
+                for key, what in info.meta.get("keys", {}).items():
+                    self._references.setdefault(what["table"], []).append((info, key))
+        return self._references.get(name, [])
 
     def _keeps_key(self, info: TableInfo) -> bool:
         """Whether a collection that others made has the key's column beside `_id`."""
@@ -78,14 +116,20 @@ class Tables:
         keys: bool = True,
     ) -> None:
         """Give documents the columns they lack, and a key."""
+        defaults = info.meta.get("defaults", {})
         missing = [
             info.path(column)
             for column, type_ in info.types.items()
-            if column != info.pk and type_ != "json"
+            if column != info.pk and type_ != "json" and column not in defaults
         ]
         for document in documents:
             for path in missing:
                 document.setdefault(path, None)
+        for column, text in defaults.items():
+            bare = [one for one in documents if info.path(column) not in one]
+            if bare:
+                for one, value in zip(bare, self._default(info, text, len(bare)), strict=True):
+                    one[info.path(column)] = value
         if not keys:
             return
         bare = [one for one in documents if one.get("_id") is None]
@@ -99,6 +143,17 @@ class Tables:
             first = self._numbers(info, len(bare), connection)
             for at, one in enumerate(bare):
                 one["_id"] = first + at
+
+    def _default(self, info: TableInfo, text: str, many: int) -> list[Any]:
+        """Return a column's default for so many rows."""
+        made = rules.expression(info, text)
+        if isinstance(made, dict) and "$literal" in made:
+            made = made["$literal"]
+        elif made is not None and not isinstance(made, (bool, int, float)):
+            pipeline = [{"$documents": [{}] * many}, {"$project": {"_id": 0, "v": made}}]
+            command = {"aggregate": 1, "pipeline": pipeline, "cursor": {}}
+            return [one.get("v") for one in self._connection.documents(command)]
+        return [made] * many
 
     def new_key(self, info: TableInfo, connection: Any) -> dict[str, Any]:
         """Return {"_id": …} for a new row, or nothing when its key is not made here."""
@@ -131,6 +186,10 @@ class Tables:
         return int(reply["value"]["n"]) - many + 1
 
 
+def _is_table(one: dict[str, Any]) -> bool:
+    return one.get("type") != "view" and not one["name"].startswith(("system.", "__"))
+
+
 def _key_kind(info: TableInfo) -> str | None:
     type_ = info.types.get(info.pk or "", "")
     if "auto" in type_:
@@ -138,7 +197,7 @@ def _key_kind(info: TableInfo) -> str | None:
     return "objectid" if type_.lower() in ("objectid", "") else None
 
 
-def _from_model(name: str) -> TableInfo | None:
+def _from_model(name: str, managed: bool = True) -> TableInfo | None:
     """Return what a model says of its collection, for collections without a schema of ours."""
     from django.apps import apps
     from django.db import connections
@@ -146,7 +205,7 @@ def _from_model(name: str) -> TableInfo | None:
     if not apps.models_ready:
         return None
     for model in apps.get_models(include_auto_created=True):
-        if model._meta.db_table == name:
+        if model._meta.db_table == name and (managed or not model._meta.managed):
             connection = next(iter(connections.all()), None)
             types = {}
             for field in model._meta.local_concrete_fields:

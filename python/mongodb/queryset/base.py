@@ -170,7 +170,9 @@ class BaseQuerySet(TextSearchMixin):
         names = document._subclasses
         if len(names) > 1:
             return {"_cls": {"$in": list(names)}}
-        return {"_cls": names[0]} if names[0] != document.__name__ or document._superclasses else {}
+        # All documents are of a root class without subclasses, those before inheritance too.
+        alone = names[0] == document.__name__ and not document.__subclasses__()
+        return {} if alone else {"_cls": names[0]}
 
     def no_sub_classes(self) -> Any:
         """Leave out documents of subclasses."""

@@ -208,7 +208,7 @@ class WritingMixin:
     def _keys(self: Any) -> list[Any]:
         """Return the stored primary keys."""
         wanted = self._with(
-            _shape=None, _related=(), _include=("_id",), _exclude=(),
+            _include=("_id",),
             _options={k: v for k, v in self._options.items() if k != "projection"},
         )  # fmt: skip
         return [key for batch in wanted._batches() for key in batch.keys()]
@@ -322,7 +322,7 @@ class WritingMixin:
         if self._empty:
             return 0
         if pre_delete.has_receivers_for(document) or post_delete.has_receivers_for(document):
-            found = list(self._with(_shape=None, _scalar=()))
+            found = list(self.all_fields()._with(_shape=None, _scalar=()))  # whole: they go soon
             seen.update((document, one.pk) for one in found)
             for one in found:
                 one.delete(write_concern=write_concern, _seen=seen)

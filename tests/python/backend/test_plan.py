@@ -100,7 +100,7 @@ def test_what_cannot_be_planned_is_named(sql: str, error: str) -> None:
         prepare(parse(sql), TABLES.__getitem__)
 
 
-@pytest.mark.parametrize("sql", ["", "CREATE TABLE x (a int)", "SELECT", "SELECT (1", "SELECT 1 1"])
+@pytest.mark.parametrize("sql", ["", "CREATE DATABASE x", "SELECT", "SELECT (1", "SELECT 1 1"])
 def test_text_that_is_no_statement_is_refused(sql: str) -> None:
     with pytest.raises(SQLSyntaxError):
         parse(sql)

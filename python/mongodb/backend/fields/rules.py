@@ -8,23 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["bson_types", "inner_rule"]
+from mongodb.backend.rules import bson_types
 
-_KINDS = {
-    "varchar": ["string"], "char": ["string"], "text": ["string"], "bool": ["bool"],
-    "date": ["date"], "datetime": ["date"], "time": ["date"], "binary": ["binData"],
-    "decimal": ["decimal", "int", "long", "double"],
-    "real": ["double", "int", "long", "decimal"],
-    "array": ["array"], "object": ["object"], "objectid": ["objectId"],
-}  # fmt: skip
-
-
-def bson_types(type_: str) -> list[str]:
-    """Return the BSON types of a column's values; none when it may hold any."""
-    base = type_.partition("(")[0].strip().lower()
-    if any(word in base for word in ("integer", "bigint", "smallint")):
-        return ["int", "long", "double", "decimal"]
-    return _KINDS.get(base, [])
+__all__ = ["inner_rule"]
 
 
 def inner_rule(field: Any, connection: Any, above: tuple[Any, ...] = ()) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bson import Decimal128
+
 from mongodb.backend.plan import json, paths
 from mongodb.backend.plan.bind import Call, P
 from mongodb.backend.plan.scope import PlanError
@@ -130,7 +132,13 @@ def _to_date(expr: Any, sizes: list[int]) -> Any:
 
 
 def _to_time(expr: Any, sizes: list[int]) -> Any:
-    return {"$let": {"vars": {"d": {"$toDate": expr}}, "in": guard(["$$d"], {"$dateFromParts": {
+    # text may be a time alone
+    date = {"$let": {"vars": {"v": expr}, "in": {"$toDate": {"$cond": [
+        {"$regexMatch": {"input": {"$cond": [{"$eq": [{"$type": "$$v"}, "string"]}, "$$v", ""]},
+                         "regex": "^[0-9]{1,2}:"}},
+        {"$concat": ["0001-01-01T", {"$cond": [{"$eq": [{"$substrCP": ["$$v", 1, 1]}, ":"]},
+                                               "0", ""]}, "$$v"]}, "$$v"]}}}}  # fmt: skip
+    return {"$let": {"vars": {"d": date}, "in": guard(["$$d"], {"$dateFromParts": {
         "year": 1, "hour": {"$hour": "$$d"}, "minute": {"$minute": "$$d"},
         "second": {"$second": "$$d"}, "millisecond": {"$millisecond": "$$d"}}})}}  # fmt: skip
 
@@ -503,6 +511,7 @@ _TABLE: dict[str, Callable[..., Any]] = {
     "DATE_TRUNC": _trunc, "DATETIME_TRUNC": _trunc, "TIME_TRUNC": _time_trunc,
     "CAST_DATE": _cast_date, "CAST_TIME": _cast_time, "DURATION_ADD": _duration("$add"),
     "DURATION_SUB": _duration("$subtract"), "DATE_DIFF": _date_diff,
+    "DECIMAL": lambda text: {"$literal": Decimal128(_literal_text(text))}, "JSON": json.constant,
     "JSON_GET": json.get, "JSON_TEXT": json.text, "JSON_HAS": json.has, "JSON_EQ": json.equal,
     "JSON_HAS_AT": json.has_at, "JSON_OBJECT": json.make, "JSON_CONTAINS": json.contains,
     **paths.FUNCTIONS,

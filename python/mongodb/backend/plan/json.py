@@ -4,13 +4,16 @@ that is null."""
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
+
+from bson import json_util
 
 from mongodb.backend.plan.bind import Call, P
 from mongodb.backend.plan.scope import PlanError
 
-__all__ = ["JSON_NULL", "JSONNull", "contains", "equal", "get", "has", "make", "text"]
+__all__ = ["JSON_NULL", "JSONNull", "constant", "contains", "equal", "get", "has", "make", "text"]
 
 
 class JSONNull:
@@ -21,6 +24,7 @@ class JSONNull:
 
 
 JSON_NULL = JSONNull()
+_OPTIONS = json_util.JSONOptions(tz_aware=False)
 
 
 def _plain(key: Any) -> Any:
@@ -28,11 +32,20 @@ def _plain(key: Any) -> Any:
         key = key["$literal"]
     if isinstance(key, P):
         raise PlanError("the keys of a JSON path are constants")
+    if isinstance(key, str) and key.startswith('"'):
+        return json.loads(key)
     return key
+
+
+def constant(text: Any) -> Any:
+    """Return a JSON value that stands in the statement as text."""
+    return {"$literal": json_util.loads(_plain(text), json_options=_OPTIONS)}
 
 
 def get(document: Any, *keys: Any) -> Any:
     """Return the value below keys; a whole number names an element of an array too."""
+    if isinstance(document, dict) and isinstance(document.get("$literal"), (P, Call)):
+        return {"$literal": Call(_below, (document["$literal"], *map(_plain, keys)))}
     out = document
     for key in map(_plain, keys):
         name = str(key)
@@ -44,6 +57,24 @@ def get(document: Any, *keys: Any) -> Any:
         inside = {"$switch": {"branches": branches, "default": "$$REMOVE"}}
         out = {"$let": {"vars": {"j": out}, "in": inside}}
     return out
+
+
+def _below(value: Any, *keys: Any) -> Any:
+    """The value below keys of a constant, which may be JSON's text."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    for key in keys:
+        if isinstance(value, dict):
+            value = value.get(str(key))
+        elif isinstance(value, list) and str(key).lstrip("-").isdigit():
+            at = int(key)
+            value = value[at] if -len(value) <= at < len(value) else None
+        else:
+            return None
+    return value
 
 
 def text(document: Any, *keys: Any) -> Any:
@@ -93,7 +124,7 @@ def make(*pairs: Any) -> Any:
 def contains(left: Any, right: Any) -> Any:
     """Whether one JSON value has all that the other, a constant, has (PostgreSQL's @>)."""
     for one, other, build in ((right, left, _holds), (left, right, _held)):
-        if isinstance(one, dict) and isinstance(one.get("$literal"), P):
+        if isinstance(one, dict) and isinstance(one.get("$literal"), (P, Call)):
             made = Call(build, (one["$literal"],))
             return {"$let": {"vars": {"x": other}, "in": made}}
     raise PlanError("JSON containment needs a constant on one side")
@@ -115,7 +146,11 @@ def _holds(value: Any, at: str = "$$x", depth: int = 0) -> Any:
             some = {"$map": {"input": at, "as": name, "in": _holds(inner, f"$${name}", depth + 1)}}
             tests.append({"$anyElementTrue": [some]})
         return _all(tests)
-    return {"$eq": [at, {"$literal": value}]}
+    same = {"$eq": [at, {"$literal": value}]}
+    if depth:
+        return same
+    among = {"$cond": [{"$isArray": [at]}, {"$in": [{"$literal": value}, at]}, False]}
+    return {"$or": [same, among]}  # an array contains its elements
 
 
 def _held(value: Any, at: str = "$$x", depth: int = 0) -> Any:

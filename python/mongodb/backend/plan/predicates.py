@@ -123,6 +123,8 @@ def _compare_leaf(scope: Scope, node: n.Compare, negated: bool) -> dict[str, Any
         return {path: {"$eq" if (op == "is") != negated else "$ne": constant(right)}}
     if isinstance(left, n.Tuple) and isinstance(right, n.Tuple):
         return filter_for(scope, tuple_compare(op, left, right), negated)
+    if isinstance(left, n.Tuple) and isinstance(right, n.SubSelect) and op == "=":
+        return filter_for(scope, n.In(left, right.select), negated)
     if is_constant(left) and not is_constant(right):
         if paths.is_inside(right):
             return None  # what is asked is about the constant
@@ -397,6 +399,8 @@ def _compare(scope: Scope, node: n.Compare, negated: bool) -> Any:
     op, left, right = node.op, node.left, node.right
     if isinstance(left, n.Tuple) and isinstance(right, n.Tuple):
         return condition(scope, tuple_compare(op, left, right), negated)
+    if isinstance(left, n.Tuple) and isinstance(right, n.SubSelect) and op == "=":
+        return condition(scope, n.In(left, right.select), negated)
     if op in ("is", "is not"):
         same = {"$eq": [{"$ifNull": [scope.value(left), None]},
                         {"$ifNull": [scope.value(right), None]}]}  # fmt: skip

@@ -36,7 +36,7 @@ class Query:
 
 @dataclass(slots=True)
 class Prepared:
-    """A statement: `kind` is select, insert, update, delete or command."""
+    """A statement: `kind` is select, insert, update, delete, define or command."""
 
     kind: str
     query: Query | None = None
@@ -47,6 +47,7 @@ class Prepared:
     values: Query | None = None  # what must be read first: keys, and new values by key
     changed: list[str] = field(default_factory=list)
     before: list[Query] = field(default_factory=list)
+    params: int = 0  # how many parameters its text names
 
 
 def prepare(node: n.Node, tables: Tables, null_params: frozenset[int] = frozenset()) -> Prepared:
@@ -62,7 +63,7 @@ def prepare(node: n.Node, tables: Tables, null_params: frozenset[int] = frozense
         return _update(node, tables)
     if isinstance(node, n.Delete):
         return _delete(node, tables)
-    return Prepared("command", node=node)
+    return Prepared("command" if isinstance(node, n.Command) else "define", node=node)
 
 
 def _query(select: n.Select, tables: Tables) -> Query:

@@ -30,6 +30,12 @@ class TableInfo:
     types: dict[str, str] = field(default_factory=dict)
     # whether `types` names every column
     whole: bool = False
+    required: set[str] = field(default_factory=set)  # columns that are NOT NULL
+    shapes: dict[str, Any] = field(default_factory=dict)  # what is within arrays and documents
+    # what stands beside the columns, by kind, as the collection's validator keeps it: checks, keys
+    # (foreign ones), defaults, generated, primary (of several columns), indexes, comments
+    meta: dict[str, Any] = field(default_factory=dict)
+    computed: list[dict[str, Any]] = field(default_factory=list)  # stages that every write ends in
 
     def path(self, column: str) -> str:
         """Return the field that holds a column."""

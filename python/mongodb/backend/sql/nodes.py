@@ -262,3 +262,89 @@ class Command(Node):
 
     verb: str
     name: str | None = None
+
+
+# Definitions. What stays behind them, a check or a default, is kept as text.
+
+
+@_node
+class Constraint(Node):
+    """`kind` is check, unique, primary or foreign."""
+
+    kind: str
+    name: str | None
+    columns: tuple[str, ...]
+    text: str | None = None
+    table: str | None = None
+    to: tuple[str, ...] = ()
+    deferred: bool = False
+    nulls_distinct: bool = True
+
+
+@_node
+class ColumnDef(Node):
+    """A column of a table; `null` is None where the text does not say."""
+
+    name: str
+    type: str
+    null: bool | None = None
+    primary: bool = False
+    default: str | None = None
+    generated: str | None = None
+    shape: str | None = None  # JSON: what holds within its arrays and documents
+    constraints: tuple[Constraint, ...] = ()
+
+
+@_node
+class CreateTable(Node):
+    table: str
+    columns: tuple[ColumnDef, ...]
+    constraints: tuple[Constraint, ...]
+    if_not_exists: bool = False
+
+
+@_node
+class AlterTable(Node):
+    """Changes are tuples: what, and its arguments."""
+
+    table: str
+    changes: tuple[tuple[Any, ...], ...]
+
+
+@_node
+class CreateIndex(Node):
+    """Each key is (expression, its text, descending)."""
+
+    name: str
+    table: str
+    unique: bool
+    keys: tuple[tuple[Node, str, bool], ...]
+    where: str | None = None
+    include: tuple[str, ...] = ()
+    nulls_distinct: bool = True
+    spec: str | None = None  # the whole of it as createIndexes takes it, in extended JSON
+
+
+@_node
+class CreateView(Node):
+    name: str
+    select: Select
+
+
+@_node
+class Drop(Node):
+    """`what` is table, index or view; `table` is an index's."""
+
+    what: str
+    name: str
+    if_exists: bool = False
+    table: str | None = None
+
+
+@_node
+class Comment(Node):
+    """A comment on a table, or on a column of it."""
+
+    table: str
+    column: str | None
+    text: str | None

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recursive-descent parser of the SQL that Django's compiler and its users' apps write: queries
-and changes of rows. Tables and indexes are made by the schema editor, not by text."""
+and changes of rows; `definitions` has the grammar of tables and indexes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from mongodb.backend.sql import nodes as n
+from mongodb.backend.sql.definitions import VERBS, definition
 from mongodb.backend.sql.errors import SQLSyntaxError
 from mongodb.backend.sql.lexer import Token, tokens
+from mongodb.backend.sql.literals import TYPED
 
-__all__ = ["SQLSyntaxError", "parse"]
+__all__ = ["SQLSyntaxError", "parse", "parse_counted"]
 
 _COMPARE = {"=": "=", "==": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">",
             ">=": ">="}  # fmt: skip
@@ -27,12 +29,19 @@ _BITS = frozenset("& | # << >>".split())
 
 def parse(text: str, has_params: bool = True) -> n.Node:
     """Return the statement of a text. Raises SQLSyntaxError."""
-    return _Parser(text, has_params).statement()
+    return parse_counted(text, has_params)[0]
+
+
+def parse_counted(text: str, has_params: bool = True) -> tuple[n.Node, int]:
+    """Return the statement of a text, and how many parameters it names."""
+    parser = _Parser(text, has_params)
+    return parser.statement(), parser.params
 
 
 class _Parser:
     def __init__(self, text: str, has_params: bool) -> None:
         self.text = text
+        self.has_params = has_params
         self.tokens = tokens(text, has_params)
         self.at = 0
         self.params = 0
@@ -98,6 +107,8 @@ class _Parser:
     def statement(self) -> n.Node:
         token = self.token
         verb = token.text.upper() if token.kind == "word" else token.text
+        if verb in VERBS:
+            return self.finished(definition(self))
         make: Any = {
             "SELECT": self.select, "VALUES": self.select, "(": self.select,
             "INSERT": self.insert, "REPLACE": self.insert, "UPDATE": self.update,
@@ -110,11 +121,14 @@ class _Parser:
                 f"{verb or 'an empty statement'} is not supported as text: use the ORM, a "
                 "migration, or PyMongo on get_db()"
             )
-        out: n.Node = make()
+        return self.finished(make())
+
+    def finished(self, made: Any) -> Any:
+        """Return the statement when nothing follows it."""
         self.op(";")
         if self.token.kind != "end":
             raise self.fail("the end of the statement expected")
-        return out
+        return made
 
     def command(self) -> n.Command:
         verb = self.name().upper()
@@ -587,7 +601,7 @@ class _Parser:
             return self.call(first.upper())
         return n.Column(None, first)
 
-    def call(self, name: str) -> n.Func:
+    def call(self, name: str) -> n.Node:
         distinct = star = False
         args: list[n.Node] = []
         order: list[n.Order] = []
@@ -600,6 +614,8 @@ class _Parser:
             if self.words("ORDER", "BY"):
                 order = self.comma(self.order)
         self.need_op(")")
+        if name in TYPED and len(args) == 1 and isinstance(args[0], n.Literal):
+            return TYPED[name](args[0].value)
         where = over = None
         if self.word("FILTER"):
             self.need_op("(")

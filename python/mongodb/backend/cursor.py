@@ -1,0 +1,392 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cursors: statements carried out, and their rows."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from bson import Decimal128, json_util
+
+from mongodb.backend.ddl import Definitions
+from mongodb.backend.errors import (
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+)
+from mongodb.backend.plan.json import JSON_NULL, JSONNull
+from mongodb.backend.plan.prepare import Prepared, Query
+from mongodb.backend.plan.scope import TableInfo
+from mongodb.backend.sql import nodes as n
+
+if TYPE_CHECKING:
+    from mongodb.backend.dbapi import Connection
+
+__all__ = ["Cursor", "adapt", "value_at", "without_nulls"]
+
+
+class Cursor:
+    """Runs statements and holds their rows."""
+
+    arraysize = 100
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.description: list[tuple[Any, ...]] | None = None
+        self.rowcount = -1
+        self.lastrowid: Any = None
+        self._rows: Iterator[tuple[Any, ...]] = iter(())
+        self.closed = False
+
+    def execute(self, sql: str, params: Sequence[Any] | None = None) -> Cursor:
+        """Run a statement; `%s` stands for a parameter when there are any."""
+        if self.closed:
+            raise InterfaceError("the cursor is closed")
+        if sql.startswith("EXPLAIN "):
+            self.description = [("plan", None, None, None, None, None, None)]
+            self._rows = iter([(self.explain(sql.removeprefix("EXPLAIN "), params),)])
+            return self
+        params = None if params is None else [adapt(one) for one in params]
+        prepared = self.connection.plan(sql, params)
+        if params and prepared.kind == "select":
+            params = [None if one is JSON_NULL else one for one in params]
+        self.description = None
+        self._rows = iter(())
+        run = getattr(self, f"_{prepared.kind}")
+        if prepared.kind in ("insert", "update", "delete"):
+            table = prepared.table
+            parts = table is not None and self.connection.references.concerned(table)
+            with self.connection.statement(rows=not _one_row(prepared), parts=parts):
+                run(prepared, params or ())
+        elif prepared.kind == "define":
+            # MongoDB's transactions hold no definitions
+            with self.connection.statement(rows=self.connection.handle.embedded):
+                run(prepared, params or ())
+        else:
+            run(prepared, params or ())
+        return self
+
+    def executemany(self, sql: str, many: Any) -> None:
+        total = 0
+        for params in many:
+            self.execute(sql, params)
+            total += max(self.rowcount, 0)
+        self.rowcount = total
+
+    # Kinds of statements
+
+    def _results(self, before: list[Query], params: Sequence[Any]) -> list[Any]:
+        results: list[Any] = []
+        for query in before:
+            command = query.command(params, results)
+            path = query.paths[0]
+            results.append([value_at(d, path) for d in self.connection.documents(command)])
+        return results
+
+    def _documents(self, query: Query, params: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        return self.connection.documents(query.command(params, self._results(query.before, params)))
+
+    def _select(self, prepared: Prepared, params: Sequence[Any]) -> None:
+        query = prepared.query
+        assert query is not None
+        if isinstance(prepared.node, n.Select) and prepared.node.for_update:
+            self.connection.lock()
+        self.description = [(name, None, None, None, None, None, None) for name in query.names]
+        self.rowcount = -1
+        if query.count:
+            command = query.command(params, self._results(query.before, params))
+            self._rows = iter([(self.connection.count(command),)])
+            return
+        results = self._results(query.before, params)
+        documents = list(self.connection.documents(query.command(params, results)))
+        if not documents and query.of_nothing is not None:
+            documents = list(self.connection.documents(query.of_nothing(params, results)))
+        self._rows = iter(list(_tuples(documents, query.paths)))
+
+    def _insert(self, prepared: Prepared, params: Sequence[Any]) -> None:
+        node = prepared.node
+        info = prepared.table
+        assert isinstance(node, n.Insert)
+        assert info is not None
+        if prepared.rows is not None:
+            documents = prepared.rows(params, ())
+        elif prepared.values is not None:
+            documents = list(self._documents(prepared.values, params))
+        else:
+            assert prepared.query is not None
+            rows = _tuples(self._documents(prepared.query, params), prepared.query.paths)
+            documents = [dict(zip(prepared.changed, row, strict=True)) for row in rows]
+        if node.update:
+            self._upsert(prepared, node, documents)
+            return
+        self.insert(info, documents, node.ignore)
+        if node.returning:
+            paths = [(info.path(column),) for column in node.returning]
+            self._rows = iter(list(_tuples(documents, paths)))
+
+    def insert(self, info: Any, documents: list[dict[str, Any]], ignore: bool = False) -> None:
+        """Insert documents; those without a key get one."""
+        self.connection.tables.complete(info, documents, self.connection)
+        without_nulls(info, documents)
+        if info.computed:
+            documents[:] = self._computed(info, documents)
+        self.connection.references.written(info, documents)
+        self.rowcount = 0
+        # a refused row would undo its statement, were there others in it
+        size = 1 if ignore and not self.connection.autocommit else 1000
+        for at in range(0, len(documents), size):
+            command = {"insert": info.name, "documents": documents[at : at + size],
+                       "ordered": not ignore}  # fmt: skip
+            try:
+                self.rowcount += self.connection.run(command)["n"]
+            except IntegrityError as error:
+                if not ignore:
+                    raise
+                self.rowcount += getattr(error, "n", 0)
+        self.lastrowid = documents[-1].get("_id") if documents else None
+
+    def _computed(self, info: TableInfo, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return documents with their generated columns and the computed keys of indexes."""
+        out: list[dict[str, Any]] = []
+        for at in range(0, len(documents), 1000):
+            pipeline = [{"$documents": {"$literal": documents[at : at + 1000]}}, *info.computed]
+            out += self.connection.documents({"aggregate": 1, "pipeline": pipeline, "cursor": {}})
+        return out
+
+    def _upsert(self, prepared: Prepared, node: n.Insert, documents: list[dict[str, Any]]) -> None:
+        info = prepared.table
+        assert info is not None
+        self.connection.tables.complete(info, documents, self.connection, keys=False)
+        keys = [info.path(column) for column in node.conflict]
+        if not any(one.get("unique", "_id" in one["key"]) and set(one["key"]) == set(keys)
+                   for one in self.connection.documents({"listIndexes": info.name})):  # fmt: skip
+            raise OperationalError(
+                f"ON CONFLICT ({', '.join(node.conflict)}): no primary key and no unique "
+                "constraint has just these columns"
+            )
+        changed = []
+        for column, new in node.update:
+            if not (isinstance(new, n.Column) and (new.table or "").upper() == "EXCLUDED"):
+                raise NotSupportedError("ON CONFLICT … DO UPDATE sets columns to EXCLUDED's only")
+            changed.append((info.path(column), info.path(new.name)))
+        without_nulls(info, documents)
+        self.rowcount = 0
+        for document in documents:
+            if any(document.get(key) is None for key in keys):
+                self.insert(info, [document])  # NULL equals nothing, another NULL neither
+                continue
+            update = {path: document.get(source) for path, source in changed}
+            rest = {path: v for path, v in document.items() if path not in update}
+            if "_id" not in document:
+                rest.update(self.connection.tables.new_key(info, self.connection))
+            one = {
+                "q": {key: {"$eq": document[key]} for key in keys},
+                "upsert": True,
+                "u": {"$set": update, **({"$setOnInsert": rest} if rest else {})},
+            }
+            self.rowcount += self.connection.run({"update": info.name, "updates": [one]})["n"]
+            if info.computed:
+                again = [{"q": one["q"], "u": info.computed}]
+                self.connection.run({"update": info.name, "updates": again})
+        self.connection.references.written(info, documents)
+        if node.returning:
+            paths = [(info.path(column),) for column in node.returning]
+            found = []
+            for document in documents:
+                query = {key: {"$eq": document.get(key)} for key in keys}
+                if "_id" in document:
+                    query = {"_id": {"$eq": document["_id"]}}
+                found += self.connection.documents({"find": info.name, "filter": query, "limit": 1})
+            self._rows = iter(list(_tuples(found, paths)))
+
+    def _update(self, prepared: Prepared, params: Sequence[Any]) -> None:
+        assert prepared.table is not None
+        if prepared.write is not None:
+            command = prepared.write(params, self._results(prepared.before, params))
+            for update in command["updates"]:
+                update["u"] = _json_nulls(prepared.table, update["u"])
+                self._note_update(prepared.table, update)
+            self.rowcount = self.connection.run(_filled(command))["n"]
+            return
+        assert prepared.values is not None
+        params = [None if one is JSON_NULL else one for one in params]
+        rows = list(_tuples(self._documents(prepared.values, params), prepared.values.paths))
+        self.rowcount = 0
+        for at in range(0, len(rows), 1000):
+            updates = [
+                {"q": {"_id": {"$eq": row[0]}},
+                 "u": {"$set": dict(zip(prepared.changed, row[1:], strict=True))}}
+                for row in rows[at : at + 1000]
+            ]  # fmt: skip
+            for update in updates:
+                self._note_update(prepared.table, update)
+            command = {"update": prepared.table.name, "updates": updates}
+            self.rowcount += self.connection.run(command)["n"]
+
+    def _note_update(self, info: TableInfo, update: dict[str, Any]) -> None:
+        """Note what an update means for foreign keys, and have it compute what is computed."""
+        change = update["u"]
+        stages = change if isinstance(change, list) else [change]
+        changes = {path: value for stage in stages for path, value in stage.get("$set", {}).items()}
+        self.connection.references.changed(info, update["q"], changes)
+        if not info.computed:
+            return
+        if not isinstance(change, list):
+            change = [{"$set": {path: {"$literal": value} for path, value in changes.items()}}]
+            if "$unset" in update["u"]:
+                change.append({"$unset": list(update["u"]["$unset"])})
+        update["u"] = [*change, *info.computed]
+
+    def _delete(self, prepared: Prepared, params: Sequence[Any]) -> None:
+        assert prepared.table is not None
+        if prepared.write is not None:
+            command = _filled(prepared.write(params, self._results(prepared.before, params)))
+        else:
+            assert prepared.values is not None
+            keys = [one["_id"] for one in self._documents(prepared.values, params)]
+            command = {"delete": prepared.table.name,
+                       "deletes": [{"q": {"_id": {"$in": keys}}, "limit": 0}]}  # fmt: skip
+        for one in command["deletes"]:
+            self.connection.references.removed(prepared.table, one["q"])
+        self.rowcount = self.connection.run(command)["n"]
+
+    def _define(self, prepared: Prepared, params: Sequence[Any]) -> None:
+        assert prepared.node is not None
+        Definitions(self.connection).run(prepared.node)
+
+    def _command(self, prepared: Prepared, params: Sequence[Any]) -> None:
+        node = prepared.node
+        assert isinstance(node, n.Command)
+        self.connection.control(node.verb, node.name)
+
+    def explain(self, sql: str, params: Sequence[Any] | None = None) -> str:
+        """Return the commands of a query and the store's plan of the last, as JSON."""
+        params = [adapt(one) for one in params or ()]
+        query = self.connection.plan(sql, params).query
+        if query is None:
+            raise ProgrammingError("only queries are explained")
+        command = query.command(params, self._results(query.before, params))
+        if command.get("aggregate") == 1:
+            return json_util.dumps({"command": command}, indent=1)
+        plan = self.connection.run({"explain": command, "verbosity": "queryPlanner"})
+        return json_util.dumps({"command": command, "plan": plan}, indent=1)
+
+    # Rows
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        return next(self._rows, None)
+
+    def fetchmany(self, size: int | None = None) -> list[tuple[Any, ...]]:
+        out = []
+        for _ in range(size or self.arraysize):
+            row = next(self._rows, None)
+            if row is None:
+                break
+            out.append(row)
+        return out
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        return list(self._rows)
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return self._rows
+
+    def close(self) -> None:
+        self.closed = True
+        self._rows = iter(())
+
+    def __enter__(self) -> Cursor:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+
+def _one_row(prepared: Prepared) -> bool:
+    """Whether a statement can only write one row: no other row is there to be undone."""
+    if prepared.kind == "insert":
+        node = prepared.node
+        return isinstance(node, n.Insert) and len(node.rows) == 1 and not node.update
+    where = getattr(prepared.node, "where", None)
+    return (
+        prepared.write is not None
+        and isinstance(where, n.Compare)
+        and where.op == "="
+        and isinstance(where.left, n.Column)
+        and prepared.table is not None
+        and where.left.name == prepared.table.pk
+    )
+
+
+def adapt(value: Any) -> Any:
+    """Return a parameter as BSON has it."""
+    if isinstance(value, Decimal):
+        return Decimal128(value)
+    if type(value) is datetime.date:
+        return datetime.datetime(value.year, value.month, value.day)
+    if isinstance(value, datetime.time):
+        return datetime.datetime.combine(datetime.date(1, 1, 1), value)
+    if isinstance(value, datetime.timedelta):
+        return (value.days * 86400 + value.seconds) * 1_000_000 + value.microseconds
+    if isinstance(value, str) and type(value) is not str:
+        return str(value)
+    if isinstance(value, memoryview):
+        return bytes(value)
+    return value
+
+
+def without_nulls(info: TableInfo, documents: list[dict[str, Any]]) -> None:
+    """A JSON column that is NULL is no field; one that is JSON's null is a field that is null."""
+    paths = [info.path(c) for c, type_ in info.types.items() if type_ == "json"]
+    for document in documents:
+        for path in paths:
+            value = document.get(path)
+            if value is None:
+                document.pop(path, None)
+            elif value is JSON_NULL:
+                document[path] = None
+
+
+def _json_nulls(info: TableInfo, update: Any) -> Any:
+    if isinstance(update, list):
+        return update
+    paths = [info.path(c) for c, type_ in info.types.items() if type_ == "json"]
+    gone = [path for path in paths if path in update["$set"] and update["$set"][path] is None]
+    if not gone:
+        return update
+    kept = {path: value for path, value in update["$set"].items() if path not in gone}
+    unset = {"$unset": dict.fromkeys(gone, "")}
+    return {"$set": kept, **unset} if kept else unset
+
+
+def _filled(one: Any) -> Any:
+    """A command with null where JSON's null is meant."""
+    if isinstance(one, JSONNull):
+        return None
+    if isinstance(one, dict):
+        return {key: _filled(value) for key, value in one.items()}
+    return [_filled(value) for value in one] if isinstance(one, list) else one
+
+
+def value_at(document: Any, path: tuple[str, ...]) -> Any:
+    """Return what is at a path, or None."""
+    for key in path:
+        if not isinstance(document, dict):
+            return None
+        document = document.get(key)
+    return document
+
+
+def _tuples(documents: Any, paths: list[tuple[str, ...]]) -> Iterator[tuple[Any, ...]]:
+    if all(len(path) == 1 for path in paths):
+        keys = [path[0] for path in paths]
+        for document in documents:
+            get = document.get
+            yield tuple([get(key) for key in keys])
+        return
+    for document in documents:
+        yield tuple([value_at(document, path) for path in paths])

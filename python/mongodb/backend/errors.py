@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The errors of Python's database interface (PEP 249), and the store's errors as those."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mongodb.errors import ConnectionFailure, MongoError
+
+__all__ = [
+    "DataError", "DatabaseError", "Error", "IntegrityError", "InterfaceError", "InternalError",
+    "NotSupportedError", "OperationalError", "ProgrammingError", "Warning", "translate",
+]  # fmt: skip
+
+
+class Warning(Exception):
+    """Something to know."""
+
+
+class Error(Exception):
+    """The root of this module's errors."""
+
+
+class InterfaceError(Error):
+    """A closed connection or cursor was used."""
+
+
+class DatabaseError(Error):
+    """The store refused."""
+
+
+class DataError(DatabaseError):
+    """A value out of range."""
+
+
+class OperationalError(DatabaseError):
+    """Not the program's fault: the connection, a conflict, the disk."""
+
+
+class IntegrityError(DatabaseError):
+    """A unique index, a reference or a check forbids it."""
+
+
+class InternalError(DatabaseError):
+    """The store's own fault."""
+
+
+class ProgrammingError(DatabaseError):
+    """A statement that cannot be understood."""
+
+
+class NotSupportedError(DatabaseError):
+    """A feature that the store does not have."""
+
+
+_PROGRAMMING = frozenset({9, 14, 26, 40324})
+_CONFLICT = frozenset({24, 50, 112})
+
+
+def translate(error: MongoError, checks: Sequence[str] = ()) -> Error:
+    """Return this module's error for the store's; `n` is how many rows were written before it."""
+    out = _translated(error, str(error), checks)
+    out.n = error.details.get("n", 0)  # type: ignore[attr-defined]
+    return out
+
+
+def _translated(error: MongoError, message: str, checks: Sequence[str]) -> Error:
+    if isinstance(error, ConnectionFailure):
+        return OperationalError(message)
+    if error.code in (11000, 11001):
+        keys = ", ".join((error.details.get("keyPattern") or {}).keys())
+        out: Error = IntegrityError(f"UNIQUE constraint failed: {keys} ({message})")
+    elif error.code == 121:
+        out = IntegrityError(_validation(message, error.details, checks))
+    elif error.code in _CONFLICT:
+        out = OperationalError(message)
+    elif error.code in (115, 238):
+        out = NotSupportedError(message)
+    elif error.code in _PROGRAMMING:
+        out = ProgrammingError(message)
+    elif error.code == 2 and "out of range" in message:
+        out = DataError(message)
+    else:
+        out = DatabaseError(message)
+    return out
+
+
+def _validation(message: str, details: Any, checks: Sequence[str]) -> str:
+    """Say what a validator refused; `checks` are the names of its checks in their order."""
+    columns: list[str] = []
+    names: list[str] = []
+    told = (details.get("errInfo") or {}).get("details") or {}
+    for one in [told, *(clause["details"] for clause in told.get("clausesNotSatisfied", ()))]:
+        for rule in one.get("schemaRulesNotSatisfied", ()):
+            columns += rule.get("missingProperties", ())
+            columns += [p.get("propertyName", "?") for p in rule.get("propertiesNotSatisfied", ())]
+        if one.get("operatorName") == "$nor":
+            clauses = one.get("clausesSatisfied") or one.get("clausesNotSatisfied") or ()
+            names += [checks[c["index"]] for c in clauses if c["index"] < len(checks)]
+    if names:
+        return f"CHECK constraint failed: {', '.join(names)} ({message})"
+    listed = f": {', '.join(columns)}" if columns else ""
+    return f"NOT NULL or CHECK constraint failed{listed} ({message})"

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Foreign keys, checked when a transaction ends: the rows that it wrote name rows that are there,
+and nothing names the rows that it removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mongodb.backend.errors import IntegrityError
+from mongodb.backend.plan.scope import TableInfo
+
+__all__ = ["References"]
+
+_MANY = 5_000  # values per look-up
+
+
+class References:
+    """What one connection's transaction must answer for."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.enabled = True
+        self._named: dict[tuple[str, str], set[Any]] = {}  # (table, key): values that rows name
+        self._gone: dict[tuple[str, str], set[Any]] = {}  # (table, column): values removed
+        self._whole: set[str] = set()  # tables of which every row is to be looked at
+
+    def __bool__(self) -> bool:
+        return bool(self._named or self._gone or self._whole)
+
+    def forget(self) -> None:
+        """Answer for nothing any more."""
+        self._named.clear()
+        self._gone.clear()
+        self._whole.clear()
+
+    def concerned(self, info: TableInfo) -> bool:
+        """Whether a change of a table's rows may break a foreign key."""
+        if not self.enabled or not self.connection.handle.embedded:
+            return False
+        return bool(info.meta.get("keys")) or bool(self.connection.tables.referencing(info.name))
+
+    # What is written
+
+    def written(self, info: TableInfo, documents: Iterable[dict[str, Any]]) -> None:
+        """Note rows that were inserted."""
+        if not self.enabled or not self.connection.handle.embedded:
+            return
+        for name, key in info.meta.get("keys", {}).items():
+            path = info.path(key["columns"][0])
+            values = {_hashable(one.get(path)) for one in documents} - {None}
+            if values:
+                self._named.setdefault((info.name, name), set()).update(values)
+
+    def changed(self, info: TableInfo, query: Any, changes: Any) -> None:
+        """Note an update, before it is sent; `changes` are the new values by path."""
+        if not self.enabled or not self.connection.handle.embedded:
+            return
+        for name, key in info.meta.get("keys", {}).items():
+            path = info.path(key["columns"][0])
+            if path not in changes:
+                continue
+            value = changes[path]
+            if isinstance(value, dict) and "$literal" in value:
+                value = value["$literal"]
+            if isinstance(value, (dict, list)):
+                self._whole.add(info.name)
+            elif value is not None:
+                self._named.setdefault((info.name, name), set()).add(_hashable(value))
+        for child, name in self.connection.tables.referencing(info.name):
+            column = child.meta["keys"][name]["to"][0]
+            if info.path(column) in changes:
+                self._note_gone(info, column, query)
+
+    def removed(self, info: TableInfo, query: Any) -> None:
+        """Note a delete, before it is sent."""
+        if not self.enabled or not self.connection.handle.embedded:
+            return
+        for child, name in self.connection.tables.referencing(info.name):
+            self._note_gone(info, child.meta["keys"][name]["to"][0], query)
+
+    def _note_gone(self, info: TableInfo, column: str, query: Any) -> None:
+        path = info.path(column)
+        if list(query) == [path] and set(query[path]) <= {"$in", "$eq"}:
+            values = [*query[path].get("$in", ()), *([query[path]["$eq"]] if "$eq" in query[path]
+                                                     else [])]  # fmt: skip
+        else:
+            rows = self.connection.documents(
+                {"find": info.name, "filter": query, "projection": {path: 1}}
+            )
+            values = [row.get(path) for row in rows]
+        gone = {_hashable(value) for value in values} - {None}
+        if gone:
+            self._gone.setdefault((info.name, column), set()).update(gone)
+
+    def whole(self, table: str) -> None:
+        """Have every row of a table looked at."""
+        if self.connection.handle.embedded:
+            self._whole.add(table)
+
+    # What is so
+
+    def check(self) -> None:
+        """Look whether every reference holds; IntegrityError names the first that does not."""
+        if not self:
+            return
+        tables = self.connection.tables
+        named, gone, whole = dict(self._named), dict(self._gone), set(self._whole)
+        self.forget()
+        for table in whole:
+            info = tables.get(table)
+            for name, key in info.meta.get("keys", {}).items():
+                path = info.path(key["columns"][0])
+                group = [{"$group": {"_id": f"${path}"}}]
+                rows = self.connection.documents(
+                    {"aggregate": table, "pipeline": group, "cursor": {}}
+                )
+                values = {_hashable(row["_id"]) for row in rows} - {None}
+                named.setdefault((table, name), set()).update(values)
+        for (table, name), values in named.items():
+            info = tables.get(table)
+            key = info.meta.get("keys", {}).get(name)
+            if key is not None:
+                parent = tables.get(key["table"])
+                missing = values - self._present(parent, key["to"][0], values)
+                self._refuse(info, name, key, missing)
+        for (table, column), values in gone.items():
+            children = [(info, name) for info, name in tables.referencing(table)
+                        if info.meta["keys"][name]["to"][0] == column]  # fmt: skip
+            if children:
+                missing = values - self._present(tables.get(table), column, values)
+                for info, name in children:
+                    self._refuse(info, name, info.meta["keys"][name], missing)
+
+    def _present(self, info: TableInfo, column: str, values: set[Any]) -> set[Any]:
+        path = info.path(column)
+        listed = list(values)
+        found: set[Any] = set()
+        for at in range(0, len(listed), _MANY):
+            rows = self.connection.documents({
+                "find": info.name, "filter": {path: {"$in": listed[at : at + _MANY]}},
+                "projection": {path: 1, **({} if path == "_id" else {"_id": 0})},
+            })  # fmt: skip
+            found.update(_hashable(row.get(path)) for row in rows)
+        return found
+
+    def _refuse(self, info: TableInfo, name: str, key: Any, missing: set[Any]) -> None:
+        """Raise IntegrityError when a row still names what is not there."""
+        path = info.path(key["columns"][0])
+        listed = list(missing)
+        for at in range(0, len(listed), _MANY):
+            command = {"find": info.name, "filter": {path: {"$in": listed[at : at + _MANY]}},
+                       "limit": 1}  # fmt: skip
+            for row in self.connection.documents(command):
+                raise IntegrityError(
+                    f"FOREIGN KEY constraint failed: {name}: the row of {info.name} with primary "
+                    f"key {row['_id']!r} has {key['columns'][0]} = {row[path]!r}, which no "
+                    f"{key['table']}.{key['to'][0]} is"
+                )
+
+
+def _hashable(value: Any) -> Any:
+    return repr(value) if isinstance(value, (dict, list)) else value

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables, constraints and indexes as SQL's text defines them, on each store."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import mongodb
+from mongodb.backend import dbapi
+from mongodb.connection import disconnect, get_connection_handle
+
+
+@pytest.fixture(params=["memory", "mongod"])
+def cursor(request: pytest.FixtureRequest) -> Iterator[Any]:
+    where = request.param
+    host = "docstore://:memory:" if where == "memory" else request.getfixturevalue("mongod")
+    mongodb.connect("definitions", alias="definitions", host=host)
+    connection = dbapi.connect(get_connection_handle("definitions"))
+    connection.run({"dropDatabase": 1})
+    connection.tables.forget()
+    with connection.cursor() as made:
+        yield made
+    connection.close()
+    disconnect("definitions")
+
+
+@pytest.fixture
+def embedded(cursor: Any) -> Any:
+    if not cursor.connection.handle.embedded:
+        pytest.skip("of the embedded store")
+    return cursor
+
+
+def rows(cursor: Any, sql: str, *params: Any) -> Any:
+    return cursor.execute(sql, params).fetchall()
+
+
+def test_a_check_is_kept_and_named(cursor: Any) -> None:
+    cursor.execute('CREATE TABLE t (id integer PRIMARY KEY, a integer NULL, b integer NULL, '
+                   'CONSTRAINT "a_lt_b" CHECK ("a" < "b"))')  # fmt: skip
+    cursor.execute("INSERT INTO t (id, a, b) VALUES (1, 1, 2), (2, NULL, 1)")
+    with pytest.raises(dbapi.IntegrityError, match="a_lt_b"):
+        cursor.execute("INSERT INTO t (id, a, b) VALUES (3, 5, 2)")
+    with pytest.raises(dbapi.IntegrityError, match="a_lt_b"):
+        cursor.execute("UPDATE t SET a = 9 WHERE id = 1")
+    cursor.execute('ALTER TABLE t DROP CONSTRAINT "a_lt_b"')
+    cursor.execute("UPDATE t SET a = 9 WHERE id = 1")
+    with pytest.raises(dbapi.IntegrityError, match="a_lt_b"):
+        cursor.execute('ALTER TABLE t ADD CONSTRAINT "a_lt_b" CHECK ("a" < "b")')
+
+
+def test_defaults_are_the_stores(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE t (id integer auto NOT NULL PRIMARY KEY, "
+                   "a varchar(9) DEFAULT 'x' NOT NULL, "
+                   "b integer DEFAULT (1 + 2) NULL)")  # fmt: skip
+    cursor.execute("INSERT INTO t (b) VALUES (7)")
+    cursor.execute("INSERT INTO t (a) VALUES ('y')")
+    cursor.execute("ALTER TABLE t ADD COLUMN c integer DEFAULT 5 NOT NULL")
+    assert rows(cursor, "SELECT a, b, c FROM t ORDER BY id") == [("x", 7, 5), ("y", 3, 5)]
+
+
+def test_generated_columns_follow_every_write(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE t (id integer PRIMARY KEY, a integer NULL, "
+                   "b integer GENERATED ALWAYS AS (a * 2) STORED)")  # fmt: skip
+    cursor.execute("INSERT INTO t (id, a) VALUES (1, 2), (2, NULL)")
+    assert rows(cursor, "SELECT b FROM t ORDER BY id") == [(4,), (None,)]
+    cursor.execute("UPDATE t SET a = %s WHERE id = %s", [5, 1])
+    cursor.execute("UPDATE t SET a = a + 1 WHERE id = 1")
+    assert rows(cursor, "SELECT a, b FROM t WHERE b = 12") == [(6, 12)]
+    with pytest.raises(dbapi.ProgrammingError, match="changes by itself"):
+        cursor.execute("ALTER TABLE t ADD COLUMN c real GENERATED ALWAYS AS (RANDOM()) STORED")
+
+
+def test_a_unique_index_over_an_expression(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE t (id integer PRIMARY KEY, a varchar(9) NULL, on_ bool NOT NULL)")
+    cursor.execute('CREATE UNIQUE INDEX i ON t (LOWER("a")) WHERE "on_" <> FALSE')
+    cursor.execute("INSERT INTO t VALUES (1, 'A', TRUE), (2, 'a', FALSE), (3, NULL, TRUE), "
+                   "(4, NULL, TRUE)")  # fmt: skip
+    with pytest.raises(dbapi.IntegrityError):
+        cursor.execute("INSERT INTO t VALUES (5, 'a', TRUE)")
+    with pytest.raises(dbapi.IntegrityError):
+        cursor.execute("UPDATE t SET on_ = TRUE WHERE id = 2")
+    cursor.execute("DROP INDEX i ON t")
+    cursor.execute("INSERT INTO t VALUES (5, 'a', TRUE)")
+    document = next(cursor.connection.documents({"find": "t"}))
+    assert set(document) == {"_id", "a", "on_"} or document.get("__keys") == {}
+
+
+def test_nulls_not_distinct(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE t (id integer PRIMARY KEY, a integer NULL)")
+    cursor.execute("ALTER TABLE t ADD CONSTRAINT u UNIQUE NULLS NOT DISTINCT (a)")
+    cursor.execute("INSERT INTO t VALUES (1, NULL)")
+    with pytest.raises(dbapi.IntegrityError):
+        cursor.execute("INSERT INTO t VALUES (2, NULL)")
+
+
+def test_two_indexes_over_the_same_columns(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE t (id integer PRIMARY KEY, a integer NOT NULL)")
+    cursor.execute("CREATE INDEX plain ON t (a)")
+    cursor.execute("ALTER TABLE t ADD CONSTRAINT one UNIQUE (a)")
+    cursor.execute("ALTER TABLE t ADD CONSTRAINT two UNIQUE (a)")
+    cursor.execute("INSERT INTO t VALUES (1, 1)")
+    cursor.execute("ALTER TABLE t DROP CONSTRAINT one")
+    with pytest.raises(dbapi.IntegrityError):
+        cursor.execute("INSERT INTO t VALUES (2, 1)")
+    cursor.execute("ALTER TABLE t DROP CONSTRAINT two")
+    cursor.execute("INSERT INTO t VALUES (2, 1)")
+    cursor.execute("DROP INDEX plain")
+    with pytest.raises(dbapi.OperationalError, match="no such index"):
+        cursor.execute("DROP INDEX plain")
+
+
+def test_columns_change(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE t (id integer PRIMARY KEY, a varchar(9) NOT NULL UNIQUE)")
+    cursor.execute("INSERT INTO t VALUES (1, '12'), (2, '13')")
+    cursor.execute('ALTER TABLE t RENAME COLUMN "a" TO "b"')
+    cursor.execute('ALTER TABLE t ALTER COLUMN "b" TYPE integer')
+    assert rows(cursor, "SELECT b FROM t WHERE b = 12") == [(12,)]
+    with pytest.raises(dbapi.IntegrityError):
+        cursor.execute("INSERT INTO t VALUES (3, 12)")
+    cursor.execute('ALTER TABLE t ALTER COLUMN "b" DROP NOT NULL')
+    cursor.execute("INSERT INTO t VALUES (3, NULL), (4, NULL)")
+    with pytest.raises(dbapi.IntegrityError, match="NOT NULL"):
+        cursor.execute('ALTER TABLE t ALTER COLUMN "b" SET NOT NULL')
+    cursor.execute('ALTER TABLE t DROP COLUMN "b" CASCADE')
+    with pytest.raises(dbapi.OperationalError, match="no such column"):
+        cursor.execute("SELECT b FROM t")
+
+
+def test_the_primary_key_moves(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE t (id integer PRIMARY KEY, a integer NOT NULL)")
+    cursor.execute("INSERT INTO t VALUES (1, 10), (2, 20)")
+    cursor.execute("ALTER TABLE t DROP CONSTRAINT t_pkey")
+    cursor.execute("ALTER TABLE t ADD CONSTRAINT t_pkey PRIMARY KEY (a)")
+    assert rows(cursor, "SELECT id, a FROM t ORDER BY a") == [(1, 10), (2, 20)]
+    assert {d["_id"] for d in cursor.connection.documents({"find": "t"})} == {10, 20}
+
+
+def test_a_view_reads_its_query(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE t (id integer PRIMARY KEY, a integer NOT NULL)")
+    cursor.execute("INSERT INTO t VALUES (1, 10), (2, 20)")
+    cursor.execute("CREATE VIEW v AS SELECT id, a AS b FROM t WHERE a > 10")
+    assert rows(cursor, "SELECT id, b FROM v") == [(2, 20)]
+    cursor.execute("DROP VIEW v")
+
+
+def test_what_is_not_there_is_said(cursor: Any) -> None:
+    with pytest.raises(dbapi.OperationalError, match="no such table: nowhere"):
+        cursor.execute("SELECT a FROM nowhere")
+    with pytest.raises(dbapi.ProgrammingError, match="no such table"):
+        cursor.execute("DROP TABLE nowhere")
+    cursor.execute("DROP TABLE IF EXISTS nowhere")
+    with pytest.raises(dbapi.ProgrammingError, match="collation"):
+        cursor.execute("CREATE TABLE t (a text COLLATE nocase)")
+    with pytest.raises(dbapi.ProgrammingError, match="1 parameters, the call gives 2"):
+        cursor.execute("SELECT %s", [1, 2])
+
+
+def families(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE parent (id integer PRIMARY KEY)")
+    cursor.execute("CREATE TABLE child (id integer PRIMARY KEY, parent_id integer NULL, "
+                   "CONSTRAINT fk FOREIGN KEY (parent_id) REFERENCES parent (id) "
+                   "DEFERRABLE INITIALLY DEFERRED)")  # fmt: skip
+    cursor.execute("INSERT INTO parent VALUES (1), (2)")
+    cursor.execute("INSERT INTO child VALUES (1, 1), (2, NULL)")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO child VALUES (3, 9)",
+        "UPDATE child SET parent_id = 9 WHERE id = 1",
+        "UPDATE child SET parent_id = id + 8 WHERE id = 1",
+        "DELETE FROM parent WHERE id = 1",
+        "DELETE FROM parent",
+    ],
+)
+def test_a_foreign_key_holds_after_each_statement(embedded: Any, statement: str) -> None:
+    families(embedded)
+    with pytest.raises(dbapi.IntegrityError, match="FOREIGN KEY constraint failed: fk"):
+        embedded.execute(statement)
+    assert rows(embedded, "SELECT id, parent_id FROM child ORDER BY id") == [(1, 1), (2, None)]
+    assert rows(embedded, "SELECT id FROM parent ORDER BY id") == [(1,), (2,)]
+
+
+def test_a_foreign_key_waits_for_the_commit(embedded: Any) -> None:
+    families(embedded)
+    connection = embedded.connection
+    connection.set_autocommit(False)
+    embedded.execute("INSERT INTO child VALUES (3, 9)")
+    embedded.execute("DELETE FROM parent WHERE id = 1")
+    embedded.execute("INSERT INTO parent VALUES (9)")
+    embedded.execute("UPDATE child SET parent_id = 2 WHERE id = 1")
+    connection.commit()
+    embedded.execute("SAVEPOINT s")
+    embedded.execute("INSERT INTO child VALUES (4, 77)")
+    embedded.execute("ROLLBACK TO SAVEPOINT s")
+    embedded.execute("INSERT INTO child VALUES (4, 9)")
+    connection.commit()
+    embedded.execute("DELETE FROM parent WHERE id = 9")
+    with pytest.raises(dbapi.IntegrityError, match="fk"):
+        connection.commit()
+    connection.set_autocommit(True)
+    assert rows(embedded, "SELECT id FROM parent ORDER BY id") == [(2,), (9,)]
+
+
+def test_dropping_the_parent_drops_the_key(embedded: Any) -> None:
+    families(embedded)
+    embedded.execute("DROP TABLE parent CASCADE")
+    embedded.execute("INSERT INTO child VALUES (3, 9)")
