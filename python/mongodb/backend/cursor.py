@@ -105,7 +105,10 @@ class Cursor:
         documents = list(self.connection.documents(query.command(params, results)))
         if not documents and query.of_nothing is not None:
             documents = list(self.connection.documents(query.of_nothing(params, results)))
-        self._rows = iter(list(_tuples(documents, query.paths)))
+        rows = list(_tuples(documents, query.paths))
+        for at, make in query.after.items():
+            rows = [(*row[:at], make(row[at]), *row[at + 1 :]) for row in rows]
+        self._rows = iter(rows)
 
     def _insert(self, prepared: Prepared, params: Sequence[Any]) -> None:
         node = prepared.node

@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -116,22 +117,23 @@ class DatabaseOperations(BaseDatabaseOperations):
     # Dates
 
     def _zone(self, tzname: str | None) -> str | None:
-        return tzname if tzname and settings.USE_TZ else None
+        # "UTC+05:00" is what Python calls a fixed offset
+        return re.sub(r"^UTC(?=[+-])", "", tzname) if tzname and settings.USE_TZ else None
 
     def date_extract_sql(self, lookup_type: str, sql: str, params: Any) -> tuple[str, Any]:
-        return f"DATE_EXTRACT('{lookup_type.lower()}', {sql})", params
+        return f"DATE_EXTRACT({_part(lookup_type)}, {sql})", params
 
     def _zoned(self, name: str, lookup_type: str, sql: str, params: Any, tzname: str | None) -> Any:
         zone = self._zone(tzname)
         if zone is None:
-            return f"{name}('{lookup_type.lower()}', {sql})", params
-        return f"{name}('{lookup_type.lower()}', {sql}, %s)", (*params, zone)
+            return f"{name}({_part(lookup_type)}, {sql})", params
+        return f"{name}({_part(lookup_type)}, {sql}, %s)", (*params, zone)
 
     def datetime_extract_sql(self, lookup_type: str, sql: str, params: Any, tzname: Any) -> Any:
         return self._zoned("DATETIME_EXTRACT", lookup_type, sql, params, tzname)
 
     def time_extract_sql(self, lookup_type: str, sql: str, params: Any) -> Any:
-        return f"TIME_EXTRACT('{lookup_type.lower()}', {sql})", params
+        return f"TIME_EXTRACT({_part(lookup_type)}, {sql})", params
 
     def date_trunc_sql(self, lookup_type: str, sql: str, params: Any, tzname: Any = None) -> Any:
         return self._zoned("DATE_TRUNC", lookup_type, sql, params, tzname)
@@ -178,7 +180,7 @@ class DatabaseOperations(BaseDatabaseOperations):
                     "MongoDB backend does not support timezone-aware datetimes when USE_TZ is "
                     "False."
                 )
-            value = timezone.make_naive(value, datetime.UTC)
+            value = timezone.make_naive(value, self.connection.timezone)
         return value
 
     def adapt_timefield_value(self, value: Any) -> Any:
@@ -225,6 +227,11 @@ class DatabaseOperations(BaseDatabaseOperations):
 
     def conditional_expression_supported_in_where_clause(self, expression: Any) -> bool:
         return True
+
+
+def _part(lookup_type: str) -> str:
+    """The name of a date's part, as it stands in SQL."""
+    return "'" + lookup_type.lower().replace("'", "''").replace("%", "%%") + "'"
 
 
 def _is_plain(value: Any) -> bool:

@@ -209,3 +209,47 @@ def test_dropping_the_parent_drops_the_key(embedded: Any) -> None:
     families(embedded)
     embedded.execute("DROP TABLE parent CASCADE")
     embedded.execute("INSERT INTO child VALUES (3, 9)")
+
+
+def test_hashes_of_columns(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE t (id integer PRIMARY KEY, a text NULL)")
+    cursor.execute("INSERT INTO t VALUES (1, 'John'), (2, NULL), (3, 'Rose')")
+    john = "61409aa1fd47d4a5332de23cbf59a36f"
+    assert rows(cursor, "SELECT MD5(a), id FROM t WHERE id < 3 ORDER BY id") == [
+        (john, 1),
+        (None, 2),
+    ]
+    assert rows(cursor, "SELECT id FROM t WHERE MD5(a) = %s", john) == [(1,)]
+    assert rows(cursor, "SELECT id FROM t WHERE NOT (MD5(a) = %s)", john) == [(3,)]
+    assert len(rows(cursor, "SELECT SHA512(a) FROM t WHERE id = 1")[0][0]) == 128
+    with pytest.raises(dbapi.OperationalError, match="MongoDB has no MD5"):
+        cursor.execute("SELECT id FROM t ORDER BY MD5(a)")
+
+
+def test_characters_and_their_codes(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE t (id integer PRIMARY KEY, a text NULL, c integer NULL)")
+    cursor.execute("INSERT INTO t VALUES (1, 'Élena', 233), (2, NULL, NULL), (3, '', 65)")
+    found = rows(cursor, "SELECT ASCII(a), CHR(c) FROM t ORDER BY id")
+    assert found == [(201, "é"), (None, None), (0, "A")]
+    assert rows(cursor, "SELECT id FROM t WHERE a = CHR(%s) || 'lena'", 201) == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("LOG(CAST('12.9' AS decimal), CAST('3.6' AS decimal)) < 0.51", True),
+        ("JSON_GET(JSON_ARRAY(1, NULL, 'x'), 2)", "x"),
+        ("CAST(TIMESTAMP('2020-01-02 03:04:05.678') AS text)", "2020-01-02 03:04:05.678"),
+        ("CAST(TIMESTAMP('2020-01-02 03:04:05') AS text)", "2020-01-02 03:04:05"),
+        ("CAST('7:05:01' AS time) = TIME('07:05:01')", True),
+        ("RIGHT('abc', NULL)", None),
+        ("RIGHT('abc', 0)", ""),
+    ],
+)
+def test_functions(cursor: Any, expression: str, expected: Any) -> None:
+    assert rows(cursor, f"SELECT {expression}") == [(expected,)]
+
+
+def test_a_part_of_a_date_cannot_break_out(cursor: Any) -> None:
+    with pytest.raises(dbapi.OperationalError, match="no such part of a date"):
+        cursor.execute("SELECT DATETIME_TRUNC('year'', 1)) OR 1=1;--', CURRENT_TIMESTAMP)")

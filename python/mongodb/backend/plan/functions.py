@@ -9,8 +9,9 @@ from typing import Any
 
 from bson import Decimal128
 
-from mongodb.backend.plan import json, paths
-from mongodb.backend.plan.bind import Call, P
+from mongodb.backend.plan import dates, hashes, json, paths
+from mongodb.backend.plan.bind import Call
+from mongodb.backend.plan.dates import guard, literal_text
 from mongodb.backend.plan.scope import PlanError
 from mongodb.backend.sql import nodes as n
 
@@ -20,20 +21,6 @@ AGGREGATES = frozenset(
     "COUNT SUM AVG MIN MAX STDDEV_POP STDDEV_SAMP VAR_POP VAR_SAMP ANY_VALUE STRING_AGG "
     "GROUP_CONCAT ARRAY_AGG BOOL_AND BOOL_OR".split()
 )
-
-
-def guard(args: Sequence[Any], expr: Any) -> Any:
-    """Return `expr`, or null when an argument is null."""
-    tests = [{"$gt": [arg, None]} for arg in args if not _plain(arg)]
-    if not tests:
-        return expr
-    return {"$cond": [tests[0] if len(tests) == 1 else {"$and": tests}, expr, None]}
-
-
-def _plain(arg: Any) -> bool:
-    return isinstance(arg, (bool, int, float, str)) and not (
-        isinstance(arg, str) and arg.startswith("$")
-    )
 
 
 def _first(rows: Any) -> Any:
@@ -93,7 +80,9 @@ def _to_text(expr: Any, sizes: list[int]) -> Any:
         "branches": [
             {"case": {"$eq": [{"$type": "$$v"}, "bool"]}, "then": {"$cond": ["$$v", "1", "0"]}},
             {"case": {"$eq": [{"$type": "$$v"}, "date"]}, "then": {"$dateToString": {
-                "date": "$$v", "format": "%Y-%m-%d %H:%M:%S"}}},
+                "date": "$$v", "format": {"$cond": [
+                    {"$eq": [{"$millisecond": "$$v"}, 0]},
+                    "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%L"]}}}},
         ],
         "default": {"$toString": "$$v"},
     }}}}  # fmt: skip
@@ -127,26 +116,6 @@ def _to_decimal(expr: Any, sizes: list[int]) -> Any:
     return {"$round": [made, sizes[1]]} if len(sizes) > 1 else made
 
 
-def _to_date(expr: Any, sizes: list[int]) -> Any:
-    return {"$dateTrunc": {"date": {"$toDate": expr}, "unit": "day"}}
-
-
-def _to_time(expr: Any, sizes: list[int]) -> Any:
-    # text may be a time alone
-    date = {"$let": {"vars": {"v": expr}, "in": {"$toDate": {"$cond": [
-        {"$regexMatch": {"input": {"$cond": [{"$eq": [{"$type": "$$v"}, "string"]}, "$$v", ""]},
-                         "regex": "^[0-9]{1,2}:"}},
-        {"$concat": ["0001-01-01T", {"$cond": [{"$eq": [{"$substrCP": ["$$v", 1, 1]}, ":"]},
-                                               "0", ""]}, "$$v"]}, "$$v"]}}}}  # fmt: skip
-    return {"$let": {"vars": {"d": date}, "in": guard(["$$d"], {"$dateFromParts": {
-        "year": 1, "hour": {"$hour": "$$d"}, "minute": {"$minute": "$$d"},
-        "second": {"$second": "$$d"}, "millisecond": {"$millisecond": "$$d"}}})}}  # fmt: skip
-
-
-def _to_datetime(expr: Any, sizes: list[int]) -> Any:
-    return {"$toDate": expr}
-
-
 _whole = _number("long")
 _double = _number("double")
 _CASTS: dict[str, Callable[[Any, list[int]], Any]] = {
@@ -157,8 +126,9 @@ _CASTS: dict[str, Callable[[Any, list[int]], Any]] = {
     "real": _double, "double": _double, "double precision": _double, "float": _double,
     "numeric": _to_decimal, "decimal": _to_decimal,
     "bool": lambda e, s: {"$toBool": e}, "boolean": lambda e, s: {"$toBool": e},
-    "date": _to_date, "time": _to_time, "datetime": _to_datetime, "timestamp": _to_datetime,
-    "timestamp with time zone": _to_datetime, "json": lambda e, s: e, "objectid":
+    "date": dates.to_date, "time": dates.to_time, "datetime": dates.to_datetime,
+    "timestamp": dates.to_datetime,
+    "timestamp with time zone": dates.to_datetime, "json": lambda e, s: e, "objectid":
     lambda e, s: {"$toObjectId": e}, "interval": _whole,
 }  # fmt: skip
 
@@ -230,7 +200,7 @@ def _substring(text: Any, start: Any, size: Any = None) -> Any:
 
 
 def _left(text: Any, size: Any) -> Any:
-    return guard([text], {"$substrCP": [text, 0, size]})
+    return guard([text, size], {"$substrCP": [text, 0, size]})
 
 
 def _right(text: Any, size: Any) -> Any:
@@ -238,7 +208,7 @@ def _right(text: Any, size: Any) -> Any:
         "$let": {
             "vars": {"t": text},
             "in": guard(
-                ["$$t"],
+                ["$$t", size],
                 {
                     "$let": {
                         "vars": {"n": {"$min": [size, {"$strLenCP": "$$t"}]}},
@@ -318,7 +288,10 @@ def _mod(left: Any, right: Any) -> Any:
 def _log(base: Any, number: Any) -> Any:
     return {"$let": {"vars": {"b": base, "x": number}, "in": {"$cond": [
         {"$and": [{"$gt": ["$$x", 0]}, {"$gt": ["$$b", 0]}, {"$ne": ["$$b", 1]}]},
-        {"$log": ["$$x", "$$b"]}, None]}}}  # fmt: skip
+        # $log of decimals divides by the base itself, MongoDB's too
+        {"$cond": [{"$in": ["decimal", [{"$type": "$$x"}, {"$type": "$$b"}]]},
+                   {"$divide": [{"$ln": "$$x"}, {"$ln": "$$b"}]},
+                   {"$log": ["$$x", "$$b"]}]}, None]}}}  # fmt: skip
 
 
 def _sign(arg: Any) -> Any:
@@ -386,99 +359,6 @@ def _coalesce(*args: Any) -> Any:
     return {"$ifNull": [*args, None]} if len(args) > 1 else args[0]
 
 
-def _literal_text(expr: Any) -> Any:
-    if isinstance(expr, dict) and "$literal" in expr:
-        return expr["$literal"]
-    return expr
-
-
-# Dates
-
-
-def _zone(tz: Any) -> Any:
-    text = _literal_text(tz)
-    return None if text in (None, "", "UTC") and not isinstance(text, P) else tz
-
-
-def _part(date: Any, tz: Any = None) -> Any:
-    zone = _zone(tz)
-    return {"date": date, **({"timezone": zone} if zone is not None else {})}
-
-
-def _extract(what: Any, date: Any, tz: Any = None) -> Any:
-    unit = _literal_text(what)
-    whole = _part(date, tz)
-    simple = {"year": "$year", "month": "$month", "day": "$dayOfMonth", "hour": "$hour",
-              "minute": "$minute", "second": "$second", "week": "$isoWeek",
-              "iso_year": "$isoWeekYear", "iso_week_day": "$isoDayOfWeek",
-              "week_day": "$dayOfWeek", "microsecond": "$millisecond"}  # fmt: skip
-    if unit == "quarter":
-        return {"$ceil": {"$divide": [{"$month": whole}, 3]}}
-    if unit == "microsecond":
-        return {"$multiply": [{"$millisecond": whole}, 1000]}
-    if unit not in simple:
-        raise PlanError(f"no such part of a date: {unit}")
-    return {simple[unit]: whole}
-
-
-def _trunc(what: Any, date: Any, tz: Any = None) -> Any:
-    unit = _literal_text(what)
-    zone = _zone(tz)
-    week = {"startOfWeek": "monday"} if unit == "week" else {}
-    made: Any = {"$dateTrunc": {"date": date, "unit": unit, **week}}
-    if zone is None:
-        return made
-    # the result is the wall clock's time in the zone, written as if it were UTC: as SQL's do
-    local = {"$dateFromParts": {
-        part: {f"${op}": {"date": "$$d", "timezone": zone}}
-        for part, op in (("year", "year"), ("month", "month"), ("day", "dayOfMonth"),
-                         ("hour", "hour"), ("minute", "minute"), ("second", "second"),
-                         ("millisecond", "millisecond"))}}  # fmt: skip
-    return {"$let": {"vars": {"d": date}, "in": guard(["$$d"], {
-        "$dateTrunc": {"date": local, "unit": unit, **week}})}}  # fmt: skip
-
-
-def _time_trunc(what: Any, date: Any, tz: Any = None) -> Any:
-    return _trunc(what, date, tz)
-
-
-def _cast_date(date: Any, tz: Any = None) -> Any:
-    return _trunc({"$literal": "day"}, date, tz)
-
-
-def _cast_time(date: Any, tz: Any = None) -> Any:
-    zone = _zone(tz)
-    extra = {"timezone": zone} if zone is not None else {}
-    return {"$let": {"vars": {"d": date}, "in": guard(["$$d"], {"$dateFromParts": {
-        "year": 1, **{part: {f"${part}": {"date": "$$d", **extra}}
-                      for part in ("hour", "minute", "second", "millisecond")}}})}}  # fmt: skip
-
-
-def _duration(op: str) -> Callable[..., Any]:
-    """A date and microseconds, either way round, or microseconds alone."""
-
-    def make(left: Any, right: Any) -> Any:
-        def ms(one: str) -> Any:
-            return {"$toLong": {"$floor": {"$divide": [one, 1000]}}}
-
-        branches = [{"case": {"$eq": [{"$type": "$$a"}, "date"]}, "then": {op: ["$$a", ms("$$b")]}}]
-        if op == "$add":
-            branches.append({"case": {"$eq": [{"$type": "$$b"}, "date"]},
-                             "then": {op: ["$$b", ms("$$a")]}})  # fmt: skip
-        whole = {"$switch": {"branches": branches, "default": {op: ["$$a", "$$b"]}}}
-        return {"$let": {"vars": {"a": left, "b": right}, "in": guard(["$$a", "$$b"], whole)}}
-
-    return make
-
-
-def _date_diff(left: Any, right: Any) -> Any:
-    return {"$multiply": [{"$subtract": [left, right]}, 1000]}
-
-
-def _now() -> Any:
-    return "$$NOW"
-
-
 _PI = math.pi
 
 _TABLE: dict[str, Callable[..., Any]] = {
@@ -506,13 +386,19 @@ _TABLE: dict[str, Callable[..., Any]] = {
     "REVERSE": _reverse, "TRIM": _trim("$trim"), "LTRIM": _trim("$ltrim"),
     "RTRIM": _trim("$rtrim"), "REPLACE": _replace, "INSTR": _position, "STRPOS": _position,
     "COLLATE": lambda text, name: text,
-    "CURRENT_TIMESTAMP": _now, "NOW": _now, "CURRENT_DATE": lambda: _to_date("$$NOW", []),
-    "DATE_EXTRACT": _extract, "DATETIME_EXTRACT": _extract, "TIME_EXTRACT": _extract,
-    "DATE_TRUNC": _trunc, "DATETIME_TRUNC": _trunc, "TIME_TRUNC": _time_trunc,
-    "CAST_DATE": _cast_date, "CAST_TIME": _cast_time, "DURATION_ADD": _duration("$add"),
-    "DURATION_SUB": _duration("$subtract"), "DATE_DIFF": _date_diff,
-    "DECIMAL": lambda text: {"$literal": Decimal128(_literal_text(text))}, "JSON": json.constant,
+    "CURRENT_TIMESTAMP": dates.now, "NOW": dates.now,
+    "CURRENT_DATE": lambda: dates.to_date("$$NOW", []),
+    "DATE_EXTRACT": dates.extract, "DATETIME_EXTRACT": dates.extract,
+    "TIME_EXTRACT": dates.extract,
+    "DATE_TRUNC": dates.trunc, "DATETIME_TRUNC": dates.trunc, "TIME_TRUNC": dates.time_trunc,
+    "CAST_DATE": dates.cast_date, "CAST_TIME": dates.cast_time,
+    "DURATION_ADD": dates.duration("$add"),
+    "DURATION_SUB": dates.duration("$subtract"), "DATE_DIFF": dates.date_diff,
+    "DECIMAL": lambda text: {"$literal": Decimal128(literal_text(text))}, "JSON": json.constant,
     "JSON_GET": json.get, "JSON_TEXT": json.text, "JSON_HAS": json.has, "JSON_EQ": json.equal,
     "JSON_HAS_AT": json.has_at, "JSON_OBJECT": json.make, "JSON_CONTAINS": json.contains,
+    "JSON_ARRAY": json.array, "CHR": hashes.character, "CHAR": hashes.character,
+    "ASCII": hashes.code, "ORD": hashes.code,
+    **{name: hashes.refuse(name) for name in hashes.HASHES},
     **paths.FUNCTIONS,
 }  # fmt: skip

@@ -13,7 +13,18 @@ from bson import json_util
 from mongodb.backend.plan.bind import Call, P
 from mongodb.backend.plan.scope import PlanError
 
-__all__ = ["JSON_NULL", "JSONNull", "constant", "contains", "equal", "get", "has", "make", "text"]
+__all__ = [
+    "JSON_NULL",
+    "JSONNull",
+    "array",
+    "constant",
+    "contains",
+    "equal",
+    "get",
+    "has",
+    "make",
+    "text",
+]
 
 
 class JSONNull:
@@ -119,6 +130,11 @@ def make(*pairs: Any) -> Any:
         for key, value in zip(pairs[::2], pairs[1::2], strict=True)
     ]
     return {"$arrayToObject": [items]} if items else {"$literal": {}}
+
+
+def array(*items: Any) -> Any:
+    """Return an array of values."""
+    return [{"$ifNull": [item, None]} for item in items]
 
 
 def contains(left: Any, right: Any) -> Any:

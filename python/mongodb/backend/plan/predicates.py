@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mongodb.backend.plan import paths
+from mongodb.backend.plan import hashes, paths
 from mongodb.backend.plan.bind import Call, P, R
 from mongodb.backend.plan.functions import as_text, is_simple
 from mongodb.backend.plan.scope import PlanError, Scope
@@ -137,6 +137,8 @@ def _compare_leaf(scope: Scope, node: n.Compare, negated: bool) -> dict[str, Any
     if right == n.Literal(None):
         return _NEVER
     value = constant(right)
+    if hashes.is_hash(left) and op in ("=", "<>"):
+        return hashes.leaf(scope, left.args[0], left.name, value, op == "<>")  # type: ignore[attr-defined]
     if isinstance(left, n.Func) and left.name == "ARRAY_LEN" and op in ("=", "<>"):
         return paths.size(scope, left, value, op == "<>")
     path = paths.match_path(scope, left)

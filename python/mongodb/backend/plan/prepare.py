@@ -32,6 +32,7 @@ class Query:
     shape: Any  # the template, for explain
     count: bool = False  # the reply's n is the only row
     of_nothing: Any = None  # (parameters, results) -> command, for when no row comes
+    after: dict[int, Any] = field(default_factory=dict)  # what makes a column of what was read
 
 
 @dataclass(slots=True)
@@ -87,6 +88,7 @@ def _of_planned(planned: Planned, planner: Planner | None) -> Query:
         planned.names,
         before,
         command,
+        after=planned.after,
         of_nothing=None
         if planned.of_nothing is None
         else compile_template({"aggregate": 1, "pipeline": planned.of_nothing, "cursor": {}}),

@@ -11,6 +11,7 @@ from mongodb.backend.plan import joins, windows
 from mongodb.backend.plan.bind import P
 from mongodb.backend.plan.expressions import value
 from mongodb.backend.plan.groups import group, is_aggregated
+from mongodb.backend.plan.hashes import HASHES, is_hash
 from mongodb.backend.plan.predicates import filter_for
 from mongodb.backend.plan.scope import PlanError, Planner, Scope, Source, TableInfo
 from mongodb.backend.plan.sorting import sort_keys
@@ -31,6 +32,7 @@ class Planned:
     lets: dict[str, str] = field(default_factory=dict)
     types: list[str | None] = field(default_factory=list)
     of_nothing: list[dict[str, Any]] | None = None  # the pipeline of the rows when there are none
+    after: dict[int, Any] = field(default_factory=dict)  # what makes a column of what was read
 
 
 def plan_select(
@@ -63,6 +65,7 @@ class _Query:
         self.collection: str | None = None
         self.outputs: list[n.Output] = []
         self.order: list[n.Order] = []
+        self.after: dict[int, Any] = {}
 
     def plan(self) -> Planned:
         select, scope = self.select, self.scope
@@ -247,6 +250,7 @@ class _Query:
     def planned(self, fields: list[str]) -> Planned:
         planned = Planned(self.collection, self.scope.stages, self.names(), fields,
                           self.scope.lets, self.types())  # fmt: skip
+        planned.after = self.after
         if self.scope.of_nothing is not None:
             at, document = self.scope.of_nothing
             planned.of_nothing = [{"$documents": [document]}, *self.scope.stages[at:]]
@@ -255,6 +259,7 @@ class _Query:
     def finish(self) -> Planned:
         scope = self.scope
         if self.top:
+            self.hash_later()
             paths = [scope.path(output.expr) for output in self.outputs]
             if all(path is not None for path in paths):
                 wanted = [path for path in paths if path is not None]
@@ -267,6 +272,15 @@ class _Query:
         made = [value(scope, output.expr) for output in self.outputs]
         scope.stages.append({"$project": _projection(fields, made)})
         return self.planned(fields)
+
+    def hash_later(self) -> None:
+        """Ask for what is to be hashed, where a column is a hash: the rows' reader does it."""
+        names = self.names()
+        for at, output in enumerate(self.outputs):
+            node = output.expr
+            if is_hash(node) and not isinstance(node.args[0], (n.Param, n.Literal)):  # type: ignore[attr-defined]
+                self.after[at] = HASHES[node.name]  # type: ignore[attr-defined]
+                self.outputs[at] = n.Output(node.args[0], names[at])  # type: ignore[attr-defined]
 
     def finish_distinct(self) -> Planned:
         scope = self.scope

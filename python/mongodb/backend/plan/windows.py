@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
+from mongodb.backend.plan.bind import Call, P
 from mongodb.backend.plan.expressions import value
 from mongodb.backend.plan.predicates import condition
 from mongodb.backend.plan.scope import PlanError, Scope
@@ -105,10 +107,10 @@ def _peers(scope: Scope, partition: Any, keys: dict[str, int]) -> str:
 def _ranking(scope: Scope, node: n.Func, partition: Any, keys: dict[str, int], out: str) -> Any:
     planner = scope.planner
     if node.name in ("LAG", "LEAD"):
-        by = node.args[1].value if len(node.args) > 1 and isinstance(node.args[1], n.Literal) else 1
+        by = 1 if len(node.args) < 2 else _constant(node.args[1])
         shift: dict[str, Any] = {
             "output": {"$ifNull": [value(scope, node.args[0]), None]},
-            "by": -by if node.name == "LAG" else by,
+            "by": by if node.name == "LEAD" else Call(operator.neg, (by,)),
         }
         if len(node.args) > 2:
             # the default must be a constant: where there is no such row is found out by number
@@ -153,6 +155,12 @@ def _ranking(scope: Scope, node: n.Func, partition: Any, keys: dict[str, int], o
     single = {"$subtract": [f"${many}", 1]}
     return {"$cond": [{"$lte": [f"${many}", 1]}, 0.0,
                       {"$divide": [{"$subtract": [f"${out}", 1]}, single]}]}  # fmt: skip
+
+
+def _constant(node: n.Node) -> Any:
+    if not isinstance(node, (n.Literal, n.Param)):
+        raise PlanError("the offset of LAG and LEAD is a constant")
+    return P(node.at) if isinstance(node, n.Param) else node.value
 
 
 def _ntile(buckets: Any, row: str, many: str) -> Any:
