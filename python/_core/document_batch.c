@@ -205,7 +205,7 @@ static Py_ssize_t batch_length(ds__batch *self) {
     return (Py_ssize_t)self->count;
 }
 
-static PyObject *batch_item(ds__batch *self, Py_ssize_t i) {
+PyObject *ds__batch_document(ds__batch *self, Py_ssize_t i) {
     ds__pstate *state = ds__pstate_of_type(Py_TYPE(self));
     if (i < 0 || (size_t)i >= self->count) {
         PyErr_SetString(PyExc_IndexError, "the batch has no such document");
@@ -236,7 +236,7 @@ static PyObject *batch_item(ds__batch *self, Py_ssize_t i) {
 static PyObject *batch_documents(ds__batch *self, PyObject *unused) {
     PyObject *list = PyList_New((Py_ssize_t)self->count);
     for (size_t i = 0; list && i < self->count; i++) {
-        PyObject *doc = batch_item(self, (Py_ssize_t)i);
+        PyObject *doc = ds__batch_document(self, (Py_ssize_t)i);
         if (!doc) {
             Py_CLEAR(list);
         } else {
@@ -342,7 +342,7 @@ static PyType_Slot batch_slots[] = {
     {Py_tp_traverse, batch_traverse},
     {Py_tp_clear, batch_clear},
     {Py_sq_length, batch_length},
-    {Py_sq_item, batch_item},
+    {Py_sq_item, ds__batch_document},
     {Py_tp_methods, batch_methods},
     {Py_tp_members, batch_members},
     {0, NULL},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Plain Python values as JSON text, byte for byte as json.dumps() writes them. Values of other
  * types are given to an encoder in Python; what cannot be written at all is left to it whole. */
+#include "json.h"
 #include "rows.h"
 
 #include <math.h>
@@ -20,158 +21,23 @@ static void add(ds_buf *out, const char *text) {
     ds_buf_add(out, text, strlen(text));
 }
 
-static char *unicode_escape(char *p, Py_UCS4 c) {
-    static const char hex[] = "0123456789abcdef";
-    *p++ = '\\';
-    *p++ = 'u';
-    for (int shift = 12; shift >= 0; shift -= 4) {
-        *p++ = hex[c >> shift & 15];
-    }
-    return p;
-}
-
-static void add_escaped(ds_buf *out, Py_UCS4 c) {
-    static const char *const short_forms[0x20] = {
-        ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\f'] = "\\f", ['\r'] = "\\r"};
-    char text[12], *p = text;
-    if (c == '"' || c == '\\') {
-        *p++ = '\\';
-        *p++ = (char)c;
-    } else if (c < 0x20 && short_forms[c]) {
-        add(out, short_forms[c]);
-    } else if (c < 0x10000) {
-        p = unicode_escape(p, c);
-    } else {
-        c -= 0x10000;
-        p = unicode_escape(unicode_escape(p, 0xd800 | c >> 10), 0xdc00 | (c & 0x3ff));
-    }
-    ds_buf_add(out, text, (size_t)(p - text));
-}
-
-/* Whether eight bytes are ASCII that stands as it is. */
-static bool are_plain(uint64_t v) {
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
-    uint64_t quote = v ^ ones * '"', slash = v ^ ones * '\\';
-    uint64_t found = v | (v - ones * 0x20) | (quote - ones) | (slash - ones);
-    return (found & tops) == 0; /* exact while no byte is above 0x7f, which v itself tells */
-}
-
-static uint64_t eight(const uint8_t *p) {
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-/* Copies text of less than eight bytes, of which some may overlap. False: it needs escapes. */
-static bool put_short(uint8_t *to, const uint8_t *p, size_t size) {
-    if (size >= 4) {
-        uint32_t first, last;
-        memcpy(&first, p, sizeof first);
-        memcpy(&last, p + size - sizeof last, sizeof last);
-        memcpy(to, &first, sizeof first);
-        memcpy(to + size - sizeof last, &last, sizeof last);
-        return are_plain((uint64_t)last << 32 | first);
-    }
-    uint64_t v = UINT64_C(0x2020202020202020);
-    for (size_t i = 0; i < size; i++) {
-        to[i] = p[i];
-        v = v << 8 | p[i];
-    }
-    return are_plain(v);
-}
-
-/* The same for eight bytes and more. */
-static bool put_long(uint8_t *to, const uint8_t *p, size_t size) {
-    for (size_t i = 0; i + 8 <= size; i += 8) {
-        uint64_t v = eight(p + i);
-        if (!are_plain(v)) {
-            return false;
-        }
-        memcpy(to + i, &v, sizeof v);
-    }
-    uint64_t v = eight(p + size - 8);
-    memcpy(to + size - 8, &v, sizeof v);
-    return are_plain(v);
-}
-
-/* ASCII in quotes. False, and nothing is written: it needs escapes. */
-static bool add_plain(ds_buf *out, const uint8_t *p, size_t size) {
-    uint8_t *to = ds_buf_reserve(out, size + 2);
-    if (!to) {
-        return true; /* told at the end */
-    }
-    if (!(size < 8 ? put_short(to + 1, p, size) : put_long(to + 1, p, size))) {
-        return false;
-    }
-    to[0] = to[size + 1] = '"';
-    out->size += size + 2;
-    return true;
-}
-
-/* UTF-8 whose special bytes are control characters, quote, backslash, and the first byte of U+2028
- * and U+2029, which scripts take for ends of lines. */
-static void add_utf8(ds_buf *out, const uint8_t *p, size_t size) {
-    static const bool special[256] = {
-        [0] = 1,  [1] = 1,  [2] = 1,  [3] = 1,  [4] = 1,   [5] = 1,    [6] = 1,
-        [7] = 1,  [8] = 1,  [9] = 1,  [10] = 1, [11] = 1,  [12] = 1,   [13] = 1,
-        [14] = 1, [15] = 1, [16] = 1, [17] = 1, [18] = 1,  [19] = 1,   [20] = 1,
-        [21] = 1, [22] = 1, [23] = 1, [24] = 1, [25] = 1,  [26] = 1,   [27] = 1,
-        [28] = 1, [29] = 1, [30] = 1, [31] = 1, ['"'] = 1, ['\\'] = 1, [0xe2] = 1,
-    };
-    const uint8_t *end = p + size, *plain = p;
-    for (; p < end; p++) {
-        while (end - p >= 8 && are_plain(eight(p))) {
-            p += 8;
-        }
-        if (p == end) {
-            break;
-        }
-        if (!special[*p]) {
-            continue;
-        }
-        if (*p != 0xe2) {
-            ds_buf_add(out, plain, (size_t)(p - plain));
-            add_escaped(out, *p);
-            plain = p + 1;
-        } else if (end - p >= 3 && p[1] == 0x80 && (p[2] & 0xfe) == 0xa8) {
-            ds_buf_add(out, plain, (size_t)(p - plain));
-            add_escaped(out, 0x2000 | (p[2] & 0x3f));
-            p += 2;
-            plain = p + 1;
-        }
-    }
-    ds_buf_add(out, plain, (size_t)(end - plain));
-}
-
-static void add_ascii(ds_buf *out, PyObject *text) {
-    Py_ssize_t n = PyUnicode_GET_LENGTH(text);
-    for (Py_ssize_t i = 0; i < n; i++) {
-        Py_UCS4 c = PyUnicode_READ_CHAR(text, i);
-        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-            ds_buf_add_byte(out, (uint8_t)c);
-        } else {
-            add_escaped(out, c);
-        }
-    }
-}
-
 static bool write_text(writing *w, PyObject *text) {
     Py_ssize_t size = PyUnicode_GET_LENGTH(text);
     bool one_byte = !w->ascii && PyUnicode_IS_COMPACT_ASCII(text);
-    if (one_byte && add_plain(&w->out, PyUnicode_1BYTE_DATA(text), (size_t)size)) {
+    if (one_byte && ds__json_plain(&w->out, 0, PyUnicode_1BYTE_DATA(text), (size_t)size, 0)) {
         return true;
     }
     ds_buf_add_byte(&w->out, '"');
     if (w->ascii) {
-        add_ascii(&w->out, text);
+        ds__json_ascii(&w->out, text);
     } else if (one_byte) {
-        add_utf8(&w->out, PyUnicode_1BYTE_DATA(text), (size_t)size);
+        ds__json_utf8(&w->out, PyUnicode_1BYTE_DATA(text), (size_t)size);
     } else {
         const char *bytes = PyUnicode_AsUTF8AndSize(text, &size);
         if (!bytes) {
             return false; /* a lone surrogate */
         }
-        add_utf8(&w->out, (const uint8_t *)bytes, (size_t)size);
+        ds__json_utf8(&w->out, (const uint8_t *)bytes, (size_t)size);
     }
     ds_buf_add_byte(&w->out, '"');
     return true;
@@ -210,8 +76,8 @@ static bool write_short_float(writing *w, double v) {
         return false;
     }
     for (size_t places = 0; places < sizeof tens / sizeof tens[0]; places++) {
-        double whole = (double)(int64_t)(size * tens[places] + 0.5);
-        if (whole / tens[places] != size) {
+        double scaled = size * tens[places], whole = (double)(int64_t)(scaled + 0.5);
+        if (fabs(scaled - whole) > scaled * 1e-15 || whole / tens[places] != size) {
             continue;
         }
         char text[32], *p = text + sizeof text;
@@ -263,16 +129,7 @@ static bool write_other(writing *w, PyObject *value) {
     Py_ssize_t size = 0;
     const char *bytes = text && PyUnicode_Check(text) ? PyUnicode_AsUTF8AndSize(text, &size) : NULL;
     if (bytes) {
-        const uint8_t *p = (const uint8_t *)bytes, *end = p + size, *plain = p;
-        for (; end - p >= 3; p++) { /* as in add_utf8, of text that is JSON already */
-            if (*p == 0xe2 && p[1] == 0x80 && (p[2] & 0xfe) == 0xa8) {
-                ds_buf_add(&w->out, plain, (size_t)(p - plain));
-                add_escaped(&w->out, 0x2000 | (p[2] & 0x3f));
-                p += 2;
-                plain = p + 1;
-            }
-        }
-        ds_buf_add(&w->out, plain, (size_t)(end - plain));
+        ds__json_lines(&w->out, (const uint8_t *)bytes, (size_t)size);
     } else if (text && !PyErr_Occurred()) {
         PyErr_SetString(PyExc_TypeError, "an encoder gives text");
     }
@@ -312,8 +169,27 @@ static bool write_value(writing *w, PyObject *value) {
     return ok;
 }
 
-static void add_comma(writing *w) {
-    ds_buf_add(&w->out, ", ", w->spaces ? 2 : 1);
+/* A comma or colon. */
+static void add_mark(writing *w, uint8_t mark) {
+    ds_buf_add_byte(&w->out, mark);
+    if (w->spaces) {
+        ds_buf_add_byte(&w->out, ' ');
+    }
+}
+
+/* A string with its colon, and the comma before. */
+static bool write_key(writing *w, PyObject *key, bool first) {
+    if (!w->ascii && !w->spaces && PyUnicode_IS_COMPACT_ASCII(key) &&
+        ds__json_plain(&w->out, first ? 0 : ',', PyUnicode_1BYTE_DATA(key),
+                       (size_t)PyUnicode_GET_LENGTH(key), ':')) {
+        return true;
+    }
+    if (!first) {
+        add_mark(w, ',');
+    }
+    bool ok = write_text(w, key);
+    add_mark(w, ':');
+    return ok;
 }
 
 static bool write_list(writing *w, PyObject *list) {
@@ -321,7 +197,7 @@ static bool write_list(writing *w, PyObject *list) {
     ds_buf_add_byte(&w->out, '[');
     for (Py_ssize_t i = 0; ok && i < PySequence_Fast_GET_SIZE(list); i++) {
         if (i > 0) {
-            add_comma(w);
+            add_mark(w, ',');
         }
         ok = write_value(w, PySequence_Fast_GET_ITEM(list, i));
     }
@@ -356,14 +232,7 @@ static bool write_dict(writing *w, PyObject *dict) {
             }
             looked = true;
         }
-        if (!first) {
-            add_comma(w);
-        }
-        if (!write_text(w, key)) {
-            return false;
-        }
-        ds_buf_add(&w->out, ": ", w->spaces ? 2 : 1);
-        ok = write_value(w, value);
+        ok = write_key(w, key, first) && write_value(w, value);
         if (ok && PyDict_GET_SIZE(dict) != size) { /* by an encoder in Python */
             PyErr_SetString(PyExc_RuntimeError, "a dict changed while it was written");
             ok = false;

@@ -276,19 +276,44 @@ static PyObject *show_next(ds__rows *rows, ds__shape *shape, PyObject *document)
     return row;
 }
 
+static bool add_row(ds__rows *rows, ds__shape *shape, PyObject *document, PyObject *list) {
+    PyObject *row = document ? show_next(rows, shape, document) : NULL;
+    bool ok = row && PyList_Append(list, row) == 0;
+    Py_XDECREF(row);
+    return ok;
+}
+
+/* Documents that nobody has yet: each is made for its row only. */
+static bool add_batch(ds__rows *rows, ds__shape *shape, ds__batch *batch, PyObject *list) {
+    const ds__schema *schema = batch->schema;
+    bool quiet = !schema->class_name && !schema->own_init && !rows->state->init_signals &&
+                 !((PyTypeObject *)schema->owner)->tp_finalize;
+    bool ok = true;
+    if (!quiet) {
+        wake(rows);
+    }
+    for (size_t i = 0; ok && i < batch->count; i++) {
+        PyObject *document = ds__batch_document(batch, (Py_ssize_t)i);
+        rows->fresh &= quiet;
+        ok = add_row(rows, shape, document, list);
+        Py_XDECREF(document);
+    }
+    return ok;
+}
+
 static bool show_all(ds__rows *rows, PyObject *kept, PyObject *documents, PyObject *list) {
     ds__shape shape = {.how = DS_SHOW_NESTED, .detail = Py_NewRef(rows->serializer)};
     bool quiet = PyList_CheckExact(documents);
     rows->kept = quiet && rows->live && kept != Py_None;
     rows->resting = rows->kept && PyGC_Disable();
     bool ok = !rows->kept || ds__shape_keep(&shape, kept);
-    PyObject *items = ok ? PyObject_GetIter(documents) : NULL, *document;
-    while (ok && items && (document = PyIter_Next(items))) {
+    PyObject *items = ok ? PyObject_GetIter(documents) : NULL, *item;
+    while (ok && items && (item = PyIter_Next(items))) {
         rows->fresh &= quiet;
-        PyObject *row = show_next(rows, &shape, document);
-        ok = row && PyList_Append(list, row) == 0;
-        Py_XDECREF(row);
-        Py_DECREF(document);
+        ok = Py_IS_TYPE(item, (PyTypeObject *)rows->state->batch_type)
+                 ? add_batch(rows, &shape, (ds__batch *)item, list)
+                 : add_row(rows, &shape, item, list);
+        Py_DECREF(item);
     }
     wake(rows);
     Py_XDECREF(items);
@@ -296,11 +321,12 @@ static bool show_all(ds__rows *rows, PyObject *kept, PyObject *documents, PyObje
     return ok && !PyErr_Occurred();
 }
 
-PyDoc_STRVAR(rows_doc, "rows(serializer, documents, tools, kept=None, live=None)\n--\n\n"
-                       "List what the serializer shows of each document.\n\n"
-                       "tools: (compile, field, skip, style, own, pk); see plan.py.\n"
-                       "kept: its plan, when that is known without its fields, and what makes the\n"
-                       "one to go on with when that is not enough.");
+PyDoc_STRVAR(rows_doc,
+             "rows(serializer, documents, tools, kept=None, live=None)\n--\n\n"
+             "List what the serializer shows of each document, also of those in batches.\n\n"
+             "tools: (compile, field, skip, style, own, pk); see plan.py.\n"
+             "kept: its plan, when that is known without its fields, and what makes the\n"
+             "one to go on with when that is not enough.");
 
 static PyObject *py_rows(PyObject *module, PyObject *args) {
     PyObject *documents, *kept = Py_None;

@@ -196,6 +196,8 @@ int ds__field_check(ds__pstate *state, ds__field *field, PyObject *value);
 /* A document over bytes that were validated. New reference. */
 PyObject *ds__document_from(ds__pstate *state, PyObject *type, PyObject *owner, const uint8_t *data,
                             PyObject *context, PyObject *mask, uint8_t flags);
+/* The document at a position in the batch. New reference. */
+PyObject *ds__batch_document(ds__batch *batch, Py_ssize_t at);
 /* A document of which only the primary key is known. */
 PyObject *ds__document_hollow(ds__pstate *state, PyObject *type, PyObject *key, PyObject *context);
 /* The value of the field at `at`. New reference. */

@@ -66,6 +66,12 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
                     self._move(one)
             yield documents if self._shape is None else [self._shaped(one) for one in documents]
 
+    def _unmade(self) -> list[Any] | None:
+        """Everything, as batches of which no document is made yet; None: more is done with them."""
+        if self._shape or self._related or self._scored or self._moved:
+            return None
+        return list(self._batches())
+
     def _dicts(self) -> Iterator[list[Any]]:
         if self._empty:
             return

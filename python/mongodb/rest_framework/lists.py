@@ -22,9 +22,11 @@ class DocumentListSerializer(serializers.ListSerializer):
             data = data.all()
         if self.parent is not None:
             return super().to_representation(data)
-        documents = list(data) if type(data) is QuerySet else data
-        kept = kept_plan(self.child) if type(documents) is list and documents else None
-        return rows(self.child, documents, kept, missed)
+        if type(data) is QuerySet:
+            batches = data._unmade()
+            data = list(data) if batches is None else [one for one in batches if len(one)]
+        kept = kept_plan(self.child) if type(data) is list and data else None
+        return rows(self.child, data, kept, missed)
 
 
 SHOW_ITEMS.add(DocumentListSerializer.to_representation)
