@@ -14,7 +14,7 @@ APT := build-essential pkg-config ninja-build ccache clang libclang-rt-14-dev \
 
 SOURCES := $(shell git ls-files -co --exclude-standard include src python meson.build meson.options pyproject.toml 2>/dev/null)
 
-.PHONY: django-suite help demo test build setup bench faults forks fuzz mutants lint sessions threads clean distclean
+.PHONY: django-suite help demo test build setup bench faults forks fuzz mutants lint sessions soak threads clean distclean
 
 help:
 	@echo "make demo    a REST API over 34,000 cities on http://127.0.0.1:8000/ (Ctrl-C stops it)"
@@ -25,6 +25,7 @@ help:
 	@echo "make mutants changes of the Python side that no test notices (ONLY=\"_persist\", EVERY=1)"
 	@echo "make faults  memory, disk and power fail at every step: half an hour"
 	@echo "make sessions interleaved sessions beside a real mongod (SEED=1 SECONDS=60)"
+	@echo "make soak    a store under load whose processes are killed and started anew (MINUTES=10)"
 	@echo "make threads many threads under ThreadSanitizer, a minute (THREAD_ROUNDS=300)"
 	@echo "make lint    ruff, mypy, clang-format: a step of make test too"
 	@echo "make clean   forget builds; distclean forgets the virtual environment too"
@@ -87,6 +88,9 @@ faults: build
 
 sessions: build
 	@SEED="$(SEED)" SECONDS="$(SECONDS)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/run.py sessions
+
+soak: build
+	@MINUTES="$(MINUTES)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/run.py soak
 
 threads: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/run.py threads

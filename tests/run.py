@@ -209,6 +209,12 @@ def sessions() -> tuple[int, int]:
     return last_line(run(command))
 
 
+def soak() -> tuple[int, int]:
+    """Processes and clients of a server on one file, killed and started anew (MINUTES)."""
+    minutes = os.environ.get("MINUTES") or "10"
+    return last_line(run([sys.executable, "tests/soak/soak.py", "--minutes", minutes]))
+
+
 # Those that start threads, directly or as servers and reapers.
 THREADED = [
     "client_test_client",
@@ -219,7 +225,7 @@ THREADED = [
 ]
 
 # Not part of a whole run: by name only.
-MORE = {"faults": faults, "threads": threads, "sessions": sessions}
+MORE = {"faults": faults, "threads": threads, "sessions": sessions, "soak": soak}
 STEPS = {
     "lint": lint,
     "c": c_tests,
