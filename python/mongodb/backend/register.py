@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import JSONField, Model
 from django.db.models.fields import json as django_json
 
+from mongodb.backend import migrations
 from mongodb.backend.plan.json import JSON_NULL
 
 __all__ = ["register"]
@@ -93,6 +94,7 @@ def register() -> None:
     """Install the changes; a second call does nothing new."""
     JSONField.from_db_value = _from_db_value  # type: ignore[method-assign]
     Model._check_local_fields = classmethod(_check_names)
+    migrations.register()
     for cls, method in (
         (django_json.KeyTransform, _key_transform),
         (django_json.KeyTextTransform, _key_text),

@@ -77,15 +77,18 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         self, model: Any, old_field: Any, new_field: Any, old_type: Any, new_type: Any, *args: Any
     ) -> None:
         super()._alter_field(model, old_field, new_field, old_type, new_type, *args)
-        shape = " ".join(self._shape(new_field))
-        if shape or (old_type != new_type and any(self._shape(old_field))):
-            change = self.sql_alter_column_type % {
-                "column": self.quote_name(new_field.column), "type": new_type, "collation": "",
-            }  # fmt: skip
-            table = self.quote_name(model._meta.db_table)
-            self.execute(
-                self.sql_alter_column % {"table": table, "changes": f"{change} {shape}"}, None
-            )
+        if any(self._shape(new_field)) or (old_type != new_type and any(self._shape(old_field))):
+            self.reshape(model, new_field)
+
+    def reshape(self, model: Any, field: Any) -> None:
+        """Write down what is within a field's documents and arrays."""
+        change = self.sql_alter_column_type % {
+            "column": self.quote_name(field.column), "type": field.db_type(self.connection),
+            "collation": "",
+        }  # fmt: skip
+        changes = " ".join([change, *self._shape(field)])
+        table = self.quote_name(model._meta.db_table)
+        self.execute(self.sql_alter_column % {"table": table, "changes": changes}, None)
 
     def index_sql(self, model: Any, spec: dict[str, Any]) -> str:
         """Return the statement that makes an index which SQL has no words for."""

@@ -22,6 +22,7 @@ class Embedding(Field):
     """What fields of one embedded model and of one of several have in common."""
 
     embeds = True
+    is_of_one_model = True
     stores_model_instance = True
     empty_strings_allowed = False
 

@@ -25,6 +25,8 @@ LABEL = "_label"
 class PolymorphicEmbeddedModelField(Embedding):
     """An instance of one of `embedded_models`: classes, or lazy references to them."""
 
+    is_of_one_model = False
+
     def __init__(self, embedded_models: Sequence[Any], *args: Any, **kwargs: Any) -> None:
         self.embedded_models = tuple(embedded_models)
         super().__init__(*args, **kwargs)
