@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The docstore program, for the tests that start it."""
+"""The docstore program, for the tests that start it, and connections to what is served."""
 
 import os
 import pathlib
+import socket
+import struct
 import sys
 import sysconfig
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import bson
 import pytest
 
 from mongodb import _core
@@ -20,3 +25,28 @@ def docstore() -> str:
         if (place / "docstore").is_file():
             return str(place / "docstore")
     pytest.skip("the docstore program is not installed")
+
+
+def message(document: dict[str, Any], flags: int = 0) -> bytes:
+    body = struct.pack("<I", flags) + b"\0" + bson.encode(document)
+    return struct.pack("<iiii", 16 + len(body), 1, 0, 2013) + body
+
+
+Dial = Callable[[str], socket.socket]
+
+
+@pytest.fixture
+def dial() -> Iterator[Dial]:
+    """Connections to the socket of this path, closed in the end."""
+    opened = []
+
+    def connect(path: str) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        opened.append(connection)
+        connection.settimeout(10)
+        connection.connect(path)
+        return connection
+
+    yield connect
+    for connection in opened:
+        connection.close()

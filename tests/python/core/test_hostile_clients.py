@@ -19,32 +19,9 @@ from pymongo import MongoClient
 from mongodb import _core
 from mongodb.errors import MongoError
 
+from .conftest import Dial, message
+
 BIG = 47_000_000
-
-
-def message(document: dict[str, Any], flags: int = 0) -> bytes:
-    body = struct.pack("<I", flags) + b"\0" + bson.encode(document)
-    return struct.pack("<iiii", 16 + len(body), 1, 0, 2013) + body
-
-
-Dial = Callable[[str], socket.socket]
-
-
-@pytest.fixture
-def dial() -> Iterator[Dial]:
-    """Connections to the socket of this path, closed in the end."""
-    opened = []
-
-    def connect(path: str) -> socket.socket:
-        connection = socket.socket(socket.AF_UNIX)
-        opened.append(connection)
-        connection.settimeout(10)
-        connection.connect(path)
-        return connection
-
-    yield connect
-    for connection in opened:
-        connection.close()
 
 
 def read(connection: socket.socket) -> dict[str, Any]:
