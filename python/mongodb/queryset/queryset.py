@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -248,7 +249,7 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         """Return values instead of documents: of one field, or tuples of several."""
         if not fields:
             return self._with(_shape=None, _scalar=(), _include=())
-        return self.only(*fields)._with(_shape="scalar", _scalar=fields)
+        return self.only(*map(_listed, fields))._with(_shape="scalar", _scalar=fields)
 
     def values_list(self, *fields: str, flat: bool = False) -> Any:
         """The other name of `scalar`."""
@@ -257,7 +258,7 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
     def values(self, *fields: str) -> Any:
         """Return dicts by field names instead of documents."""
         names = fields or tuple(self._document._fields)
-        return self.only(*names)._with(_shape="values", _scalar=names)
+        return self.only(*map(_listed, names))._with(_shape="values", _scalar=names)
 
     def as_pymongo(self) -> Any:
         """Return dicts as PyMongo does, by stored names."""
@@ -375,6 +376,12 @@ class QuerySetNoCache(QuerySet):
         self._cached = False
 
 
+def _listed(name: str) -> str:
+    """Return the path up to a position: a projection cannot choose one element."""
+    parts = name.replace("__", ".").split(".")
+    return ".".join(itertools.takewhile(lambda part: not part.isdigit(), parts))
+
+
 def _reach(document: Any, name: str) -> Any:
     value = document
     for part in name.replace("__", ".").split("."):
@@ -383,7 +390,10 @@ def _reach(document: Any, name: str) -> Any:
         if isinstance(value, dict):
             value = value.get(part)
         elif isinstance(value, list):
-            value = value[int(part)] if part.isdigit() else [_reach(one, part) for one in value]
+            if not part.isdigit():
+                value = [_reach(one, part) for one in value]
+            else:
+                value = value[int(part)] if int(part) < len(value) else None
         else:
             value = getattr(value, part)
     return value
@@ -400,16 +410,18 @@ def _fetch_related(document: Any, batches: list[Any], name: str) -> None:
         raise InvalidQueryError(f"select_related: {document.__name__}.{head} is no reference")
     target = inner.document_type
     if inner.kind == "embedded":
-        for path in _persist.reference_paths(document, _target(target, rest)):
-            _persist.load_references(_target(target, rest), batches, [path])
+        wanted = _target(target, rest)
+        paths = _persist.reference_paths(document, wanted)
+        below = [path for path in paths if path.startswith(f"{field.db_field}.")]
+        _persist.load_references(wanted, batches, below)
         return
     found = _persist.load_references(target, batches, [field.db_field])
     if rest and found:
-        below: list[Any] = []
+        contexts: list[Any] = []
         for one in found:
-            if one._context is not None and not any(one._context is seen for seen in below):
-                below.append(one._context)
-        _fetch_related(target, below, rest)
+            if one._context is not None and not any(one._context is seen for seen in contexts):
+                contexts.append(one._context)
+        _fetch_related(target, contexts, rest)
 
 
 def _target(cls: Any, rest: str) -> Any:
