@@ -159,6 +159,7 @@ int ds__field_check(ds__pstate *state, ds__field *field, PyObject *value) {
         return 1;
     case DS_HOLDS_DICT:
     case DS_HOLDS_DECIMAL:
+    case DS_HOLDS_POINTER:
     case DS_HOLDS_PYTHON:
     case DS_HOLDS_COUNT:
         break;

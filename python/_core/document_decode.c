@@ -7,13 +7,14 @@ static const ds__py_options PLAIN = {.plain_int = true};
 
 static PyObject *python_decode(ds__pstate *state, ds__field *field, ds_value value,
                                const ds__scope *scope) {
-    PyObject *raw = field->kind == DS_HOLDS_PYTHON ? ds__py_decode_value(state, value, NULL)
-                                                   : ds__dynamic_decode(state, value, scope);
+    bool plain_bson = field->kind == DS_HOLDS_PYTHON || field->kind == DS_HOLDS_POINTER;
+    PyObject *raw = plain_bson ? ds__py_decode_value(state, value, NULL)
+                               : ds__dynamic_decode(state, value, scope);
     if (!raw) {
         return NULL;
     }
-    bool plain = field->kind != DS_HOLDS_PYTHON && field->kind != DS_HOLDS_LIST &&
-                 field->kind != DS_HOLDS_DICT && field->kind != DS_HOLDS_EMBEDDED;
+    bool plain = !plain_bson && field->kind != DS_HOLDS_LIST && field->kind != DS_HOLDS_DICT &&
+                 field->kind != DS_HOLDS_EMBEDDED;
     PyObject *out =
         PyObject_CallMethod(field->object, plain ? "to_python" : "from_store", "(O)", raw);
     Py_DECREF(raw);
@@ -31,6 +32,30 @@ static PyObject *embedded_decode(ds__pstate *state, ds__field *field, ds_value v
     return ds__document_from(
         state, type, scope->owner, value.as.bytes, scope->context, NULL,
         (uint8_t)((scope->raw_refs ? DS_DOC_RAW_REFS : 0) | (scope->partial ? DS_DOC_PARTIAL : 0)));
+}
+
+/* A document of which the stored key is known. */
+static PyObject *hollow(ds__pstate *state, PyObject *type, ds_value id, const ds__scope *scope,
+                        bool exact) {
+    ds__schema *schema = ds__schema_of(state, type);
+    if (!schema) {
+        return NULL;
+    }
+    if (schema->primary < 0) {
+        PyErr_Format(PyExc_TypeError, "%R has no primary key to refer to", type);
+        return NULL;
+    }
+    PyObject *key = ds__field_decode(state, &schema->fields[schema->primary], id, scope);
+    if (!key) {
+        return NULL;
+    }
+    /* A class with subclasses has to be looked up to know which one it is. */
+    PyObject *out = schema->class_name && !exact
+                        ? PyObject_CallMethod(type, "_resolve_reference", "OO", key,
+                                              scope->context ? scope->context : Py_None)
+                        : ds__document_hollow(state, type, key, scope->context);
+    Py_DECREF(key);
+    return out;
 }
 
 static PyObject *reference_decode(ds__pstate *state, ds__field *field, ds_value value,
@@ -54,25 +79,41 @@ static PyObject *reference_decode(ds__pstate *state, ds__field *field, ds_value 
             return NULL;
         }
     }
-    ds__schema *schema = ds__schema_of(state, type);
-    if (!schema) {
+    return hollow(state, type, id, scope, false);
+}
+
+/* What the registry's function says of a stored class name. New reference. */
+static PyObject *class_named(ds_value cls, const char *function) {
+    PyObject *name = PyUnicode_DecodeUTF8(ds__text(cls), (Py_ssize_t)cls.size, "strict");
+    PyObject *registry = name ? PyImport_ImportModule("mongodb._registry") : NULL;
+    PyObject *type = registry ? PyObject_CallMethod(registry, function, "O", name) : NULL;
+    Py_XDECREF(registry);
+    Py_XDECREF(name);
+    return type;
+}
+
+/* {_cls, _ref: DBRef} names its class; {_id, ...} is of the field's own, with copies of fields. */
+static PyObject *pointer_decode(ds__pstate *state, ds__field *field, ds_value value,
+                                const ds__scope *scope, bool *handled) {
+    ds_value cls = ds__doc_field(value, "_cls"), ref = ds__doc_field(value, "_ref"), id;
+    if (scope->raw_refs) {
+        return ds__py_decode_value(state, value, NULL);
+    }
+    if (cls.type == DS_STRING && ref.type == DS_DOCUMENT && ds__doc_get(ref, "$id", 3, &id)) {
+        PyObject *type = class_named(cls, "document_class");
+        PyObject *out = type ? hollow(state, type, id, scope, true) : NULL;
+        Py_XDECREF(type);
+        return out;
+    }
+    PyObject *type = ds__field_target(field);
+    if (!type) {
         return NULL;
     }
-    if (schema->primary < 0) {
-        PyErr_Format(PyExc_TypeError, "%R has no primary key to refer to", type);
-        return NULL;
+    if (type != Py_None && ds__doc_get(value, "_id", 3, &id)) {
+        return hollow(state, type, id, scope, false);
     }
-    PyObject *key = ds__field_decode(state, &schema->fields[schema->primary], id, scope);
-    if (!key) {
-        return NULL;
-    }
-    /* A class with subclasses has to be looked up to know which one it is. */
-    PyObject *out = schema->class_name
-                        ? PyObject_CallMethod(type, "_resolve_reference", "OO", key,
-                                              scope->context ? scope->context : Py_None)
-                        : ds__document_hollow(state, type, key, scope->context);
-    Py_DECREF(key);
-    return out;
+    *handled = false;
+    return NULL;
 }
 
 static PyObject *list_decode(ds__pstate *state, ds__field *item, ds_value array,
@@ -125,14 +166,7 @@ static PyObject *dict_decode(ds__pstate *state, ds__field *item, ds_value doc,
 /* A document with _cls inside a field that declares no class. */
 static PyObject *classed_decode(ds__pstate *state, ds_value doc, ds_value cls,
                                 const ds__scope *scope) {
-    PyObject *name = PyUnicode_DecodeUTF8(ds__text(cls), (Py_ssize_t)cls.size, "strict");
-    if (!name) {
-        return NULL;
-    }
-    PyObject *registry = PyImport_ImportModule("mongodb._registry");
-    PyObject *type = registry ? PyObject_CallMethod(registry, "embedded_or_none", "O", name) : NULL;
-    Py_XDECREF(registry);
-    Py_DECREF(name);
+    PyObject *type = class_named(cls, "embedded_or_none");
     if (!type || type == Py_None) {
         Py_XDECREF(type);
         return type ? dict_decode(state, NULL, doc, scope) : NULL;
@@ -245,6 +279,11 @@ static PyObject *fast_decode(ds__pstate *state, ds__field *field, ds_value v,
         break;
     case DS_HOLDS_REFERENCE:
         return reference_decode(state, field, v, scope);
+    case DS_HOLDS_POINTER:
+        if (v.type == DS_DOCUMENT) {
+            return pointer_decode(state, field, v, scope, handled);
+        }
+        break;
     case DS_HOLDS_DYNAMIC:
         return ds__dynamic_decode(state, v, scope);
     case DS_HOLDS_PYTHON:

@@ -214,6 +214,7 @@ ds__taken ds__lookup_value(ds__pstate *state, ds_buf *buf, ds__field *field, con
     case DS_HOLDS_UUID:
     case DS_HOLDS_BINARY:
     case DS_HOLDS_EMBEDDED:
+    case DS_HOLDS_POINTER:
     case DS_HOLDS_PYTHON:
     case DS_HOLDS_COUNT:
         break;

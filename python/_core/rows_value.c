@@ -254,6 +254,7 @@ static bool is_native(const ds__field *field, ds_value v) {
     case DS_HOLDS_REFERENCE:
     case DS_HOLDS_DYNAMIC:
         return true;
+    case DS_HOLDS_POINTER:
     case DS_HOLDS_PYTHON:
     case DS_HOLDS_COUNT:
         return false;
@@ -358,6 +359,7 @@ bool ds__shape_fits(const ds__shape *shape, const ds__field *field) {
         return how == DS_SHOW_DICT && ds__shape_fits(shape->item, field->item);
     case DS_HOLDS_REFERENCE:
         return how == DS_SHOW_REFERENCE;
+    case DS_HOLDS_POINTER:
     case DS_HOLDS_PYTHON:
     case DS_HOLDS_COUNT:
         return false;

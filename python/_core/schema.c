@@ -16,7 +16,7 @@ static const char *const KINDS[DS_HOLDS_COUNT] = {
     [DS_HOLDS_UUID] = "uuid",         [DS_HOLDS_BINARY] = "binary",
     [DS_HOLDS_EMBEDDED] = "embedded", [DS_HOLDS_LIST] = "list",
     [DS_HOLDS_DICT] = "dict",         [DS_HOLDS_REFERENCE] = "reference",
-    [DS_HOLDS_PYTHON] = "python",
+    [DS_HOLDS_POINTER] = "pointer",   [DS_HOLDS_PYTHON] = "python",
 };
 
 static uint32_t hash_name(const char *key, size_t size) {

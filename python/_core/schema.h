@@ -33,7 +33,8 @@ typedef enum ds__kind {
     DS_HOLDS_LIST,
     DS_HOLDS_DICT, /* with an item: a map */
     DS_HOLDS_REFERENCE,
-    DS_HOLDS_PYTHON, /* no fast path */
+    DS_HOLDS_POINTER, /* a reference that is stored as a document */
+    DS_HOLDS_PYTHON,  /* no fast path */
     DS_HOLDS_COUNT
 } ds__kind;
 

@@ -12,6 +12,7 @@ from mongodb import _core, _registry
 from mongodb._options import Options
 from mongodb.errors import DoesNotExist, InvalidDocumentError, MultipleObjectsReturned
 from mongodb.fields.base import BaseField
+from mongodb.fields.cached import CachedReferenceField
 from mongodb.fields.references import DO_NOTHING, ReferenceField
 from mongodb.fields.scalar import ObjectIdField
 from mongodb.queryset.manager import QuerySetManager
@@ -143,6 +144,7 @@ class DocumentMetaclass(type):
                 parent._subclasses = (*parent._subclasses, cls._class_name)
         if cls._schema_embedded:
             _refuse_delete_rules(cls)
+        _watch_copies(cls)
 
 
 class TopLevelDocumentMetaclass(DocumentMetaclass):
@@ -263,6 +265,15 @@ def _parents(roots: list[Any]) -> list[Any]:
 
 def _class_name(name: str, parents: list[Any]) -> str:
     return f"{parents[0]._class_name}.{name}" if parents else name
+
+
+def _watch_copies(cls: Any) -> None:
+    for field in cls._fields.values():
+        inner: Any = field
+        while inner._item is not None:
+            inner = inner._item
+        if isinstance(inner, CachedReferenceField):
+            inner.watch(cls)
 
 
 def _refuse_delete_rules(cls: Any) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 from bson.raw_bson import RawBSONDocument
 
 from mongodb import _core, _registry
+from mongodb._cached import sync, watchers
 from mongodb._rollback import note
 from mongodb._stamps import stamp
-from mongodb.errors import MongoError, OperationError, SaveConditionError
+from mongodb.errors import MongoError, OperationError, SaveConditionError, ValidationError
 from mongodb.signals import post_save, pre_save, pre_save_post_validation
 
 __all__ = ["cascade", "fill", "fill_rest", "load_reference", "reload", "save"]
@@ -56,12 +57,16 @@ def save(doc: Any, *, force_insert: bool, validate: bool, clean: bool, write_con
                    "write_concern": write_concern, **dict(cascade_kwargs or {})}  # fmt: skip
         _cascade(doc, seen or set(), options)
     handle, collection = doc._home()
+    copies = [] if created else watchers(cls)
+    changed = {path.split(".")[0] for path in doc._get_changed_fields()} if copies else set()
     if created:
         if save_condition is not None:
             raise OperationError("save_condition is for documents that are in the store already")
         _insert(doc, handle, collection, force_insert, write_concern, record)
     else:
         created = _update(doc, handle, collection, save_condition, write_concern)
+    if changed:
+        sync(doc, copies, changed)
     post_save.send(cls, document=doc, created=created, **signal_kwargs)
     return doc
 
@@ -348,8 +353,11 @@ def load_references(
         for path in paths:
             for raw in batch.collect(path):
                 try:
-                    wanted[field.to_python(raw)] = None
-                except TypeError:
+                    key = field.to_python(raw)
+                    if path.endswith("._ref"):  # of any class: the key may be another's
+                        field.validate(key)
+                    wanted[key] = None
+                except (TypeError, ValidationError):
                     continue
     keys = [key for key in wanted if any((cls, key) not in batch.refs for batch in batches)]
     if not keys:
@@ -379,7 +387,10 @@ def _walk(owner: Any, target: Any, prefix: str, found: list[str], seen: tuple[An
             inner = inner._item
         if maps:
             continue
-        if inner.kind == "reference" and inner.document_type is target:
+        if inner.kind == "pointer" and inner.document_type in (None, target):
+            key = "_ref" if inner.document_type is None else "_id"
+            found.append(f"{prefix}{field.db_field}.{key}")
+        elif inner.kind == "reference" and inner.document_type is target:
             found.append(prefix + field.db_field)
         elif inner.kind == "embedded" and inner.document_type not in seen:
             below = inner.document_type

@@ -53,6 +53,14 @@ def get_document(name: str) -> Any:
     return found
 
 
+def document_class(name: str) -> Any:
+    """Return the class of documents that have a collection with that name."""
+    found = get_document(name)
+    if not is_document_class(found):
+        raise NotRegistered(f"{name} is a class of embedded documents: nothing refers to it")
+    return found
+
+
 def embedded_or_none(name: str) -> Any:
     """Return the class of embedded documents with that name, or None."""
     try:

@@ -280,7 +280,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
             inner: Any = field
             while inner._item is not None:
                 inner = inner._item
-            if inner.kind == "reference":
+            if inner.kind in ("reference", "pointer"):
                 for one in _persist.documents_in(getattr(self, name)):
                     if one._hollow and _persist.load_reference(type(one), one.pk, None) is not None:
                         one._fetch()

@@ -2,6 +2,7 @@
 """The fields of documents."""
 
 from mongodb.fields.base import BaseField
+from mongodb.fields.cached import CachedReferenceField
 from mongodb.fields.dates import ComplexDateTimeField, DateField, DateTimeField
 from mongodb.fields.files import (
     FileField,
@@ -11,6 +12,7 @@ from mongodb.fields.files import (
     ImageGridFsProxy,
     ImproperlyConfigured,
 )
+from mongodb.fields.generic import GenericLazyReferenceField, GenericReferenceField
 from mongodb.fields.geo import (
     GeoJsonBaseField,
     GeoPointField,
@@ -21,6 +23,7 @@ from mongodb.fields.geo import (
     PointField,
     PolygonField,
 )
+from mongodb.fields.lazy import LazyReference, LazyReferenceField
 from mongodb.fields.lists import EmbeddedDocumentList
 from mongodb.fields.nested import (
     DictField,
@@ -49,12 +52,6 @@ from mongodb.fields.scalar import (
     UUIDField,
 )
 from mongodb.fields.sequence import SequenceField
-from mongodb.fields.unsupported import (
-    CachedReferenceField,
-    GenericLazyReferenceField,
-    GenericReferenceField,
-    LazyReferenceField,
-)
 
 __all__ = [
     "CASCADE",
@@ -91,6 +88,7 @@ __all__ = [
     "ImageGridFsProxy",
     "ImproperlyConfigured",
     "IntField",
+    "LazyReference",
     "LazyReferenceField",
     "LineStringField",
     "ListField",

@@ -51,6 +51,7 @@ class BaseField:
     _auto_gen = False
     _item: BaseField | None = None
     _dbref = False
+    _points = False  # is a reference, stored as a key
     _address = False
     _generic = False  # holds embedded documents of any class
     default: Any = None
@@ -207,6 +208,10 @@ class BaseField:
 
     def _check_choice_free(self, value: Any) -> None:
         """Raise when a value can never match; the base class accepts everything."""
+
+    def _path_below(self, value: Any) -> str:
+        """Return where below the field a value like this is stored, as `.a.b`."""
+        return ""
 
     def lookup_member(self, member_name: str) -> BaseField | None:
         """Return the field that a path's next part names below this one, or None."""

@@ -24,6 +24,7 @@ class ReferenceField(BaseField):
     """
 
     kind = "reference"
+    _points = True
 
     def __init__(
         self,
@@ -68,7 +69,7 @@ class ReferenceField(BaseField):
         cls = self.document_type
         if isinstance(value, DBRef):
             if self.dbref:
-                return value
+                return DBRef(value.collection, value.id, value.database, **value._DBRef__kwargs)
             value = value.id
         if _registry.is_document(value):
             if value.pk is None:

@@ -24,7 +24,7 @@ def points(field: Any) -> bool:
     """Whether the field, or its items, are references."""
     while field._item is not None:
         field = field._item
-    return bool(field.kind == "reference")
+    return field.kind in ("reference", "pointer")
 
 
 def without(mapping: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def _reference(field: BaseField) -> BaseField | None:
     inner: BaseField | None = field
     while inner is not None and inner.kind == "list":
         inner = inner._item
-    return inner if inner is not None and inner.kind == "reference" else None
+    return inner if inner is not None and inner._points else None
 
 
 def db_path(cls: Any, name: str) -> str:
@@ -171,7 +171,15 @@ def _parse(cls: Any, name: str) -> Lookup:
     if op in geo.DISTANCES:
         raise geo.DistanceMet
     path, field = resolve(cls, parts)
+    if _holds_copies(field):
+        path += "._id"
     return Lookup(path, field, op, negated)
+
+
+def _holds_copies(field: BaseField | None) -> bool:
+    while field is not None and field.kind == "list":
+        field = field._item
+    return field is not None and field.kind == "pointer" and hasattr(field, "sync_all")
 
 
 def _is_field(cls: Any, parts: list[str]) -> bool:
@@ -188,6 +196,32 @@ def filter_bson(cls: Any, lookups: Mapping[str, Any]) -> Any:
         return _filter_bson(cls, lookups)
     except geo.DistanceMet:
         return _filter_bson(cls, geo.grouped(lookups))
+    except _PathFromValue:
+        return _with_paths(cls, lookups)
+
+
+class _PathFromValue(Exception):  # noqa: N818
+    """A value that is stored below the field that the keyword names."""
+
+
+def _with_paths(cls: Any, lookups: Mapping[str, Any]) -> Any:
+    """Return the filter where values of generic references say what they are compared with."""
+    parts, rest = [], {}
+    for name, value in lookups.items():
+        lookup = None if name == "__raw__" else parse(cls, name)
+        below = "" if lookup is None else _below(lookup.field, value)
+        if lookup is None or not below:
+            rest[name] = value
+            continue
+        unequal = (lookup.op in ("ne", "not")) != lookup.negated
+        parts.append(_core.Raw({lookup.path + below: {"$ne": value} if unequal else value}))
+    return _core.join_filters("$and", [filter_bson(cls, rest), *parts])
+
+
+def _below(field: BaseField | None, value: Any) -> str:
+    while field is not None and field.kind == "list":
+        field = field._item
+    return "" if field is None else field._path_below(value)
 
 
 def _filter_bson(cls: Any, lookups: Mapping[str, Any]) -> Any:
@@ -247,6 +281,8 @@ def _operators(value: Any) -> bool:
 
 def _condition(cls: Any, lookup: Lookup, name: str, value: Any) -> Any:
     op, field = lookup.op, lookup.field
+    if op in (None, "exact", "eq", "ne", "not") and _below(field, value):
+        raise _PathFromValue
     try:
         condition = _operator(field, op, value)
     except ValidationError as error:

@@ -11,6 +11,7 @@ from typing import Any
 from bson import ObjectId, json_util
 
 from mongodb import _core, _persist
+from mongodb._registry import document_class
 from mongodb.errors import InvalidQueryError, NotSupportedError
 from mongodb.queryset._cache import Cache
 from mongodb.queryset._origin import Origin
@@ -406,8 +407,11 @@ def _fetch_related(document: Any, batches: list[Any], name: str) -> None:
     inner = field
     while inner is not None and inner._item is not None:
         inner = inner._item
-    if inner is None or inner.kind not in ("reference", "embedded"):
+    if inner is None or inner.kind not in ("reference", "pointer", "embedded"):
         raise InvalidQueryError(f"select_related: {document.__name__}.{head} is no reference")
+    if inner.kind == "pointer" and inner.document_type is None:
+        _fetch_any(batches, field.db_field)
+        return
     target = inner.document_type
     if inner.kind == "embedded":
         wanted = _target(target, rest)
@@ -415,13 +419,21 @@ def _fetch_related(document: Any, batches: list[Any], name: str) -> None:
         below = [path for path in paths if path.startswith(f"{field.db_field}.")]
         _persist.load_references(wanted, batches, below)
         return
-    found = _persist.load_references(target, batches, [field.db_field])
+    path = f"{field.db_field}._id" if inner.kind == "pointer" else field.db_field
+    found = _persist.load_references(target, batches, [path])
     if rest and found:
         contexts: list[Any] = []
         for one in found:
             if one._context is not None and not any(one._context is seen for seen in contexts):
                 contexts.append(one._context)
         _fetch_related(target, contexts, rest)
+
+
+def _fetch_any(batches: list[Any], path: str) -> None:
+    """Fetch what generic references point to, a query for each class."""
+    names = {name for batch in batches for name in batch.collect(f"{path}._cls")}
+    for name in sorted(one for one in names if isinstance(one, str)):
+        _persist.load_references(document_class(name), batches, [f"{path}._ref"])
 
 
 def _target(cls: Any, rest: str) -> Any:

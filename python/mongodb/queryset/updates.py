@@ -93,7 +93,7 @@ def _item(field: BaseField | None) -> BaseField | None:
 
 
 _CHECKED = frozenset(
-    "string int long float decimal bool datetime date uuid objectid binary embedded".split()
+    "string int long float decimal bool datetime date uuid objectid binary embedded pointer".split()
 )
 
 

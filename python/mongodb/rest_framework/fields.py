@@ -7,7 +7,7 @@ import datetime
 import decimal
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bson import DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
@@ -18,14 +18,17 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from mongodb._core import encode
+from mongodb._registry import document_class
 from mongodb.document import Document
-from mongodb.errors import DoesNotExist
+from mongodb.errors import DoesNotExist, NotRegistered
+from mongodb.fields import LazyReference
 
 __all__ = [
     "BinaryField",
     "DateTimeField",
     "DynamicField",
     "EnumField",
+    "GenericReferenceField",
     "ObjectIdField",
     "ReferenceField",
 ]
@@ -143,6 +146,48 @@ class ReferenceField(serializers.PrimaryKeyRelatedField[Any]):
     def to_representation(self, value: Any) -> Any:
         key = getattr(value, "pk", value)
         return plain(key) if self.pk_field is None else self.pk_field.to_representation(key)
+
+
+class GenericReferenceField(serializers.Field):
+    """A reference to a document of any class, as `{"_cls": name, "_id": key}`.
+
+    Reading it never queries. Writing looks the document up.
+    """
+
+    default_error_messages = {
+        "not_a_dict": _("Expected a dictionary of items but got type “{input_type}”."),
+        "missing_items": _("Expected a dictionary with “_cls” and “_id”."),
+        "undefined_model": _("There is no class “{name}” to refer to."),
+        "not_found": _("There is no {name} with the key “{pk_value}”."),
+    }
+
+    def __init__(self, classes: Iterable[str] = (), **kwargs: Any) -> None:
+        self.classes = list(classes)
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            self.fail("not_a_dict", input_type=type(data).__name__)
+        if not {"_cls", "_id"} <= data.keys():
+            self.fail("missing_items")
+        name, key = data["_cls"], data["_id"]
+        try:
+            cls = document_class(name)
+        except (NotRegistered, AttributeError, TypeError):
+            self.fail("undefined_model", name=name)
+        if self.classes and not {cls._class_name, cls.__name__} & set(self.classes):
+            self.fail("undefined_model", name=name)
+        try:
+            return cls.objects.get(pk=key)
+        except (DoesNotExist, ValueError, TypeError):
+            self.fail("not_found", name=cls.__name__, pk_value=key)
+
+    def to_representation(self, value: Any) -> Any:
+        if isinstance(value, LazyReference):
+            return {"_cls": value.document_type.__name__, "_id": plain(value.pk)}
+        if isinstance(value, Document):
+            return {"_cls": type(value).__name__, "_id": plain(value.pk)}
+        return plain(value)
 
 
 def refused_part(error: Exception) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from .fields import (
     DateTimeField,
     DynamicField,
     EnumField,
+    GenericReferenceField,
     ObjectIdField,
     ReferenceField,
 )
@@ -42,6 +43,8 @@ SERIALIZER_FIELDS: dict[str, type[serializers.Field]] = {
     "BinaryField": BinaryField,
     "ReferenceField": ReferenceField,
     "LazyReferenceField": ReferenceField,
+    "CachedReferenceField": ReferenceField,
+    "GenericReferenceField": GenericReferenceField,
     "ListField": serializers.ListField,
     "SortedListField": serializers.ListField,
     "EmbeddedDocumentListField": serializers.ListField,
@@ -127,12 +130,14 @@ def serializer_field(
     kwargs = common_kwargs(field)
     if kind == "EmbeddedDocumentField":
         return serializer.build_embedded_field(name, field, kwargs)
-    if kind in ("ReferenceField", "LazyReferenceField"):
+    if kind in ("ReferenceField", "LazyReferenceField", "CachedReferenceField"):
         return serializer.build_reference_field(name, field, kwargs, depth)
     if kind in ("ListField", "SortedListField", "EmbeddedDocumentListField"):
         return serializer.build_list_field(name, field, kwargs, depth)
     if kind in ("DictField", "MapField"):
         return build_dict(serializer, model, name, field, kwargs, depth)
+    if kind == "GenericReferenceField":
+        return GenericReferenceField, {**kwargs, "classes": field.choices}
     kwargs.update(scalar_kwargs(field, kind))
     if SERIALIZER_FIELDS[kind] is serializers.FloatField and not kwargs.get("read_only"):
         kwargs["validators"] = [check_finite]

@@ -21,7 +21,7 @@ from mongodb import errors
 from mongodb.fields import ComplexDateTimeField, Decimal128Field, EnumField
 from mongodb.fields.dates import parse_datetime
 from mongodb.fields.scalar import STRING_OPERATORS
-from mongodb.queryset import Q
+from mongodb.queryset import Q, geo
 from mongodb.queryset._keywords import _native
 from mongodb.queryset.lookups import parse
 
@@ -64,6 +64,10 @@ def conditions(model: Any, name: str, lookup: str, text: str) -> dict[str, Any]:
         found = parse(model, key)
     except errors.MongoError as error:
         raise ImproperlyConfigured(f"filterset_fields: {error}") from error
+    except geo.DistanceMet:
+        found = None
+    if found is None or found.op in geo.OPERATORS:
+        raise ImproperlyConfigured(f"filterset_fields: {key}: a place is no text of a query")
     return {key: value(found.field, found.op, text)}
 
 

@@ -260,31 +260,31 @@ def test_memory_does_not_grow_with_the_file(connected: str) -> None:
 
 
 def test_files_inside_lists_maps_and_embedded_documents(connected: str) -> None:
-    class Inner(EmbeddedDocument):
+    class FileBox(EmbeddedDocument):
         file = FileField(collection_name="inner")
 
-    class Holder(Document):
-        inner = EmbeddedDocumentField(Inner)
+    class Folder(Document):
+        inner = EmbeddedDocumentField(FileBox)
         many = ListField(FileField())
         named = MapField(FileField())
 
-    holder = Holder(inner=Inner())
+    holder = Folder(inner=FileBox())
     holder.inner.file.put(b"in")
-    one = Holder.many.field.get_proxy_obj("many", holder)
+    one = Folder.many.field.get_proxy_obj("many", holder)
     one.put(b"list")
     holder.many.append(one)
-    other = Holder.named.field.get_proxy_obj("named", holder)
+    other = Folder.named.field.get_proxy_obj("named", holder)
     other.put(b"map")
     holder.named["k"] = other
     holder.save()
-    found = Holder.objects.get()
+    found = Folder.objects.get()
     assert (found.inner.file.read(), found.many[0].read(), found.named["k"].read()) == (
         b"in", b"list", b"map",
     )  # fmt: skip
     assert left("inner") == (1, 1) and left() == (2, 2)
     found.inner.file.delete()
     found.save()
-    assert get_db().holder.find_one()["inner"] == {} and left("inner") == (0, 0)
+    assert get_db().folder.find_one()["inner"] == {} and left("inner") == (0, 0)
 
 
 def test_files_of_another_database(connected: str) -> None:

@@ -113,32 +113,32 @@ def test_a_place_is_taken(field: Any, value: Any) -> None:
 
 
 def test_indexes_come_with_the_fields(connected: str, caplog: pytest.LogCaptureFixture) -> None:
-    class Inner(EmbeddedDocument):
+    class Corner(EmbeddedDocument):
         at = PointField()
 
-    class Shop(Document):
+    class Stall(Document):
         at = PointField()
-        inner = EmbeddedDocumentField(Inner)
+        inner = EmbeddedDocumentField(Corner)
         none = PointField(auto_index=False)
         title = StringField()
         meta = {"indexes": [{"fields": ["$title"]}, ("at", "2dsphere"), "title"]}
 
     wanted = [[("title", "text")], [("at", "2dsphere")], [("inner.at", "2dsphere")]]
     with caplog.at_level("INFO", "mongodb"):
-        Shop(title="x", at=[1, 2]).save()
-    made = {tuple(index["key"].items()) for index in get_db().shop.list_indexes()}
+        Stall(title="x", at=[1, 2]).save()
+    made = {tuple(index["key"].items()) for index in get_db().stall.list_indexes()}
     assert (("title", 1),) in made
     if connected.startswith("docstore"):
         assert made == {(("_id", 1),), (("title", 1),)}
-        assert Shop.pending_indexes() == wanted and "waits for a MongoDB server" in caplog.text
-        Shop.ensure_indexes()
+        assert Stall.pending_indexes() == wanted and "waits for a MongoDB server" in caplog.text
+        Stall.ensure_indexes()
         with pytest.raises(NotSupportedError):
-            Shop.create_index(("at", "2dsphere"))
+            Stall.create_index(("at", "2dsphere"))
     else:
-        assert Shop.pending_indexes() == [] and len(made) == 5
-    missing = [] if Shop.pending_indexes() == [] else wanted
-    assert Shop.compare_indexes()["missing"] == missing
-    assert Shop.objects.get(title="x").at["coordinates"] == [1, 2]
+        assert Stall.pending_indexes() == [] and len(made) == 5
+    missing = [] if Stall.pending_indexes() == [] else wanted
+    assert Stall.compare_indexes()["missing"] == missing
+    assert Stall.objects.get(title="x").at["coordinates"] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -216,24 +216,24 @@ def test_a_lookup_says_what_it_takes(place: Any, lookups: dict[str, Any], messag
 
 
 def test_near_takes_plain_coordinates_in_a_list(server: None) -> None:
-    class Legacy(Document):
+    class OldPlace(Document):
         at = ListField(FloatField())
         meta = {"indexes": [("at", "2d")]}
 
-    Legacy(at=[1, 1]).save()
-    assert Legacy.objects(at__near=[1, 2], at__max_distance=2).count() == 1
-    assert Legacy.objects(at__near=[1, 2], at__max_distance=2).delete() == 1
+    OldPlace(at=[1, 1]).save()
+    assert OldPlace.objects(at__near=[1, 2], at__max_distance=2).count() == 1
+    assert OldPlace.objects(at__near=[1, 2], at__max_distance=2).delete() == 1
 
 
 def test_text_search(connected: str) -> None:
-    class Note(Document):
+    class Notice(Document):
         title = StringField()
         body = StringField()
         meta = {"indexes": [{"fields": ["$title", "$body"], "weights": {"title": 10}}]}
 
-    Note(title="x", body="about dogs").save()
-    Note(title="dogs", body="x").save()
-    found = Note.objects.search_text("dogs").order_by("$text_score")
+    Notice(title="x", body="about dogs").save()
+    Notice(title="dogs", body="x").save()
+    found = Notice.objects.search_text("dogs").order_by("$text_score")
     if connected.startswith("docstore"):
         with pytest.raises(NotSupportedError, match=r"\$text is not supported"):
             found.count()
@@ -242,6 +242,6 @@ def test_text_search(connected: str) -> None:
     best = found.first()
     assert best.get_text_score() > 5 and "_text_score" not in best.to_mongo()
     with pytest.raises(InvalidDocumentError, match="has a score"):
-        Note.objects.first().get_text_score()
+        Notice.objects.first().get_text_score()
     with pytest.raises(InvalidDocumentError, match="has a score"):
-        Note.objects.search_text("dogs", text_score=False).first().get_text_score()
+        Notice.objects.search_text("dogs", text_score=False).first().get_text_score()

@@ -45,7 +45,8 @@ from mongodb.fields import (
     URLField,
     UUIDField,
 )
-from mongodb.queryset.lookups import _GEO, OPERATORS
+from mongodb.queryset import geo
+from mongodb.queryset.lookups import OPERATORS
 from mongodb.rest_framework.filters import DocumentFilter, OrderingFilter, SearchFilter
 from mongodb.rest_framework.pagination import CursorPagination
 from mongodb.rest_framework.renderers import JSONRenderer
@@ -125,7 +126,7 @@ class OddKeySerializer(DocumentSerializer):
 
 
 FIELDS = [*Odd._fields, "part__n", "parts__s", "dictionary__k", "mapping__k", "ints__0"]
-LOOKUPS = ["exact", "isnull", "range", "not__gt", *sorted(OPERATORS - _GEO)]
+LOOKUPS = ["exact", "isnull", "range", "not__gt", *sorted(OPERATORS - geo.OPERATORS)]
 
 
 class OddViewSet(ModelViewSet[Any]):

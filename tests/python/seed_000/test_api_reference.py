@@ -3,11 +3,8 @@
 
 from typing import Any
 
-import pytest
-
 import mongodb
 from mongodb import query_counter
-from mongodb.errors import NotSupportedError
 
 
 def lines_of(seed: Any, heading: str) -> list[str]:
@@ -76,24 +73,14 @@ def test_queryset_methods(users: Any, seed: Any) -> None:
         assert (list(found) if many else found) == expected, line
 
 
-@pytest.mark.parametrize("text", ["GenericReferenceField()"])
-def test_field_types_to_come(seed: Any, text: str) -> None:
-    assert text in seed.blocks["Field Types Reference"][0]
-    with pytest.raises(NotSupportedError):
-        eval(text, vars(mongodb.fields).copy())
-
-
 def test_field_types_reference(connected: str, seed: Any) -> None:
     seed.run("Embedded Documents")
-    later = ("GenericReferenceField",)
     names = {**seed.names, "field": mongodb.fields.IntField()}
     fields = {}
     for at, line in enumerate(lines_of(seed, "Field Types Reference")):
-        if line.startswith(later):
-            continue
         given = "User" if line.startswith("Reference") else "Address"
         fields[f"f{at}"] = eval(line, {**names, "document_type": given})
-    assert len(fields) == 20
+    assert len(fields) == 21
     holder = type("Holder", (mongodb.Document,), fields)
     holder().save()
     assert holder.objects.count() == 1

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mongodb import CASCADE, Document, get_db
-from mongodb.errors import NotSupportedError, NotUniqueError, ValidationError
+from mongodb.errors import NotUniqueError, ValidationError
 from mongodb.fields import ReferenceField, StringField
 
 
@@ -133,12 +133,6 @@ def test_boolean_and_binary_fields(connected: str, seed: Any) -> None:
 
 
 def test_complex_fields(connected: str, seed: Any) -> None:
-    code = seed.blocks["Complex Fields"][0]
-    with pytest.raises(NotSupportedError, match="GenericReferenceField"):
-        seed.run("Complex Fields")
-    seed.blocks["Complex Fields"][0] = code.replace(
-        "related_object = GenericReferenceField()", "related_object = DynamicField()"
-    )
     seed.run("3. Define a Document")
     names = seed.names
     exec(
@@ -152,8 +146,10 @@ def test_complex_fields(connected: str, seed: Any) -> None:
     post = cls(title="t", tags=["a"], categories=[tools], metadata={"k": {"d": [1, 2]}})
     post.author_info = names["AuthorInfo"](bio="b")
     post.author = user
+    post.related_object = tools
     post.save()
     found = cls.objects.get()
+    assert found.related_object == tools and found.related_object.name == "tools"
     assert found.settings == {"public": True} and found.metadata == {"k": {"d": [1, 2]}}
     assert found.categories[0].name == "tools" and found.author_info.bio == "b"
     with pytest.raises(ValidationError) as caught:

@@ -1,23 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the embedded engine, or this version, does not have says so in a sentence."""
+"""What the embedded engine does not have yet: it says so in a sentence."""
 
 from typing import Any
 
 import pytest
 
 from mongodb.errors import NotSupportedError
-
-
-@pytest.mark.parametrize(
-    ("heading", "what"),
-    [
-        ("Complex Fields", "GenericReferenceField"),
-    ],
-)
-def test_block_is_refused_by_name(seed: Any, heading: str, what: str) -> None:
-    with pytest.raises(NotSupportedError, match=f"{what} is not supported yet: .+") as refused:
-        seed.run(heading)
-    assert refused.value.code == 238
 
 
 def test_geospatial_queries_are_refused_by_the_embedded_engine(connected: str, seed: Any) -> None:
