@@ -4,15 +4,22 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
+import tempfile
 from typing import Any
 
 from django.db.backends.base.creation import TEST_DATABASE_PREFIX, BaseDatabaseCreation
+
+from mongodb.connection import disconnect
 
 __all__ = ["DatabaseCreation"]
 
 
 class DatabaseCreation(BaseDatabaseCreation):
-    """A test run has a store of its own: in memory for the embedded one, `test_…` on a server."""
+    """A test run has a store of its own: in memory for the embedded one, `test_…` on a server.
+
+    `--parallel` gives each process a copy: a file for the embedded store.
+    """
 
     def _is_embedded(self) -> bool:
         settings: Any = self.connection.settings_dict
@@ -46,14 +53,60 @@ class DatabaseCreation(BaseDatabaseCreation):
         if self._is_embedded():
             if test_database_name != ":memory:":
                 _remove(test_database_name)
+            folder = connection.settings_dict["TEST"].get("CLONES")
+            if folder and test_database_name == connection.settings_dict["NAME"]:
+                shutil.rmtree(folder, ignore_errors=True)
             return
         connection.settings_dict["NAME"] = test_database_name
         connection.command({"dropDatabase": 1})
         connection.close()
 
+    def get_test_db_clone_settings(self, suffix: str) -> dict[str, Any]:
+        settings: Any = self.connection.settings_dict
+        if not self._is_embedded():
+            return super().get_test_db_clone_settings(suffix)  # type: ignore[no-any-return]
+        # the folder's name goes with the settings to the processes that ask for their copy
+        folder = settings["TEST"].setdefault("CLONES", None) or tempfile.mkdtemp(prefix="tests-")
+        settings["TEST"]["CLONES"] = folder
+        name = pathlib.Path(folder, f"{self.connection.alias}_{suffix}.docstore")
+        return {**settings, "NAME": str(name)}
+
+    def _clone_test_db(self, suffix: str, verbosity: int, keepdb: bool = False) -> None:
+        source: Any = self.connection
+        alias = f"{source.alias} {suffix}"
+        target = source.copy(alias=alias)
+        target.settings_dict.update(self.get_test_db_clone_settings(suffix))
+        if self._is_embedded():
+            _remove(target.settings_dict["NAME"])
+        else:
+            target.command({"dropDatabase": 1})
+        try:
+            for one in source.documents({"listCollections": 1}):
+                if not one["name"].startswith("system."):
+                    _copy(source, target, one["name"], one.get("options", {}))
+        finally:
+            target.close()
+            disconnect(f"django:{alias}")
+
     def test_db_signature(self) -> tuple[str, ...]:
         settings: Any = self.connection.settings_dict
         return (*super().test_db_signature(), str(settings["NAME"]))
+
+
+def _copy(source: Any, target: Any, name: str, options: dict[str, Any]) -> None:
+    target.command({"create": name, **options})
+    if "viewOn" in options:
+        return
+    indexes = [
+        {key: value for key, value in one.items() if key not in ("v", "ns")}
+        for one in source.documents({"listIndexes": name})
+        if one["name"] != "_id_"
+    ]
+    if indexes:
+        target.command({"createIndexes": name, "indexes": indexes})
+    documents = source.documents({"find": name})
+    for at in range(0, len(documents), 1000):
+        target.command({"insert": name, "documents": documents[at : at + 1000]})
 
 
 def _remove(name: str) -> None:

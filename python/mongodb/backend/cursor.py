@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["Cursor", "adapt", "value_at", "without_nulls"]
 
 
+_AT_ONCE = 2000  # rows that a statement reads before it returns
+
+
 class Cursor:
     """Runs statements and holds their rows."""
 
@@ -40,6 +44,7 @@ class Cursor:
         self.rowcount = -1
         self.lastrowid: Any = None
         self._rows: Iterator[tuple[Any, ...]] = iter(())
+        self._source: Any = None  # documents that are still to be read
         self.closed = False
 
     def execute(self, sql: str, params: Sequence[Any] | None = None) -> Cursor:
@@ -55,7 +60,7 @@ class Cursor:
         if params and prepared.kind == "select":
             params = [None if one is JSON_NULL else one for one in params]
         self.description = None
-        self._rows = iter(())
+        self._forget()
         run = getattr(self, f"_{prepared.kind}")
         if prepared.kind in ("insert", "update", "delete"):
             table = prepared.table
@@ -102,13 +107,15 @@ class Cursor:
             self._rows = iter([(self.connection.count(command),)])
             return
         results = self._results(query.before, params)
-        documents = list(self.connection.documents(query.command(params, results)))
+        source = self.connection.documents(query.command(params, results))
+        documents = list(itertools.islice(source, _AT_ONCE))
         if not documents and query.of_nothing is not None:
             documents = list(self.connection.documents(query.of_nothing(params, results)))
-        rows = list(_tuples(documents, query.paths))
-        for at, make in query.after.items():
-            rows = [(*row[:at], make(row[at]), *row[at + 1 :]) for row in rows]
+        rows = list(_made(_tuples(documents, query.paths), query.after))
         self._rows = iter(rows)
+        if len(documents) == _AT_ONCE:  # the others as they are asked for
+            self._source = source
+            self._rows = itertools.chain(rows, _made(_tuples(source, query.paths), query.after))
 
     def _insert(self, prepared: Prepared, params: Sequence[Any]) -> None:
         node = prepared.node
@@ -300,7 +307,14 @@ class Cursor:
 
     def close(self) -> None:
         self.closed = True
+        self._forget()
+
+    def _forget(self) -> None:
+        """Have no rows, and ask for no more."""
         self._rows = iter(())
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()
 
     def __enter__(self) -> Cursor:
         return self
@@ -382,6 +396,20 @@ def value_at(document: Any, path: tuple[str, ...]) -> Any:
             return None
         document = document.get(key)
     return document
+
+
+def _made(rows: Iterator[tuple[Any, ...]], makers: dict[int, Any]) -> Iterator[tuple[Any, ...]]:
+    """Rows of Python's values."""
+    if not makers:
+        return rows
+    return (_row(row, makers) for row in rows)
+
+
+def _row(row: tuple[Any, ...], makers: dict[int, Any]) -> tuple[Any, ...]:
+    cells = list(row)
+    for at, make in makers.items():
+        cells[at] = make(cells[at])
+    return tuple(cells)
 
 
 def _tuples(documents: Any, paths: list[tuple[str, ...]]) -> Iterator[tuple[Any, ...]]:

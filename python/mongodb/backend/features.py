@@ -56,7 +56,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     has_select_for_update_skip_locked = False
     has_select_for_update_of = True
     has_select_for_no_key_update = True
-    can_clone_databases = False
+    can_clone_databases = True
     supports_tuple_lookups = True
     closed_cursor_error_class = InterfaceError
     rounds_to_even = False

@@ -124,10 +124,16 @@ class DatabaseOperations(BaseDatabaseOperations):
         return f"DATE_EXTRACT({_part(lookup_type)}, {sql})", params
 
     def _zoned(self, name: str, lookup_type: str, sql: str, params: Any, tzname: str | None) -> Any:
-        zone = self._zone(tzname)
-        if zone is None:
-            return f"{name}({_part(lookup_type)}, {sql})", params
-        return f"{name}({_part(lookup_type)}, {sql}, %s)", (*params, zone)
+        return self._in_zone(f"{name}({_part(lookup_type)}, ", sql, params, tzname)
+
+    def _in_zone(self, opening: str, sql: str, params: Any, tzname: str | None) -> Any:
+        """A call whose last arguments are a date and the zone that it is looked at in."""
+        zone, kept = self._zone(tzname), self._zone(self.connection.timezone_name)
+        if zone is None or zone == kept:
+            return f"{opening}{sql})", params
+        if kept not in (None, "UTC"):  # the connection's TIME_ZONE
+            sql, params = f"FROM_ZONE({sql}, %s)", (*params, kept)
+        return f"{opening}{sql}, %s)", (*params, zone)
 
     def datetime_extract_sql(self, lookup_type: str, sql: str, params: Any, tzname: Any) -> Any:
         return self._zoned("DATETIME_EXTRACT", lookup_type, sql, params, tzname)
@@ -145,16 +151,10 @@ class DatabaseOperations(BaseDatabaseOperations):
         return self._zoned("TIME_TRUNC", lookup_type, sql, params, tzname)
 
     def datetime_cast_date_sql(self, sql: str, params: Any, tzname: Any) -> Any:
-        zone = self._zone(tzname)
-        if zone is None:
-            return f"CAST_DATE({sql})", params
-        return f"CAST_DATE({sql}, %s)", (*params, zone)
+        return self._in_zone("CAST_DATE(", sql, params, tzname)
 
     def datetime_cast_time_sql(self, sql: str, params: Any, tzname: Any) -> Any:
-        zone = self._zone(tzname)
-        if zone is None:
-            return f"CAST_TIME({sql})", params
-        return f"CAST_TIME({sql}, %s)", (*params, zone)
+        return self._in_zone("CAST_TIME(", sql, params, tzname)
 
     def combine_duration_expression(self, connector: str, sub_expressions: list[str]) -> str:
         left, right = sub_expressions
@@ -292,7 +292,7 @@ def _float(ops: Any, expression: Any) -> Converter:
     def convert(value: Any, expression: Any, connection: Any) -> Any:
         if isinstance(value, Decimal128):
             return float(value.to_decimal())
-        return float(value) if type(value) is int else value
+        return float(value) if isinstance(value, (int, decimal.Decimal)) else value
 
     return convert
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables, constraints and indexes as SQL's text defines them, on each store."""
 
+import datetime
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -253,3 +255,39 @@ def test_functions(cursor: Any, expression: str, expected: Any) -> None:
 def test_a_part_of_a_date_cannot_break_out(cursor: Any) -> None:
     with pytest.raises(dbapi.OperationalError, match="no such part of a date"):
         cursor.execute("SELECT DATETIME_TRUNC('year'', 1)) OR 1=1;--', CURRENT_TIMESTAMP)")
+
+
+def test_rows_hold_pythons_values(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE t (id integer PRIMARY KEY, p decimal(5, 2), d date, c time)")
+    cursor.execute("INSERT INTO t VALUES (1, %s, %s, %s)",
+                   [Decimal("1.50"), datetime.date(2020, 1, 2), datetime.time(3, 4)])  # fmt: skip
+    assert rows(cursor, "SELECT p, d, c, p * 2, MAX(d) FROM t GROUP BY p, d, c")[0][:4] == (
+        Decimal("1.50"), datetime.date(2020, 1, 2), datetime.time(3, 4), Decimal("3.00"),
+    )  # fmt: skip
+
+
+def test_many_rows_come_as_they_are_asked_for(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE t (id integer PRIMARY KEY)")
+    for at in range(0, 5000, 1000):
+        values = ", ".join(f"({n})" for n in range(at, at + 1000))
+        cursor.execute(f"INSERT INTO t VALUES {values}")
+    cursor.execute("SELECT id FROM t ORDER BY id")
+    assert cursor.fetchmany(3) == [(0,), (1,), (2,)]
+    with cursor.connection.cursor() as other:
+        other.execute("DELETE FROM t WHERE id < 100")
+    assert [row for (row,) in cursor] == list(range(3, 5000))
+    cursor.execute("SELECT id FROM t ORDER BY id")
+    cursor.close()
+    with pytest.raises(dbapi.InterfaceError):
+        cursor.execute("SELECT 1")
+
+
+def test_queries_with_names(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE t (id integer PRIMARY KEY, a integer)")
+    cursor.execute("INSERT INTO t VALUES (1, 10), (2, 20), (3, 30)")
+    sql = ("WITH big (n, twice) AS (SELECT id, a * 2 FROM t WHERE a > %s), "
+           "one AS (SELECT n FROM big WHERE twice > 40) "
+           "SELECT big.twice FROM big INNER JOIN one ON big.n = one.n")  # fmt: skip
+    assert rows(cursor, sql, 10) == [(60,)]
+    with pytest.raises(dbapi.ProgrammingError, match="WITH RECURSIVE"):
+        cursor.execute("WITH RECURSIVE r AS (SELECT 1) SELECT 1")

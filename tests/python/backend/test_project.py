@@ -39,3 +39,11 @@ def test_stock_migrations_make_the_tables(tmp_path: pathlib.Path) -> None:
     assert "Applying auth.0012_alter_user_first_name_max_length... OK" in done.stdout
     again = run(store, "migrate", "--check")
     assert again.returncode == 0, again.stdout + again.stderr
+
+
+def test_tests_run_in_parallel() -> None:
+    done = run("", "test", "--parallel", "2")
+    ran = re.search(r"Ran (\d+) tests", done.stderr)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Cloning test database" in done.stderr
+    assert ran is not None and int(ran[1]) > 15

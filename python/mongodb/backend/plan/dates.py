@@ -10,8 +10,8 @@ from mongodb.backend.plan.bind import P
 from mongodb.backend.plan.scope import PlanError
 
 __all__ = [
-    "cast_date", "cast_time", "date_diff", "duration", "extract", "guard", "literal_text", "now",
-    "time_trunc", "to_date", "to_datetime", "to_time", "trunc",
+    "cast_date", "cast_time", "date_diff", "duration", "extract", "from_zone", "guard",
+    "literal_text", "now", "time_trunc", "to_date", "to_datetime", "to_time", "trunc",
 ]  # fmt: skip
 
 
@@ -104,6 +104,15 @@ def trunc(what: Any, date: Any, tz: Any = None) -> Any:
                          ("millisecond", "millisecond"))}}  # fmt: skip
     return {"$let": {"vars": {"d": date}, "in": guard(["$$d"], {
         "$dateTrunc": {"date": local, "unit": unit, **week}})}}  # fmt: skip
+
+
+def from_zone(date: Any, tz: Any) -> Any:
+    """Return the moment at which a clock in the zone shows a date."""
+    parts = {name: {f"${op}": "$$d"} for name, op in (
+        ("year", "year"), ("month", "month"), ("day", "dayOfMonth"), ("hour", "hour"),
+        ("minute", "minute"), ("second", "second"), ("millisecond", "millisecond"))}  # fmt: skip
+    made = {"$dateFromParts": {**parts, "timezone": tz}}
+    return {"$let": {"vars": {"d": date}, "in": guard(["$$d"], made)}}
 
 
 def time_trunc(what: Any, date: Any, tz: Any = None) -> Any:

@@ -391,7 +391,7 @@ _TABLE: dict[str, Callable[..., Any]] = {
     "DATE_EXTRACT": dates.extract, "DATETIME_EXTRACT": dates.extract,
     "TIME_EXTRACT": dates.extract,
     "DATE_TRUNC": dates.trunc, "DATETIME_TRUNC": dates.trunc, "TIME_TRUNC": dates.time_trunc,
-    "CAST_DATE": dates.cast_date, "CAST_TIME": dates.cast_time,
+    "FROM_ZONE": dates.from_zone, "CAST_DATE": dates.cast_date, "CAST_TIME": dates.cast_time,
     "DURATION_ADD": dates.duration("$add"),
     "DURATION_SUB": dates.duration("$subtract"), "DATE_DIFF": dates.date_diff,
     "DECIMAL": lambda text: {"$literal": Decimal128(literal_text(text))}, "JSON": json.constant,

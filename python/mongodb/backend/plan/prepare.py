@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from bson import Decimal128
 
 from mongodb.backend.plan.bind import P, compile_template
 from mongodb.backend.plan.expressions import value
@@ -88,11 +91,36 @@ def _of_planned(planned: Planned, planner: Planner | None) -> Query:
         planned.names,
         before,
         command,
-        after=planned.after,
+        after=_makers(planned),
         of_nothing=None
         if planned.of_nothing is None
         else compile_template({"aggregate": 1, "pipeline": planned.of_nothing, "cursor": {}}),
     )
+
+
+def _makers(planned: Planned) -> dict[int, Any]:
+    """What turns a column's BSON into Python's value, where they differ."""
+    out = dict(planned.after)
+    for at, type_ in enumerate(planned.types):
+        make = _OF_TYPE.get((type_ or "").partition("(")[0])
+        if make is not None:
+            out.setdefault(at, make)
+    return out
+
+
+def _plain(value: Any) -> Any:
+    return value.to_decimal() if type(value) is Decimal128 else value
+
+
+def _day(value: Any) -> Any:
+    return value.date() if isinstance(value, datetime.datetime) else value
+
+
+def _time(value: Any) -> Any:
+    return value.time() if isinstance(value, datetime.datetime) else value
+
+
+_OF_TYPE = {"": _plain, "decimal": _plain, "numeric": _plain, "date": _day, "time": _time}
 
 
 def _find(planned: Planned) -> dict[str, Any] | None:

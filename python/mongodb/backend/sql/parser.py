@@ -45,6 +45,7 @@ class _Parser:
         self.tokens = tokens(text, has_params)
         self.at = 0
         self.params = 0
+        self.queries: dict[str, n.Select] = {}  # those of WITH, by name
 
     # Tokens
 
@@ -107,6 +108,9 @@ class _Parser:
     def statement(self) -> n.Node:
         token = self.token
         verb = token.text.upper() if token.kind == "word" else token.text
+        if verb == "WITH":
+            self.with_queries()
+            return self.finished(self.select())
         if verb in VERBS:
             return self.finished(definition(self))
         make: Any = {
@@ -319,12 +323,38 @@ class _Parser:
             return self.name()
         return None
 
+    def with_queries(self) -> None:
+        """Take WITH name (columns) AS (query), …: each stands where its name does."""
+        self.need_word("WITH")
+        if self.word("RECURSIVE"):
+            raise self.fail("WITH RECURSIVE is not supported: ask level by level, or $graphLookup")
+        while True:
+            name = self.name()
+            columns: list[str] = []
+            if self.op("("):
+                columns = self.comma(self.name)
+                self.need_op(")")
+            self.need_word("AS")
+            self.need_op("(")
+            select = self.select()
+            self.need_op(")")
+            if columns:
+                pairs = zip(select.columns, columns, strict=True)
+                outputs = tuple(n.Output(output.expr, column) for output, column in pairs)
+                values = {f: getattr(select, f) for f in n.Select.__slots__}
+                select = n.Select(**{**values, "columns": outputs})
+            self.queries[name] = select
+            if not self.op(","):
+                return
+
     def table(self) -> n.Table:
         if self.op("("):
             inner = self.select()
             self.need_op(")")
             return n.Table(None, self.alias() or "subquery", inner)
         name = self.table_name()
+        if name in self.queries:
+            return n.Table(None, self.alias() or name, self.queries[name])
         return n.Table(name, self.alias() or name)
 
     def joins(self) -> list[n.Join]:
