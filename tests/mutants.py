@@ -79,7 +79,8 @@ ABOUT = {
 # All of these are traced; what they do not run, nothing else is expected to run.
 TRACED = [
     "documents", "rest_framework", "seed_000", "core/test_events.py", "test_bad_input.py",
-    "test_document.py", "test_lookups.py", "test_mistakes.py", "test_mongoengine_habits.py",
+    "test_document.py", "test_keywords.py", "test_lookups.py", "test_mistakes.py",
+    "test_mongoengine_habits.py",
     "test_no_cache.py", "test_partial_documents.py", "test_queryset_reads.py",
     "test_queryset_silence.py", "test_queryset_states.py", "test_queryset_threads.py",
     "test_queryset_writes.py",
