@@ -68,6 +68,11 @@ class EmbeddedModel(models.Model, metaclass=_EmbeddedModelBase):
                 if getattr(field, option) and not (field.auto_created or field.remote_field):
                     found.append(_without_effect(f"{option}=True on embedded fields", instead,
                                                  field, id_))  # fmt: skip
+            on_delete = getattr(field.remote_field, "on_delete", None)
+            if on_delete not in (None, models.DO_NOTHING):
+                found.append(_without_effect(f"on_delete={on_delete.__name__} on embedded fields",
+                                             "DO_NOTHING, and a signal or a query of your own",
+                                             field, "W009"))  # fmt: skip
         for option, id_, instead in _META_OPTIONS:
             if getattr(cls._meta, option):
                 found.append(_without_effect(f"Meta.{option} on embedded models", instead,

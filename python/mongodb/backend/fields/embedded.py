@@ -10,9 +10,10 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import Field
 from django.db.models.fields.related import lazy_related_operation
 from django.db.models.lookups import Exact, In, IsNull
+from django.forms import JSONField
 
 from mongodb.backend import forms
-from mongodb.backend.fields import values
+from mongodb.backend.fields import untyped, values
 from mongodb.backend.fields.transforms import PathTransform, unknown_field
 
 __all__ = ["EmbeddedModelField", "Embedding", "instance_of"]
@@ -80,7 +81,7 @@ class Embedding(Field):
         return self.document(self._checked(value), connection, saving=True)
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
-        if value is None or isinstance(value, dict):
+        if value is None or (isinstance(value, dict) and self.models()):
             return value
         return self.document(self._checked(value), connection, saving=False)
 
@@ -107,6 +108,8 @@ class Embedding(Field):
             raise ValidationError(
                 f"Expected instance of type {self.expected()!r}, not {type(value)!r}."
             )
+        if isinstance(value, dict):
+            return
         try:
             value.full_clean(validate_unique=False, validate_constraints=False)
         except ValidationError as error:
@@ -128,17 +131,18 @@ class Embedding(Field):
 
 
 class EmbeddedModelField(Embedding):
-    """An embedded model's instance. `embedded_model` is the class or a lazy reference to it."""
+    """An embedded model's instance. `embedded_model` is the class or a lazy reference to it;
+    without one the value is a dict of anything that BSON holds."""
 
-    def __init__(self, embedded_model: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, embedded_model: Any = None, *args: Any, **kwargs: Any) -> None:
         self.embedded_model = embedded_model
         super().__init__(*args, **kwargs)
 
     def models(self) -> tuple[Any, ...]:
-        return (self.embedded_model,)
+        return () if self.embedded_model is None else (self.embedded_model,)
 
     def expected(self) -> Any:
-        return self.embedded_model
+        return self.embedded_model or dict
 
     def get_internal_type(self) -> str:
         return "EmbeddedModelField"
@@ -157,20 +161,47 @@ class EmbeddedModelField(Embedding):
 
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()
-        kwargs["embedded_model"] = values.reference(self.embedded_model)
+        if self.embedded_model is not None:
+            kwargs["embedded_model"] = values.reference(self.embedded_model)
         return name, values.public_path(path), args, kwargs
 
+    # Values
+
+    def document(self, value: Any, connection: Any, *, saving: bool) -> dict[str, Any]:
+        if self.embedded_model is None:
+            return untyped.as_bson(value)  # type: ignore[no-any-return]
+        return super().document(value, connection, saving=saving)
+
     def get_db_converters(self, connection: Any) -> list[Any]:
-        convert = values.model_reader(self.embedded_model, connection)
+        convert = untyped.from_bson
+        if self.embedded_model is not None:
+            convert = values.model_reader(self.embedded_model, connection)
         converters = super().get_db_converters(connection)
         return [lambda value, expression, connection: convert(value), *converters]
+
+    def to_python(self, value: Any) -> Any:
+        if self.embedded_model is None and isinstance(value, str):
+            return untyped.from_bson(untyped.from_text(value))
+        return super().to_python(value)
+
+    def plain(self, value: Any) -> Any:
+        if self.embedded_model is None:
+            return untyped.plain(value)
+        return super().plain(value)
 
     def parse(self, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
+        if self.embedded_model is None:
+            return untyped.from_bson(untyped.from_text(values.dumps(value)))
         return instance_of(self.embedded_model, value)
 
+    def get_transform(self, name: str) -> Any:
+        return untyped.below(name) if self.embedded_model is None else super().get_transform(name)
+
     def subfield(self, name: str) -> Any:
+        if self.embedded_model is None:
+            return untyped.AnyField(name)
         meta = self.embedded_model._meta
         try:
             field = meta.pk if name == "pk" else meta.get_field(name)
@@ -180,7 +211,11 @@ class EmbeddedModelField(Embedding):
             raise unknown_field(self.embedded_model, name)
         return field
 
+    # Forms
+
     def formfield(self, **kwargs: Any) -> Any:
+        if self.embedded_model is None:
+            return super().formfield(**{"form_class": JSONField, **kwargs})
         return super().formfield(**{
             "form_class": forms.EmbeddedModelField, "model": self.embedded_model,
             "prefix": self.name, **kwargs,

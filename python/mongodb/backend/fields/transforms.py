@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Field, IntegerField, JSONField, Transform
+from django.core.exceptions import FieldError
+from django.db.models import F, Field, Func, IntegerField, JSONField, Transform
+from django.db.models.lookups import Exact, In
+from django.db.models.sql import Query
 
 from mongodb.backend.fields import values
 from mongodb.backend.fields.array import ArrayField
@@ -50,10 +54,71 @@ class PathTransform(Transform):
     def get_transform(self, name: str) -> Any:
         field = self.output_field
         found = field.get_transform(name)
+        if found is None and field.remote_field:
+            return lambda lhs: RelatedTransform(field, (name,), lhs)
         if found is None:
             where = f"{type(field).__name__} '{field.name}'"
             raise unknown_lookup(name, where, field.get_lookups(), ".")
         return found
+
+
+class RelatedTransform(Transform):
+    """A field of the model that a key within a document refers to: `writer__publisher__name`."""
+
+    def __init__(self, key: Any, names: tuple[str, ...], *args: Any, **kwargs: Any) -> None:
+        related = key.remote_field.model
+        query = Query(related)
+        try:
+            *_, final, _, rest = query.names_to_path(list(names), related._meta)
+        except FieldError:
+            raise unknown_field(related, names[-1]) from None
+        super().__init__(*args, output_field=final, **kwargs)
+        self.key, self.names, self.rest = key, names, rest
+        self.related = related
+
+    def _target(self) -> str:
+        return str(self.key.target_field.name)
+
+    def get_transform(self, name: str) -> Any:
+        return lambda _: RelatedTransform(self.key, (*self.names, name), self.lhs)
+
+    def get_lookup(self, name: str) -> Any:
+        return functools.partial(self._lookup, name)
+
+    def _lookup(self, name: str, lhs: Any, rhs: Any) -> Any:
+        missing = name == "isnull" and rhs
+        path = "__".join([*self.names, name])
+        rows = self.related._base_manager.filter(**{path: False if missing else rhs})
+        query = rows.values(self._target()).query
+        query.subquery = True
+        return (_NotIn if missing else In)(self.lhs, query)
+
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:  # type: ignore[override]
+        sql, params = compiler.compile(self.lhs)
+        rows = self.related._base_manager.annotate(key=F(self._target()))
+        inner = rows.values("__".join(self.names)).query
+        inner.where.add(Exact(inner.annotations["key"], _Written(sql, params)), "AND")
+        text, more = inner.get_compiler(connection=connection).as_sql()
+        return f"({text} LIMIT 1)", more
+
+
+class _Written(Func):
+    """SQL that is written already."""
+
+    def __init__(self, sql: str, params: Any) -> None:
+        super().__init__(output_field=Field())
+        self.sql, self.params = sql, params
+
+    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
+        return self.sql, list(self.params)
+
+
+class _NotIn(In):
+    """Not among the values, or not there."""
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        sql, params = super().as_sql(compiler, connection)
+        return f"NOT ({sql})", params
 
 
 class EachField(Field):
@@ -81,6 +146,10 @@ class EachField(Field):
         if name not in self.allowed:
             return None
         return self.leaf.get_lookup(name)
+
+    @property
+    def path_infos(self) -> Any:
+        return self.leaf.path_infos
 
     def lookups(self) -> list[str]:
         return sorted(self.allowed & set(self.leaf.get_lookups()))
@@ -148,5 +217,7 @@ class EachTransform(Transform):
                     "Cannot perform multiple levels of array traversal in a query. "
                     "Name an element of one array by its position."
                 )
+        if leaf.remote_field:
+            return lambda lhs: RelatedTransform(leaf, (name,), lhs)
         where = f"{self.of} of '{type(leaf).__name__}'"
         raise unknown_lookup(name, where, self.output_field.lookups())

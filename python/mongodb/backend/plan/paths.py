@@ -17,7 +17,8 @@ from mongodb.backend.plan.subqueries import lookup
 from mongodb.backend.sql import nodes as n
 
 __all__ = [
-    "FUNCTIONS", "among", "each_of", "is_inside", "leaf", "match_path", "of_each", "opposite",
+    "FUNCTIONS", "among", "each_of", "has_position", "is_inside", "leaf", "match_path",
+    "of_each", "opposite",
     "rows", "size",
 ]  # fmt: skip
 
@@ -45,6 +46,19 @@ def _keys(node: n.Func) -> list[Any]:
     if not keys or None in keys:
         raise PlanError(f"{node.name} takes a document and constant keys")
     return keys
+
+
+def has_position(node: n.Node) -> bool:
+    """Whether a path goes through an element of an array by its position.
+
+    The match language cannot ask whether such a one is null: it takes the position for the name of
+    a field of each element as well, and finds none.
+    """
+    while isinstance(node, n.Func) and is_inside(node):
+        if any(isinstance(key, int) for key in _keys(node)):
+            return True
+        node = node.args[0]
+    return False
 
 
 def opposite(test: dict[str, Any]) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _leaf(scope: Scope, node: n.Node, negated: bool) -> dict[str, Any] | None:
         return _compare_leaf(scope, node, negated)
     if isinstance(node, n.IsNull):
         path = paths.match_path(scope, node.arg)
-        if path is None:
+        if path is None or paths.has_position(node.arg):
             return None
         if scope.type_of(node.arg) == "json":
             return {path: {"$exists": node.negated != negated}}

@@ -36,7 +36,7 @@ class Writer(EmbeddedModel):
     born = models.DateField(null=True, blank=True)
     rate = models.DecimalField(max_digits=6, decimal_places=2, null=True, blank=True)
     address = EmbeddedModelField(Address, null=True, blank=True)
-    publisher = models.ForeignKey(Publisher, models.CASCADE, null=True, blank=True)
+    publisher = models.ForeignKey(Publisher, models.DO_NOTHING, null=True, blank=True)
     data = models.JSONField(null=True, blank=True)
 
     def __str__(self):
@@ -48,6 +48,7 @@ class Review(EmbeddedModel):
     stars = models.PositiveSmallIntegerField(choices=[(n, "*" * n) for n in range(6)])
     at = models.DateTimeField(null=True, blank=True)
     words = ArrayField(models.CharField(max_length=10), default=list, blank=True)
+    of = models.ForeignKey(Publisher, models.DO_NOTHING, null=True, blank=True, related_name="+")
 
 
 class Cat(EmbeddedModel):
@@ -71,6 +72,8 @@ class Title(models.Model):
     other = ObjectIdField(null=True, blank=True)
     mascot = PolymorphicEmbeddedModelField([Cat, Dog], null=True, blank=True)
     pets = PolymorphicEmbeddedModelArrayField([Cat, Dog], null=True, blank=True)
+
+    notes = EmbeddedModelField(null=True, blank=True)  # of no model
 
     objects = MongoManager()
 

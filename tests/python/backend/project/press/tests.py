@@ -209,6 +209,43 @@ class Asked(Rows):
         newest = Title.objects.filter(writer__name=OuterRef("writer__name")).values("name")[:1]
         assert Title.objects.annotate(o=Subquery(newest)).get(name="B").o == "B"
 
+    def test_keys_within_documents_lead_to_their_models(self):
+        found, exclude = Title.objects.filter, Title.objects.exclude
+        Title.objects.filter(name="B").update(
+            reviews=[Review(by="x", stars=1, of=self.house), Review(by="y", stars=2)]
+        )
+        assert names(found(writer__publisher__name="House")) == ["A"]
+        assert names(found(writer__publisher__name__startswith="H")) == ["A"]
+        assert names(found(writer__publisher__name__isnull=True)) == ["B", "C"]
+        assert names(exclude(writer__publisher__name="House")) == ["B", "C"]
+        assert names(found(reviews__of=self.house)) == ["B"]
+        assert names(found(reviews__of__name="House")) == ["B"]
+        assert names(exclude(reviews__of__name="House")) == ["A", "C"]
+        rows = Title.objects.order_by("name").values_list("name", "writer__publisher__name")
+        assert list(rows) == [("A", "House"), ("B", None), ("C", None)]
+        with self.assertRaisesMessage(FieldError, "Publisher has no field named 'nme'"):
+            found(writer__publisher__nme="x")
+
+    def test_documents_of_no_model(self):
+        value = {"a": {"b": [1, {"c": "Deep"}]}, "at": AT, "n": Decimal("1.5"), "o": ObjectId()}
+        self.c.notes = value
+        self.c.save()
+        assert stored(self.c)["notes"]["at"] == AT.replace(tzinfo=None)
+        assert Title.objects.get(name="C").notes == value
+        found = Title.objects.filter
+        assert names(found(notes__a__b__0=1)) == ["C"]
+        assert names(found(notes__a__b__1__c__icontains="dee")) == ["C"]
+        assert names(found(notes__at__gte=AT)) == ["C"]
+        assert names(found(notes__n__lt=2)) == ["C"]
+        assert names(found(notes__a__b__len=2)) == ["C"]
+        assert names(found(notes__o=value["o"])) == ["C"]
+        assert names(found(notes__x__isnull=True)) == ["A", "B", "C"]
+        assert names(Title.objects.exclude(notes__n=Decimal("1.5"))) == ["A", "B"]
+        assert Title.objects.values_list("notes__a__b__1__c", flat=True).get(name="C") == "Deep"
+        assert Title.objects.values_list("notes__at", flat=True).get(name="C") == AT
+        (one,) = serializers.deserialize("json", serializers.serialize("json", [self.c]))
+        assert one.object.notes == value
+
     def test_what_there_is_not_is_named(self):
         with self.assertRaisesMessage(FieldError, "it has address, born, data, id, name"):
             Title.objects.filter(writer__nme="x")
