@@ -17,7 +17,7 @@ from mongodb import (
 )
 from mongodb._handle import Handle
 from mongodb.context_managers import query_counter
-from mongodb.errors import SaveConditionError
+from mongodb.errors import InvalidDocumentError, SaveConditionError
 from mongodb.fields import (
     DateTimeField,
     DictField,
@@ -415,3 +415,129 @@ def test_a_reference_to_nothing_says_so() -> None:
     book = Book.objects.get()
     with pytest.raises(Author.DoesNotExist):
         _ = book.author.name
+
+
+def test_a_document_that_moves_is_inserted_there(told: Any) -> None:
+    doc = Saved(name="a", n=1).save()
+    told.clear()
+    with query_counter() as sent:
+        doc.switch_collection("saved_too").save()
+        assert sent == 1
+    assert [one[1].get("created") for one in told] == [None, True, True]
+    assert get_db()["saved_too"].find_one() == {"_id": doc.pk, "name": "a", "n": 1}
+    doc.n = 2
+    doc.save()
+    doc.reload()
+    doc.update(n=3)
+    assert doc.n == 2 and get_db()["saved_too"].find_one()["n"] == 3
+    assert Saved.objects.get().n == 1
+    again = Saved.objects.get().switch_collection("saved_too")
+    with pytest.raises(NotUniqueError):
+        again.save()
+
+
+def test_a_reference_that_was_not_read_moves_whole() -> None:
+    Book(author=Author(name="a").save()).save()
+    Book.objects.get().author.switch_collection("moved").save()
+    assert get_db()["moved"].find_one()["name"] == "a"
+
+
+def test_updating_a_document_without_a_key_finds_it_by_its_values() -> None:
+    with pytest.raises(OperationError):
+        Saved(name="a").update(n=1)
+    Saved(name="a").update(upsert=True, n=1)
+    Saved(name="a").update(upsert=True, n=2)
+    Saved(name="b").update(upsert=True, n=3)
+    assert sorted((one.name, one.n) for one in Saved.objects) == [("a", 2), ("b", 3)]
+
+
+def test_a_documents_references_can_be_fetched_at_once() -> None:
+    authors = [Author(name=name).save() for name in "ab"]
+    book = Book(author=authors[0], others=authors).save()
+    book = Book.objects.get()
+    assert book.select_related() is book
+    with query_counter() as sent:
+        assert (book.author.name, [one.name for one in book.others]) == ("a", ["a", "b"])
+        assert sent == 0
+
+
+def test_a_reference_to_a_class_may_be_of_a_class_below() -> None:
+    class Pointing(Document):
+        maps = DictField(ReferenceField(Checked))
+        to = ReferenceField(Checked)
+
+    for name in "ab":
+        Pointing(to=Cleaned(name=name).save()).save()
+    found = list(Pointing.objects)
+    with query_counter() as sent:
+        assert [one.to.name for one in found] == ["a", "b"]
+        assert sent == 1
+    found[0].to.name = "c"
+    found[0].to.save()
+    assert {(type(one), one.name) for one in Checked.objects} == {(Cleaned, "c"), (Cleaned, "b")}
+
+
+def test_reading_one_field_again_loads_what_was_left_out() -> None:
+    Saved(name="a", n=1).save()
+    part = Saved.objects.only("id").get()
+    part.reload("n")
+    with query_counter() as sent:
+        assert (part.name, part.n) == ("a", 1)
+        part.save()
+        assert sent == 0
+    assert get_db()["saved"].find_one()["name"] == "a"
+
+
+def test_modify_of_a_document_takes_over_what_is_stored() -> None:
+    doc = Saved(name="a", n=1).save()
+    assert doc.modify(n=2) is True and doc.n == 2
+    assert doc.modify({"n": 9}, n=3) is False and doc.n == 2
+    assert doc.modify({"n": 2, "pk": doc.pk}, inc__n=1) is True and doc.n == 3
+    for wrong in ({"pk": 1}, {"id": "5" * 24}):
+        with pytest.raises(InvalidDocumentError):
+            doc.modify(wrong, n=4)
+    with pytest.raises(InvalidDocumentError):
+        Saved(name="b").modify(n=1)
+    part = Saved.objects.only("n").get()
+    part.modify(n=5)
+    with query_counter() as sent:
+        assert part.name == "a" and sent == 0
+        part.save()
+        assert sent == 0
+
+
+def test_documents_equal_by_class_and_key() -> None:
+    from bson import DBRef
+
+    one, two = Saved(name="a").save(), Saved(name="b").save()
+    assert one == Saved.objects.get(name="a") and one != two and one != 1
+    assert one == one.to_dbref() and one != DBRef("other", one.pk) and one != two.to_dbref()
+    assert hash(one) == hash(Saved.objects.get(name="a"))
+    base, below = Checked(name="a").save(), Cleaned(name="b").save()
+    assert base != below and Checked(pk=below.pk) == below == Checked(pk=below.pk)
+    new = Saved()
+    assert new == new and new != Saved() and len({new, Saved()}) == 2
+    with pytest.raises(OperationError):
+        new.to_dbref()
+    for call in (new.delete, new.reload):
+        with pytest.raises((OperationError, Saved.DoesNotExist)):
+            call()
+
+
+def test_deleting_is_told_before_and_after_with_the_callers_words() -> None:
+    heard: list[Any] = []
+
+    def before(sender: Any, document: Any, **kwargs: Any) -> None:
+        heard.append(("before", sender, Saved.objects.count(), kwargs))
+
+    def after(sender: Any, document: Any, **kwargs: Any) -> None:
+        heard.append(("after", sender, Saved.objects.count(), kwargs))
+
+    signals.pre_delete.connect(before)
+    signals.post_delete.connect(after)
+    try:
+        Saved(name="a").save().delete(signal_kwargs={"why": 1})
+    finally:
+        signals.pre_delete.disconnect(before)
+        signals.post_delete.disconnect(after)
+    assert heard == [("before", Saved, 1, {"why": 1}), ("after", Saved, 0, {"why": 1})]
