@@ -18,6 +18,7 @@ from mongodb.context_managers import (
     switch_db,
 )
 from mongodb.fields import IntField, ReferenceField, StringField
+from mongodb.queryset import QuerySet
 
 
 class Item(Document):
@@ -139,6 +140,11 @@ def test_an_unknown_result_of_a_commit_is_asked_for_three_times(session: Session
     with pytest.raises(MongoError), atomic():
         pass
     assert session.asked.count("commit") == 1
+    session.asked.clear()
+    session.failures[:] = [ZeroDivisionError("commit")]
+    with pytest.raises(ZeroDivisionError), atomic():
+        pass
+    assert session.asked.count("commit") == 1
 
 
 def test_the_error_inside_is_the_one_that_is_seen(session: Session) -> None:
@@ -254,6 +260,23 @@ def test_references_are_ids_inside_only() -> None:
     assert kept.first().to == item.pk
     assert Pointer.objects.get().to.n == 1
     assert "queryset_class" not in Pointer._meta
+
+
+def test_a_class_with_its_own_queryset_keeps_it_where_references_are_ids() -> None:
+    class Own(QuerySet):
+        def first_two(self) -> Any:
+            return self[:2]
+
+    class Owned(Document):
+        to = ReferenceField(Item)
+        meta = {"queryset_class": Own}
+
+    item = Item(n=1).save()
+    Owned(to=item).save()
+    for _ in range(2):
+        with no_dereference(Owned):
+            assert [one.to for one in Owned.objects.first_two()] == [item.pk]
+        assert [one.to for one in Owned.objects.first_two()] == [item]
 
 
 def test_documents_of_subclasses_are_left_out_inside_only() -> None:
