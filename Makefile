@@ -14,7 +14,7 @@ APT := build-essential pkg-config ninja-build ccache clang libclang-rt-14-dev \
 
 SOURCES := $(shell git ls-files -co --exclude-standard include src python meson.build meson.options pyproject.toml 2>/dev/null)
 
-.PHONY: django-suite help demo test build setup bench faults forks fuzz mutants lint sessions soak threads clean distclean
+.PHONY: django-suite help demo test build setup bench faults forks fuzz mutants lint nightly extension sessions soak threads clean distclean
 
 help:
 	@echo "make demo    a REST API over 34,000 cities on http://127.0.0.1:8000/ (Ctrl-C stops it)"
@@ -24,8 +24,11 @@ help:
 	@echo "make forks   what a forked child may use, for some minutes"
 	@echo "make mutants changes of the Python side that no test notices (ONLY=\"_persist\", EVERY=1)"
 	@echo "make faults  memory, disk and power fail at every step: half an hour"
-	@echo "make sessions interleaved sessions beside a real mongod (SEED=1 SECONDS=60)"
+	@echo "make sessions   interleaved sessions beside a real mongod (SEED=1 SECONDS=60)"
 	@echo "make soak    a store under load whose processes are killed and started anew (MINUTES=10)"
+	@echo "make nightly all that is longer than make test has time for, some hours: threads, extension,"
+	@echo "             fuzz for 10 minutes each, sessions, soak, faults, forks"
+	@echo "make extension  Python's tests with the extension under AddressSanitizer"
 	@echo "make threads many threads under ThreadSanitizer, a minute (THREAD_ROUNDS=300)"
 	@echo "make lint    ruff, mypy, clang-format: a step of make test too"
 	@echo "make clean   forget builds; distclean forgets the virtual environment too"
@@ -81,7 +84,7 @@ bench: build $(STAMPS)/bench
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python bench/run.py
 
 forks: build
-	@FORK_ROUNDS=20 $(BIN)/python -m pytest -q tests/python/core/test_fork.py tests/python/test_forks.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/run.py forks
 
 faults: build
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/run.py faults
@@ -91,6 +94,13 @@ sessions: build
 
 soak: build
 	@MINUTES="$(MINUTES)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/run.py soak
+
+extension: build
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/run.py extension
+
+nightly: build
+	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) SECONDS=$(or $(SECONDS),1200) PATH="$(CURDIR)/$(BIN):$$PATH" \
+		$(BIN)/python tests/run.py threads extension fuzz sessions soak faults forks
 
 threads: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/run.py threads

@@ -18,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 ASAN = ROOT / "build" / "asan"
 FUZZ = ROOT / "build" / "fuzz"
 TSAN = ROOT / "build" / "tsan"
+SANITIZED = ROOT / "build" / "sanitized"
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:abort_on_error=0",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -197,6 +198,67 @@ def threads() -> tuple[int, int]:
     return good, len(programs) - good
 
 
+def build_sanitized() -> dict[str, str]:
+    """The package with its extension under sanitizers, beside the virtual environment; what makes a
+    Python use it. A mongod is started without: it brings an allocator of its own."""
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    pip += ["--no-build-isolation", "--no-deps", "--upgrade", "--target", str(SANITIZED / "site")]
+    pip += [f"-Cbuild-dir={SANITIZED / 'meson'}"]
+    options = ("-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dbuildtype=debugoptimized")
+    if run([*pip, *(f"-Csetup-args={option}" for option in options), "."]).returncode:
+        raise SystemExit("the build under sanitizers failed")
+    sys.path.insert(0, str(ROOT / "tests" / "python"))
+    from conftest import find_mongod
+
+    mongod = SANITIZED / "mongod"
+    mongod.write_text(f'#!/bin/sh\nunset LD_PRELOAD\nexec "{find_mongod()}" "$@"\n')
+    mongod.chmod(0o755)
+    return {
+        "PYTHONPATH": str(SANITIZED / "site"),
+        "MONGOD": str(mongod),
+        "PYTHONMALLOC": "malloc",
+        "LD_PRELOAD": run_quietly(["gcc", "-print-file-name=libasan.so"]).strip(),
+        "UBSAN_OPTIONS": SANITIZERS["UBSAN_OPTIONS"],
+    }
+
+
+# Those that measure their process's memory find the sanitizer's.
+MEASURING = "not leak_nothing and not memory_of_clients"
+EXTENSION = ["core", "documents", "rest_framework", "backend/test_plan.py", "test_bad_input.py"]
+LEAKING = ["core/test_client.py", "core/test_codec.py", "documents/test_keys.py"]
+
+
+def extension() -> tuple[int, int]:
+    """Python's tests with the extension under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    env = build_sanitized()
+    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", MEASURING]
+    done = run(
+        [*pytest, *(f"tests/python/{name}" for name in EXTENSION)],
+        shown=6,
+        ASAN_OPTIONS="detect_leaks=0",
+        **env,
+    )
+    passed, failed = pytest_totals(done)
+    leaks = run(
+        [*pytest, *(f"tests/python/{name}" for name in LEAKING)],
+        shown=6,
+        ASAN_OPTIONS="detect_leaks=1:fast_unwind_on_malloc=0:malloc_context_size=40",
+        LSAN_OPTIONS="exitcode=0",
+        **env,
+    )
+    lost = count_leaks(leaks.stdout)
+    more, worse = pytest_totals(leaks)
+    print(f"    {lost} of the leaks were allocated below mongodb._core")
+    return passed + more, failed + worse + lost
+
+
+def count_leaks(output: str) -> int:
+    """Leaks with the extension among their callers. CPython and others' modules keep what they
+    made when they were imported: those are not ours to suppress one by one."""
+    blocks = re.split(r"\n\s*(?=(?:Direct|Indirect) leak of|SUMMARY)", output)
+    return sum("leak of" in block and "/_core.cpython" in block for block in blocks)
+
+
 def sessions() -> tuple[int, int]:
     """Interleaved sessions beside a mongod, from a seed on (SEED, SECONDS)."""
     command = [sys.executable, "tests/differential/sessions.py"]
@@ -207,6 +269,13 @@ def sessions() -> tuple[int, int]:
         os.environ.get("SECONDS") or "60",
     ]
     return last_line(run(command))
+
+
+def forks() -> tuple[int, int]:
+    """What a forked child may use, again and again (FORK_ROUNDS)."""
+    rounds = os.environ.get("FORK_ROUNDS", "20")
+    files = ["tests/python/core/test_fork.py", "tests/python/test_forks.py"]
+    return pytest_totals(run([sys.executable, "-m", "pytest", "-q", *files], FORK_ROUNDS=rounds))
 
 
 def soak() -> tuple[int, int]:
@@ -225,7 +294,14 @@ THREADED = [
 ]
 
 # Not part of a whole run: by name only.
-MORE = {"faults": faults, "threads": threads, "sessions": sessions, "soak": soak}
+MORE = {
+    "extension": extension,
+    "faults": faults,
+    "forks": forks,
+    "sessions": sessions,
+    "soak": soak,
+    "threads": threads,
+}
 STEPS = {
     "lint": lint,
     "c": c_tests,
