@@ -398,7 +398,17 @@ class Trial:
         name = killer.read_text()
         if name:
             self.recent = [name, *(one for one in self.recent if one != name)][:12]
+        if status == 0 and self.ran_at_import(module, mutant):
+            return ""  # for the classes of the tests it came too late
         return "survived" if status == 0 else "killed"
+
+    def ran_at_import(self, module: Module, mutant: Mutant) -> bool:
+        """Whether collecting the tests ran the mutant's lines."""
+        span = set(range(mutant.first, mutant.last + 1))
+        return any(
+            "::" not in name and span & lines.get(module.file, set())
+            for name, (_, lines) in self.tests.items()
+        )
 
 
 class Nursery:
