@@ -209,19 +209,17 @@ def connected(store_uri: str) -> Iterator[str]:
         mongodb.disconnect_all()
 
 
-@pytest.fixture(params=["memory", "mongod"])
-def orm(request: pytest.FixtureRequest) -> Iterator[Callable[..., None]]:
-    """Django's default database on each kind of store; call it with models to make their tables.
+@contextlib.contextmanager
+def models_on(host: str) -> Iterator[Callable[..., None]]:
+    """Django's default database on a store; call what it gives with models to make their tables.
 
-    Models are declared within the test; they belong to the app "mongodb".
+    Models are declared within the block; they belong to the app "mongodb".
     """
     from django.db import connections
     from django.test.utils import isolate_apps
 
     import mongodb
 
-    memory = request.param == "memory"
-    host = "docstore://:memory:" if memory else request.getfixturevalue("mongod")
     name = f"t{os.getpid()}_{time.monotonic_ns()}"
     entry = {"default": {"ENGINE": "mongodb.backend", "NAME": name, "HOST": host}}
     before = connections.settings["default"]
@@ -245,3 +243,17 @@ def orm(request: pytest.FixtureRequest) -> Iterator[Callable[..., None]]:
         mongodb.disconnect("django:default")
         connections.settings["default"] = before
         del connections["default"]
+
+
+@pytest.fixture(params=["memory", "mongod"])
+def orm(request: pytest.FixtureRequest) -> Iterator[Callable[..., None]]:
+    """`models_on` each kind of store."""
+    memory = request.param == "memory"
+    host = "docstore://:memory:" if memory else request.getfixturevalue("mongod")
+    with models_on(host) as make:
+        yield make
+
+
+@pytest.fixture(name="models_on")
+def _models_on() -> Any:
+    return models_on

@@ -68,9 +68,24 @@ def memory(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> Iterator[
     mongodb.disconnect_all()
 
 
+@pytest.fixture
+def models(models_on: Any) -> Iterator[Any]:
+    with models_on("docstore://:memory:") as make:
+        yield make
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda p: p.name)
-def test_blocks_run(page: pathlib.Path, memory: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_run(
+    page: pathlib.Path,
+    memory: None,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
     names: dict[str, Any] = {"__name__": f"docs_{page.stem}"}
+    make = None
+    if page.name == "orm.md":  # its models get their tables as soon as they are declared
+        names["__name__"] = "mongodb.docs"
+        make = request.getfixturevalue("models")
     if page.name == "README.md":  # its project is called shop
         for name in ("shop", "shop.documents"):
             module = types.ModuleType(name)
@@ -81,6 +96,11 @@ def test_blocks_run(page: pathlib.Path, memory: None, monkeypatch: pytest.Monkey
         lines = ("\n" * first + text).splitlines()
         for statement in tree.body:
             run(statement, lines, names, page.name)
+            meta = isinstance(statement, ast.ClassDef) and getattr(
+                names[statement.name], "_meta", 0
+            )
+            if make is not None and meta and not meta.abstract:
+                make(names[statement.name])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

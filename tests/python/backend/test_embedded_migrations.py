@@ -163,3 +163,21 @@ def test_fields_that_embed_are_added_and_taken_away(book: Any) -> None:
 
 def test_nothing_changes_when_nothing_changed(book: Any) -> None:
     assert detect(first(), project(address=[CITY])) == []
+
+
+def test_an_embedded_model_is_renamed_in_two_steps(book: Any) -> None:
+    after = project(address=[CITY])
+    after.models["press", "place"] = after.models.pop(("press", "address"))
+    after.models["press", "place"].name = "Place"
+    for state in after.models.values():
+        for name, field in state.fields.items():
+            clone = field.clone()
+            inner = getattr(clone, "base_field", clone)
+            if getattr(inner, "embedded_model", None) == "press.address":
+                inner.embedded_model = "press.place"
+            elif hasattr(inner, "embedded_models"):
+                inner.embedded_models = ("press.cat", "press.place")
+            state.fields[name] = clone
+    operations = detect(first(), after)
+    print(operations)
+    apply(first(), operations)
