@@ -70,6 +70,18 @@ class SchemaEditor(DatabaseSchemaEditor):
         for one, field in fields:
             self.reshape(one, field)
 
+    def rename_embedded(self, old: str, model: Any, apps: Any) -> None:
+        """Write an embedded model's new name where documents say what they are."""
+        new = model._meta.label
+        for one, steps in places(apps, model):
+            if steps[-1] == ("label", new):
+                column = one._meta.get_field(_name_of(one, steps[0][1])).column
+                way = (*steps[1:-1], ("label", old))
+                made = within(f"${column}", way, _filled_anew("_label", new))
+                update = {"q": {column: {"$ne": None}}, "u": [{"$set": {column: made}}],
+                          "multi": True}  # fmt: skip
+                self._command({"update": one._meta.db_table, "updates": [update]})
+
     def _command(self, command: dict[str, Any]) -> None:
         if self.collect_sql:
             self.collected_sql.append(f"-- {command!r}")
@@ -185,6 +197,10 @@ def _filled(name: str, value: Any) -> Any:
             {name: {"$ifNull": [f"{document}.{name}", {"$literal": value}]}},
         ]
     }
+
+
+def _filled_anew(name: str, value: Any) -> Any:
+    return lambda document: {"$mergeObjects": [document, {name: {"$literal": value}}]}
 
 
 def _converted(name: str, type_: str) -> Any:

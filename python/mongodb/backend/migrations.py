@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.migrations.autodetector import MigrationAutodetector, OperationDependency
 from django.db.migrations.operations import fields as operations
-from django.db.migrations.operations.models import CreateModel
+from django.db.migrations.operations.models import CreateModel, DeleteModel, RenameModel
 from django.db.migrations.state import ProjectState
 from django.db.migrations.utils import resolve_relation
 
@@ -77,6 +77,31 @@ def _fields_of(operation: Any) -> tuple[str, list[Any]]:
     return "", []
 
 
+def _leaving(models: dict[Key, Any], wanted: Key) -> Iterator[OperationDependency]:
+    """What is done before an embedded model can go: nothing embeds it any more."""
+    kinds = OperationDependency.Type
+    for key, state in models.items():
+        names = [name for name, field in state.fields.items()
+                 if wanted in embedded_keys(field, *key)]  # fmt: skip
+        for name in names:
+            yield OperationDependency(*key, name, kinds.REMOVE)
+            yield OperationDependency(*key, name, kinds.ALTER)
+        if names and key != wanted:
+            yield OperationDependency(*key, None, kinds.REMOVE)
+
+
+def _repoint(models: dict[Key, Any], old: Key, new: str) -> None:
+    """Have the fields that embed a model of a state embed it under its new name."""
+    for key, state in models.items():
+        for name, field in list(state.fields.items()):
+            if old in embedded_keys(field, *key):
+                made = inner = field.clone()
+                while hasattr(inner, "base_field"):
+                    inner = inner.base_field
+                inner.replace_model(lambda one, key=key: resolve_relation(one, *key) == old, new)
+                state.fields[name] = made
+
+
 def _changed(operation: Any, backwards: bool) -> tuple[str | None, str | None]:
     """The names of the field before and after an operation; None where there is none."""
     if isinstance(operation, operations.RenameField):
@@ -126,6 +151,8 @@ def register() -> None:
         more = [OperationDependency(*key, None, OperationDependency.Type.CREATE)
                 for field in fields for key in embedded_keys(field, app_label, name)
                 if key != (app_label, name)]  # fmt: skip
+        if isinstance(operation, DeleteModel):
+            more += _leaving(self.from_state.models, (app_label, operation.name_lower))
         original(self, app_label, operation, [*(dependencies or ()), *more], beginning)
 
     @_wrapped(MigrationAutodetector, "generate_renamed_models")
@@ -142,6 +169,23 @@ def register() -> None:
         # what embeds a model holds its class, which is made anew
         found = original(self, *args, **kwargs)
         return found | _embedding(self.models, found)
+
+    @_wrapped(ProjectState, "rename_model")
+    def rename_model(original: Any, self: Any, app_label: str, old: str, new: str) -> None:
+        _repoint(self.models, (app_label, old.lower()), f"{app_label}.{new.lower()}")
+        original(self, app_label, old, new)
+
+    @_wrapped(RenameModel, "database_forwards")
+    def relabel(original: Any, self: Any, app_label: str, editor: Any, before: Any,
+                after: Any) -> None:  # fmt: skip
+        original(self, app_label, editor, before, after)
+        names = (self.old_name, self.new_name)
+        if (app_label, names[1].lower()) not in after.models:
+            names = names[::-1]  # the way back
+        model = after.apps.get_model(app_label, names[1])
+        rename = getattr(editor, "rename_embedded", None)
+        if rename is not None and not model._meta.managed:
+            rename(before.apps.get_model(app_label, names[0])._meta.label, model, after.apps)
 
     for cls in (CreateModel, operations.AddField, operations.AlterField):
 

@@ -17,6 +17,7 @@ from mongodb.backend.fields import (
     EmbeddedModelField,
     PolymorphicEmbeddedModelArrayField,
 )
+from mongodb.backend.migrations import _repoint
 
 KEY = ("id", models.BigAutoField(primary_key=True))
 CITY = ("city", models.CharField(max_length=20))
@@ -52,8 +53,8 @@ def first() -> ProjectState:
     return project(address=[CITY])
 
 
-def detect(before: ProjectState, after: ProjectState) -> list[Any]:
-    detector = MigrationAutodetector(before, after, Answers({"ask_rename": True}))
+def detect(before: ProjectState, after: ProjectState, **answers: Any) -> list[Any]:
+    detector = MigrationAutodetector(before, after, Answers({"ask_rename": True, **answers}))
     return [op for one in detector._detect_changes().get("press", []) for op in one.operations]
 
 
@@ -165,19 +166,25 @@ def test_nothing_changes_when_nothing_changed(book: Any) -> None:
     assert detect(first(), project(address=[CITY])) == []
 
 
-def test_an_embedded_model_is_renamed_in_two_steps(book: Any) -> None:
-    after = project(address=[CITY])
-    after.models["press", "place"] = after.models.pop(("press", "address"))
-    after.models["press", "place"].name = "Place"
-    for state in after.models.values():
-        for name, field in state.fields.items():
-            clone = field.clone()
-            inner = getattr(clone, "base_field", clone)
-            if getattr(inner, "embedded_model", None) == "press.address":
-                inner.embedded_model = "press.place"
-            elif hasattr(inner, "embedded_models"):
-                inner.embedded_models = ("press.cat", "press.place")
-            state.fields[name] = clone
-    operations = detect(first(), after)
-    print(operations)
-    apply(first(), operations)
+def renamed() -> ProjectState:
+    state = project(address=[CITY])
+    _repoint(state.models, ("press", "address"), "press.place")
+    place = state.models.pop(("press", "address"))
+    place.name = "Place"
+    state.models["press", "place"] = place
+    return state
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_an_embedded_model_gets_another_name(book: Any, asked: bool) -> None:
+    operations = detect(first(), renamed(), ask_rename_model=asked)
+    kinds = [type(op).__name__ for op in operations]
+    assert ("RenameModel" in kinds) == asked and ("DeleteModel" in kinds) != asked
+    state = apply(first(), operations)
+    found = state.apps.get_model("press", "Book").objects.only("writer").get(pk=1)
+    assert isinstance(found.writer.address, state.apps.get_model("press", "Place"))
+    label = book()[0]["things"][1]["_label"]
+    assert label == ("press.Place" if asked else "press.Address")
+    if asked:
+        apply(first(), operations, backwards=True)
+        assert book()[0]["things"][1]["_label"] == "press.Address"

@@ -165,6 +165,11 @@ class EmbeddedModelField(Embedding):
             kwargs["embedded_model"] = values.reference(self.embedded_model)
         return name, values.public_path(path), args, kwargs
 
+    def replace_model(self, is_it: Any, new: Any) -> None:
+        """Embed `new` in the place of the model for which `is_it(model)` holds."""
+        if is_it(self.embedded_model):
+            self.embedded_model = new
+
     # Values
 
     def document(self, value: Any, connection: Any, *, saving: bool) -> dict[str, Any]:

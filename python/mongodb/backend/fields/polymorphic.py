@@ -75,6 +75,10 @@ class PolymorphicEmbeddedModelField(Embedding):
         kwargs["embedded_models"] = tuple(map(values.reference, self.embedded_models))
         return name, values.public_path(path), args, kwargs
 
+    def replace_model(self, is_it: Any, new: Any) -> None:
+        """Embed `new` in the place of the model for which `is_it(model)` holds."""
+        self.embedded_models = tuple(new if is_it(one) else one for one in self.embedded_models)
+
     # Values
 
     def document(self, value: Any, connection: Any, *, saving: bool) -> dict[str, Any]:
