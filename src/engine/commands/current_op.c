@@ -49,16 +49,16 @@ static void write_namespace(const ds__op *op, ds_buf *out) {
     ds__write_str(out, "ns", ns);
 }
 
-static void write_command(const ds__op *op, ds_buf *out) {
-    if (op->command.size <= MAX_COMMAND) {
-        ds__write_value(out, "command", 7, op->command);
+void ds__write_command(ds_buf *out, const char *name, ds_value command) {
+    if (command.size <= MAX_COMMAND) {
+        ds__write_value(out, name, strlen(name), command);
         return;
     }
     char text[DS_MAX_QUOTED];
-    size_t command = ds__write_doc(out, "command", 7, DS_DOCUMENT);
-    ds__write_str(out, "$truncated", ds__value_quote(op->command, text, sizeof text));
-    ds__write_value(out, "comment", 7, ds__doc_field(op->command, "comment"));
-    ds__doc_end(out, command);
+    size_t doc = ds__write_doc(out, name, strlen(name), DS_DOCUMENT);
+    ds__write_str(out, "$truncated", ds__value_quote(command, text, sizeof text));
+    ds__write_value(out, "comment", 7, ds__doc_field(command, "comment"));
+    ds__doc_end(out, doc);
 }
 
 static void write_lsid(const ds__run *run, ds_buf *out) {
@@ -110,7 +110,7 @@ static void write_one(const ds__run *run, void *ctx) {
     ds__write_int64(l->out, "microsecs_running", us);
     ds__write_str(l->out, "op", kind_of(op->row->name));
     write_namespace(op, l->out);
-    write_command(op, l->out);
+    ds__write_command(l->out, "command", op->command);
     if (__atomic_load_n(&run->cancel, __ATOMIC_RELAXED)) {
         ds__write_bool(l->out, "killPending", true);
     }
@@ -123,10 +123,11 @@ static void write_one(const ds__run *run, void *ctx) {
     ds__doc_end(l->out, doc);
 }
 
-bool ds__current_ops(const ds__op *op, bool own, ds_buf *out, ds_error *err) {
+bool ds__current_ops(const ds__op *op, bool own, ds__idle_listed idle, ds_buf *out, ds_error *err) {
     listing l = {.op = op, .out = out, .own = own};
     size_t root = ds__doc_begin(out);
     ds__ops_each(op->engine->ops, write_one, &l);
+    ds__idle_ops(op, idle, out, &l.count);
     ds__doc_end(out, root);
     return ds_buf_ok(out, err);
 }
@@ -179,7 +180,8 @@ bool ds__cmd_current_op(ds__op *op, ds_buf *reply, ds_error *err) {
     ds_buf all = {0};
     ds__filter *filter = NULL;
     bool own = false;
-    bool ok = conditions(op, &own, &filter, err) && ds__current_ops(op, own, &all, err) &&
+    bool ok = conditions(op, &own, &filter, err) &&
+              ds__current_ops(op, own, (ds__idle_listed){.sessions = !own}, &all, err) &&
               write_matching(op, filter, ds__array(all.data), reply, err);
     ds_buf_clear(&all);
     return ok;

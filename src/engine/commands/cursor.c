@@ -182,7 +182,7 @@ static bool add_document(ds__cursor *c, ds__batch *batch, ds_value doc, bool *fu
     return true;
 }
 
-bool ds__cursor_fill(ds__cursor *c, ds__batch *batch, int64_t batch_size, ds_error *err) {
+static bool fill(ds__cursor *c, ds__batch *batch, int64_t batch_size, ds_error *err) {
     bool full = false;
     if (c->has_stash && batch_size != 0) {
         ds__batch_add(batch, ds__document(c->stash.data));
@@ -207,6 +207,13 @@ bool ds__cursor_fill(ds__cursor *c, ds__batch *batch, int64_t batch_size, ds_err
         c->exhausted = true;
     }
     return ds_buf_ok(batch->buf, err);
+}
+
+bool ds__cursor_fill(ds__cursor *c, ds__batch *batch, int64_t batch_size, ds_error *err) {
+    bool ok = fill(c, batch, batch_size, err);
+    c->returned += (int64_t)batch->count;
+    c->batches++;
+    return ok;
 }
 
 static void pause_cursor(ds__cursor *c) {
@@ -276,7 +283,7 @@ bool ds__cursors_keep(ds__op *op, ds__cursor *c, int64_t *id, ds_error *err) {
         ds__value_exact_int64(number, &c->txn_number);
     }
     c->peer = op->peer && op->peer->remember ? op->peer->connection_id : -1;
-    c->last_used_ms = ds__clock_now_ms();
+    c->made_ms = c->last_used_ms = ds__clock_now_ms();
     pause_cursor(c);
     do {
         ds__random_bytes(&c->id, sizeof c->id);
@@ -389,6 +396,19 @@ void ds__cursors_end_session(ds_engine *engine, const uint8_t id[DS_SESSION_ID_S
 void ds__cursors_end_transaction(ds_engine *engine, const uint8_t id[DS_SESSION_ID_SIZE],
                                  int64_t txn_number) {
     end_matching(engine, id, txn_number);
+}
+
+void ds__cursors_each_idle(ds__cursors *cursors, void (*each)(const ds__cursor *cursor, void *ctx),
+                           void *ctx) {
+    void *value;
+    size_t at = 0;
+    pthread_mutex_lock(&cursors->lock);
+    while (ds_map_each(&cursors->by_id, &at, NULL, NULL, &value)) {
+        if (!((ds__cursor *)value)->busy) {
+            each(value, ctx);
+        }
+    }
+    pthread_mutex_unlock(&cursors->lock);
 }
 
 size_t ds__cursors_count(ds__cursors *cursors) {

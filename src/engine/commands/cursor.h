@@ -39,6 +39,9 @@ struct ds__cursor {
     ds__op *op;         /* the command running now; NULL in the registry */
     int64_t id;
     int64_t rid; /* of the document delivered last */
+    int64_t made_ms;
+    int64_t returned; /* documents */
+    int64_t batches;
     int64_t last_used_ms;
     ds__idle_item idle; /* listed while no command works with it */
     int64_t txn_number; /* of the transaction it belongs to; -1: none */
@@ -74,6 +77,9 @@ bool ds__cursors_kill(ds_engine *engine, int64_t id);
 void ds__cursors_end_session(ds_engine *engine, const uint8_t id[DS_SESSION_ID_SIZE]);
 void ds__cursors_end_transaction(ds_engine *engine, const uint8_t id[DS_SESSION_ID_SIZE],
                                  int64_t txn_number);
+/* Calls `each` for every cursor no command works with, under the registry's lock. */
+void ds__cursors_each_idle(ds__cursors *cursors, void (*each)(const ds__cursor *cursor, void *ctx),
+                           void *ctx);
 size_t ds__cursors_count(ds__cursors *cursors);
 
 /* The transaction of a command: the session's or the door's, or a new one of `kind` for commands

@@ -6,6 +6,12 @@
 
 #include "engine/op.h"
 
+/* Which idle things a listing of operations has, too. */
+typedef struct ds__idle_listed {
+    bool cursors;
+    bool sessions;
+} ds__idle_listed;
+
 bool ds__cmd_abort_transaction(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_aggregate(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_build_info(ds__op *op, ds_buf *reply, ds_error *err);
@@ -52,7 +58,11 @@ bool ds__cmd_whats_my_uri(ds__op *op, ds_buf *reply, ds_error *err);
 
 /* Writes an array of the operations that run now, one document each; `own`: only those of the
  * connection of `op`. `out` is empty before. current_op.c. */
-bool ds__current_ops(const ds__op *op, bool own, ds_buf *out, ds_error *err);
+bool ds__current_ops(const ds__op *op, bool own, ds__idle_listed idle, ds_buf *out, ds_error *err);
+/* Adds the documents of idle cursors, of idle transactions' sessions, to an array in `out`. */
+void ds__idle_ops(const ds__op *op, ds__idle_listed which, ds_buf *out, size_t *count);
+/* A command as listings show it: a long one by its beginning. */
+void ds__write_command(ds_buf *out, const char *name, ds_value command);
 
 /* The arguments of the commands explain can look into. */
 bool ds__count_check(ds_value command, ds_error *err);

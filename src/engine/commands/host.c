@@ -373,7 +373,11 @@ static bool host_stats(const ds__pipeline_host *self, const char *db, const char
     }
     if (strcmp(it.key, "$currentOp") == 0) {
         const ds__op *op = ((const ds__host *)self)->cursor->op;
-        return ds__current_ops(op, false, out, err);
+        const ds_value sessions = ds__doc_field(it.value, "idleSessions");
+        const ds__idle_listed idle = {
+            .cursors = ds__value_truthy(ds__doc_field(it.value, "idleCursors")),
+            .sessions = sessions.type == DS_MISSING || ds__value_truthy(sessions)};
+        return ds__current_ops(op, false, idle, out, err);
     }
     return ds__error_set(err, DS_NOT_IMPLEMENTED, "%s is not implemented", it.key);
 }

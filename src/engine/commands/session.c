@@ -10,7 +10,6 @@
 
 enum {
     SESSION_TIMEOUT_MS = 30 * 60 * 1000,
-    TRANSACTION_TIMEOUT_MS = 60 * 1000,
     REAP_EVERY_MS = 10 * 1000,
     MOST_AT_ONCE = 64,
     ASK_EVERY_MS = 25,
@@ -115,7 +114,7 @@ static void end_old(ds_engine *engine, ds__session *s, int64_t now, bool log_is_
         return;
     }
     const bool idle = now - s->last_used_ms >= engine->idle_transaction_ms;
-    if (now - s->began_ms > TRANSACTION_TIMEOUT_MS) {
+    if (now - s->began_ms > DS_TRANSACTION_MS) {
         end_idle_transaction(engine, s, ": it was open for more than 60 seconds");
     } else if (idle && log_is_long) {
         end_idle_transaction(
@@ -260,6 +259,7 @@ bool ds__session_check_out(ds__op *op, const uint8_t *id, ds__session **out, ds_
     if (s != NULL) {
         ds__idle_remove(op->engine->idle, &s->idle);
         s->busy = true;
+        s->taken_us = ds__clock_mono_us();
         s->trimmed = false;
         s->last_used_ms = now;
     }
@@ -274,6 +274,7 @@ void ds__session_check_in(ds__op *op, ds__session *s) {
     ds__idle_kind kind;
     pthread_mutex_lock(&sessions->lock);
     s->busy = false;
+    s->active_us += ds__clock_mono_us() - s->taken_us;
     s->last_used_ms = now;
     if (s->ended) {
         drop(sessions, s);

@@ -11,6 +11,8 @@
 #include "engine/commands/session.h"
 #include "engine/commands/session_fields.h"
 
+enum { DS_TRANSACTION_MS = 60 * 1000 }; /* how long one may be open */
+
 typedef enum ds__txn_state { TXN_NONE, TXN_OPEN, TXN_COMMITTED, TXN_ABORTED } ds__txn_state;
 
 struct ds__session {
@@ -27,7 +29,9 @@ struct ds__session {
     int64_t made_ms;
     int64_t last_used_ms;
     int64_t began_ms;
-    int64_t peer; /* connection that opened the transaction; -1: none to watch */
+    int64_t taken_us;  /* of ds__clock_mono_us: since when a command uses it */
+    int64_t active_us; /* how long commands of the transaction have run */
+    int64_t peer;      /* connection that opened the transaction; -1: none to watch */
     int64_t remembered_number;
     ds__txn_state state;
     bool forgotten; /* the write of remembered_number was done, its reply is gone */

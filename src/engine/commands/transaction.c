@@ -83,6 +83,7 @@ static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
     s->state = TXN_OPEN;
     ds__reaper_need(op->engine);
     s->began_ms = s->last_used_ms;
+    s->active_us = 0;
     s->peer = op->peer && op->peer->remember ? op->peer->connection_id : -1;
     return true;
 }

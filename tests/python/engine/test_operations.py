@@ -196,3 +196,64 @@ def test_what_is_refused(mongo: MongoClient[Any], command: dict[str, Any], code:
 def test_only_admin_kills(mongo: MongoClient[Any]) -> None:
     for name in ("killOp", "currentOp"):
         assert mongo.ops.command({name: 1, "op": 1}, check=False)["code"] == 13
+
+
+def idle(mongo: MongoClient[Any], **options: bool) -> list[dict[str, Any]]:
+    found = mongo.admin.aggregate([{"$currentOp": options}, {"$match": {"type": {"$ne": "op"}}}])
+    return list(found)
+
+
+def test_idle_cursors_are_listed_when_asked_for(mongo: MongoClient[Any]) -> None:
+    session = mongo.start_session()
+    cursor = mongo.ops.many.find({}, batch_size=10, session=session, comment="waits")
+    next(cursor)
+    one = [
+        entry
+        for entry in idle(mongo, idleCursors=True)
+        if entry.get("cursor", {}).get("cursorId") == cursor.cursor_id
+    ][0]
+    assert one["type"] == "idleCursor"
+    assert one["ns"] == "ops.many"
+    assert one["host"]
+    assert one["lsid"]["id"] == session.session_id["id"]
+    told = one["cursor"]
+    assert (told["nDocsReturned"], told["nBatchesReturned"]) == (10, 1)
+    assert (told["tailable"], told["awaitData"], told["noCursorTimeout"]) == (False, False, False)
+    assert told["originatingCommand"]["find"] == "many"
+    assert told["originatingCommand"]["comment"] == "waits"
+    assert told["createdDate"] <= told["lastAccessDate"]
+    assert not [entry for entry in idle(mongo) if entry["type"] == "idleCursor"]
+    cursor.close()
+    assert not [
+        entry
+        for entry in idle(mongo, idleCursors=True)
+        if entry.get("cursor", {}).get("originatingCommand", {}).get("comment") == "waits"
+    ]
+
+
+def test_idle_transactions_are_listed_unless_refused(mongo: MongoClient[Any]) -> None:
+    session = mongo.start_session()
+    session.start_transaction()
+    mongo.ops.many.find_one({}, session=session)
+    lsid = session.session_id["id"]
+    time.sleep(0.01)
+
+    def mine(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [e for e in entries if e["type"] == "idleSession" and e["lsid"]["id"] == lsid]
+
+    [one] = mine(idle(mongo))
+    assert one["desc"] == "inactive transaction"
+    assert one["active"] is False
+    assert one["waitingForLock"] is False
+    told = one["transaction"]
+    assert told["parameters"]["txnNumber"] == 1
+    assert told["parameters"]["autocommit"] is False
+    assert told["timeOpenMicros"] == told["timeActiveMicros"] + told["timeInactiveMicros"]
+    assert told["timeInactiveMicros"] >= 5000
+    assert told["startWallClockTime"] < told["expiryTime"]
+    assert len(told["startWallClockTime"]) == len("2026-11-21T20:55:47.184+00:00")
+    assert mine(idle(mongo, idleSessions=True))
+    assert not mine(idle(mongo, idleSessions=False))
+    assert mine(mongo.admin.command("currentOp")["inprog"])
+    session.abort_transaction()
+    assert not mine(idle(mongo))
