@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db import connections
+from django.db import DatabaseError, NotSupportedError, connections
 from django.db.models import QuerySet
 from django.db.models import query as django
 from django.db.models.sql import query as sql
@@ -55,7 +55,7 @@ class RawQuerySet(django.RawQuerySet):
         convert = {name: reader(field, connection) for name, field in fields.items()}
         table = meta.db_table
         command = {"aggregate": table, "pipeline": self.raw_query, "cursor": {}}
-        for document in _documents(connection, command):
+        for document in self._documents(connection, command):
             if "_id" not in document:
                 raise FieldDoesNotExist("Raw query must include the primary key")
             names, values, extra = [], [], {}
@@ -73,10 +73,20 @@ class RawQuerySet(django.RawQuerySet):
             instance.__dict__.update(extra)
             yield instance
 
+    def _documents(self, connection: Any, command: Any) -> Any:
+        """Run a command as Django runs a statement: seen by its log and its wrappers."""
+        try:
+            if not connection.queries_logged:
+                return connection.documents(command)
+            with connection.cursor() as cursor, cursor.debug_sql(sql=repr(command)):
+                return connection.documents(command)
+        except DatabaseError as error:
+            stages = _ATLAS & {key for stage in self.raw_query for key in stage}
+            if stages and "Atlas" not in str(error):
+                raise NotSupportedError(
+                    f"{', '.join(sorted(stages))}: only MongoDB Atlas has it ({error})"
+                ) from error
+            raise
 
-def _documents(connection: Any, command: Any) -> Any:
-    """Run a command as Django runs a statement: seen by its log and its wrappers."""
-    if not connection.queries_logged:
-        return connection.documents(command)
-    with connection.cursor() as cursor, cursor.debug_sql(sql=repr(command)):
-        return connection.documents(command)
+
+_ATLAS = frozenset({"$search", "$searchMeta", "$vectorSearch"})

@@ -9,8 +9,10 @@ from mongodb.backend.fields.polymorphic import (
     PolymorphicEmbeddedModelArrayField,
     PolymorphicEmbeddedModelField,
 )
+from mongodb.backend.fields.regex import RegexField
 
 __all__ = [
     "Array", "ArrayField", "EmbeddedModelArrayField", "EmbeddedModelField", "ObjectIdAutoField",
     "ObjectIdField", "PolymorphicEmbeddedModelArrayField", "PolymorphicEmbeddedModelField",
+    "RegexField",
 ]  # fmt: skip
