@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -43,18 +44,23 @@ class Cursor:
         self.description: list[tuple[Any, ...]] | None = None
         self.rowcount = -1
         self.lastrowid: Any = None
+        self.statement = ""
         self._rows: Iterator[tuple[Any, ...]] = iter(())
         self._source: Any = None  # documents that are still to be read
         self.closed = False
 
-    def execute(self, sql: str, params: Sequence[Any] | None = None) -> Cursor:
-        """Run a statement; `%s` stands for a parameter when there are any."""
+    def execute(self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> Cursor:
+        """Run a statement; `%s` stands for a parameter when there are any, `%(name)s` for a named
+        one."""
         if self.closed:
             raise InterfaceError("the cursor is closed")
+        self.statement = sql
         if sql.startswith("EXPLAIN "):
             self.description = [("plan", None, None, None, None, None, None)]
             self._rows = iter([(self.explain(sql.removeprefix("EXPLAIN "), params),)])
             return self
+        if isinstance(params, Mapping):
+            params = _by_place(sql, params)
         params = None if params is None else [adapt(one) for one in params]
         prepared = self.connection.plan(sql, params)
         if params and prepared.kind == "select":
@@ -273,7 +279,7 @@ class Cursor:
         assert isinstance(node, n.Command)
         self.connection.control(node.verb, node.name)
 
-    def explain(self, sql: str, params: Sequence[Any] | None = None) -> str:
+    def explain(self, sql: str, params: Any = None) -> str:
         """Return the commands of a query and the store's plan of the last, as JSON."""
         params = [adapt(one) for one in params or ()]
         query = self.connection.plan(sql, params).query
@@ -321,6 +327,19 @@ class Cursor:
 
     def __exit__(self, *args: object) -> None:
         self.close()
+
+
+_NAMED = re.compile(r"%\(([^)]*)\)s")
+
+
+def _by_place(sql: str, params: Mapping[str, Any]) -> list[Any]:
+    """Named parameters in the order in which the statement names them."""
+    try:
+        return [params[name] for name in _NAMED.findall(sql)]
+    except KeyError as error:
+        raise ProgrammingError(
+            f"the statement names the parameter {error}: it is not given"
+        ) from None
 
 
 def _one_row(prepared: Prepared) -> bool:

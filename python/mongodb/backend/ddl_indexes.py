@@ -69,6 +69,12 @@ class Indexes:
                 path = f"{rules.HIDDEN}.{node.name}_{len(key)}"
                 computed[path] = rules.stable(text)
             key[path] = -1 if descending else 1
+        known = info.meta.setdefault("indexes", {})
+        if node.include and node.unique:  # what covers is no part of what is unique
+            known[node.name] = {"columns": [*columns, *node.include], "unique": True}
+        elif node.include:
+            columns += node.include
+            key.update({info.path(column): 1 for column in node.include})
         spec = {"name": node.name, "key": key}
         partial: dict[str, Any] = {}
         if node.unique:
@@ -87,13 +93,15 @@ class Indexes:
             spec["partialFilterExpression"] = partial
         more = {"sql": [text for _, text, _ in node.keys], "where": node.where}
         if computed:
-            known = info.meta.setdefault("indexes", {})
-            known[node.name] = {**more, "columns": columns, "unique": node.unique,
+            covered = [*columns, *node.include] if node.unique else columns
+            known[node.name] = {**more, "columns": covered, "unique": node.unique,
                                 "computed": computed}  # fmt: skip
             rules.compute(info)
             self.save(info)
             updates = [{"q": {}, "u": info.computed, "multi": True}]
             self.connection.run({"update": info.name, "updates": updates})
+        elif node.name in known:
+            self.save(info)
         self.make(info, spec, columns)
 
     def make(self, info: TableInfo, spec: dict[str, Any], columns: list[str]) -> None:

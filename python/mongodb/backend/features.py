@@ -9,6 +9,8 @@ from django.db import InterfaceError
 from django.db.backends.base.features import BaseDatabaseFeatures
 from django.utils.functional import cached_property
 
+from mongodb.backend.skips import SKIPS
+
 __all__ = ["DatabaseFeatures"]
 
 
@@ -31,6 +33,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     has_case_insensitive_like = False
     supports_over_clause = True
     supports_frame_range_fixed_distance = True
+    supports_frame_exclusion = True
     supports_aggregate_filter_clause = True
     supports_slicing_ordering_in_compound = True
     order_by_nulls_first = True
@@ -39,10 +42,10 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_update_conflicts_with_target = True
     supports_logical_xor = False
     supports_unlimited_charfield = True
-    supports_paramstyle_pyformat = False
     indexes_foreign_keys = True
     can_rename_index = True
     supports_expression_indexes = True
+    supports_covering_indexes = True
     supports_tablespaces = False
     supports_sequence_reset = True
     supports_collation_on_charfield = False
@@ -79,28 +82,7 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_explaining_query_execution = True
     supported_explain_formats = {"JSON"}
 
-    django_test_skips = {
-        "Times are kept to the millisecond.": {
-            "basic.tests.ModelRefreshTests.test_refresh_unsaved",
-            "basic.tests.ModelRefreshTests.test_refresh_with_related",
-            "basic.tests.ModelTest.test_microsecond_precision",
-            "expressions.tests.FTimeDeltaTests.test_datetime_subtraction_microseconds",
-            "expressions.tests.FTimeDeltaTests.test_duration_with_datetime_microseconds",
-            "expressions.tests.FTimeDeltaTests.test_negative_timedelta_update",
-            "expressions.tests.FTimeDeltaTests.test_time_subtraction",
-            "queries.tests.Queries4Tests.test_filter_reverse_non_integer_pk",
-        },
-        "Columns of extra(select=…) come as BSON has them, decimals as Decimal128.": {
-            "aggregation_regress.tests.AggregationTests.test_annotation",
-        },
-        "Both sides of a UNION within a query name columns of the query around it.": {
-            "queries.test_qs_combinators.QuerySetSetOperationTests"
-            ".test_union_in_subquery_related_outerref",
-        },
-        "Writers take turns: the other thread waits for the whole transaction.": {
-            "get_or_create.tests.UpdateOrCreateTransactionTests.test_creation_in_transaction",
-        },
-    }
+    django_test_skips = SKIPS
 
     @cached_property
     def supports_transactions(self) -> bool:

@@ -88,8 +88,11 @@ class DatabaseOperations(BaseDatabaseOperations):
         return f"VALUES {rows}"
 
     def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
+        sql = cursor.statement or sql  # as what wraps statements left it
         if not params:
             return sql
+        if isinstance(params, dict):
+            return sql % {key: repr(value) for key, value in params.items()}
         return sql % tuple(repr(one) if not isinstance(one, str) else f"'{one}'" for one in params)
 
     def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:

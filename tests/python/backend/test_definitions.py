@@ -291,3 +291,42 @@ def test_queries_with_names(cursor: Any) -> None:
     assert rows(cursor, sql, 10) == [(60,)]
     with pytest.raises(dbapi.ProgrammingError, match="WITH RECURSIVE"):
         cursor.execute("WITH RECURSIVE r AS (SELECT 1) SELECT 1")
+
+
+@pytest.mark.parametrize("exclusion", ["CURRENT ROW", "GROUP", "TIES"])
+def test_frames_without_some_rows(cursor: Any, exclusion: str) -> None:
+    cursor.execute("CREATE TABLE t (id integer PRIMARY KEY, k integer, v integer)")
+    cursor.execute("INSERT INTO t VALUES (1, 1, 1), (2, 2, 5), (3, 2, 5), (4, 3, 2)")
+    sql = ("SELECT id, SUM(v) OVER (ORDER BY k RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED "
+           f"FOLLOWING EXCLUDE {exclusion}) FROM t ORDER BY id")  # fmt: skip
+    whole = 13
+    values = {1: 1, 2: 5, 3: 5, 4: 2}
+    peers = {1: [1], 2: [2, 3], 3: [2, 3], 4: [4]}
+    reckoned = []
+    for one, value in values.items():
+        gone = {"CURRENT ROW": value, "GROUP": sum(values[p] for p in peers[one]),
+                "TIES": sum(values[p] for p in peers[one] if p != one)}[exclusion]  # fmt: skip
+        reckoned.append((one, whole - gone))
+    assert rows(cursor, sql) == reckoned
+
+
+def test_named_parameters(cursor: Any) -> None:
+    assert cursor.execute("SELECT %(b)s, %(a)s, %(b)s", {"a": 1, "b": "x"}).fetchone() == (
+        "x", 1, "x",
+    )  # fmt: skip
+    with pytest.raises(dbapi.ProgrammingError, match="'c'"):
+        cursor.execute("SELECT %(c)s", {"a": 1})
+
+
+def test_covering_indexes(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE t (id integer PRIMARY KEY, a integer NOT NULL, b integer NULL)")
+    cursor.execute("CREATE INDEX i ON t (a) INCLUDE (b)")
+    cursor.execute("CREATE UNIQUE INDEX u ON t (a) INCLUDE (b)")
+    keys = {one["name"]: dict(one["key"])
+            for one in cursor.connection.documents({"listIndexes": "t"})}  # fmt: skip
+    assert keys["i"] == {"a": 1, "b": 1}
+    assert keys["u"] == {"a": 1}
+    cursor.execute("INSERT INTO t VALUES (1, 1, 1)")
+    with pytest.raises(dbapi.IntegrityError):
+        cursor.execute("INSERT INTO t VALUES (2, 1, 2)")
+    cursor.execute("DROP INDEX u ON t")

@@ -49,6 +49,9 @@ def _window(scope: Scope, node: n.Func) -> Any:
     out = planner.temporary("w")
     if node.name in _PEERLESS:
         return _ranking(scope, node, partition, keys, out)
+    exclusion = window.frame[3] if window.frame is not None else None
+    if exclusion not in (None, "NO OTHERS"):
+        return _excluding(scope, node, partition, keys, exclusion)
     frame = _frame(scope, window, partition, keys)
     arg = value(scope, node.args[0]) if node.args else 1
     if node.where is not None:
@@ -72,6 +75,49 @@ def _window(scope: Scope, node: n.Func) -> Any:
         return {"$cond": [{"$gt": [f"${some}", 0]}, f"${out}", None]}
     _stage(scope, partition, frame[0], made)
     return {"$pow": [f"${out}", 2]} if node.name.startswith("VAR") else f"${out}"
+
+
+def _excluding(
+    scope: Scope, node: n.Func, partition: Any, keys: dict[str, int], exclusion: str
+) -> Any:
+    """A frame without some rows: all are gathered, those taken out, the others reckoned with."""
+    window = node.over
+    assert window is not None
+    row, rows = scope.planner.temporary("w"), scope.planner.temporary("w")
+    peers = _peers(scope, partition, keys)
+    before = {"documents": ["unbounded", "current"]}
+    _stage(scope, partition, keys, {row: {"$sum": 1, "window": before}})
+    frame = _frame(scope, window, partition, keys)
+    arg = {"$ifNull": [value(scope, node.args[0]), None]} if node.args else 1
+    one = {"v": arg, "r": f"${row}", "p": f"${peers}"}
+    _stage(scope, partition, frame[0], {rows: {"$push": one, "window": frame[1]}})
+    other = {"$ne": ["$$x.p", f"${peers}"]}
+    kept = {
+        "CURRENT ROW": {"$ne": ["$$x.r", f"${row}"]},
+        "GROUP": other,
+        "TIES": {"$or": [other, {"$eq": ["$$x.r", f"${row}"]}]},
+    }.get(exclusion)
+    if kept is None:
+        raise PlanError(f"no such exclusion: EXCLUDE {exclusion}")
+    if node.where is not None:
+        raise PlanError("FILTER with EXCLUDE is not supported")
+    test = kept
+    if node.name not in ("FIRST_VALUE", "LAST_VALUE", "NTH_VALUE") and not node.star:
+        test = {"$and": [kept, {"$gt": ["$$x.v", None]}]}
+    left = {"$map": {"input": {"$filter": {"input": f"${rows}", "as": "x", "cond": test}},
+                     "as": "x", "in": "$$x.v"}}  # fmt: skip
+    if node.name == "COUNT":
+        return {"$toLong": {"$size": left}}
+    if node.name == "NTH_VALUE":
+        return {"$arrayElemAt": [left, {"$subtract": [value(scope, node.args[1]), 1]}]}
+    op = _ACCUMULATORS.get(node.name)
+    if op is None:
+        raise PlanError(f"no such window function: {node.name}")
+    made: Any = {op: "$$l"}
+    if node.name.startswith("VAR"):
+        made = {"$pow": [made, 2]}
+    inside = {"$cond": [{"$eq": ["$$l", []]}, None, made]}
+    return {"$let": {"vars": {"l": left}, "in": inside}}
 
 
 def _stage(scope: Scope, partition: Any, keys: dict[str, int] | None, output: Any) -> None:
@@ -182,9 +228,7 @@ def _frame(scope: Scope, window: n.Window, partition: Any, keys: dict[str, int])
         if not window.order_by:
             return keys, {"documents": ["unbounded", "unbounded"]}
         return {_peers(scope, partition, keys): 1}, {"range": ["unbounded", "current"]}
-    unit, start, end, exclusion = window.frame
-    if exclusion not in (None, "NO OTHERS"):
-        raise PlanError(f"EXCLUDE {exclusion} is not supported by MongoDB's windows")
+    unit, start, end, _ = window.frame
     bounds = [_bound(start), _bound(end)]
     if unit == "rows":
         return keys, {"documents": bounds}
