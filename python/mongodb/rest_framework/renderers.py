@@ -35,7 +35,7 @@ class JSONRenderer(renderers.JSONRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        indent = self.get_indent(accepted_media_type or "", dict(renderer_context or {}))
+        indent = self._indent(accepted_media_type or "", renderer_context or {})
         if data is not None and indent is None and is_plain(self.encoder_class):
             written = dumps(
                 data,
@@ -47,6 +47,13 @@ class JSONRenderer(renderers.JSONRenderer):
             if written is not None:
                 return written
         return super().render(data, accepted_media_type, renderer_context)
+
+    def _indent(self, media_type: str, context: Mapping[str, Any]) -> int | None:
+        """What get_indent() says; a media type without parameters says nothing of it."""
+        own = type(self).get_indent is not renderers.JSONRenderer.get_indent
+        if own or ";" in media_type or "get_indent" in self.__dict__:
+            return self.get_indent(media_type, dict(context))
+        return context.get("indent")
 
     def encode(self, value: Any) -> str:
         """The JSON of a value that is not plain."""
