@@ -4,10 +4,17 @@
 
 #include "base/mem.h"
 
+enum { ALIGN = _Alignof(max_align_t) };
+
 ds__node *ds__node_new(size_t size, const ds__node_kind *kind, ds__course *course, size_t inputs,
                        ds_error *err) {
-    ds__node *node = ds__alloc(size + inputs * sizeof(ds__node *));
-    if (node == NULL) {
+    size_t all = (size + inputs * sizeof(ds__node *) + ALIGN - 1) / ALIGN * ALIGN;
+    ds__node *node;
+    if (all <= sizeof course->room - course->room_used) {
+        node = (ds__node *)(course->room + course->room_used);
+        course->room_used += all;
+        memset(node, 0, all);
+    } else if ((node = ds__alloc(all)) == NULL) {
         ds__error_oom(err);
         return NULL;
     }
@@ -16,6 +23,12 @@ ds__node *ds__node_new(size_t size, const ds__node_kind *kind, ds__course *cours
     node->inputs = (ds__node **)((char *)node + size);
     node->input_count = inputs;
     return node;
+}
+
+static bool in_room(const ds__node *node) {
+    uintptr_t at = (uintptr_t)node;
+    uintptr_t room = (uintptr_t)node->course->room;
+    return at >= room && at < room + sizeof node->course->room;
 }
 
 void ds__node_close(ds__node *node) {
@@ -28,7 +41,9 @@ void ds__node_close(ds__node *node) {
     if (node->kind->close != NULL) {
         node->kind->close(node);
     }
-    ds__free(node);
+    if (!in_room(node)) {
+        ds__free(node);
+    }
 }
 
 void ds__node_save(ds__node *node) {

@@ -4,6 +4,8 @@
 #ifndef DS_ENGINE_PLAN_NODE_H
 #define DS_ENGINE_PLAN_NODE_H
 
+#include <stddef.h>
+
 #include "bson/writer.h"
 #include "engine/plan/plan.h"
 #include "engine/plan/ridset.h"
@@ -15,8 +17,14 @@ typedef enum ds__step {
     DS_STEP_WAIT /* the works are used up: ask again with more */
 } ds__step;
 
-/* What the nodes of one tree share. */
+enum { DS_NODE_ROOM = 576 };
+
+/* What the nodes of one tree share. Zero-initialise; it stays where it is while the tree stands. */
 typedef struct ds__course {
+    /* owned */
+    _Alignas(
+        max_align_t) uint8_t room[DS_NODE_ROOM]; /* for the first nodes: most trees are small */
+    size_t room_used;
     /* borrowed */
     ds__txn *txn; /* NULL while paused */
     ds__eval *eval;
