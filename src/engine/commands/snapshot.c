@@ -11,6 +11,9 @@
 
 enum { TURN_MS = 25 };
 
+/* What an idle snapshot keeps in memory of the pages it has read. */
+enum { KEEP_BYTES = 4 * 1024 * 1024 };
+
 typedef struct snapshot {
     /* owned */
     ds__txn *txn; /* NULL: the place is free */
@@ -262,6 +265,9 @@ bool ds__snapshot_enter(ds__op *op, ds_error *err) {
 void ds__snapshot_leave(ds__op *op) {
     ds__snapshots *s = op->engine->snapshots;
     ds__txn_watch(op->txn, NULL);
+    if (ds__txn_bytes(op->txn) > KEEP_BYTES) {
+        ds__txn_trim(op->txn);
+    }
     lock(s);
     for (size_t i = 0; i < DS_MAX_SNAPSHOTS; i++) {
         snapshot *one = &s->all[i];

@@ -137,6 +137,19 @@ def test_idle_transactions_give_back_what_they_read() -> None:
     client.close()
 
 
+def test_idle_snapshots_give_back_what_they_read() -> None:
+    client, run = opened(8)
+    run(insert="c", documents=[{"_id": i, "s": "x" * 100 * KB} for i in range(100)])
+    pipeline = [{"$group": {"_id": {"$max": "$s"}}}, {"$count": "n"}]
+    concern = {"level": "snapshot"}
+    before = held()
+    for _ in range(20):
+        reply = run(aggregate="c", pipeline=pipeline, cursor={}, readConcern=concern)
+        assert reply["cursor"]["atClusterTime"], reply
+    assert held() - before < 60 * MB, "without: 20 times 12 MB"
+    client.close()
+
+
 def test_too_many_idle_transactions_end_the_oldest_first() -> None:
     client, run = opened(8)
     run(insert="c", documents=[{"_id": 1}])
