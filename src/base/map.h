@@ -33,7 +33,7 @@ void *ds_map_get(const ds_map *map, const void *key, size_t size);
 bool ds_map_set(ds_map *map, const void *key, size_t size, void *value, void **old);
 /* Removes and returns what stood there, or NULL. */
 void *ds_map_remove(ds_map *map, const void *key, size_t size);
-/* Iterates: start with *at = 0; false at the end. */
+/* Iterates: start with *at = 0; false at the end. What was given last may be removed meanwhile. */
 bool ds_map_each(const ds_map *map, size_t *at, const void **key, size_t *size, void **value);
 /* Frees slots and keys, not values. */
 void ds_map_clear(ds_map *map);

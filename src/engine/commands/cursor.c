@@ -257,17 +257,11 @@ static void reap(ds_engine *engine, int64_t now) {
         return;
     }
     cursors->reaped_ms = now;
-    bool any = true;
-    while (any) {
-        size_t at = 0;
-        any = false;
-        while (ds_map_each(&cursors->by_id, &at, &key, &size, &value)) {
-            ds__cursor *c = value;
-            if (!c->busy && !c->no_timeout && now - c->last_used_ms > CURSOR_TIMEOUT_MS) {
-                drop(engine, c);
-                any = true;
-                break;
-            }
+    size_t at = 0; /* what is removed leaves its place empty */
+    while (ds_map_each(&cursors->by_id, &at, &key, &size, &value)) {
+        ds__cursor *c = value;
+        if (!c->busy && !c->no_timeout && now - c->last_used_ms > CURSOR_TIMEOUT_MS) {
+            drop(engine, c);
         }
     }
 }
@@ -371,19 +365,13 @@ static void end_matching(ds_engine *engine, const uint8_t *id, int64_t txn_numbe
     const void *key;
     size_t size;
     void *value;
-    bool any = true;
+    size_t at = 0;
     pthread_mutex_lock(&cursors->lock);
-    while (any && cursors->by_id.count > 0) {
-        size_t at = 0;
-        any = false;
-        while (ds_map_each(&cursors->by_id, &at, &key, &size, &value)) {
-            ds__cursor *c = value;
-            if (c->has_session && !c->killed && memcmp(c->session, id, DS_SESSION_ID_SIZE) == 0 &&
-                (txn_number < 0 || c->txn_number == txn_number)) {
-                end_cursor(engine, c);
-                any = true;
-                break;
-            }
+    while (cursors->by_id.count > 0 && ds_map_each(&cursors->by_id, &at, &key, &size, &value)) {
+        ds__cursor *c = value;
+        if (c->has_session && !c->killed && memcmp(c->session, id, DS_SESSION_ID_SIZE) == 0 &&
+            (txn_number < 0 || c->txn_number == txn_number)) {
+            end_cursor(engine, c);
         }
     }
     pthread_mutex_unlock(&cursors->lock);

@@ -338,17 +338,9 @@ bool ds__sessions_end(ds_engine *engine, ds_value list, bool all, ds_error *err)
     }
     pthread_mutex_lock(&sessions->lock);
     if (all) {
-        bool any = true;
-        while (any) {
-            size_t at = 0;
-            any = false;
-            while (ds_map_each(&sessions->by_id, &at, &key, &size, &value)) {
-                if (!((ds__session *)value)->ended) {
-                    end_one(sessions, value);
-                    any = true;
-                    break;
-                }
-            }
+        size_t at = 0; /* what is removed leaves its place empty */
+        while (ds_map_each(&sessions->by_id, &at, &key, &size, &value)) {
+            end_one(sessions, value);
         }
     } else {
         ds__iter it;

@@ -2,6 +2,7 @@
 """What sessions hold between commands is bounded together with the idle cursors."""
 
 import ctypes
+import time
 import uuid
 from typing import Any
 
@@ -134,6 +135,17 @@ def test_idle_transactions_give_back_what_they_read() -> None:
     run(insert="c", documents=[{"_id": "later"}])
     for lsid in sessions:
         assert read(run, lsid)["cursor"]["firstBatch"] == [{"n": 1}], "the snapshots are kept"
+    client.close()
+
+
+def test_killing_all_of_many_sessions_is_quick() -> None:
+    client, run = opened(256)
+    run(insert="c", documents=[{"_id": 1, "n": 0}])
+    for _ in range(20000):
+        assert count_up(run, session())["ok"]
+    begun = time.thread_time()
+    assert bson.decode(client.run_raw("admin", {"killAllSessions": []}))["ok"]
+    assert time.thread_time() - begun < 0.15
     client.close()
 
 
