@@ -328,6 +328,12 @@ def defaults(one: types.FunctionType, module: Module, mutant: Mutant) -> bool:
     return False
 
 
+def within(budget: float, tests: list[pytest.Item], seconds: dict[str, float]) -> list[pytest.Item]:
+    """Return the first of the tests, until the budget is spent."""
+    ends = itertools.accumulate(seconds[one.nodeid] for one in tests)
+    return [one for one, end in zip(tests, [0.0, *ends], strict=False) if end <= budget]
+
+
 class Trial:
     """Runs in the process that holds the collected tests."""
 
@@ -339,7 +345,8 @@ class Trial:
 
     def chosen(self, module: Module, mutant: Mutant) -> list[pytest.Item]:
         """Return the tests that run the mutant's lines: the last killers, then by turns the one
-        that runs most of the function, where its rarer cases are meant, and the quickest."""
+        that runs most of the function, where its rarer cases are meant, and the quickest. Those
+        that take long come last, as many again."""
         span = set(range(mutant.first, mutant.last + 1))
         starts = [c for c in module.plain.values() if c.co_firstlineno in mutant.unit[-1:]]
         body = {line for c in starts for _, _, line in c.co_lines() if line}
@@ -352,16 +359,13 @@ class Trial:
                 share[name] = len(body & lines[module.file])
         found = [one for one in self.items if one.nodeid in reach]
         quick = sorted(found, key=lambda one: reach[one.nodeid])
+        slow = [one for one in quick if reach[one.nodeid] > BUDGET / 8]
+        quick = quick[: len(quick) - len(slow)]
         thorough = sorted(quick, key=lambda one: -share[one.nodeid])
         killers = [one for one in quick if one.nodeid in self.recent]
         turns = itertools.chain.from_iterable(zip(thorough, quick, strict=True))
-        found = list(dict.fromkeys([*killers, *turns]))
-        spent = 0.0
-        for at, one in enumerate(found):
-            spent += reach[one.nodeid]
-            if spent > BUDGET:
-                return found[: at + 1]
-        return found
+        tests = list(dict.fromkeys([*killers, *turns]))
+        return within(BUDGET, tests, reach) + within(BUDGET, slow, reach)
 
     def try_live(self, module: Module, mutant: Mutant) -> str:
         """Return what became of it; "" when it takes a fresh process."""
@@ -390,7 +394,7 @@ class Trial:
             return 0
 
         killer.write_text("")
-        status = forked(work, 10 + 3 * BUDGET)
+        status = forked(work, 10 + 6 * BUDGET)
         if status is None:
             return "timed out"
         if os.waitstatus_to_exitcode(status) == 98:

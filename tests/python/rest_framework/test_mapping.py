@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which serializer field, with which arguments, stands for each field of a document."""
 
+import datetime
+import decimal
 import enum
 import re
+import uuid
 from typing import Any
 
 import pytest
+from bson import Decimal128, Int64, ObjectId, Regex, Timestamp
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
 
 from mongodb import Document, EmbeddedDocument, fields
+from mongodb.rest_framework.fields import DynamicField
+from mongodb.rest_framework.filters import DocumentFilter
 from mongodb.rest_framework.serializers import DocumentSerializer
 
 
@@ -219,3 +227,42 @@ def test_bytes_and_ids_are_checked() -> None:
     assert refused("any", 2**70) == ["invalid"]
     assert refused("f", "nan") == ["invalid"] and refused("f", 0.5) == []
     assert refused("tone", 3) == ["invalid_choice"] and refused("tone", 2) == []
+
+
+def test_values_without_a_field_are_shown_as_json_has_them() -> None:
+    oid, when = ObjectId(), datetime.datetime(2024, 5, 31, 12)
+    show = DynamicField().to_representation
+    for value, seen in (
+        (Int64(5), 5), (None, None), (True, True), (1.5, 1.5), ("x", "x"),
+        (when, "2024-05-31T12:00:00Z"), (when.date(), "2024-05-31"), (when.time(), "12:00:00"),
+        (decimal.Decimal("1.10"), "1.10"), (Decimal128("1.10"), "1.10"), (oid, str(oid)),
+        (uuid.UUID(int=5), str(uuid.UUID(int=5))), (b"abcd", "YWJjZA=="),
+        ({1: {"a": oid}}, {"1": {"a": str(oid)}}), ([oid, (1, {2})], [str(oid), [1, [2]]]),
+        (Timestamp(5, 6), {"t": 5, "i": 6}), (Regex("^a", "i"), "^a"),
+    ):  # fmt: skip
+        found = show(value)
+        assert found == seen and type(found) is type(seen), value
+
+
+def test_the_form_of_the_filters() -> None:
+    class View:
+        filterset_fields: Any = {"n": ["exact", "gte"], "part__n": "lt", "text": ["odd"]}
+
+    def form(query: str) -> str:
+        request = Request(APIRequestFactory().get(f"/?{query}"))
+        return DocumentFilter().to_html(request, Everything.objects, View())
+
+    shown = form("n__gte=7&page=2&search=%3Cx%3E")
+    for part in ('name="n"', 'name="n__gte"', 'value="7"', 'name="part__n__lt"', "n ≥",
+                 "part n &lt;", 'name="search" value="&lt;x&gt;"', "text odd"):  # fmt: skip
+        assert part in shown, part
+    assert 'name="page"' not in shown and shown.count('type="hidden"') == 1
+    parameters = DocumentFilter().get_schema_operation_parameters(View())
+    assert parameters[1] == {
+        "name": "n__gte", "required": False, "in": "query", "description": "n gte",
+        "schema": {"type": "string"},
+    }  # fmt: skip
+    View.filterset_fields = ["n"]
+    assert form("").count("<label>") == 1
+    View.filterset_fields = None
+    assert form("") == ""
