@@ -10,7 +10,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import textwrap
 import time
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -257,3 +259,77 @@ def orm(request: pytest.FixtureRequest) -> Iterator[Callable[..., None]]:
 @pytest.fixture(name="models_on")
 def _models_on() -> Any:
     return models_on
+
+
+class Django:
+    """Runs a seed's blocks that are modules of a Django project's app."""
+
+    def __init__(self, path: pathlib.Path, make: Callable[..., None]) -> None:
+        self.make = make
+        self.package = f"mongodb.{path.stem}"
+        self.names: dict[str, Any] = {"__name__": f"{self.package}.models"}
+        self.blocks: dict[str, list[str]] = {}
+        heading = ""
+        for part in re.split(r"(?ms)^(#+ [^\n]+$| *```.*?^ *```$)", path.read_text()):
+            if part.startswith("#"):
+                heading = part.lstrip("# ")
+            elif part.lstrip().startswith("```python"):
+                lines = part.strip("\n").split("\n")[1:-1]
+                self.blocks.setdefault(heading, []).append(textwrap.dedent("\n".join(lines)))
+
+    def importable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the blocks to come write `from .models import …` for the names there are."""
+        package, module = types.ModuleType(self.package), types.ModuleType(f"{self.package}.models")
+        package.__path__ = []
+        module.__dict__.update({k: v for k, v in self.names.items() if not k.startswith("__")})
+        for one in (package, module):
+            monkeypatch.setitem(sys.modules, one.__name__, one)
+        self.names["__package__"] = self.package
+
+    def run(self, heading: str, at: int = 0, **names: Any) -> dict[str, Any]:
+        """Run a block; the models it declares get their tables. Return the names."""
+        before = set(self.names)
+        self.names.update(names)
+        code = compile(self.blocks[heading][at], f"<{heading}>", "exec", dont_inherit=True)
+        exec(code, self.names)
+        new = [self.names[name] for name in self.names if name not in before]
+        models = [one for one in new if hasattr(one, "_meta") and isinstance(one, type)]
+        self.make(*(one for one in models if not one._meta.abstract))
+        return self.names
+
+
+@pytest.fixture
+def django_seed(orm: Callable[..., None]) -> Callable[[pathlib.Path], Django]:
+    """The blocks of a seed, by the seed's file, on each kind of store."""
+    import mongodb.compat
+
+    mongodb.compat.install("djongo")
+    return lambda path: Django(path, orm)
+
+
+@pytest.fixture
+def djongo_at(request: pytest.FixtureRequest) -> Iterator[Callable[[dict[str, Any]], Any]]:
+    """Open Djongo's settings; what was made there is dropped."""
+    import mongodb.compat
+
+    mongodb.compat.install("djongo")
+    from django.db import connections
+    from django.db.utils import load_backend
+
+    opened = []
+
+    def open_it(entry: dict[str, Any]) -> Any:
+        settings = connections.configure_settings({"default": dict(entry)})["default"]
+        wrapper = load_backend("djongo").DatabaseWrapper(settings, "djongo")
+        connections.settings["djongo"] = settings
+        connections["djongo"] = wrapper
+        opened.append(wrapper)
+        return wrapper
+
+    yield open_it
+    for wrapper in opened:
+        if wrapper.connection is not None:
+            wrapper.command({"dropDatabase": 1})
+            wrapper.close()
+    if opened:
+        del connections["djongo"], connections.settings["djongo"]

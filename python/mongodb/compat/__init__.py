@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Other libraries' import names for what this one has.
 
-`mongodb.compat.install("django_mongodb_backend")`, before the first such import (at the top of
-settings.py), makes `import django_mongodb_backend` and its modules mean this library's.
+`mongodb.compat.install("django_mongodb_backend")` or `install("djongo")`, before the first such
+import (at the top of settings.py), makes imports of that name and its modules mean this library's.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _LIBRARIES: dict[str, tuple[str, dict[str, str]]] = {
             "forms.fields": "forms",
         },
     ),
+    "djongo": ("mongodb.compat.djongo", {"models.fields": "models"}),
 }
 
 

@@ -50,5 +50,5 @@ def test_the_official_backends_names_are_ours() -> None:
 
 
 def test_an_unknown_library_is_refused() -> None:
-    with pytest.raises(ValueError, match="'mongokit' is none of django_mongodb_backend"):
+    with pytest.raises(ValueError, match="'mongokit' is none of django_mongodb_backend, djongo"):
         mongodb.compat.install("mongokit")
