@@ -27,11 +27,13 @@ from bson import (
     Regex,
     Timestamp,
 )
+from bson.raw_bson import RawBSONDocument
 from django.utils import timezone
 from rest_framework import renderers, serializers
 
 import mongodb
 from mongodb import Document, DynamicEmbeddedDocument, EmbeddedDocument, fields
+from mongodb.connection import get_connection_handle
 from mongodb.rest_framework.lists import DocumentListSerializer
 from mongodb.rest_framework.renderers import JSONEncoder, JSONRenderer
 from mongodb.rest_framework.serializers import DocumentSerializer
@@ -351,3 +353,57 @@ def serializer_of(name: str) -> Any:
             fields = [name]
 
     return OneSerializer
+
+
+class Listing(DocumentListSerializer):
+    """Shows its items as ours does."""
+
+    def update(self, instance: Any, validated_data: Any) -> Any:
+        return instance
+
+
+class Backwards(DocumentListSerializer):
+    def to_representation(self, data: Any) -> Any:
+        return super().to_representation(data)[::-1]
+
+
+class Numbered(serializers.ListSerializer):
+    def to_representation(self, data: Any) -> Any:
+        return [{"at": at, **row} for at, row in enumerate(super().to_representation(data))]
+
+
+class Odd(serializers.ListSerializer):
+    @property
+    def data(self) -> Any:
+        return {"items": super().data}
+
+
+LISTS = [serializers.ListSerializer, DocumentListSerializer, Listing, Backwards, Numbered, Odd]
+# Fields that C shows.
+PLAIN = (
+    "text text_stored email integer long real exact truth moment day key token data inner words "
+    "table inners moments days target choice"
+).split()
+# What the store's documents are read by.
+QUERIES: list[Callable[[Any], Any]] = [
+    lambda found: found,
+    lambda found: found.only("text", "inner__word", "words"),
+    lambda found: found.only("integer", "exact", "moment", "inners"),
+    lambda found: found.exclude("text", "inner__number"),
+    lambda found: found.exclude("inners__word", "day", "choice"),
+    lambda found: found.fields(slice__words=1),
+    lambda found: found.no_dereference(),
+    lambda found: list(found.only(*PLAIN)),
+]
+
+
+def stored_query(encoded: list[bytes], query: Any) -> Any:
+    """The documents as a query reads them from the store."""
+    handle = get_connection_handle()
+    handle.run({"delete": "same_shown", "deletes": [{"q": {}, "limit": 0}]})
+    raw = [
+        RawBSONDocument(one[:9] + at.to_bytes(12, "big") + one[21:])
+        for at, one in enumerate(encoded)
+    ]
+    handle.run({"insert": "same_shown", "documents": raw})
+    return query(Shown.objects.order_by("id"))

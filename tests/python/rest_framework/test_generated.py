@@ -12,21 +12,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from bson.raw_bson import RawBSONDocument
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
-from mongodb.connection import get_connection_handle
 from mongodb.rest_framework import fields as rest_fields
 from mongodb.rest_framework import keeper
-from mongodb.rest_framework.lists import DocumentListSerializer
 from mongodb.rest_framework.renderers import JSONRenderer
 from mongodb.rest_framework.serializers import DocumentSerializer
 
 from .shown import (
+    LISTS,
     NAMES,
+    PLAIN,
+    QUERIES,
     STORED,
     Inner,
     Shown,
@@ -37,6 +37,7 @@ from .shown import (
     serializer_of,
     store,
     stored,
+    stored_query,
 )
 
 SEED = int(os.environ.get("SEED", "20240229"))
@@ -291,32 +292,6 @@ def overrides(random: Random, chance: float = 0.08) -> dict[str, Any]:
     return body
 
 
-class Listing(DocumentListSerializer):
-    """Shows its items as ours does."""
-
-    def update(self, instance: Any, validated_data: Any) -> Any:
-        return instance
-
-
-class Backwards(DocumentListSerializer):
-    def to_representation(self, data: Any) -> Any:
-        return super().to_representation(data)[::-1]
-
-
-class Numbered(serializers.ListSerializer):
-    def to_representation(self, data: Any) -> Any:
-        return [{"at": at, **row} for at, row in enumerate(super().to_representation(data))]
-
-
-class Odd(serializers.ListSerializer):
-    @property
-    def data(self) -> Any:
-        return {"items": super().data}
-
-
-LISTS = [serializers.ListSerializer, DocumentListSerializer, Listing, Backwards, Numbered, Odd]
-
-
 def make_plain_class(random: Random) -> Any:
     """A serializer of which C shows every field: its plan is kept."""
     names = random.sample(PLAIN, random.randint(1, len(PLAIN)))
@@ -344,12 +319,6 @@ def make_plain_class(random: Random) -> Any:
 def plain_inner(**kwargs: Any) -> Any:
     meta = type("Meta", (), {"model": Inner, "fields": ["word", "number", "when", "many"]})
     return type("PlainInner", (DocumentSerializer,), {"Meta": meta})(**kwargs)
-
-
-PLAIN = (
-    "text text_stored email integer long real exact truth moment day key token data inner words "
-    "table inners moments days target choice"
-).split()
 
 
 def change_class(cls: Any, random: Random) -> None:
@@ -459,31 +428,6 @@ class LaxStock(StockRenderer):
 
 USUAL = (JSONRenderer, StockRenderer)
 RENDERERS = [USUAL, USUAL, (Loud, LoudStock), (Lax, LaxStock)]
-
-
-# What the store's documents are read by.
-QUERIES: list[Callable[[Any], Any]] = [
-    lambda found: found,
-    lambda found: found.only("text", "inner__word", "words"),
-    lambda found: found.only("integer", "exact", "moment", "inners"),
-    lambda found: found.exclude("text", "inner__number"),
-    lambda found: found.exclude("inners__word", "day", "choice"),
-    lambda found: found.fields(slice__words=1),
-    lambda found: found.no_dereference(),
-    lambda found: list(found.only(*PLAIN)),
-]
-
-
-def stored_query(encoded: list[bytes], query: Any) -> Any:
-    """The documents as a query reads them from the store."""
-    handle = get_connection_handle()
-    handle.run({"delete": "same_shown", "deletes": [{"q": {}, "limit": 0}]})
-    raw = [
-        RawBSONDocument(one[:9] + at.to_bytes(12, "big") + one[21:])
-        for at, one in enumerate(encoded)
-    ]
-    handle.run({"insert": "same_shown", "documents": raw})
-    return query(Shown.objects.order_by("id"))
 
 
 KEPT: list[int] = []  # how often the plan of a class was used again
