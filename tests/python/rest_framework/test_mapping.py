@@ -16,7 +16,7 @@ from rest_framework.test import APIRequestFactory
 
 from mongodb import Document, EmbeddedDocument, fields
 from mongodb.rest_framework.fields import DynamicField
-from mongodb.rest_framework.filters import DocumentFilter
+from mongodb.rest_framework.filters import DocumentFilter, OrderingFilter
 from mongodb.rest_framework.serializers import DocumentSerializer
 
 
@@ -266,3 +266,36 @@ def test_the_form_of_the_filters() -> None:
     assert form("").count("<label>") == 1
     View.filterset_fields = None
     assert form("") == ""
+
+
+def test_fields_that_may_be_ordered_by() -> None:
+    class Ordered(DocumentSerializer):
+        label = serializers.CharField(source="text", write_only=True)
+        size = serializers.IntegerField(source="part.n", label="Size")
+        whole = serializers.CharField(source="*")
+
+        class Meta:
+            model = Everything
+            fields = ["n", "label", "size", "whole"]
+
+    class View:
+        def get_serializer_class(self) -> Any:
+            return Ordered
+
+    backend, objects = OrderingFilter(), Everything.objects
+    view: Any = View()
+    assert backend.get_valid_fields(objects, view) == [("n", "N"), ("part__n", "Size")]
+    view.ordering_fields = "__all__"
+    named = dict(backend.get_valid_fields(objects, view))
+    assert (
+        named["text"] == "The text" and named["n"] == "n" and set(named) == set(Everything._fields)
+    )
+    view.ordering_fields = ["n", ("part__n", "Size")]
+    assert backend.get_valid_fields(objects, view) == [("n", "n"), ("part__n", "Size")]
+
+    class Nameless:
+        def get_serializer_class(self) -> Any:
+            raise AssertionError("no serializer_class")
+
+    for other in (Nameless(), object()):
+        assert dict(backend.get_valid_fields(objects, other)) == named
