@@ -12,6 +12,8 @@ from mongodb.queryset.lookups import db_path
 __all__ = [
     "declared_indexes",
     "free_names",
+    "geo_indexes",
+    "index_specs",
     "index_name",
     "is_pending",
     "parse_keys",
@@ -102,6 +104,15 @@ def _finish(cls: Any, keys: list[tuple[str, Any]], options: dict[str, Any]) -> d
     return out
 
 
+def index_specs(cls: Any) -> list[dict[str, Any]]:
+    """Return the declared indexes in MongoEngine's form: `fields`, and options beside it."""
+    found = []
+    for spec in declared_indexes(cls):
+        options = {k: v for k, v in spec.items() if k not in ("key", "name")}
+        found.append({"fields": list(spec["key"].items()), **options})
+    return found
+
+
 def _unique_indexes(cls: Any, prefix: str = "", seen: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for field in cls._fields.values():
@@ -124,7 +135,7 @@ def _unique_indexes(cls: Any, prefix: str = "", seen: tuple[Any, ...] = ()) -> l
     return found
 
 
-def _geo_indexes(cls: Any, prefix: str = "", seen: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
+def geo_indexes(cls: Any, prefix: str = "", seen: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
     """Return the indexes that geographic fields bring, those of embedded documents too."""
     found: list[dict[str, Any]] = []
     for field in cls._fields.values():
@@ -133,7 +144,7 @@ def _geo_indexes(cls: Any, prefix: str = "", seen: tuple[Any, ...] = ()) -> list
             found.append(_finish(cls, [(path, field._geo_index)], {}))
         elif field.kind == "embedded" and field.document_type not in seen:
             below = field.document_type
-            found += _geo_indexes(below, f"{path}.", (*seen, below))
+            found += geo_indexes(below, f"{path}.", (*seen, below))
     return found
 
 
@@ -168,7 +179,7 @@ def declared_indexes(cls: Any) -> list[dict[str, Any]]:
     specs = [_one(cls, spec) for spec in cls._meta.get("indexes", ())]
     specs += _unique_indexes(cls)
     keys = [spec["key"] for spec in specs]
-    specs += [spec for spec in _geo_indexes(cls) if spec["key"] not in keys]
+    specs += [spec for spec in geo_indexes(cls) if spec["key"] not in keys]
     inherits = cls._meta.get("allow_inheritance") and cls._meta.get("index_cls", True)
     if inherits and not any(next(iter(spec["key"])) == "_cls" for spec in specs):
         specs.append(_finish(cls, [("_cls", 1)], {}))

@@ -10,6 +10,7 @@ from typing import Any
 
 from mongodb import _core, _registry
 from mongodb._options import Options
+from mongodb.connection import open_connections
 from mongodb.errors import DoesNotExist, InvalidDocumentError, MultipleObjectsReturned
 from mongodb.fields.base import BaseField
 from mongodb.fields.cached import CachedReferenceField
@@ -72,7 +73,8 @@ class DocumentMetaclass(type):
         parents = _parents(roots)
         inherits = bool(meta.get("allow_inheritance"))
         attrs["_class_name"] = _class_name(name, parents) if inherits else name
-        attrs["_superclasses"] = tuple(parent._class_name for parent in parents) if inherits else ()
+        above = tuple(parent._class_name for parent in reversed(parents))
+        attrs["_superclasses"] = above if inherits else ()
         attrs["_subclasses"] = (attrs["_class_name"],)
         cls = super().__new__(mcs, name, bases, attrs)
         meta.model = cls
@@ -150,12 +152,29 @@ class DocumentMetaclass(type):
 class TopLevelDocumentMetaclass(DocumentMetaclass):
     """Builds Document classes: collection name, primary key, manager, exceptions."""
 
+    @property
+    def _collection(cls) -> Any:
+        """PyMongo's collection, None before the class is used; None assigned: not used yet."""
+        alias, name = cls._alias(), cls._get_collection_name()  # type: ignore[attr-defined]
+        handle = dict(open_connections()).get(alias)
+        used = handle is not None and (cls, name) in handle.ready
+        return cls._get_collection() if used else None  # type: ignore[attr-defined]
+
+    @_collection.setter
+    def _collection(cls, value: Any) -> None:
+        if value is not None:
+            raise AttributeError("meta names a class's collection: use switch_collection")
+        for _, handle in open_connections():
+            handle.ready = {key for key in handle.ready if key[0] is not cls}
+
     def __new__(mcs, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> Any:
         if attrs.get("_is_base"):
             return super().__new__(mcs, name, bases, attrs)
         if not any("objects" in getattr(base, "__dict__", {}) for base in bases):
             attrs.setdefault("objects", QuerySetManager())
-        attrs.setdefault("_collection", None)
+        for base in bases:  # a mixin's own wins over what MongoEngine has not
+            if not isinstance(base, DocumentMetaclass) and hasattr(base, "to_dict"):
+                attrs.setdefault("to_dict", base.to_dict)
         cls = super().__new__(mcs, name, bases, attrs)
         for title, root in (
             ("DoesNotExist", DoesNotExist),
@@ -219,6 +238,8 @@ class TopLevelDocumentMetaclass(DocumentMetaclass):
         if callable(meta.get("collection")) and not cls._abstract:
             meta["collection"] = meta["collection"](cls)
         DocumentMetaclass._complete(cls, fields, parents)
+        if meta["id_field"] in cls.__dict__ and not hasattr(cls, "id"):
+            type.__setattr__(cls, "id", cls.__dict__[meta["id_field"]])
         if not cls._abstract:
             from mongodb._delete_rules import add_rules
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from mongodb._indexes import index_specs
 from mongodb.errors import FieldDoesNotExist
 
 __all__ = ["Options"]
@@ -16,9 +17,21 @@ class Options(dict[str, Any]):
 
     def __init__(self, model_name: str, module: str, values: dict[str, Any]) -> None:
         super().__init__(values)
+        if self.get("delete_rules") is None:
+            self.pop("delete_rules", None)  # computed
         self.object_name = model_name
         self._module = module
         self.model: Any = None  # set once the class exists
+
+    def __missing__(self, key: str) -> Any:
+        """Compute what MongoEngine keeps here: the indexes, and who refers to the class."""
+        if key == "index_specs" and self.model is not None:
+            return index_specs(self.model)
+        if key == "delete_rules" and self.model is not None:
+            from mongodb._delete_rules import rules_for
+
+            return {(owner, name): rule for owner, name, rule in rules_for(self.model)} or None
+        raise KeyError(key)
 
     @property
     def concrete_model(self) -> Any:

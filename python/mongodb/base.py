@@ -101,6 +101,21 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
     def _changed_fields(self) -> list[str]:
         return self._get_changed_fields()
 
+    @_changed_fields.setter
+    def _changed_fields(self, names: Iterable[str]) -> None:
+        if list(names):
+            raise ValueError("what changed is found by comparing: only [] can be assigned")
+        self._clear_changed_fields()
+
+    def _clear_changed_fields(self) -> None:
+        """Take the values as they are for the stored ones."""
+        created = self._created
+        self._load(self._encode(), keep=True, trusted=True)
+        self._created = created
+
+    def _mark_as_changed(self, key: str) -> None:
+        """Nothing to do: changes are found by comparing with what was stored."""
+
     def _get_changed_fields(self) -> list[str]:
         if self._stored() is None:
             return [

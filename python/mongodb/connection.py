@@ -103,6 +103,19 @@ def _settings(
     return {"uri": uri, "db": db or _database_in(uri) or DEFAULT_DATABASE_NAME, "options": options}
 
 
+def _get_connection_settings(
+    db: str | None = None,
+    name: str | None = None,
+    host: Any = None,
+    port: int | None = None,
+    username: str | None = None,
+    password: str | None = None,
+    **kwargs: Any,
+) -> dict[str, Any]:
+    """Return what `connect()` would keep of its arguments; MongoEngine's tests ask for it."""
+    return _settings(db, name, host, port, username, password, kwargs)
+
+
 def _refuse(uri: str | None, kwargs: Mapping[str, Any]) -> None:
     mock = kwargs.get("mongo_client_class") is not None or kwargs.get("is_mock")
     if mock or (uri or "").startswith("mongomock:"):

@@ -15,6 +15,7 @@ from mongodb._delete_rules import add_rule, apply_rules
 from mongodb._indexes import (
     declared_indexes,
     free_names,
+    geo_indexes,
     parse_keys,
     same_keys,
     stored_keys,
@@ -118,6 +119,18 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
     @classmethod
     def _get_collection_name(cls) -> Any:
         return cls._meta.get("collection")
+
+    @property
+    def _collection(self) -> Any:
+        return type(self)._collection
+
+    @classmethod
+    def _geo_indices(cls) -> list[dict[str, Any]]:
+        return [{"fields": list(spec["key"].items())} for spec in geo_indexes(cls)]
+
+    @property
+    def _object_key(self) -> dict[str, Any]:
+        return _persist.own_lookups(self)
 
     @classmethod
     def _get_db(cls) -> Any:
@@ -294,10 +307,10 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         return query
 
     @classmethod
-    def _queryset(cls) -> Any:
+    def _queryset(cls, default: Any = None) -> Any:
         from mongodb.queryset.queryset import QuerySet
 
-        return cls._meta.get("queryset_class", QuerySet)(cls)
+        return cls._meta.get("queryset_class", default or QuerySet)(cls)
 
     # Collection and indexes
 

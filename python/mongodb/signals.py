@@ -13,6 +13,7 @@ from mongodb import _core
 
 __all__ = [
     "ANY",
+    "Namespace",
     "Signal",
     "post_bulk_insert",
     "post_delete",
@@ -132,6 +133,18 @@ class Signal:
 
     def __repr__(self) -> str:
         return f"<Signal {self.name}>"
+
+
+class Namespace(dict[str, Signal]):
+    """Signals of a project's own, by name."""
+
+    def signal(self, name: str, doc: str | None = None) -> Signal:
+        """Return the signal of that name, the same each time."""
+        if name not in self:
+            self[name] = Signal(name)
+            if doc:
+                self[name].__doc__ = doc
+        return self[name]
 
 
 class InitSignal(Signal):

@@ -30,6 +30,7 @@ _LIBRARIES: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "djongo": ("mongodb.compat.djongo", {"models.fields": "models"}),
+    "mongoengine": ("mongodb.compat.mongoengine", {}),
 }
 
 

@@ -53,6 +53,7 @@ class BaseField:
     _dbref = False
     _points = False  # is a reference, stored as a key
     _address = False
+    _auto_dereference = True  # as MongoEngine says it; querysets decide
     _generic = False  # holds embedded documents of any class
     default: Any = None
     remote_field: Any = None  # Django's introspection asks: no field is a link to a parent's row

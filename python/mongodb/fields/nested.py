@@ -14,6 +14,7 @@ from mongodb.fields.lists import EmbeddedDocumentList
 from mongodb.fields.scalar import STRING_OPERATORS, StringField
 
 __all__ = [
+    "ComplexBaseField",
     "DictField",
     "DynamicField",
     "EmbeddedDocumentField",
@@ -168,7 +169,9 @@ class GenericEmbeddedDocumentField(BaseField):
         return self.to_mongo(value)
 
 
-class _Complex(BaseField):
+class ComplexBaseField(BaseField):
+    """What lists and dicts share: the field of their items, if it is given."""
+
     def __init__(self, field: BaseField | None = None, **kwargs: Any) -> None:
         if isinstance(field, type) and issubclass(field, BaseField):
             field = field()
@@ -205,7 +208,7 @@ class _Complex(BaseField):
         return self.field.lookup_member(member_name) if self.field else None
 
 
-class ListField(_Complex):
+class ListField(ComplexBaseField):
     """A list; `field` is what it holds."""
 
     kind = "list"
@@ -308,7 +311,7 @@ class EmbeddedDocumentListField(ListField):
         super().__set__(instance, value)
 
 
-class DictField(_Complex):
+class DictField(ComplexBaseField):
     """A dict with names as keys; `field` is what its values are."""
 
     kind = "dict"

@@ -25,6 +25,11 @@ class Origin:
         self.exclude = exclude
         self.chosen = chosen  # paths of which $slice or $elemMatch picks elements
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the projection."""
+        chosen = {name: dict(op) for name, op in self.chosen.items()}
+        return {**dict.fromkeys(self.include, 1), **dict.fromkeys(self.exclude, 0), **chosen}
+
     def mask_for(self, cls: Any) -> bytes | None:
         """Return a byte per field of the class, 0: not loaded, 1: loaded, 2: in part; None for all.
 

@@ -82,7 +82,7 @@ class AggregationMixin:
         query = self._filter()
         if query:
             out.append({"$match": query})
-        order = self._ordering()
+        order = self._order_now()
         if order:
             out.append({"$sort": dict(order)})
         return out + [{f"${name}": n} for name, n in self._range().items()]

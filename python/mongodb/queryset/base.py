@@ -14,6 +14,7 @@ from mongodb.queryset._cache import Cache
 from mongodb.queryset._guard import Guard
 from mongodb.queryset._origin import Origin
 from mongodb.queryset._parts import points, position, without, without_children
+from mongodb.queryset._private import PrivateNames
 from mongodb.queryset.lookups import db_path, merge
 from mongodb.queryset.q import Q, QNode, as_q
 from mongodb.queryset.text import TextSearchMixin
@@ -28,7 +29,7 @@ class _NoAnnotations:
     annotations: Mapping[str, Any] = {}
 
 
-class BaseQuerySet(TextSearchMixin):
+class BaseQuerySet(TextSearchMixin, PrivateNames):
     """The building half of a queryset."""
 
     # Where a queryset starts. None of these is changed in place.
@@ -206,7 +207,7 @@ class BaseQuerySet(TextSearchMixin):
                 raise InvalidQueryError(f"order_by({key!r}): {error}") from error
         return order
 
-    def _ordering(self) -> list[tuple[str, Any]]:
+    def _order_now(self) -> list[tuple[str, Any]]:
         if self._order is not None:
             return self._order
         return self._order_keys(self._document._meta.get("ordering") or ())
@@ -214,7 +215,7 @@ class BaseQuerySet(TextSearchMixin):
     @property
     def ordered(self) -> bool:
         """Whether the documents come in a defined order."""
-        return bool(self._ordering())
+        return bool(self._order_now())
 
     def limit(self, n: int | None) -> Any:
         """Take at most n documents: with 0 none, with None all."""
@@ -444,7 +445,7 @@ class BaseQuerySet(TextSearchMixin):
 
     def _command(self, query: Any) -> dict[str, Any]:
         command: dict[str, Any] = {"find": self._collection_name, "filter": query}
-        order = self._ordering()
+        order = self._order_now()
         if order:
             command["sort"] = dict(order)
         projection = self._with_score(self._projection())

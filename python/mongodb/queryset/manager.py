@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -22,15 +23,22 @@ class QuerySetManager:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is not None:
             return self
-        queryset = owner._queryset()
+        queryset = owner._queryset(self.default)
         if self.get_queryset is None:
             return queryset
-        code = getattr(self.get_queryset, "__code__", None)
-        if code is not None and code.co_argcount == 1:
-            found = self.get_queryset(queryset)
-        else:
-            found = self.get_queryset(owner, queryset)
+        taken = _positional(self.get_queryset)
+        if taken is not None and taken > 2:  # called with the rest: Post.by(author)
+            return functools.partial(self.get_queryset, owner, queryset)
+        found = self.get_queryset(queryset) if taken == 1 else self.get_queryset(owner, queryset)
         return queryset if found is None else found
+
+
+def _positional(function: Any) -> int | None:
+    """Return how many arguments a function takes from its caller by position."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return None
+    return int(code.co_argcount) - int(hasattr(function, "__self__"))
 
 
 def queryset_manager(func: Callable[..., Any]) -> QuerySetManager:

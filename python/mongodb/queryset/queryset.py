@@ -196,7 +196,7 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         if self._loaded is not None or self._bounded:
             found = self._all()
             return found[-1] if found else None
-        order = self._ordering() or [("_id", 1)]
+        order = self._order_now() or [("_id", 1)]
         turned = [(path, -way if isinstance(way, int) else way) for path, way in order]
         return self._with(_order=turned).first()
 

@@ -185,7 +185,7 @@ class WritingMixin:
         if self._empty:
             return
         options = self._chosen_options("collation", "hint")
-        if not self._bounded and (multi or not self._ordering()):
+        if not self._bounded and (multi or not self._order_now()):
             yield {"q": self._filter(), **options}
             return
         if upsert and self._skip:
@@ -282,7 +282,7 @@ class WritingMixin:
             asked = self._among(keys)
             asked["query"] = asked.pop("q")
         command = {"findAndModify": self._collection_name, **asked, **options}
-        order = self._ordering()
+        order = self._order_now()
         if order:
             command["sort"] = dict(order)
         if "remove" not in options:

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The registry of classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mongodb._registry import _document_registry, get_document
+from mongodb.fields.base import UPDATE_OPERATORS as _ALL
+
+__all__ = ["UPDATE_OPERATORS", "_document_registry", "get_document"]
+
+UPDATE_OPERATORS = set(_ALL)
+
+
+def _get_documents_by_db(connection_alias: str, default_connection_alias: str) -> list[Any]:
+    """Return the classes whose documents are in a connection."""
+    return [
+        cls
+        for cls in _document_registry.values()
+        if cls._meta.get("db_alias", default_connection_alias) == connection_alias
+    ]

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Querysets."""
+
+from __future__ import annotations
+
+from mongodb.compat.mongoengine.queryset.field_list import QueryFieldList
+from mongodb.queryset import (
+    CASCADE,
+    DENY,
+    DO_NOTHING,
+    NULLIFY,
+    PULL,
+    DoesNotExist,
+    InvalidQueryError,
+    MultipleObjectsReturned,
+    NotUniqueError,
+    OperationError,
+    Q,
+    QuerySet,
+    QuerySetManager,
+    QuerySetNoCache,
+    queryset_manager,
+)
+
+__all__ = [
+    "CASCADE",
+    "DENY",
+    "DO_NOTHING",
+    "NULLIFY",
+    "PULL",
+    "DoesNotExist",
+    "InvalidQueryError",
+    "MultipleObjectsReturned",
+    "NotUniqueError",
+    "OperationError",
+    "Q",
+    "QueryFieldList",
+    "QuerySet",
+    "QuerySetManager",
+    "QuerySetNoCache",
+    "queryset_manager",
+]

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lookups and changes as MongoDB's filters and updates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mongodb.embedded import DynamicEmbeddedDocument
+from mongodb.queryset.lookups import OPERATORS, build_filter
+from mongodb.queryset.updates import build_update
+
+__all__ = ["query", "update"]
+
+MATCH_OPERATORS = tuple(OPERATORS)
+
+
+class _AnyDocument(DynamicEmbeddedDocument):
+    """Takes every name."""
+
+
+def query(_doc_cls: Any = None, **kwargs: Any) -> dict[str, Any]:
+    """Return the filter of lookups."""
+    return build_filter(_doc_cls or _AnyDocument, kwargs)
+
+
+def update(_doc_cls: Any = None, **kwargs: Any) -> Any:
+    """Return the update of changes."""
+    return build_update(_doc_cls or _AnyDocument, kwargs)

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conditions that combine."""
+
+from __future__ import annotations
+
+from mongodb.queryset.q import Q, QCombination, QNode
+
+__all__ = ["Q", "QCombination", "QNode"]
