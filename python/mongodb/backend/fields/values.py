@@ -4,6 +4,7 @@ done is looked up once for a query, not for each row."""
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -11,8 +12,11 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import ForeignKey
+from django.db.models import ForeignKey, Model, signals
+from django.db.models.base import ModelState
 from django.db.models.expressions import Col
+from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
+from django.db.models.query_utils import DeferredAttribute
 
 from mongodb.backend.dbapi import adapt
 from mongodb.backend.plan.json import JSON_NULL
@@ -61,23 +65,59 @@ def reader(field: Any, connection: Any) -> Reader | None:
 
 def model_reader(model: Any, connection: Any) -> Reader:
     """Return what makes an instance of an embedded model of a document."""
-    columns = [(field.column, reader(field, connection), field) for field in _fields(model)]
+    columns = [(field.column, field.attname, reader(field, connection), field)
+               for field in _fields(model)]  # fmt: skip
+    make = plain_instance if is_plain(model) else called_instance
 
-    def make(document: Any) -> Any:
-        if not isinstance(document, dict):
-            return document
-        values = []
-        for column, convert, field in columns:
-            if column in document:
-                value = document[column]
-                values.append(value if convert is None or value is None else convert(value))
-            else:
-                values.append(field.get_default())
-        instance = model(*values)
-        instance._state.adding = False
-        return instance
+    def read(document: Any) -> Any:
+        return make(model, columns, document) if isinstance(document, dict) else document
 
-    return make
+    return read
+
+
+def is_plain(model: Any) -> bool:
+    """Whether making an instance runs no code but Django's own."""
+    own = model.__init__ is Model.__init__ and model.__setattr__ is Model.__setattr__
+    heard = signals.pre_init.has_listeners(model) or signals.post_init.has_listeners(model)
+    stored = all(type(inspect.getattr_static(model, field.attname)) in _DESCRIPTORS
+                 for field in _fields(model))  # fmt: skip
+    return own and stored and not heard
+
+
+_DESCRIPTORS = (DeferredAttribute, ForeignKeyDeferredAttribute)
+
+
+def plain_instance(model: Any, columns: Any, document: dict[str, Any]) -> Any:
+    """Return the instance that `called_instance` makes, its values set as they are."""
+    instance = model.__new__(model)
+    values = instance.__dict__
+    values["_state"] = state = ModelState()
+    state.adding = False
+    for column, name, convert, field in columns:
+        value = document.get(column, _MISSING)
+        if value is _MISSING:
+            value = field.get_default()
+        elif convert is not None and value is not None:
+            value = convert(value)
+        values[name] = value
+    return instance
+
+
+def called_instance(model: Any, columns: Any, document: dict[str, Any]) -> Any:
+    """Return an instance made by calling the model."""
+    values = []
+    for column, _, convert, field in columns:
+        if column in document:
+            value = document[column]
+            values.append(value if convert is None or value is None else convert(value))
+        else:
+            values.append(field.get_default())
+    instance = model(*values)
+    instance._state.adding = False
+    return instance
+
+
+_MISSING = object()
 
 
 def _fields(model: Any) -> Any:
