@@ -467,3 +467,20 @@ def test_removal_with_signals_keeps_the_concern(sent: Any) -> None:
     finally:
         signals.pre_delete.disconnect(told, sender=Maker)
     assert sent[0]["writeConcern"] == {"w": 1}
+
+
+def test_an_error_of_the_store_can_be_given_another_face(cars: Any) -> None:
+    def queryset() -> Any:
+        return Car.objects.raw({"$nope": 1})._turning(lambda error: KeyError(error.code))
+
+    for call in (
+        list, len, lambda q: q.first(), lambda q: q.count(), lambda q: q.exists(),
+        lambda q: q.distinct("n"), lambda q: list(q.aggregate([])), lambda q: q.update(n=1),
+        lambda q: q.delete(), lambda q: q.modify(n=1), lambda q: list(q.as_pymongo()),
+    ):  # fmt: skip
+        with pytest.raises(KeyError) as caught:
+            call(queryset())
+        assert caught.value.args == (2,)
+        assert isinstance(caught.value.__cause__, mongodb.MongoError)
+    fine = Car.objects._turning(lambda error: KeyError(error.code))
+    assert [one.name for one in fine] == ["a", "b", "c"] and fine.count() == 3
