@@ -498,7 +498,6 @@ def campaign(trial: Trial, home: pathlib.Path, names: list[str], nursery: Nurser
     """Try the mutants of the modules; return how many survived."""
     warnings.simplefilter("ignore", SyntaxWarning)
     every = int(os.environ.get("EVERY") or SAMPLE)
-    chooser = random.Random(int(os.environ.get("SEED") or 0))
     log = KEPT / "killed.txt"
     killed = set(log.read_text().splitlines()) if log.exists() else set()
     equivalent = known()
@@ -514,6 +513,7 @@ def campaign(trial: Trial, home: pathlib.Path, names: list[str], nursery: Nurser
         begin = time.monotonic()
         counts: dict[str, int] = {}
         makers = list(mutants(module.source))
+        chooser = random.Random(f"{os.environ.get('SEED', 0)} {name}")
         for make in sorted(chooser.sample(range(len(makers)), -(-len(makers) // every))):
             mutant = makers[make]()
             line = f"{name}: {mutant.what}: {mutant.text(module.lines)}"
