@@ -334,3 +334,58 @@ size_t ds__key_size(const uint8_t *key, size_t size, bool descending) {
     read_value(&r, rank, 0);
     return r.bad ? 0 : (size_t)(r.at - key);
 }
+
+/* Text as it was before it was escaped. */
+static void unescape(const uint8_t *s, size_t n, ds_buf *out) {
+    for (size_t i = 0; i < n; i++) {
+        ds_buf_add_byte(out, s[i]);
+        i += s[i] == 0; /* 00 FF */
+    }
+}
+
+static uint64_t load_u64(const uint8_t *at) {
+    uint64_t v;
+    memcpy(&v, at, sizeof v);
+    return __builtin_bswap64(v);
+}
+
+bool ds__key_value(const uint8_t *key, size_t size, bool descending, ds_buf *scratch,
+                   ds_value *out) {
+    ds_buf_reset(scratch);
+    if (descending) {
+        for (size_t i = 0; i < size; i++) {
+            ds_buf_add_byte(scratch, (uint8_t)~key[i]);
+        }
+        key = scratch->data;
+        if (scratch->failed) {
+            return false;
+        }
+    }
+    int rank = key[0];
+    if (rank == ds__type_rank(DS_STRING)) {
+        size_t at = scratch->size;
+        if (ds_buf_reserve(scratch, size) == NULL) {
+            return false;
+        }
+        key = descending ? scratch->data : key;
+        unescape(key + 1, size - 3, scratch);
+        *out = ds__string((const char *)scratch->data + at, scratch->size - at);
+    } else if (rank == ds__type_rank(DS_BINARY)) {
+        *out = (ds_value){.type = DS_BINARY,
+                          .subtype = key[5],
+                          .size = (uint32_t)(size - 6),
+                          .as.bytes = key + 6};
+    } else if (rank == ds__type_rank(DS_OBJECT_ID)) {
+        *out = (ds_value){.type = DS_OBJECT_ID};
+        memcpy(out->as.oid, key + 1, sizeof out->as.oid);
+    } else if (rank == ds__type_rank(DS_BOOL)) {
+        *out = ds__bool(key[1] != 0);
+    } else if (rank == ds__type_rank(DS_DATE)) {
+        *out = ds__date((int64_t)(load_u64(key + 1) ^ 1ULL << 63));
+    } else if (rank == ds__type_rank(DS_TIMESTAMP)) {
+        *out = (ds_value){.type = DS_TIMESTAMP, .as.u64 = load_u64(key + 1)};
+    } else {
+        return false;
+    }
+    return !scratch->failed;
+}

@@ -23,4 +23,10 @@ void ds__key_add_max(ds_buf *buf, bool descending);
  * collator. */
 size_t ds__key_size(const uint8_t *key, size_t size, bool descending);
 
+/* The value a key of `size` bytes was made of, where the key tells: text (a symbol comes back as a
+ * string), binary, ObjectId, bool, date, timestamp. Not numbers, whose types share one key, nor
+ * null, which stands for missing too. *out may be a view of `scratch`. */
+bool ds__key_value(const uint8_t *key, size_t size, bool descending, ds_buf *scratch,
+                   ds_value *out);
+
 #endif

@@ -32,6 +32,10 @@ static ds__node *build_index(ds__course *course, const ds__plan *plan, bool *ski
     *skipped = asked(plan) == NULL && plan->sort == NULL;
     bool below = *skipped && plan->skip > 0;
     use = plan->distinct > 0 ? DS_SCAN_DISTINCT : below ? DS_SCAN_KEYS : DS_SCAN_FETCH;
+    if (*skipped && plan->distinct == 0 && (plan->covers > 0 || plan->covers_id > 0)) {
+        ds__node *scan = ds__node_index(course, plan, DS_SCAN_KEYS, err);
+        return ds__node_cover(course, plan, scan, skip_rows(course, plan, scan, err), err);
+    }
     ds__node *node = ds__node_index(course, plan, use, err);
     if (below) {
         node = skip_rows(course, plan, node, err);

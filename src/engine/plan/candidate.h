@@ -78,6 +78,8 @@ ds__plan *ds__plan_blank(ds_arena *arena, const ds__query *query, ds__plan_kind 
                          ds_error *err);
 ds__plan *ds__plan_new(ds__chooser *c, ds__plan_kind kind);
 bool ds__plan_index(ds__chooser *c, const ds__candidate *k, ds__plan **out);
+/* Finds the parts of the plan's index that are all its query's projection asks for, if they are. */
+void ds__plan_cover(ds__plan *plan);
 /* One scan for each of the values that lead to parts in the order wanted (ds__plan_explodes). */
 bool ds__plan_explode(ds__chooser *c, const ds__candidate *k, ds__plan **out);
 /* The plan query->hint asks for. */

@@ -154,7 +154,8 @@ static void print_projection(const ds__node *node, ds__printer *p) {
 }
 
 void ds__node_print(const ds__node *node, ds__printer *p) {
-    if (p->projection != NULL && strcmp(node->kind->stage, "LIMIT") != 0) {
+    if (p->projection != NULL && strcmp(node->kind->stage, "LIMIT") != 0 &&
+        strcmp(node->kind->stage, "PROJECTION_COVERED") != 0) {
         print_projection(node, p);
         return;
     }

@@ -8,18 +8,17 @@ typedef struct fetch_node {
     const ds__coll *coll;
 } fetch_node;
 
-static bool fetch_doc(fetch_node *self, ds__row *row, ds_error *err) {
-    if (self->points == NULL &&
-        !ds__scan_points(self->base.course->txn, self->coll, &self->points, err)) {
+bool ds__node_fetch_doc(ds__node *node, const ds__coll *coll, ds__scan **points, ds__row *row,
+                        ds_error *err) {
+    if (*points == NULL && !ds__scan_points(node->course->txn, coll, points, err)) {
         return false;
     }
-    if (!ds__scan_get(self->points, row->rid, &row->doc, err)) {
+    if (!ds__scan_get(*points, row->rid, &row->doc, err)) {
         return false;
     }
     return row->doc.type != DS_MISSING ||
            ds__error_set(err, DS_DATA_CORRUPTION_DETECTED,
-                         "an index of %s has an entry of a document that is not there",
-                         self->coll->ns);
+                         "an index of %s has an entry of a document that is not there", coll->ns);
 }
 
 static ds__step fetch_next(ds__node *node, ds__row *row, ds_error *err) {
@@ -30,7 +29,8 @@ static ds__step fetch_next(ds__node *node, ds__row *row, ds_error *err) {
         if (step != DS_STEP_ROW) {
             return step;
         }
-        if ((row->doc.type == DS_MISSING && !fetch_doc(self, row, err)) ||
+        if ((row->doc.type == DS_MISSING &&
+             !ds__node_fetch_doc(node, self->coll, &self->points, row, err)) ||
             !ds__node_match(node, row->doc, &matched, err)) {
             return DS_STEP_ERROR;
         }

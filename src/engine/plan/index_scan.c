@@ -192,6 +192,13 @@ static ds__step index_next(ds__node *node, ds__row *row, ds_error *err) {
     return DS_STEP_END;
 }
 
+void ds__node_index_fetch(ds__node *node) {
+    index_node *self = (index_node *)node;
+    if (self->scan != NULL) {
+        ds__scan_fetch(self->scan);
+    }
+}
+
 static void index_save(ds__node *node) {
     index_node *self = (index_node *)node;
     if (self->scan != NULL) {

@@ -81,6 +81,7 @@ bool ds__plan_index(ds__chooser *c, const ds__candidate *k, ds__plan **out) {
         plan->sort = NULL;
     }
     *out = plan;
+    ds__plan_cover(plan);
     return residual(c, k, &plan->residual) && ds__plan_intervals(c->arena, k, plan, c->err);
 }
 

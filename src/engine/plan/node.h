@@ -108,7 +108,18 @@ typedef enum ds__scan_use {
 } ds__scan_use;
 ds__node *ds__node_index(ds__course *course, const ds__plan *plan, ds__scan_use use, ds_error *err);
 
+/* From the next row on it brings documents; `node` is a scan of an index. */
+void ds__node_index_fetch(ds__node *node);
+
+/* The document of a row that is an entry; `points` is opened by the first. */
+bool ds__node_fetch_doc(ds__node *node, const ds__coll *coll, ds__scan **points, ds__row *row,
+                        ds_error *err);
+
 /* These take their inputs over, also when they fail. */
+/* Documents made of entries; those entries do not tell are fetched. `scan` lies below `input`, or
+ * is it. */
+ds__node *ds__node_cover(ds__course *course, const ds__plan *plan, ds__node *scan, ds__node *input,
+                         ds_error *err);
 ds__node *ds__node_fetch(ds__course *course, const ds__coll *coll, const ds__filter *filter,
                          ds__node *input, ds_error *err);
 ds__node *ds__node_skip(ds__course *course, int64_t skip, ds__node *input, ds_error *err);

@@ -74,8 +74,10 @@ struct ds__plan {
     ds_value id;                 /* ID */
     /* plain */
     ds__plan_kind kind;
-    size_t merge_at; /* a branch of MERGE: bytes of a key that are equal in all of its entries */
-    size_t distinct; /* INDEX: leading parts of which one entry each is wanted; 0: all entries */
+    size_t merge_at;  /* a branch of MERGE: bytes of a key that are equal in all of its entries */
+    size_t covers;    /* INDEX: 1 + the part that is all the projection asks, beside _id; 0: none */
+    size_t covers_id; /* … and 1 + that of _id */
+    size_t distinct;  /* INDEX: leading parts of which one entry each is wanted; 0: all entries */
     int64_t skip;
     int64_t limit;
     uint64_t ceiling; /* works after which the others are tried again; 0: none */

@@ -396,6 +396,15 @@ void ds__scan_pause(ds__scan *scan) {
     unlink_scan(scan);
 }
 
+void ds__scan_fetch(ds__scan *scan) {
+    ds__txn *txn = scan->txn;
+    if (!scan->fetch && txn) {
+        ds__scan_pause(scan);
+        scan->fetch = true;
+        link_scan(scan, txn);
+    }
+}
+
 bool ds__scan_resume(ds__scan *scan, ds__txn *txn, ds_error *err) {
     if (scan->txn == txn) {
         return true;

@@ -49,6 +49,9 @@ ds_next ds__scan_next(ds__scan *scan, ds__scan_row *row, ds_error *err);
  * within its intervals. */
 void ds__scan_seek(ds__scan *scan, const uint8_t *key, size_t size);
 
+/* From the next row on, an index scan brings documents. */
+void ds__scan_fetch(ds__scan *scan);
+
 /* Point reads of a collection by record id: no ds__scan_next. It pauses and resumes as scans do. */
 bool ds__scan_points(ds__txn *txn, const ds__coll *coll, ds__scan **out, ds_error *err);
 /* Document `rid`; DS_MISSING when there is none. Lifetime: until the next call on this scan. */

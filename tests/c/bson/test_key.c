@@ -133,6 +133,35 @@ static void keys_order_as_values_compare(void **state) {
     }
 }
 
+/* Two keys in a row: the first ends where the second begins, whatever they are. */
+static void keys_tell_their_size_and_some_their_value(void **state) {
+    ds_value v[128];
+    size_t n = fill(v);
+    ds_buf text = {0};
+    for (size_t i = 0; i < n * n * 2; i++) {
+        ds_buf key = {0};
+        bool descending = i % 2 == 1;
+        ds_value first = v[i / 2 / n];
+        ds__key_add(&key, first, descending, NULL);
+        size_t size = key.size;
+        ds__key_add(&key, v[i / 2 % n], descending, NULL);
+        assert_int_equal(ds__key_size(key.data, key.size, descending), size);
+        assert_int_equal(ds__key_size(key.data, size - 1, descending), 0);
+        ds_value back;
+        bool told = ds__key_value(key.data, size, descending, &text, &back);
+        assert_true(told == (first.type == DS_STRING || first.type == DS_SYMBOL ||
+                             first.type == DS_BINARY || first.type == DS_OBJECT_ID ||
+                             first.type == DS_BOOL || first.type == DS_DATE ||
+                             first.type == DS_TIMESTAMP));
+        if (told) {
+            assert_int_equal(ds__value_compare(first, back, NULL), 0);
+            assert_true(first.type == DS_SYMBOL || back.type == first.type);
+        }
+        ds_buf_clear(&key);
+    }
+    ds_buf_clear(&text);
+}
+
 static void ranks_bound_their_types(void **state) {
     ds_buf low = {0}, high = {0}, key = {0};
     ds__key_add_rank(&low, ds__type_rank(DS_INT32), false, false);
@@ -178,6 +207,7 @@ static void truncated_bytes_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_order_as_values_compare),
+        cmocka_unit_test(keys_tell_their_size_and_some_their_value),
         cmocka_unit_test(ranks_bound_their_types),
         cmocka_unit_test(decimal_text_is_mongodbs),
         cmocka_unit_test(truncated_bytes_are_refused),

@@ -162,6 +162,12 @@ TABLE: tuple[tuple[dict[str, Any], list[str], int, int], ...] = (
         9,
         120,
     ),
+    (
+        {"find": "c", "filter": {"st": "open"}, "projection": {"st": 1, "_id": 0}, "limit": 5},
+        ["LIMIT", "PROJECTION_COVERED", "IXSCAN"],
+        0,
+        5,
+    ),
     ({"count": "c", "query": {"n": {"$gte": 5, "$lt": 7}}}, ["COUNT", "COUNT_SCAN"], 0, 301),
     ({"count": "c", "query": {"m": {"$gt": 3}}}, ["COUNT", "COUNT_SCAN"], 0, 1900),
     ({"count": "c", "query": {"n": {"$in": [1, 2]}}}, ["COUNT", "IXSCAN"], 0, 302),
