@@ -98,8 +98,9 @@ class DatabaseWrapper(BaseDatabaseWrapper):
 
     @async_unsafe
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        options = conn_params.pop("options")
-        return Database.connect(shared_handle(self.alias, **conn_params, **options))
+        options = dict(conn_params.pop("options"))
+        lengths = bool(options.pop("enforce_max_length", False))
+        return Database.connect(shared_handle(self.alias, **conn_params, **options), lengths)
 
     def init_connection_state(self) -> None:
         super().init_connection_state()

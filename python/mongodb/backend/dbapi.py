@@ -59,16 +59,20 @@ def _counted(made: Prepared, params: Sequence[Any] | None) -> Prepared:
     return made
 
 
-def connect(handle: Any) -> Connection:
-    """Return a connection on an open `mongodb` connection."""
-    return Connection(handle)
+def connect(handle: Any, lengths: bool = False) -> Connection:
+    """Return a connection on an open `mongodb` connection.
+
+    `lengths`: tables that it defines refuse texts longer than their columns.
+    """
+    return Connection(handle, lengths)
 
 
 class Connection:
     """A connection: transactions, savepoints, cursors. One thread at a time."""
 
-    def __init__(self, handle: Any) -> None:
+    def __init__(self, handle: Any, lengths: bool = False) -> None:
         self.handle = handle
+        self.lengths = lengths
         self.tables = Tables(self)
         self.references = References(self)
         self.autocommit = True

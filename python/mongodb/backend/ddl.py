@@ -63,8 +63,11 @@ class Definitions:
 
     def save(self, info: TableInfo) -> None:
         """Write what is known of a table into its collection's validator."""
-        self.connection.run({"collMod": info.name, "validator": rules.validator(info)})
+        self.connection.run({"collMod": info.name, "validator": self.validator(info)})
         self.tables.forget(info.name)
+
+    def validator(self, info: TableInfo) -> dict[str, Any]:
+        return rules.validator(info, self.connection.lengths)
 
     def create_table(self, node: n.CreateTable) -> None:
         if self.exists(node.table):
@@ -91,7 +94,7 @@ class Definitions:
         for one in constraints:
             if one.kind != "unique":
                 self.note(info, one)
-        self.connection.run({"create": info.name, "validator": rules.validator(info)})
+        self.connection.run({"create": info.name, "validator": self.validator(info)})
         self.tables.forget(info.name)
         if primary is not None and info.pk is None:
             self.indexes.unique(info, list(primary.columns), self.primary_name(info.name))

@@ -72,7 +72,11 @@ def _translated(error: MongoError, message: str, checks: Sequence[str]) -> Error
         keys = ", ".join((error.details.get("keyPattern") or {}).keys())
         out: Error = IntegrityError(f"UNIQUE constraint failed: {keys} ({message})")
     elif error.code == 121:
-        out = IntegrityError(_validation(message, error.details, checks))
+        too_long = _too_long(error.details)
+        if too_long:
+            out = DataError(f"value too long for {', '.join(too_long)} ({message})")
+        else:
+            out = IntegrityError(_validation(message, error.details, checks))
     elif error.code in _CONFLICT:
         out = OperationalError(message)
     elif error.code in (115, 238):
@@ -86,12 +90,28 @@ def _translated(error: MongoError, message: str, checks: Sequence[str]) -> Error
     return out
 
 
+def _refused(details: Any) -> list[Any]:
+    """What a validator's parts say of the document."""
+    told = (details.get("errInfo") or {}).get("details") or {}
+    return [told, *(clause["details"] for clause in told.get("clausesNotSatisfied", ()))]
+
+
+def _too_long(details: Any) -> list[str]:
+    """The fields whose text is longer than it may be."""
+    return [
+        one.get("propertyName", "?")
+        for part in _refused(details)
+        for rule in part.get("schemaRulesNotSatisfied", ())
+        for one in rule.get("propertiesNotSatisfied", ())
+        if any(why.get("operatorName") == "maxLength" for why in one.get("details", ()))
+    ]
+
+
 def _validation(message: str, details: Any, checks: Sequence[str]) -> str:
     """Say what a validator refused; `checks` are the names of its checks in their order."""
     columns: list[str] = []
     names: list[str] = []
-    told = (details.get("errInfo") or {}).get("details") or {}
-    for one in [told, *(clause["details"] for clause in told.get("clausesNotSatisfied", ()))]:
+    for one in _refused(details):
         for rule in one.get("schemaRulesNotSatisfied", ()):
             columns += rule.get("missingProperties", ())
             columns += [p.get("propertyName", "?") for p in rule.get("propertiesNotSatisfied", ())]

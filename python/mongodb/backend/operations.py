@@ -15,11 +15,13 @@ from bson import Decimal128
 from django.conf import settings
 from django.db import DataError
 from django.db.backends.base.operations import BaseDatabaseOperations
+from django.db.models import AutoField
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import Col
 from django.utils import timezone
 
 from mongodb.backend.plan.json import JSON_NULL
+from mongodb.backend.tables import COUNTERS
 
 __all__ = ["DatabaseOperations"]
 
@@ -107,7 +109,19 @@ class DatabaseOperations(BaseDatabaseOperations):
 
     def sql_flush(self, style: Any, tables: Any, *, reset_sequences: bool = False,
                   allow_cascade: bool = False) -> list[str]:  # fmt: skip
-        return [f"DELETE FROM {self.quote_name(table)}" for table in tables]
+        out = [f"DELETE FROM {self.quote_name(table)};" for table in tables]
+        return [*out, *self._recounted(tables)] if reset_sequences else out
+
+    def sequence_reset_sql(self, style: Any, model_list: Any) -> list[str]:
+        return self._recounted([
+            model._meta.db_table for model in model_list
+            if any(isinstance(field, AutoField) for field in model._meta.local_fields)
+        ])  # fmt: skip
+
+    def _recounted(self, tables: Sequence[str]) -> list[str]:
+        """The statements after which keys go on from the greatest that is there."""
+        names = ("'" + table.replace("'", "''") + "'" for table in tables)
+        return [f'DELETE FROM "{COUNTERS}" WHERE "_id" = {name};' for name in names]
 
     def execute_sql_flush(self, sql_list: Iterable[str]) -> None:
         connection: Any = self.connection
@@ -115,7 +129,6 @@ class DatabaseOperations(BaseDatabaseOperations):
             for sql in sql_list:
                 cursor.execute(sql)
         connection.connection.references.forget()
-        connection.command({"delete": "__counters", "deletes": [{"q": {}, "limit": 0}]})
 
     # Dates
 

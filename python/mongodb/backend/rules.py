@@ -15,7 +15,7 @@ from mongodb.backend.plan.prepare import LANGUAGE
 from mongodb.backend.plan.scope import PlanError, Planner, Scope, Source, TableInfo
 from mongodb.backend.plan.walk import walk
 from mongodb.backend.sql import nodes as n
-from mongodb.backend.sql.parser import _Parser
+from mongodb.backend.sql.parser import parse_expression
 
 __all__ = [
     "HIDDEN", "beyond", "bson_types", "compute", "expression", "least", "read", "same_kind",
@@ -30,7 +30,7 @@ _KINDS = ("checks", "keys", "defaults", "generated", "primary", "indexes", "comm
 
 def tree(text: str) -> n.Node:
     """Return the tree of a stored expression."""
-    return _Parser(text, False).expr()
+    return parse_expression(text)
 
 
 def _scope(info: TableInfo) -> Scope:
@@ -112,8 +112,8 @@ def read(name: str, options: dict[str, Any]) -> TableInfo:
     return info
 
 
-def validator(info: TableInfo) -> dict[str, Any]:
-    """Return the validator of a table."""
+def validator(info: TableInfo, lengths: bool = False) -> dict[str, Any]:
+    """Return the validator of a table, with the lengths of its texts if these are to be held."""
     properties: dict[str, Any] = {}
     for column, type_ in info.types.items():
         path = info.path(column)
@@ -125,6 +125,8 @@ def validator(info: TableInfo) -> dict[str, Any]:
             rule["bsonType"] = kinds
         if "unsigned" in type_:
             rule["minimum"] = 0
+        if lengths and type_.startswith(("varchar(", "char(")):
+            rule["maxLength"] = int(type_.partition("(")[2].rstrip(")"))
         properties[path] = {**rule, **info.shapes.get(column, {})}
     schema: dict[str, Any] = {"bsonType": "object", "description": "django",
                               "properties": properties}  # fmt: skip

@@ -44,6 +44,8 @@ class Tables:
 
         A model that Django does not manage stands for a collection that is still to be made.
         """
+        if name == COUNTERS:
+            return TableInfo(name, "_id")
         found = self._look_up(name) or _from_model(name, managed=False)
         if found is None:
             raise PlanError(f"no such table: {name}")

@@ -330,3 +330,23 @@ def test_covering_indexes(cursor: Any) -> None:
     with pytest.raises(dbapi.IntegrityError):
         cursor.execute("INSERT INTO t VALUES (2, 1, 2)")
     cursor.execute("DROP INDEX u ON t")
+
+
+def test_lengths_are_held_when_that_is_asked_for(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE free (id integer PRIMARY KEY, a varchar(3) NOT NULL)")
+    cursor.execute("INSERT INTO free VALUES (1, 'longer')")
+    cursor.connection.lengths = True
+    cursor.execute("CREATE TABLE t (id integer PRIMARY KEY, a varchar(3) NOT NULL, CHECK (id > 0))")
+    cursor.execute("INSERT INTO t VALUES (1, 'abc')")
+    with pytest.raises(dbapi.DataError, match="value too long for a"):
+        cursor.execute("INSERT INTO t VALUES (2, 'abcd')")
+    cursor.execute('ALTER TABLE t ALTER COLUMN "a" TYPE varchar(4)')
+    cursor.execute("INSERT INTO t VALUES (2, 'abcd')")
+
+
+def test_rows_of_equal_order_are_in_one_anothers_frames(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE t (id integer PRIMARY KEY, k integer, v integer)")
+    cursor.execute("INSERT INTO t VALUES (1, 1, 1), (2, 2, 5), (3, 2, 5), (4, 3, 2)")
+    over = "OVER (ORDER BY k)"
+    sql = f"SELECT id, SUM(v) {over}, CUME_DIST() {over} FROM t ORDER BY id"
+    assert rows(cursor, sql) == [(1, 1, 0.25), (2, 11, 0.75), (3, 11, 0.75), (4, 13, 1.0)]

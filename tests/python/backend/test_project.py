@@ -47,3 +47,21 @@ def test_tests_run_in_parallel() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Cloning test database" in done.stderr
     assert ran is not None and int(ran[1]) > 15
+
+
+def test_management_commands(tmp_path: pathlib.Path) -> None:
+    store = f"docstore://{tmp_path}/site.docstore"
+    assert run(store, "migrate", "--run-syncdb").returncode == 0
+    for arguments, expected in [
+        (["sqlflush"], 'DELETE FROM "auth_user";'),
+        (["sqlsequencereset", "auth"], """DELETE FROM "__counters" WHERE "_id" = 'auth_user';"""),
+        (["sqlmigrate", "auth", "0001"], 'CREATE TABLE "auth_permission" ("id" integer auto NOT'),
+        (["check", "--database", "default"], "no issues"),
+        (["optimizemigration", "auth", "0001"], "No optimizations possible"),
+        (["inspectdb", "auth_permission"],
+         "content_type = models.ForeignKey('DjangoContentType', models.DO_NOTHING)"),
+        (["flush", "--noinput"], ""),
+    ]:  # fmt: skip
+        done = run(store, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert expected in done.stdout + done.stderr

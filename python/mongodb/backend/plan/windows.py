@@ -193,7 +193,7 @@ def _ranking(scope: Scope, node: n.Func, partition: Any, keys: dict[str, int], o
     up_to = planner.temporary("w")
     _stage(scope, partition, number, {
         out: {"$rank": {}}, many: {"$sum": 1, "window": whole},
-        up_to: {"$sum": 1, "window": {"range": ["unbounded", "current"]}}})  # fmt: skip
+        up_to: {"$sum": 1, "window": {"range": ["unbounded", 0]}}})  # fmt: skip
     if node.name == "RANK":
         return {"$toLong": f"${out}"}
     if node.name == "CUME_DIST":
@@ -227,12 +227,14 @@ def _frame(scope: Scope, window: n.Window, partition: Any, keys: dict[str, int])
     if window.frame is None:
         if not window.order_by:
             return keys, {"documents": ["unbounded", "unbounded"]}
-        return {_peers(scope, partition, keys): 1}, {"range": ["unbounded", "current"]}
+        return {_peers(scope, partition, keys): 1}, {"range": ["unbounded", 0]}
     unit, start, end, _ = window.frame
     bounds = [_bound(start), _bound(end)]
     if unit == "rows":
         return keys, {"documents": bounds}
-    if all(bound in ("unbounded", "current") for bound in bounds):
+    # MongoDB takes "current" for the row itself here; at a distance of 0 are all its peers
+    bounds = [0 if bound == "current" else bound for bound in bounds]
+    if all(bound in ("unbounded", 0) for bound in bounds):
         return {_peers(scope, partition, keys): 1}, {"range": bounds}
     return keys, {"range": bounds}
 
