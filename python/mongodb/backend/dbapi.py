@@ -313,7 +313,7 @@ class Connection:
             raise OperationalError(f"the transaction is lost, run it again: {self._broken}")
         if self._begun and embedded:
             self.run({"rollbackToSavepoint": name})
-            self.tables.forget()
+            self.tables.undone()
         elif self._begun and len(self._log) > self._marks[at]:
             del self._log[self._marks[at] :]
             try:
@@ -350,7 +350,8 @@ class Connection:
         finally:
             session.close()
             if how == "abort":
-                self.tables.forget()
+                self.tables.undone()
+            self.tables.changed = False
 
     def admin(self, command: Any) -> dict[str, Any]:
         """Run a command on the database admin."""

@@ -4,6 +4,7 @@ documents and views. `ddl_indexes` does the indexes."""
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
@@ -53,13 +54,17 @@ class Definitions:
         return bool(list(self.connection.documents(command)))
 
     def table(self, name: str) -> TableInfo:
-        """Return a table to change; ProgrammingError when there is none."""
-        info: TableInfo = self.tables.get(name)
+        """Return what is known of a table, to be changed; ProgrammingError when there is none."""
+        info: TableInfo = copy.deepcopy(self.tables.get(name))
         if not info.whole:
             if not self.exists(name):
                 raise ProgrammingError(f'no such table: "{name}"')
             info = TableInfo(name, info.pk, info.types, True)
         return info
+
+    def children(self, name: str) -> list[tuple[TableInfo, str]]:
+        """Return the foreign keys that lead to a table, to be changed."""
+        return copy.deepcopy(self.tables.referencing(name))  # type: ignore[no-any-return]
 
     def save(self, info: TableInfo) -> None:
         """Write what is known of a table into its collection's validator."""
@@ -145,7 +150,7 @@ class Definitions:
         counter = {"delete": COUNTERS, "deletes": [{"q": {"_id": node.name}, "limit": 1}]}
         if node.what == "table":
             self.connection.run(counter)
-            for info, name in self.tables.referencing(node.name):
+            for info, name in self.children(node.name):
                 if info.name != node.name:
                     del info.meta["keys"][name]
                     self.save(info)
@@ -189,7 +194,7 @@ class Definitions:
                 {"delete": COUNTERS, "deletes": [{"q": {"_id": old}, "limit": 1}]}
             )  # fmt: skip
         self.tables.forget()
-        for child, name in self.tables.referencing(old):
+        for child, name in self.children(old):
             child.meta["keys"][name]["table"] = new
             self.save(child)
 
@@ -298,7 +303,7 @@ class Definitions:
             self.update(info, {old_path: {"$exists": True}}, {"$rename": {old_path: new}})
         self.save(info)
         self.indexes.put_up(self.table(info.name), kept, old, new)
-        for child, name in self.tables.referencing(info.name):
+        for child, name in self.children(info.name):
             key = child.meta["keys"][name]
             if old in key["to"]:
                 key["to"] = [new if one == old else one for one in key["to"]]

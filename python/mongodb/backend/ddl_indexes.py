@@ -4,6 +4,7 @@ condition beyond theirs, is kept in a hidden field of each document that the ind
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -180,7 +181,7 @@ class Indexes:
         """Return (table, own index or None) of an index."""
         tables = [table] if table is not None else self.connection.tables.names()
         for one in tables:
-            info = self.connection.tables.get(one)
+            info = copy.deepcopy(self.connection.tables.get(one))
             for spec in self.there(one):
                 if spec["name"] == name:
                     return info, spec

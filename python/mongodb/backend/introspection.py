@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import namedtuple
 from typing import Any
 
@@ -40,12 +41,12 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
 
     def get_table_list(self, cursor: Any) -> list[TableInfo]:
         connection: Any = self.connection
-        batch = connection.documents({"listCollections": 1, "nameOnly": True})
+        batch = connection.documents({"listCollections": 1})
         return [
             TableInfo(
                 one["name"],
                 "v" if one.get("type") == "view" else "t",
-                connection.connection.tables.get(one["name"]).meta.get("comments", {}).get(""),
+                _comment(one.get("options", {})),
             )
             for one in sorted(batch, key=lambda one: one["name"])
             if not one["name"].startswith(("system.", "__"))
@@ -137,6 +138,11 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
             if "twin" in one:
                 out[name] = _index(one["columns"], one["key"], one["unique"])
         return out
+
+
+def _comment(options: dict[str, Any]) -> str | None:
+    title = options.get("validator", {}).get("$jsonSchema", {}).get("title", "")
+    return json.loads(title)["comments"].get("") if '"comments"' in title else None
 
 
 def _constraint(columns: list[str], **what: Any) -> dict[str, Any]:

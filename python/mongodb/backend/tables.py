@@ -24,16 +24,25 @@ class Tables:
         self._connection = connection
         self._known: dict[str, TableInfo] = {}
         self._references: dict[str, list[tuple[TableInfo, str]]] | None = None
+        self._stale: set[str] = set()  # tables whose foreign keys are to be read again
         self.version = 0
+        self.changed = False  # whether definitions were made since the transaction began
 
     def forget(self, name: str | None = None) -> None:
         """Look again: the schema has changed."""
         self.version += 1
-        self._references = None
+        self.changed = True
         if name is None:
             self._known.clear()
+            self._references = None
         else:
             self._known.pop(name, None)
+            self._stale.add(name)
+
+    def undone(self) -> None:
+        """Look again if the transaction that ended without effect had changed the schema."""
+        if self.changed:
+            self.forget()
 
     def get(self, name: str) -> TableInfo:
         """Return what is known of a collection."""
@@ -94,12 +103,23 @@ class Tables:
         if self._references is None:
             self._references = {}
             for one in list(self._connection.documents({"listCollections": 1})):
-                if not _is_table(one):
-                    continue
-                info = self.get(one["name"])
-                for key, what in info.meta.get("keys", {}).items():
-                    self._references.setdefault(what["table"], []).append((info, key))
+                if _is_table(one):
+                    found = self._known.get(one["name"])
+                    self._refer(found or rules.read(one["name"], one.get("options", {})))
+        else:
+            for stale in self._stale:
+                for target, known in self._references.items():
+                    self._references[target] = [one for one in known if one[0].name != stale]
+                info = self._look_up(stale)
+                if info is not None:
+                    self._refer(info)
+        self._stale.clear()
         return self._references.get(name, [])
+
+    def _refer(self, info: TableInfo) -> None:
+        assert self._references is not None
+        for key, what in info.meta.get("keys", {}).items():
+            self._references.setdefault(what["table"], []).append((info, key))
 
     def _keeps_key(self, info: TableInfo) -> bool:
         """Whether a collection that others made has the key's column beside `_id`."""

@@ -350,3 +350,23 @@ def test_rows_of_equal_order_are_in_one_anothers_frames(cursor: Any) -> None:
     over = "OVER (ORDER BY k)"
     sql = f"SELECT id, SUM(v) {over}, CUME_DIST() {over} FROM t ORDER BY id"
     assert rows(cursor, sql) == [(1, 1, 0.25), (2, 11, 0.75), (3, 11, 0.75), (4, 13, 1.0)]
+
+
+def test_a_refused_definition_leaves_nothing(embedded: Any) -> None:
+    embedded.execute("CREATE TABLE t (id integer PRIMARY KEY, a integer NULL)")
+    embedded.execute("INSERT INTO t VALUES (1, -1)")
+    with pytest.raises(dbapi.IntegrityError):
+        embedded.execute('ALTER TABLE t ADD CONSTRAINT c CHECK ("a" > 0)')
+    with pytest.raises(dbapi.OperationalError, match="no such index or constraint"):
+        embedded.execute("ALTER TABLE t DROP CONSTRAINT c")
+    connection = embedded.connection
+    version = connection.tables.version
+    connection.set_autocommit(False)
+    embedded.execute("INSERT INTO t VALUES (2, 2)")
+    connection.rollback()
+    assert connection.tables.version == version, "plans are kept when rows alone are undone"
+    embedded.execute("CREATE TABLE u (id integer PRIMARY KEY)")
+    connection.rollback()
+    connection.set_autocommit(True)
+    with pytest.raises(dbapi.OperationalError, match="no such table: u"):
+        embedded.execute("SELECT id FROM u")
