@@ -195,7 +195,6 @@ def _cascade(doc: Any, seen: set[Any], options: dict[str, Any]) -> None:
     for name in doc._fields:
         for one in documents_in(getattr(doc, name)):
             if not one._schema_embedded and id(one) not in seen and not one._hollow:
-                seen.add(id(one))
                 if one._created or one._changes() is not None:
                     one.save(**{**options, "_refs": seen, "cascade": True})
 
