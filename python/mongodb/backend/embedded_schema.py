@@ -128,11 +128,11 @@ def places(apps: Any, model: Any) -> Iterator[tuple[Any, Steps]]:
     """Give each collection's model, and the way in its documents, where a model is embedded."""
     for one in apps.get_models(include_auto_created=True):
         if one._meta.managed and not one._meta.proxy:
-            for steps in _ways(one, model, one._meta.local_concrete_fields, ()):
+            for steps in _ways(model, one._meta.local_concrete_fields, ()):
                 yield one, steps
 
 
-def _ways(root: Any, model: Any, fields: Any, above: tuple[Any, ...]) -> Iterator[Steps]:
+def _ways(model: Any, fields: Any, above: tuple[Any, ...]) -> Iterator[Steps]:
     for field in fields:
         steps: Steps = (("field", field.column),)
         inner = field
@@ -145,7 +145,7 @@ def _ways(root: Any, model: Any, fields: Any, above: tuple[Any, ...]) -> Iterato
             if one._meta.label == model._meta.label:
                 yield way
             if one not in above:
-                for rest in _ways(root, model, one._meta.local_concrete_fields, (*above, one)):
+                for rest in _ways(model, one._meta.local_concrete_fields, (*above, one)):
                     yield (*way, *rest)
 
 

@@ -32,10 +32,10 @@ def unknown_field(model: Any, name: str) -> values.UnknownLookup:
     return values.UnknownLookup(f"{model.__name__} has no field named {name!r}: it has {names}")
 
 
-def unknown_lookup(name: str, where: str, known: Iterable[str], end: str = "") -> Any:
+def unknown_lookup(name: str, where: str, known: Iterable[str]) -> Any:
     """Return the error of a lookup that there is not."""
     close = difflib.get_close_matches(name, list(known))
-    hint = f", perhaps you meant {' or '.join(close)}?" if close else end
+    hint = f", perhaps you meant {' or '.join(close)}?" if close else "."
     listed = ", ".join(sorted(known))
     return values.UnknownLookup(f"Unsupported lookup '{name}' for {where}{hint} Known: {listed}")
 
@@ -58,7 +58,7 @@ class PathTransform(Transform):
             return lambda lhs: RelatedTransform(field, (name,), lhs)
         if found is None:
             where = f"{type(field).__name__} '{field.name}'"
-            raise unknown_lookup(name, where, field.get_lookups(), ".")
+            raise unknown_lookup(name, where, field.get_lookups())
         return found
 
 
@@ -69,12 +69,11 @@ class RelatedTransform(Transform):
         related = key.remote_field.model
         query = Query(related)
         try:
-            *_, final, _, rest = query.names_to_path(list(names), related._meta)
+            _, final, *_ = query.names_to_path(list(names), related._meta)
         except FieldError:
             raise unknown_field(related, names[-1]) from None
         super().__init__(*args, output_field=final, **kwargs)
-        self.key, self.names, self.rest = key, names, rest
-        self.related = related
+        self.key, self.names, self.related = key, names, related
 
     def _target(self) -> str:
         return str(self.key.target_field.name)
@@ -133,7 +132,6 @@ class EachField(Field):
     def __init__(self, leaf: Any) -> None:
         super().__init__(null=True)
         self.leaf = leaf
-        self.base_field = leaf
         self.name = leaf.name
 
     def get_internal_type(self) -> str:

@@ -17,6 +17,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, NotSupportedError, connection
 from django.db.models import Avg, Count, F, Max, OuterRef, Q, Subquery
 from django.test import TestCase, TransactionTestCase
+from django.urls import reverse
 from django.utils import timezone
 
 from .models import Address, Cat, Dog, Publisher, Review, Title, Writer
@@ -376,6 +377,13 @@ class Keys(TestCase):
         ]
         with self.assertRaises(ValidationError):
             Publisher.objects.get(pk="not one")
+
+    def test_urls_hold_them(self):
+        key = ObjectId()
+        url = reverse("publisher", kwargs={"pk": key})
+        assert url == f"/publisher/{key}/"
+        assert self.client.get(url).content.decode() == repr(key)
+        assert self.client.get("/publisher/12/").status_code == 404
 
     def test_a_foreign_key_to_one_is_one(self):
         house = Publisher.objects.create(name="x")

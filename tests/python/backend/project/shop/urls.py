@@ -1,7 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The test project's only page: the admin."""
+"""The test project's pages."""
 
 from django.contrib import admin
+from django.http import HttpResponse
 from django.urls import path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+
+def publisher(request, pk):
+    return HttpResponse(repr(pk))
+
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("publisher/<object_id:pk>/", publisher, name="publisher"),
+]
