@@ -412,7 +412,7 @@ class World:
         if session.starting:
             session.starting, session.seen, session.sure = False, self.changes, self.certain
         session.touched |= names
-        if self.writes(step):
+        if self.writes(step) and not failed:
             session.wrote = True
             session.made |= names if step.what in CHANGES else names & self.unknown()
         if failed:
