@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: E501 - a table is read by its lines
 """What each keyword of filter() and update() says to MongoDB, and which are refused."""
 
 import datetime
@@ -30,7 +31,7 @@ from mongodb.queryset.updates import build_update, encode_update
 OID = ObjectId()
 
 
-class Inner(EmbeddedDocument):
+class KeywordInner(EmbeddedDocument):
     n = IntField(db_field="nn")
     name = StringField()
 
@@ -45,8 +46,8 @@ class Post(Document):
     grid = ListField(ListField(IntField()))
     loose = ListField()
     extra = DictField()
-    inner = EmbeddedDocumentField(Inner, db_field="in_")
-    many = EmbeddedDocumentListField(Inner, db_field="mm")
+    inner = EmbeddedDocumentField(KeywordInner, db_field="in_")
+    many = EmbeddedDocumentListField(KeywordInner, db_field="mm")
     other = ReferenceField("self")
     others = ListField(ReferenceField("self"))
     type = StringField()
@@ -122,7 +123,7 @@ FILTERS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"many__match": {"n__gt": 1}}, {"mm": {"$elemMatch": {"nn": {"$gt": 1}}}}),
     ({"many__elemMatch": {"$or": [{"nn": 1}]}}, {"mm": {"$elemMatch": {"$or": [{"nn": 1}]}}}),
     ({"many__elemMatch": Q(n=1) | Q(n=2)}, {"mm": {"$elemMatch": {"$or": [{"nn": 1}, {"nn": 2}]}}}),
-    ({"many__elemMatch": Inner(n=1)}, {"mm": {"$elemMatch": {"nn": 1}}}),
+    ({"many__elemMatch": KeywordInner(n=1)}, {"mm": {"$elemMatch": {"nn": 1}}}),
     ({"tags__elemMatch": {"$gt": "a"}}, {"tags": {"$elemMatch": {"$gt": "a"}}}),
     ({"more": "x"}, {"more": "x"}),
     ({"_cls": "Post"}, {"_cls": "Post"}),
@@ -156,7 +157,7 @@ UPDATES: list[tuple[dict[str, Any], Any]] = [
     ({"push__tags__2": ["a", "b"]}, {"$push": {"tags": {"$each": ["a", "b"], "$position": 2}}}),
     ({"push__grid": [1, "2"]}, {"$push": {"grid": [1, 2]}}),
     ({"push__loose": [1, "2"]}, {"$push": {"loose": [1, "2"]}}),
-    ({"push__many": Inner(n=1)}, {"$push": {"mm": {"nn": 1}}}),
+    ({"push__many": KeywordInner(n=1)}, {"$push": {"mm": {"nn": 1}}}),
     ({"push_all__tags": ["a"]}, {"$push": {"tags": {"$each": ["a"]}}}),
     ({"push_all__tags": ("a", "b")}, {"$push": {"tags": {"$each": ["a", "b"]}}}),
     ({"add_to_set__tags": "a"}, {"$addToSet": {"tags": "a"}}),
@@ -164,7 +165,7 @@ UPDATES: list[tuple[dict[str, Any], Any]] = [
     ({"pull__tags": "a"}, {"$pull": {"tags": "a"}}),
     ({"pull__tags__in": ["a"]}, {"$pull": {"tags": {"$in": ["a"]}}}),
     ({"pull__many": {"n": "1"}}, {"$pull": {"mm": {"nn": 1}}}),
-    ({"pull__many": Inner(n=1)}, {"$pull": {"mm": {"nn": 1}}}),
+    ({"pull__many": KeywordInner(n=1)}, {"$pull": {"mm": {"nn": 1}}}),
     ({"pull__many__n": "1"}, {"$pull": {"mm": {"nn": 1}}}),
     ({"pull__many__n__gt": 1}, {"$pull": {"mm": {"nn": {"$gt": 1}}}}),
     ({"pull__loose__x": 1}, {"$pull": {"loose": {"x": 1}}}),
@@ -181,7 +182,7 @@ UPDATES: list[tuple[dict[str, Any], Any]] = [
     ({"set__many__0__n": "3"}, {"$set": {"mm.0.nn": 3}}),
     ({"set__tags__1": "x"}, {"$set": {"tags.1": "x"}}),
     ({"set__type__": "x"}, {"$set": {"type": "x"}}),
-    ({"set__inner": Inner(n=1)}, {"$set": {"in_": {"nn": 1}}}),
+    ({"set__inner": KeywordInner(n=1)}, {"$set": {"in_": {"nn": 1}}}),
     ({"set__extra": {"a": 2}}, {"$set": {"extra": {"a": 2}}}),
     ({"n": None}, {"$set": {"n": None}}),
     ({"__raw__": {"$set": {"x": 1}}, "n": 1}, {"$set": {"x": 1, "n": 1}}),

@@ -32,7 +32,7 @@ class Maker(Document):
     home = ReferenceField("self")
 
 
-class Part(EmbeddedDocument):
+class CarPart(EmbeddedDocument):
     n = IntField()
     by = ReferenceField(Maker)
 
@@ -43,8 +43,8 @@ class Car(Document):
     weight = FloatField()
     tags = ListField(StringField())
     sizes = ListField(IntField())
-    part = EmbeddedDocumentField(Part)
-    parts = EmbeddedDocumentListField(Part)
+    part = EmbeddedDocumentField(CarPart)
+    parts = EmbeddedDocumentListField(CarPart)
     maker = ReferenceField(Maker)
     makers = ListField(ReferenceField(Maker))
     meta = {"ordering": ["name"]}
@@ -68,9 +68,9 @@ def cars() -> list[Any]:
     made[0].home = made[1]
     made[0].save()
     return [
-        Car(name="a", n=1, weight=1.0, tags=["r"], sizes=[1, 2], part=Part(n=1, by=made[0]),
-            parts=[Part(n=1), Part(n=2)], maker=made[0], makers=made).save(),
-        Car(name="b", n=2, weight=3.0, tags=["r", "g"], sizes=[3], part=Part(n=2),
+        Car(name="a", n=1, weight=1.0, tags=["r"], sizes=[1, 2], part=CarPart(n=1, by=made[0]),
+            parts=[CarPart(n=1), CarPart(n=2)], maker=made[0], makers=made).save(),
+        Car(name="b", n=2, weight=3.0, tags=["r", "g"], sizes=[3], part=CarPart(n=2),
             maker=made[1]).save(),
         Car(name="c", n=4).save(),
     ]  # fmt: skip

@@ -14,7 +14,7 @@ from mongodb.fields import EmbeddedDocumentField, IntField, ListField, StringFie
 OID = ObjectId("5f0000000000000000000001")
 
 
-class Inside(EmbeddedDocument):
+class ShownInside(EmbeddedDocument):
     n = IntField(db_field="nn")
 
 
@@ -22,7 +22,7 @@ class Shown(Document):
     name = StringField(db_field="nm")
     n = IntField(default=3)
     tags = ListField(StringField())
-    inside = EmbeddedDocumentField(Inside, db_field="ins")
+    inside = EmbeddedDocumentField(ShownInside, db_field="ins")
 
 
 class Loosely(DynamicDocument):
@@ -59,7 +59,7 @@ def test_fields_by_name() -> None:
 
 
 def test_the_stored_form_whole_or_in_part() -> None:
-    doc = Shown(name="a", id=OID, inside=Inside(n=1), tags=["x"])
+    doc = Shown(name="a", id=OID, inside=ShownInside(n=1), tags=["x"])
     whole = {"_id": OID, "nm": "a", "n": 3, "tags": ["x"], "ins": {"nn": 1}}
     assert doc.to_mongo() == whole
     assert doc.to_mongo(fields=["name", "inside.n", "tags__0"]) == {
@@ -103,7 +103,7 @@ def test_what_changed_is_named_by_its_path() -> None:
 
 @pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, lambda d: pickle.loads(pickle.dumps(d))])
 def test_copies_know_what_is_stored_and_what_is_not(how: Any) -> None:
-    doc = Shown(name="a", inside=Inside(n=1)).save()
+    doc = Shown(name="a", inside=ShownInside(n=1)).save()
     doc.n = 5
     doc.inside.n = 2
     twin = how(doc)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: E501 - a table is read by its lines
 """Which values each field takes, up to its limits, how they are stored, read and looked up."""
 
 import datetime
@@ -62,25 +63,25 @@ class Color(enum.Enum):
     BLUE = "b"
 
 
-class Aim(Document):
+class FieldAim(Document):
     name = StringField()
 
 
-class Tree(Document):
+class FieldTree(Document):
     name = StringField()
     meta = {"allow_inheritance": True}
 
 
-class Oak(Tree):
+class FieldOak(FieldTree):
     pass
 
 
-class Leaf(EmbeddedDocument):
+class FieldLeaf(EmbeddedDocument):
     name = StringField()
     n = IntField()
 
 
-class Twig(EmbeddedDocument):
+class FieldTwig(EmbeddedDocument):
     n = IntField()
 
 
@@ -186,15 +187,15 @@ def values() -> list[tuple[Any, list[tuple[Any, Any]], list[Any]]]:
             [(NOON.replace(microsecond=7), "2024.05.31.12.30.01.000007")],
             [],
         ),
-        (ReferenceField(Aim), [(Aim(id=OID), OID), (OID, OID), (DBRef("aim", OID), OID)],
-         [Aim(), "x", 5, {}, [], Tree(id=OID)]),
-        (ReferenceField(Aim, dbref=True),
-         [(Aim(id=OID), DBRef("aim", OID)), (DBRef("aim", OID), DBRef("aim", OID))], [Aim()]),
-        (ReferenceField(Tree, dbref=True),
-         [(Oak(id=OID), DBRef("tree", OID, _cls="Tree.Oak"))], [Aim(id=OID)]),
+        (ReferenceField(FieldAim), [(FieldAim(id=OID), OID), (OID, OID), (DBRef("field_aim", OID), OID)],
+         [FieldAim(), "x", 5, {}, [], FieldTree(id=OID)]),
+        (ReferenceField(FieldAim, dbref=True),
+         [(FieldAim(id=OID), DBRef("field_aim", OID)), (DBRef("field_aim", OID), DBRef("field_aim", OID))], [FieldAim()]),
+        (ReferenceField(FieldTree, dbref=True),
+         [(FieldOak(id=OID), DBRef("field_tree", OID, _cls="FieldTree.FieldOak"))], [FieldAim(id=OID)]),
         (ListField(StringField(max_length=2), max_length=2),
          [(["a"], ["a"]), (("a", "b"), ["a", "b"]), ([], [])],
-         ["ab", 5, {"a": 1}, ["abc"], ["a", "b", "c"], [5], b"x", Leaf()]),
+         ["ab", 5, {"a": 1}, ["abc"], ["a", "b", "c"], [5], b"x", FieldLeaf()]),
         (ListField(), [([1, "a", {"b": 2}, None], [1, "a", {"b": 2}, None])], [5, "x", {"a": 1}]),
         (ListField(IntField), [(["1", 2], [1, 2])], [["x"], [1, None]]),
         (ListField(ListField(IntField())), [([[1], ["2"]], [[1], [2]])], [[1], [["x"]]]),
@@ -205,18 +206,18 @@ def values() -> list[tuple[Any, list[tuple[Any, Any]], list[Any]]]:
          ["x", [1], {"$a": 1}, {"a": {"$b": 1}}, {"a": [{"b\0": 1}]}, {5: 1}]),
         (DictField(IntField()), [({"a": "1"}, {"a": 1})], [{"a": "x"}, {"a": None}, 5]),
         (MapField(StringField()), [({"a": "x"}, {"a": "x"})], [{"a": 5}, "x"]),
-        (EmbeddedDocumentField(Leaf), [(Leaf(n=1), {"n": 1}), ({"n": "2"}, {"n": 2})],
-         [5, "x", [], Twig(n=1), {"n": "x"}]),
+        (EmbeddedDocumentField(FieldLeaf), [(FieldLeaf(n=1), {"n": 1}), ({"n": "2"}, {"n": 2})],
+         [5, "x", [], FieldTwig(n=1), {"n": "x"}]),
         (GenericEmbeddedDocumentField(),
-         [(Leaf(n=1), {"_cls": "Leaf", "n": 1}),
-          ({"_cls": "Twig", "n": 2}, {"_cls": "Twig", "n": 2})],
-         [5, {"n": 1}, Aim(), Leaf(n="x")]),
-        (GenericEmbeddedDocumentField(choices=[Leaf]),
-         [(Leaf(n=1), {"_cls": "Leaf", "n": 1})], [Twig(n=1)]),
+         [(FieldLeaf(n=1), {"_cls": "FieldLeaf", "n": 1}),
+          ({"_cls": "FieldTwig", "n": 2}, {"_cls": "FieldTwig", "n": 2})],
+         [5, {"n": 1}, FieldAim(), FieldLeaf(n="x")]),
+        (GenericEmbeddedDocumentField(choices=[FieldLeaf]),
+         [(FieldLeaf(n=1), {"_cls": "FieldLeaf", "n": 1})], [FieldTwig(n=1)]),
         (DynamicField(),
-         [(1, 1), ([1, {"a": "b"}], [1, {"a": "b"}]), (Leaf(n=1), {"_cls": "Leaf", "n": 1}),
-          (Aim(id=OID), DBRef("aim", OID)),
-          ({"a": [Aim(id=OID)]}, {"a": [DBRef("aim", OID)]})], []),
+         [(1, 1), ([1, {"a": "b"}], [1, {"a": "b"}]), (FieldLeaf(n=1), {"_cls": "FieldLeaf", "n": 1}),
+          (FieldAim(id=OID), DBRef("field_aim", OID)),
+          ({"a": [FieldAim(id=OID)]}, {"a": [DBRef("field_aim", OID)]})], []),
     ]  # fmt: skip
 
 
@@ -255,7 +256,7 @@ def test_values_that_a_field_takes_and_refuses(at: int) -> None:
         (IntField(), "x"), (IntField(), 2**63), (IntField(), []), (FloatField(), "x"),
         (DecimalField(), "x"), (Decimal128Field(), "x"), (ObjectIdField(), "x"),
         (UUIDField(), "x"), (DateTimeField(), "x"), (DateTimeField(), 5), (DateField(), "x"),
-        (ComplexDateTimeField(), "x"), (ReferenceField(Aim), "x"), (BinaryField(), 2),
+        (ComplexDateTimeField(), "x"), (ReferenceField(FieldAim), "x"), (BinaryField(), 2),
     ],
 )  # fmt: skip
 def test_a_lookup_of_what_no_document_can_have_is_refused(field: Any, value: Any) -> None:
@@ -291,30 +292,32 @@ def test_limits_hold_in_python_as_they_do_in_c() -> None:
     ],
 )  # fmt: skip
 def test_lookups_of_text(op: str, value: Any, found: list[str]) -> None:
-    Aim.objects.insert([Aim(name=name) for name in ("a.b", "ab", "b", "x x")])
-    assert sorted(Aim.objects(**{f"name__{op}": value}).scalar("name")) == found
+    FieldAim.objects.insert([FieldAim(name=name) for name in ("a.b", "ab", "b", "x x")])
+    assert sorted(FieldAim.objects(**{f"name__{op}": value}).scalar("name")) == found
 
 
 def test_a_reference_that_was_stored_as_another_class_is_read_as_it() -> None:
     class Planted(Document):
-        tree = ReferenceField(Tree, dbref=True)
+        tree = ReferenceField(FieldTree, dbref=True)
 
-    oak = Oak(name="o").save()
+    oak = FieldOak(name="o").save()
     Planted(tree=oak).save()
     found = Planted.objects.get().tree
-    assert type(found) is Oak and found.name == "o"
+    assert type(found) is FieldOak and found.name == "o"
     with pytest.raises(InvalidDocumentError):
         ReferenceField(5)
     with pytest.raises(InvalidDocumentError):
-        ReferenceField(Leaf)
+        ReferenceField(FieldLeaf)
 
 
 class Branch(Document):
-    leaves = EmbeddedDocumentListField(Leaf)
+    leaves = EmbeddedDocumentListField(FieldLeaf)
 
 
 def test_a_list_of_embedded_documents_speaks_like_a_queryset() -> None:
-    branch = Branch(leaves=[Leaf(name="a", n=1), Leaf(name="b", n=2), Leaf(name="b", n=3)]).save()
+    branch = Branch(
+        leaves=[FieldLeaf(name="a", n=1), FieldLeaf(name="b", n=2), FieldLeaf(name="b", n=3)]
+    ).save()
     leaves = branch.leaves
     assert [one.n for one in leaves.filter(name="b")] == [2, 3]
     assert [one.n for one in leaves.filter(name="b", n=3)] == [3]
@@ -444,23 +447,23 @@ def test_each_document_has_its_own_default() -> None:
 
 def test_what_fields_inside_fields_are_made_of() -> None:
     for wrong in (lambda: ListField(5), lambda: MapField(), lambda: MapField(IntField),
-                  lambda: EmbeddedDocumentField(Aim)):  # fmt: skip
+                  lambda: EmbeddedDocumentField(FieldAim)):  # fmt: skip
         with pytest.raises(InvalidDocumentError):
             wrong()
-    named = EmbeddedDocumentField("Aim")
+    named = EmbeddedDocumentField("FieldAim")
     with pytest.raises(InvalidDocumentError):
         _ = named.document_type
 
     class Deep(Document):
         words = ListField(ListField(StringField(max_length=1)))
         maps = MapField(ListField(IntField()))
-        leaves = EmbeddedDocumentListField("Leaf")
+        leaves = EmbeddedDocumentListField("FieldLeaf")
 
-    doc = Deep(words=[["a"], ["b", "cc"]], maps={"x": [1, "y"]}, leaves=[Leaf(n="z")])
+    doc = Deep(words=[["a"], ["b", "cc"]], maps={"x": [1, "y"]}, leaves=[FieldLeaf(n="z")])
     with pytest.raises(ValidationError) as caught:
         doc.save()
     assert set(caught.value.flat()) == {"words.1.1", "maps.x.1", "leaves.0.n"}
-    doc = Deep(words=[["a"]], maps={"x": [1]}, leaves=[Leaf(name="b")]).save()
+    doc = Deep(words=[["a"]], maps={"x": [1]}, leaves=[FieldLeaf(name="b")]).save()
     assert Deep.objects(words__0__0="a").count() == Deep.objects(maps__x=1).count() == 1
     assert Deep.objects(maps__x__0=1, leaves__name__startswith="b").get() == doc
     words = Deep._fields["words"]
@@ -472,17 +475,17 @@ def test_lookups_into_what_has_no_fields() -> None:
         any = DynamicField()
         map = DictField()
         list = ListField()
-        generic = GenericEmbeddedDocumentField(choices=[Leaf, "Twig"])
+        generic = GenericEmbeddedDocumentField(choices=[FieldLeaf, "FieldTwig"])
 
-    Open(any={"a": "xyz"}, map={"b": "xyz"}, list=["xyz"], generic=Leaf(name="xyz")).save()
+    Open(any={"a": "xyz"}, map={"b": "xyz"}, list=["xyz"], generic=FieldLeaf(name="xyz")).save()
     for lookup in ("any__a", "map__b", "list", "generic__name"):
         assert Open.objects(**{lookup: "xyz"}).count() == 1, lookup
         assert Open.objects(**{f"{lookup}__contains": "y"}).count() == 1, lookup
         assert Open.objects(**{f"{lookup}__istartswith": "X"}).count() == 1, lookup
         assert Open.objects(**{f"{lookup}__contains": "."}).count() == 0, lookup
-    assert Open.objects(generic=Leaf(name="xyz")).count() == 1
+    assert Open.objects(generic=FieldLeaf(name="xyz")).count() == 1
     assert Open.objects(map={"b": "xyz"}).count() == 1
-    Open.objects.update(generic={"_cls": "Twig", "n": 1}, map__c=[Leaf(n=1)])
+    Open.objects.update(generic={"_cls": "FieldTwig", "n": 1}, map__c=[FieldLeaf(n=1)])
     found = Open.objects.get()
-    assert found.generic == Twig(n=1)
-    assert get_db()["open"].find_one()["map"]["c"] == [{"_cls": "Leaf", "n": 1}]
+    assert found.generic == FieldTwig(n=1)
+    assert get_db()["open"].find_one()["map"]["c"] == [{"_cls": "FieldLeaf", "n": 1}]

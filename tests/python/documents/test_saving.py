@@ -42,7 +42,7 @@ class Author(Document):
     born = DateTimeField(auto_now_add=True)
 
 
-class Note(EmbeddedDocument):
+class SavedNote(EmbeddedDocument):
     by = ReferenceField(Author)
 
 
@@ -69,7 +69,7 @@ class Cleaned(Checked):
             raise ValidationError("is bad")
 
 
-class Part(EmbeddedDocument):
+class SavedPart(EmbeddedDocument):
     name = StringField()
 
     def clean(self) -> None:
@@ -78,7 +78,7 @@ class Part(EmbeddedDocument):
 
 
 class Whole(Document):
-    parts = EmbeddedDocumentListField(Part)
+    parts = EmbeddedDocumentListField(SavedPart)
 
 
 class Named(Document):
@@ -266,10 +266,10 @@ def test_an_insert_of_many_classes_keys_and_stamps_each() -> None:
 
 
 def test_an_insert_cleans_what_is_inside() -> None:
-    Whole.objects.insert([Whole(parts=[Part(name="a")])])
+    Whole.objects.insert([Whole(parts=[SavedPart(name="a")])])
     with pytest.raises(ValidationError):
-        Whole.objects.insert([Whole(parts=[Part(name="a"), Part(name="bad")])])
-    Whole.objects.insert([Whole(parts=[Part(name="bad")])], validate=False)
+        Whole.objects.insert([Whole(parts=[SavedPart(name="a"), SavedPart(name="bad")])])
+    Whole.objects.insert([Whole(parts=[SavedPart(name="bad")])], validate=False)
     assert Whole.objects.count() == 2
 
 
@@ -393,13 +393,13 @@ def test_reading_again_completes_a_document_in_part() -> None:
 
 def test_references_inside_lists_and_embedded_documents_come_in_one_query() -> None:
     class Shelf(Document):
-        notes = EmbeddedDocumentListField(Note)
-        top = EmbeddedDocumentField(Note)
+        notes = EmbeddedDocumentListField(SavedNote)
+        top = EmbeddedDocumentField(SavedNote)
         books = ListField(ReferenceField(Author))
 
     found = [Author(name=str(i)).save() for i in range(6)]
     for i in range(2):
-        Shelf(notes=[Note(by=found[3 * i])], top=Note(by=found[3 * i + 1]),
+        Shelf(notes=[SavedNote(by=found[3 * i])], top=SavedNote(by=found[3 * i + 1]),
               books=[found[3 * i + 2]]).save()  # fmt: skip
     shelves = list(Shelf.objects.order_by("id"))
     with query_counter() as sent:
