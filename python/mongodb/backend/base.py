@@ -99,8 +99,11 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     @async_unsafe
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         options = dict(conn_params.pop("options"))
-        lengths = bool(options.pop("enforce_max_length", False))
-        return Database.connect(shared_handle(self.alias, **conn_params, **options), lengths)
+        held = {
+            "lengths": bool(options.pop("enforce_max_length", False)),
+            "foreign_keys": options.pop("enforce_foreign_keys", None),
+        }
+        return Database.connect(shared_handle(self.alias, **conn_params, **options), **held)
 
     def init_connection_state(self) -> None:
         super().init_connection_state()

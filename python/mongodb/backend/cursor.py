@@ -77,6 +77,8 @@ class Cursor:
             # MongoDB's transactions hold no definitions
             with self.connection.statement(rows=self.connection.handle.embedded):
                 run(prepared, params or ())
+            if not self.connection.handle.embedded:
+                self.connection.references.check()
         else:
             run(prepared, params or ())
         return self

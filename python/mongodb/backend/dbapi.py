@@ -59,20 +59,25 @@ def _counted(made: Prepared, params: Sequence[Any] | None) -> Prepared:
     return made
 
 
-def connect(handle: Any, lengths: bool = False) -> Connection:
+def connect(handle: Any, lengths: bool = False, foreign_keys: bool | None = None) -> Connection:
     """Return a connection on an open `mongodb` connection.
 
-    `lengths`: tables that it defines refuse texts longer than their columns.
+    `lengths`: tables that it defines refuse texts longer than their columns. `foreign_keys` are
+    checked on the embedded store unless that is False, on a server with transactions if it is True.
     """
-    return Connection(handle, lengths)
+    return Connection(handle, lengths, foreign_keys)
 
 
 class Connection:
     """A connection: transactions, savepoints, cursors. One thread at a time."""
 
-    def __init__(self, handle: Any, lengths: bool = False) -> None:
+    def __init__(
+        self, handle: Any, lengths: bool = False, foreign_keys: bool | None = None
+    ) -> None:
         self.handle = handle
         self.lengths = lengths
+        wanted = handle.embedded if foreign_keys is None else foreign_keys
+        self.foreign_keys = bool(wanted) and self.transactional
         self.tables = Tables(self)
         self.references = References(self)
         self.autocommit = True
@@ -264,7 +269,7 @@ class Connection:
     @functools.cached_property
     def transactional(self) -> bool:
         """Whether the store has transactions: a standalone server has none."""
-        return self.handle.embedded or "setName" in self.run({"hello": 1})
+        return self.handle.embedded or "setName" in self._send({"hello": 1}, None)
 
     @contextlib.contextmanager
     def statement(self, *, rows: bool, parts: bool = False) -> Iterator[None]:

@@ -104,12 +104,14 @@ class DatabaseFeatures(BaseDatabaseFeatures):
 
     @cached_property
     def supports_foreign_keys(self) -> bool:  # type: ignore[override]
-        """Whether foreign keys are checked: on the embedded store."""
-        return self.is_embedded
+        """Whether foreign keys are checked: on the embedded store, on a server by option."""
+        connection: Any = self.connection
+        connection.ensure_connection()
+        return bool(connection.connection.foreign_keys)
 
     @cached_property
     def can_introspect_foreign_keys(self) -> bool:  # type: ignore[override]
-        return self.is_embedded
+        return self.supports_foreign_keys
 
     @property
     def uses_savepoints(self) -> bool:  # type: ignore[override]

@@ -36,7 +36,7 @@ class References:
 
     def concerned(self, info: TableInfo) -> bool:
         """Whether a change of a table's rows may break a foreign key."""
-        if not self.enabled or not self.connection.handle.embedded:
+        if not self.enabled or not self.connection.foreign_keys:
             return False
         return bool(info.meta.get("keys")) or bool(self.connection.tables.referencing(info.name))
 
@@ -44,7 +44,7 @@ class References:
 
     def written(self, info: TableInfo, documents: Iterable[dict[str, Any]]) -> None:
         """Note rows that were inserted."""
-        if not self.enabled or not self.connection.handle.embedded:
+        if not self.enabled or not self.connection.foreign_keys:
             return
         for name, key in info.meta.get("keys", {}).items():
             path = info.path(key["columns"][0])
@@ -54,7 +54,7 @@ class References:
 
     def changed(self, info: TableInfo, query: Any, changes: Any) -> None:
         """Note an update, before it is sent; `changes` are the new values by path."""
-        if not self.enabled or not self.connection.handle.embedded:
+        if not self.enabled or not self.connection.foreign_keys:
             return
         for name, key in info.meta.get("keys", {}).items():
             path = info.path(key["columns"][0])
@@ -74,7 +74,7 @@ class References:
 
     def removed(self, info: TableInfo, query: Any) -> None:
         """Note a delete, before it is sent."""
-        if not self.enabled or not self.connection.handle.embedded:
+        if not self.enabled or not self.connection.foreign_keys:
             return
         for child, name in self.connection.tables.referencing(info.name):
             self._note_gone(info, child.meta["keys"][name]["to"][0], query)
@@ -95,7 +95,7 @@ class References:
 
     def whole(self, table: str) -> None:
         """Have every row of a table looked at."""
-        if self.connection.handle.embedded:
+        if self.connection.foreign_keys:
             self._whole.add(table)
 
     # What is so
