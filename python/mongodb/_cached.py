@@ -33,8 +33,8 @@ def watchers(cls: Any) -> list[Any]:
 
 def sync(document: Any, fields: list[Any], changed: set[str]) -> None:
     """Write what changed of a saved document to its copies."""
-    son = document.to_mongo()
     for field in fields:
+        son = document.to_mongo(fields=field.fields)
         wanted = {document._db_field_map.get(name.split(".")[0], name) for name in field.fields}
         names = changed & wanted if wanted else changed
         if names:
@@ -45,9 +45,6 @@ def write(field: Any, document: Any, values: Any, names: set[str] | None = None)
     """Write these stored values, and the lack of the others named, to the copies."""
     owner = field.owner_document
     whole = owner._fields.get(field.name)
-    if field.fields:
-        kept = {document._db_field_map.get(name.split(".")[0], name) for name in field.fields}
-        values = {name: value for name, value in values.items() if name in kept}
     values = {name: value for name, value in values.items() if name != "_id"}
     many = whole is not None and whole is not field
     place = f"{whole.db_field}.$[one]" if many else field.db_field or field.name

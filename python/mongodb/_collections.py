@@ -117,6 +117,8 @@ def _options(cls: Any) -> dict[str, Any]:
         for key in ("timeField", "metaField"):
             if key in given:
                 given[key] = cls._db_field_map.get(given[key], given[key])
+        if "expireAfterSeconds" in given:  # MongoEngine has it here
+            options["expireAfterSeconds"] = given.pop("expireAfterSeconds")
         options["timeseries"] = given
     if meta.get("expire_after_seconds") is not None:
         options["expireAfterSeconds"] = meta["expire_after_seconds"]

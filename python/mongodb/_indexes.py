@@ -109,7 +109,8 @@ def index_specs(cls: Any) -> list[dict[str, Any]]:
     found = []
     for spec in declared_indexes(cls):
         options = {k: v for k, v in spec.items() if k not in ("key", "name")}
-        found.append({"fields": list(spec["key"].items()), **options})
+        if list(spec["key"]) != ["_cls"]:  # made, but not declared
+            found.append({"fields": list(spec["key"].items()), **options})
     return found
 
 

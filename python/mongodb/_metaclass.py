@@ -103,6 +103,8 @@ class DocumentMetaclass(type):
             field.name = names[id(field)]
             if not field.db_field:
                 field.db_field = field.name
+            if field._declared_in is None:
+                field._declared_in = cls
             if field.owner_document is None or field.owner_document._abstract:
                 field.owner_document = cls
         cls._fields = {field.name: field for field in ordered}
@@ -113,11 +115,6 @@ class DocumentMetaclass(type):
         cls._auto_now_add = [f.name for f in ordered if getattr(f, "auto_now_add", False)]
         cls._generated = [f.name for f in ordered if f._auto_gen]
         cls._lookups = {}
-        if cls._abstract:
-            cls._schema = None
-            for field in ordered:
-                type.__setattr__(cls, field.name, field)
-            return
         try:
             cls._schema = _core.Schema(
                 cls,
@@ -140,6 +137,8 @@ class DocumentMetaclass(type):
             display = f"get_{field.name}_display"
             if field.choices and not hasattr(cls, display):
                 type.__setattr__(cls, display, functools.partialmethod(_display, field))
+        if cls._abstract:
+            return  # objects can be made of it, and no reference names it
         _registry.register(cls)
         for parent in parents:
             if cls._class_name not in parent._subclasses and cls._meta.get("allow_inheritance"):
@@ -193,6 +192,9 @@ class TopLevelDocumentMetaclass(DocumentMetaclass):
     def _make_meta(name: str, roots: list[Any], attrs: dict[str, Any]) -> dict[str, Any]:
         own = dict(attrs.get("meta", None) or {})
         meta = DocumentMetaclass._make_meta(name, roots, attrs)
+        chosen = getattr(attrs.get("objects"), "queryset_class", None)
+        if chosen is not None:
+            meta["queryset_class"] = chosen
         concrete = next((root for root in roots if not root._abstract), None)
         meta["indexes"] = [
             spec for root in reversed(roots) for spec in root._meta.get("indexes", ())

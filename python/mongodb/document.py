@@ -26,6 +26,7 @@ from mongodb.base import BaseDocument
 from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle, get_db
 from mongodb.embedded import DynamicMixin
 from mongodb.errors import InvalidDocumentError, LookUpError, OperationError
+from mongodb.fields.files import FileField
 from mongodb.queryset.text import SCORE
 from mongodb.signals import post_delete, pre_delete
 
@@ -229,7 +230,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         _seen: set[Any] | None = None,
         **write_concern: Any,
     ) -> None:
-        """Delete the document, after the rules of references to it.
+        """Delete the document and the files of its file fields, after the rules of references.
 
         The write concern is `write_concern={"w": 1}`, or `w=1` as in MongoEngine.
         """
@@ -242,6 +243,9 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         seen = set() if _seen is None else _seen  # what a cascade has come to already
         seen.add((type(self), self.pk))
         apply_rules(type(self), [self.pk], seen, concern)
+        for field in self._fields.values():  # first: what fails can be repeated
+            if isinstance(field, FileField):
+                field.__get__(self).delete()
         handle.delete(collection, _persist.own_filter(self), 1, concern)
         post_delete.send(type(self), document=self, **extra)
 

@@ -45,6 +45,7 @@ class BaseField:
     name: str
     db_field: str
     owner_document: Any = None
+    _declared_in: Any = None  # the class, abstract or not, whose body has the field
     creation_counter = 0
     auto_creation_counter = -1
     auto_created = False

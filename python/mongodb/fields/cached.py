@@ -68,8 +68,7 @@ class CachedReferenceField(BaseField):
         if value.pk is None:
             self.error("You can only reference documents once they have been saved to the database")
         son = SON([("_id", self._key_field().to_mongo(value.pk))])
-        roots = [name.split(".")[0] for name in self.fields]
-        son.update(value.to_mongo(fields=roots))
+        son.update(value.to_mongo(fields=self.fields))
         return son
 
     def validate(self, value: Any, clean: bool = True) -> None:
@@ -95,4 +94,4 @@ class CachedReferenceField(BaseField):
     def sync_all(self) -> None:
         """Bring all copies up to date: a command for each document that can be referred to."""
         for one in self.document_type.objects:
-            _cached.write(self, one, one.to_mongo())
+            _cached.write(self, one, one.to_mongo(fields=self.fields))

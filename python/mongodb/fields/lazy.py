@@ -81,8 +81,11 @@ def lazy(value: Any, cls: Any, passthrough: bool) -> Any:
     if _registry.is_document(value):
         known = None if value._hollow else value
         return LazyReference(type(value), value.pk, known, passthrough)
-    key = value.id if isinstance(value, DBRef) else value
-    return LazyReference(cls, key, None, passthrough)
+    if isinstance(value, DBRef):
+        if value.collection != cls._get_collection_name():
+            return value  # validation has the words for it
+        value = value.id
+    return LazyReference(cls, value, None, passthrough)
 
 
 class LazyReferenceField(ReferenceField):

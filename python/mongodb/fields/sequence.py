@@ -36,21 +36,24 @@ class SequenceField(BaseField):
         super().__init__(*args, **kwargs)
 
     def get_sequence_name(self) -> str:
-        """Return the key of the counter."""
+        """Return the counter's name: the given one, or that of the collection or the class."""
         if self.sequence_name:
             return self.sequence_name
-        owner = self.owner_document
-        if getattr(owner, "_schema_embedded", False):
-            snake = "".join(f"_{c}" if c.isupper() else c for c in owner._class_name)
-            return f"{snake.strip('_').lower()}.{self.name}"
-        return f"{owner._get_collection_name()}.{self.name}"
+        owner = self._declared_in or self.owner_document
+        if not owner._schema_embedded and not owner._abstract:
+            return str(owner._get_collection_name())
+        snake = "".join(f"_{c}" if c.isupper() else c for c in owner._class_name)
+        return snake.strip("_").lower()
+
+    def _key(self) -> str:
+        return f"{self.get_sequence_name()}.{self.name}"
 
     def _modify(self, update: dict[str, Any]) -> int:
         alias = self.db_alias or self.owner_document._meta.get("db_alias", "default")
         reply = get_connection_handle(alias).find_and_modify(
             {
                 "findAndModify": self.collection_name,
-                "query": {"_id": self.get_sequence_name()},
+                "query": {"_id": self._key()},
                 "update": update,
                 "new": True,
                 "upsert": True,
@@ -70,7 +73,7 @@ class SequenceField(BaseField):
         """Return what the next document would get, without counting."""
         alias = self.db_alias or self.owner_document._meta.get("db_alias", "default")
         reply = get_connection_handle(alias).run(
-            {"find": self.collection_name, "filter": {"_id": self.get_sequence_name()}, "limit": 1}
+            {"find": self.collection_name, "filter": {"_id": self._key()}, "limit": 1}
         )
         found = reply["cursor"]["firstBatch"]
         return self.value_decorator(found[0]["next"] + 1 if found else 1)

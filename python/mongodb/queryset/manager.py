@@ -15,6 +15,7 @@ class QuerySetManager:
 
     get_queryset: Callable[..., Any] | None = None
     default: Any = None
+    queryset_class: Any = None
 
     def __init__(self, queryset_func: Callable[..., Any] | None = None) -> None:
         if queryset_func is not None:

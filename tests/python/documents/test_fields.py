@@ -360,7 +360,7 @@ def test_a_counter_is_named_kept_and_set() -> None:
     ]  # fmt: skip
     counters = {one["_id"]: one["next"] for one in get_db()["mongoengine.counters"].find()}
     assert counters == {"numbered.plain": 2, "numbered.text": 2, "inside.at": 2}
-    assert get_db()["my_counters"].find_one() == {"_id": "shared", "next": 2}
+    assert get_db()["my_counters"].find_one() == {"_id": "shared.named", "next": 2}
     assert fields["plain"].get_next_value() == 3
     assert fields["plain"].set_next_value(10) == 10
     assert Numbered().save().plain == 11

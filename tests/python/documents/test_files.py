@@ -94,6 +94,18 @@ def test_pymongo_reads_what_is_written_and_the_reverse(connected: str) -> None:
     assert names == {"_id_", "files_id_1_n_1"}
 
 
+def test_files_go_with_their_document(connected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Kept(file=b"a")
+    kept.save()
+    with monkeypatch.context() as patch:
+        fail(patch, "delete", 2)
+        with pytest.raises(OperationError, match="plug"):
+            kept.delete()
+    kept.delete()
+    assert left() == (0, 0) and Kept.objects.count() == 0
+    Kept().save().delete()
+
+
 def test_a_file_is_written_in_parts(connected: str) -> None:
     kept = Kept()
     kept.file.new_file(filename="p", encoding="utf-8")

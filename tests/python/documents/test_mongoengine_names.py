@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What projects written for MongoEngine reach for: its module paths, managers, private names."""
 
+import datetime
 import subprocess
 import sys
 from typing import Any
@@ -12,6 +13,7 @@ from mongodb import Document, EmbeddedDocument, QuerySet, QuerySetManager, get_d
 from mongodb.compat.mongoengine.base import BaseDict, BaseList, StrictDict
 from mongodb.compat.mongoengine.queryset import QueryFieldList
 from mongodb.fields import (
+    DateTimeField,
     EmbeddedDocumentField,
     IntField,
     ListField,
@@ -95,6 +97,12 @@ def test_managers_of_ones_own(connected: str) -> None:
     class PopularManager(QuerySetManager):
         default = Popular
 
+    class ChosenManager(QuerySetManager):
+        queryset_class = Popular
+
+    class Chosen(Document):
+        objects = ChosenManager()
+
     class Essay(Document):
         title = StringField()
         stars = IntField()
@@ -118,6 +126,7 @@ def test_managers_of_ones_own(connected: str) -> None:
     assert [one.title for one in Essay.objects.popular()] == ["b", "c"]
     assert [one.title for one in Essay.best] == ["c", "b", "a"]
     assert Essay.titled("b").count() == 1 and Essay.titled("b", stars=4).count() == 0
+    assert type(Chosen.objects) is type(Chosen._queryset()) is Popular
     assert type(Letter.objects) is Popular and Letter.objects.popular().count() == 0
 
 
@@ -168,9 +177,64 @@ def test_sequences_count_inside_embedded_documents(connected: str) -> None:
         line = EmbeddedDocumentField(Line)
         lines = ListField(EmbeddedDocumentField(Line))
 
+    class Counted(Document):
+        at = SequenceField()
+        named = SequenceField(sequence_name="jelly")
+        meta = {"abstract": True}
+
+    class Tin(Counted):
+        pass
+
+    Tin().save()
+    counters = get_db()["mongoengine.counters"].distinct("_id")
+    assert sorted(counters) == ["counted.at", "jelly.named"]  # where MongoEngine counts
     bill = Bill(line=Line(), lines=[Line(), Line()]).save()
     assert sorted([bill.line.number, *(one.number for one in bill.lines)]) == [1, 2, 3]
     assert Bill.objects.get().line.number == bill.line.number
+
+
+def test_abstract_documents_can_be_made_but_not_saved(connected: str) -> None:
+    class Shape(Document):
+        name = StringField(required=True, max_length=3)
+        meta = {"abstract": True}
+
+    class Square(Shape):
+        side = IntField()
+
+    shape = Shape(name="abc")
+    shape.validate()
+    assert shape.name == "abc" and dict(shape.to_mongo()) == {"name": "abc"}
+    with pytest.raises(mongodb.ValidationError):
+        Shape(name="long").validate()
+    with pytest.raises(mongodb.InvalidDocumentError, match="abstract"):
+        shape.save()
+    with pytest.raises(mongodb.InvalidDocumentError, match="abstract"):
+        Shape.objects.count()
+    with pytest.raises(mongodb.NotRegistered):
+        mongodb.get_document("Shape")
+    assert Square(name="abc", side=1).save().pk and Square.objects(name="abc").count() == 1
+
+
+def test_time_series_by_meta(connected: str) -> None:
+    if connected.startswith("docstore"):
+        pytest.skip("the embedded engine has no time series")
+
+    class Reading(Document):
+        at = DateTimeField()
+        sensor = StringField(db_field="s")
+        meta = {
+            "timeseries": {
+                "timeField": "at",
+                "metaField": "sensor",
+                "granularity": "minutes",
+                "expireAfterSeconds": 3600,
+            }
+        }
+
+    Reading(at=datetime.datetime(2024, 1, 1), sensor="a").save()
+    assert get_db().reading.options()["timeseries"]["metaField"] == "s"
+    assert get_db().reading.options()["expireAfterSeconds"] == 3600
+    assert Reading.objects(sensor="a").count() == 1
 
 
 def test_private_names(connected: str) -> None:

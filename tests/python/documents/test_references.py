@@ -159,6 +159,9 @@ def test_what_no_reference_takes(ada: Any) -> None:
             Keeper(**{name: 5}).save()
     with pytest.raises(ValidationError, match=r"must be one of Someone, Gadget, not Trunk\.Twig"):
         Keeper(some=leaf).save()
+    for wrong in (DBRef("trunk", ada.pk), LazyReference(Twig, ada.pk)):
+        with pytest.raises(ValidationError, match="must refer to a Someone"):
+            Keeper(lazy=wrong).save()
     for name in ("lazy", "kept"):
         with pytest.raises(ValidationError):
             Keeper(**{name: leaf}).save()
@@ -275,6 +278,25 @@ def test_copies_are_stored_queried_and_kept_up_to_date(ada: Any) -> None:
     assert raw()["still"]["name"] == "Bea"
     Keeper.objects.update(kept=eve)
     assert raw()["kept"] == {"_id": eve.pk, "name": "Eve", "t": "Leeds"}
+
+
+def test_copies_of_a_part_of_an_embedded_document(connected: str) -> None:
+    class Home(EmbeddedDocument):
+        town = StringField(db_field="w")
+        street = StringField()
+
+    class Lodger(Document):
+        home = EmbeddedDocumentField(Home)
+
+    class Lease(Document):
+        by = CachedReferenceField(Lodger, fields=["home.w"])
+
+    lodger = Lodger(home=Home(town="York", street="High St")).save()
+    Lease(by=lodger).save()
+    assert Lease.objects(by__home__town="York").count() == 1
+    lodger.home.town = "Leeds"
+    lodger.save()
+    assert get_db().lease.find_one()["by"] == {"_id": lodger.pk, "home": {"w": "Leeds"}}
 
 
 def test_references_are_read_as_they_are_stored(ada: Any) -> None:
