@@ -12,7 +12,7 @@ from mongodb.backend.plan.functions import cast
 from mongodb.backend.plan.scope import PlanError
 from mongodb.backend.schema import DatabaseSchemaEditor
 
-__all__ = ["SchemaEditor", "is_embedded"]
+__all__ = ["SchemaEditor", "is_embedded", "places", "reach", "within"]
 
 
 def is_embedded(model: Any) -> bool:
@@ -149,20 +149,25 @@ def _ways(model: Any, fields: Any, above: tuple[Any, ...]) -> Iterator[Steps]:
                     yield (*way, *rest)
 
 
-def within(document: str, steps: Steps, change: Any, depth: int = 0) -> Any:
-    """Return the expression of a value with `change` made at the end of a way into it."""
+def within(document: str, steps: Steps, change: Any) -> Any:
+    """Return the expression of a value with `change` made to the document at the end of a way."""
+    return reach(document, steps, lambda found: _of_object(found, change(found)))
+
+
+def reach(document: str, steps: Steps, change: Any, depth: int = 0) -> Any:
+    """Return the expression of a value with `change` made to what is at the end of a way."""
     if not steps:
-        return _of_object(document, change(document))
+        return change(document)
     (kind, name), rest = steps[0], steps[1:]
     if kind == "each":
         item = f"v{depth}"
-        inside = within(f"$${item}", rest, change, depth + 1)
+        inside = reach(f"$${item}", rest, change, depth + 1)
         items = {"$map": {"input": document, "as": item, "in": inside}}
         return {"$cond": [{"$isArray": [document]}, items, document]}
     if kind == "label":
-        inside = within(document, rest, change, depth)
+        inside = reach(document, rest, change, depth)
         return {"$cond": [{"$eq": [f"{document}._label", name]}, inside, document]}
-    inside = within(f"{document}.{name}", rest, change, depth)
+    inside = reach(f"{document}.{name}", rest, change, depth)
     return _of_object(document, {"$mergeObjects": [document, {name: inside}]})
 
 

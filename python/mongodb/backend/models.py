@@ -9,6 +9,7 @@ from django.core import checks
 from django.db import NotSupportedError, models
 from django.db.models.base import ModelBase
 
+from mongodb.backend.fields.deletion import watch
 from mongodb.backend.managers import EmbeddedModelManager
 
 __all__ = ["EmbeddedModel"]
@@ -36,6 +37,8 @@ class _EmbeddedModelBase(ModelBase):
         made: Any = super().__new__(cls, name, bases, attrs, **kwargs)
         made._meta.managed = False
         made._meta.original_attrs["managed"] = False
+        if not made._meta.abstract:
+            watch(made)
         return made
 
 
@@ -68,11 +71,6 @@ class EmbeddedModel(models.Model, metaclass=_EmbeddedModelBase):
                 if getattr(field, option) and not (field.auto_created or field.remote_field):
                     found.append(_without_effect(f"{option}=True on embedded fields", instead,
                                                  field, id_))  # fmt: skip
-            on_delete = getattr(field.remote_field, "on_delete", None)
-            if on_delete not in (None, models.DO_NOTHING):
-                found.append(_without_effect(f"on_delete={on_delete.__name__} on embedded fields",
-                                             "DO_NOTHING, and a signal or a query of your own",
-                                             field, "W009"))  # fmt: skip
         for option, id_, instead in _META_OPTIONS:
             if getattr(cls._meta, option):
                 found.append(_without_effect(f"Meta.{option} on embedded models", instead,
