@@ -21,23 +21,23 @@ from mongodb.errors import InvalidQueryError, NotSupportedError
 from mongodb.fields import IntField, ListField, ReferenceField, StringField
 
 
-class Thing(Document):
+class WrittenThing(Document):
     name = StringField(unique=True, sparse=True)
     n = IntField()
     tags = ListField(StringField())
 
 
-class Animal(Document):
+class WrittenAnimal(Document):
     name = StringField()
     n = IntField()
     meta = {"allow_inheritance": True}
 
 
-class Dog(Animal):
+class WrittenDog(WrittenAnimal):
     pass
 
 
-class Puppy(Dog):
+class WrittenPuppy(WrittenDog):
     pass
 
 
@@ -48,8 +48,8 @@ class Quiet(Document):
         super().save(*args, **kwargs)
 
 
-class Leaf(Document):
-    thing = ReferenceField(Thing, reverse_delete_rule=CASCADE)
+class WrittenLeaf(Document):
+    thing = ReferenceField(WrittenThing, reverse_delete_rule=CASCADE)
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def store() -> Iterator[None]:
 
 
 def rows() -> list[Any]:
-    return [(one.name, one.n) for one in Thing.objects.order_by("name")]
+    return [(one.name, one.n) for one in WrittenThing.objects.order_by("name")]
 
 
 def test_create_returns_the_document_whatever_save_returns() -> None:
@@ -72,53 +72,53 @@ def test_create_returns_the_document_whatever_save_returns() -> None:
 def test_get_or_create_takes_what_somebody_else_made_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    queryset = Thing.objects
+    queryset = WrittenThing.objects
     create = type(queryset).create
 
     def slow(self: Any, **values: Any) -> Any:
-        if Thing.objects(name="a").count() == 0:
-            get_db()["thing"].insert_one({"name": "a", "n": 7})
+        if WrittenThing.objects(name="a").count() == 0:
+            get_db()["written_thing"].insert_one({"name": "a", "n": 7})
         return create(self, **values)
 
     monkeypatch.setattr(type(queryset), "create", slow)
-    found, made = Thing.objects.get_or_create(name="a", defaults={"n": 1})
+    found, made = WrittenThing.objects.get_or_create(name="a", defaults={"n": 1})
     assert (found.n, made) == (7, False)
     with pytest.raises(NotUniqueError):  # another one has the name, and matches no lookup
-        Thing.objects.get_or_create(n=5, defaults={"name": "a"})
+        WrittenThing.objects.get_or_create(n=5, defaults={"name": "a"})
 
 
 def test_update_or_create_sets_the_defaults_of_the_case() -> None:
-    first, made = Thing.objects.update_or_create(name="a", defaults={"n": 1})
+    first, made = WrittenThing.objects.update_or_create(name="a", defaults={"n": 1})
     assert (first.n, made) == (1, True)
-    first, made = Thing.objects.update_or_create(
+    first, made = WrittenThing.objects.update_or_create(
         name="a", defaults={"n": lambda: 2}, create_defaults={"n": 3}
     )
     assert (first.n, made, rows()) == (2, False, [("a", 2)])
-    second, made = Thing.objects.update_or_create(
+    second, made = WrittenThing.objects.update_or_create(
         name="b", defaults={"n": 2}, create_defaults={"n": 3}
     )
     assert (second.n, made) == (3, True)
-    assert Thing.objects.update_or_create(name="b") == (second, False)
+    assert WrittenThing.objects.update_or_create(name="b") == (second, False)
     assert rows() == [("a", 2), ("b", 3)]
 
 
 def test_insert_gives_back_what_it_was_given_or_the_keys() -> None:
-    one, two, three, four = (Thing(name=name) for name in "abcd")
-    assert Thing.objects.insert(one) is one
+    one, two, three, four = (WrittenThing(name=name) for name in "abcd")
+    assert WrittenThing.objects.insert(one) is one
     given = [two, three]
-    assert Thing.objects.insert(given) == given
-    assert Thing.objects.insert(four, load_bulk=False) == four.pk
-    five, six = Thing(name="e"), Thing(name="f")
-    assert Thing.objects.insert([five, six], load_bulk=False) == [five.pk, six.pk]
-    assert Thing.objects.insert([]) == []
-    assert Thing.objects.count() == 6
+    assert WrittenThing.objects.insert(given) == given
+    assert WrittenThing.objects.insert(four, load_bulk=False) == four.pk
+    five, six = WrittenThing(name="e"), WrittenThing(name="f")
+    assert WrittenThing.objects.insert([five, six], load_bulk=False) == [five.pk, six.pk]
+    assert WrittenThing.objects.insert([]) == []
+    assert WrittenThing.objects.count() == 6
 
 
 def test_insert_takes_new_documents_of_its_class_only() -> None:
-    stored = Thing(name="a").save()
-    for wrong in (stored, [Thing(name="b"), stored], [Quiet(name="b")], [{"name": "b"}]):
+    stored = WrittenThing(name="a").save()
+    for wrong in (stored, [WrittenThing(name="b"), stored], [Quiet(name="b")], [{"name": "b"}]):
         with pytest.raises(OperationError):
-            Thing.objects.insert(wrong)
+            WrittenThing.objects.insert(wrong)
     assert rows() == [("a", None)]
 
 
@@ -134,101 +134,104 @@ def test_inserting_many_is_told_before_and_after() -> None:
     signals.pre_bulk_insert.connect(before)
     signals.post_bulk_insert.connect(after)
     try:
-        doc = Thing(name="a")
-        Thing.objects.insert([doc], signal_kwargs={"why": 1})
-        Thing.objects.insert(Thing(name="b"), load_bulk=False)
+        doc = WrittenThing(name="a")
+        WrittenThing.objects.insert([doc], signal_kwargs={"why": 1})
+        WrittenThing.objects.insert(WrittenThing(name="b"), load_bulk=False)
     finally:
         signals.pre_bulk_insert.disconnect(before)
         signals.post_bulk_insert.disconnect(after)
-    assert [one[:2] for one in heard] == [("before", Thing), ("after", Thing)] * 2
+    assert [one[:2] for one in heard] == [("before", WrittenThing), ("after", WrittenThing)] * 2
     assert heard[0][2:] == ([None], {"why": 1})
     assert heard[1][2:] == ([doc.pk], {"why": 1, "loaded": True})
     assert heard[3][3] == {"loaded": False}
 
 
 def test_a_failed_insert_in_a_transaction_stores_none_of_its_documents() -> None:
-    Thing(name="b").save()
-    docs = [Thing(name=name) for name in "abc"]
+    WrittenThing(name="b").save()
+    docs = [WrittenThing(name=name) for name in "abc"]
     with pytest.raises((NotUniqueError, BulkWriteError)), atomic():
-        Thing.objects.insert(docs)
+        WrittenThing.objects.insert(docs)
     assert [one._created for one in docs] == [True] * 3
     assert [one.pk for one in docs] == [None] * 3
     assert rows() == [("b", None)]
 
 
 def test_an_upsert_without_changes_inserts_what_was_asked_for_and_changes_nothing() -> None:
-    Thing(name="a", n=1).save()
-    assert Thing.objects(name="a").update(upsert=True) == 1
-    assert Thing.objects(name="b", n=2).update(upsert=True) == 1
-    assert Thing.objects(name="c").upsert_one().name == "c"
+    WrittenThing(name="a", n=1).save()
+    assert WrittenThing.objects(name="a").update(upsert=True) == 1
+    assert WrittenThing.objects(name="b", n=2).update(upsert=True) == 1
+    assert WrittenThing.objects(name="c").upsert_one().name == "c"
     assert rows() == [("a", 1), ("b", 2), ("c", None)]
     with pytest.raises(OperationError):
-        Thing.objects.update()
+        WrittenThing.objects.update()
 
 
 def test_an_upsert_of_a_part_changes_one_document_or_inserts_one() -> None:
-    Thing.objects.insert([Thing(name="a", n=1), Thing(name="b", n=1)])
-    assert Thing.objects(n=1).order_by("-name").limit(1).update(upsert=True, n=5) == 1
+    WrittenThing.objects.insert([WrittenThing(name="a", n=1), WrittenThing(name="b", n=1)])
+    assert WrittenThing.objects(n=1).order_by("-name").limit(1).update(upsert=True, n=5) == 1
     assert rows() == [("a", 1), ("b", 5)]
-    Thing.objects(name="c").limit(1).update(upsert=True, n=6)
+    WrittenThing.objects(name="c").limit(1).update(upsert=True, n=6)
     assert rows() == [("a", 1), ("b", 5), ("c", 6)]
     with pytest.raises(InvalidQueryError):
-        Thing.objects(name="d").skip(1).update(upsert=True, n=6)
+        WrittenThing.objects(name="d").skip(1).update(upsert=True, n=6)
     with pytest.raises(InvalidQueryError):
-        Thing.objects(name="d").skip(1).upsert_one(n=6)
+        WrittenThing.objects(name="d").skip(1).upsert_one(n=6)
 
 
 @pytest.mark.parametrize("how", ["update", "update_one", "upsert_one", "modify"])
 def test_what_an_upsert_inserts_knows_its_class(how: str) -> None:
-    for cls, n in ((Animal, 1), (Dog, 2), (Puppy, 3)):
+    for cls, n in ((WrittenAnimal, 1), (WrittenDog, 2), (WrittenPuppy, 3)):
         queryset = cls.objects(name=cls.__name__)
         if how == "upsert_one":
             assert type(queryset.upsert_one(set__n=n)) is cls
         else:
             getattr(queryset, how)(upsert=True, set__n=n)
-    found = [(type(one), one.n) for one in Animal.objects.order_by("n")]
-    assert found == [(Animal, 1), (Dog, 2), (Puppy, 3)]
-    Dog.objects(name="x").update(upsert=True, set_on_insert__n=9)
-    assert (type(Animal.objects.get(name="x")), Animal.objects.get(name="x").n) == (Dog, 9)
-    Dog.objects(name="y").update(upsert=True)
-    assert type(Animal.objects.get(name="y")) is Dog
-    Dog.objects(name="x").update(upsert=True, __raw__=[{"$set": {"n": 10}}])
-    assert Dog.objects.get(name="x").n == 10
+    found = [(type(one), one.n) for one in WrittenAnimal.objects.order_by("n")]
+    assert found == [(WrittenAnimal, 1), (WrittenDog, 2), (WrittenPuppy, 3)]
+    WrittenDog.objects(name="x").update(upsert=True, set_on_insert__n=9)
+    assert (type(WrittenAnimal.objects.get(name="x")), WrittenAnimal.objects.get(name="x").n) == (
+        WrittenDog,
+        9,
+    )
+    WrittenDog.objects(name="y").update(upsert=True)
+    assert type(WrittenAnimal.objects.get(name="y")) is WrittenDog
+    WrittenDog.objects(name="x").update(upsert=True, __raw__=[{"$set": {"n": 10}}])
+    assert WrittenDog.objects.get(name="x").n == 10
 
 
 def test_changing_one_changes_no_other_and_inserts_nothing() -> None:
-    Thing.objects.insert([Thing(name="a", n=1), Thing(name="b", n=1)])
-    assert Thing.objects(n=1).order_by("-name").update_one(n=2) == 1
+    WrittenThing.objects.insert([WrittenThing(name="a", n=1), WrittenThing(name="b", n=1)])
+    assert WrittenThing.objects(n=1).order_by("-name").update_one(n=2) == 1
     assert rows() == [("a", 1), ("b", 2)]
-    assert Thing.objects(name="c").update_one(n=2) == 0
-    assert Thing.objects(name="c").update(n=2) == 0
-    assert Thing.objects(name="c").modify(n=2) is None
-    result = Thing.objects(name="c").update_one(upsert=True, full_result=True, n=3)
+    assert WrittenThing.objects(name="c").update_one(n=2) == 0
+    assert WrittenThing.objects(name="c").update(n=2) == 0
+    assert WrittenThing.objects(name="c").modify(n=2) is None
+    result = WrittenThing.objects(name="c").update_one(upsert=True, full_result=True, n=3)
     assert (result.matched_count, result.raw_result["updatedExisting"]) == (0, False)
-    assert result.upserted_id == Thing.objects.get(name="c").pk
-    result = Thing.objects.update(full_result=True, n=3)
+    assert result.upserted_id == WrittenThing.objects.get(name="c").pk
+    result = WrittenThing.objects.update(full_result=True, n=3)
     assert (result.matched_count, result.modified_count, result.upserted_id) == (3, 2, None)
     assert result.raw_result["updatedExisting"] is True
-    assert Thing.objects(name="nobody").update(full_result=True, n=3).matched_count == 0
+    assert WrittenThing.objects(name="nobody").update(full_result=True, n=3).matched_count == 0
 
 
 def test_elements_to_change_are_chosen_by_array_filters() -> None:
-    Thing(name="a", tags=["x", "y"]).save()
+    WrittenThing(name="a", tags=["x", "y"]).save()
     change = {"__raw__": {"$set": {"tags.$[t]": "z"}}, "array_filters": [{"t": "x"}]}
-    assert Thing.objects.update(**change) == 1
-    assert Thing.objects.get().tags == ["z", "y"]
-    Thing.objects.update(tags=["x", "y"])
-    Thing.objects.update_one(**change)
-    assert Thing.objects.get().tags == ["z", "y"]
-    Thing.objects.update(tags=["x", "y"])
-    assert Thing.objects.modify(new=True, **change).tags == ["z", "y"]
+    assert WrittenThing.objects.update(**change) == 1
+    assert WrittenThing.objects.get().tags == ["z", "y"]
+    WrittenThing.objects.update(tags=["x", "y"])
+    WrittenThing.objects.update_one(**change)
+    assert WrittenThing.objects.get().tags == ["z", "y"]
+    WrittenThing.objects.update(tags=["x", "y"])
+    assert WrittenThing.objects.modify(new=True, **change).tags == ["z", "y"]
 
 
 def test_a_read_concern_is_for_reading() -> None:
-    for call in (Thing.objects.update, Thing.objects.upsert_one):
+    for call in (WrittenThing.objects.update, WrittenThing.objects.upsert_one):
         with pytest.raises(NotSupportedError):
             call(read_concern={"level": "majority"}, n=1)
-    assert Thing.objects.count() == 0
+    assert WrittenThing.objects.count() == 0
 
 
 @pytest.mark.parametrize(
@@ -243,37 +246,37 @@ def test_a_read_concern_is_for_reading() -> None:
     ],
 )
 def test_modify_refuses_what_contradicts_itself(given: dict[str, Any]) -> None:
-    Thing(name="a").save()
+    WrittenThing(name="a").save()
     with pytest.raises(OperationError):
-        Thing.objects.modify(**given)
+        WrittenThing.objects.modify(**given)
     assert rows() == [("a", None)]
 
 
 def test_modify_returns_the_document_before_or_after_it_whole_or_in_shape() -> None:
-    Thing(name="a", n=1, tags=["x"]).save()
-    objects = Thing.objects(name="a")
+    WrittenThing(name="a", n=1, tags=["x"]).save()
+    objects = WrittenThing.objects(name="a")
     assert objects.modify(n=2).n == 1
     found = objects.modify(new=True, n=3)
     assert found.n == 3
     found.tags = []
     found.save()
-    assert Thing.objects.get().tags == []
+    assert WrittenThing.objects.get().tags == []
     assert objects.only("n").modify(n=4).name == "a"  # fetched when it is read
     assert objects.as_pymongo().modify(new=True, n=5)["n"] == 5
     assert objects.scalar("n").modify(new=True, n=6) == 6
     reply = objects.modify(full_response=True, n=7)
     assert reply["value"].n == 6 and reply["lastErrorObject"]["n"] == 1
-    assert objects.modify(remove=True).n == 7 and Thing.objects.count() == 0
+    assert objects.modify(remove=True).n == 7 and WrittenThing.objects.count() == 0
     assert objects.modify(upsert=True, n=8) is None
-    assert Thing.objects(name="b").modify(upsert=True, new=True, n=9).name == "b"
+    assert WrittenThing.objects(name="b").modify(upsert=True, new=True, n=9).name == "b"
 
 
 def test_modify_takes_the_first_in_order_after_those_it_skips() -> None:
-    Thing.objects.insert([Thing(name=name, n=0) for name in "abc"])
-    assert Thing.objects.order_by("-name").modify(n=1).name == "c"
-    assert Thing.objects.order_by("name").skip(1).modify(n=2).name == "b"
-    assert Thing.objects.order_by("-name").skip(2).modify(remove=True).name == "a"
-    assert Thing.objects.skip(2).modify(n=3) is None
+    WrittenThing.objects.insert([WrittenThing(name=name, n=0) for name in "abc"])
+    assert WrittenThing.objects.order_by("-name").modify(n=1).name == "c"
+    assert WrittenThing.objects.order_by("name").skip(1).modify(n=2).name == "b"
+    assert WrittenThing.objects.order_by("-name").skip(2).modify(remove=True).name == "a"
+    assert WrittenThing.objects.skip(2).modify(n=3) is None
     assert rows() == [("b", 2), ("c", 1)]
 
 
@@ -290,11 +293,11 @@ def test_large_parts_are_removed_in_steps(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(writing, "_KEYS_AT_ONCE", 3)
     monkeypatch.setattr(Handle, "delete", counting)
-    things = Thing.objects.insert([Thing(name=str(i)) for i in range(8)])
-    Leaf.objects.insert([Leaf(thing=things[7]), Leaf(thing=things[0])])
-    assert Thing.objects.order_by("name")[:7].delete() == 7
+    things = WrittenThing.objects.insert([WrittenThing(name=str(i)) for i in range(8)])
+    WrittenLeaf.objects.insert([WrittenLeaf(thing=things[7]), WrittenLeaf(thing=things[0])])
+    assert WrittenThing.objects.order_by("name")[:7].delete() == 7
     assert steps == [1, 3, 3, 1]
-    assert (rows(), Leaf.objects.get().thing) == ([("7", None)], things[7])
+    assert (rows(), WrittenLeaf.objects.get().thing) == ([("7", None)], things[7])
 
 
 def test_removing_is_told_of_each_document_as_the_queryset_sees_it() -> None:
@@ -303,11 +306,11 @@ def test_removing_is_told_of_each_document_as_the_queryset_sees_it() -> None:
     def told(sender: Any, document: Any, **kwargs: Any) -> None:
         heard.append(document.name)
 
-    Thing.objects.insert([Thing(name=name) for name in "abc"])
+    WrittenThing.objects.insert([WrittenThing(name=name) for name in "abc"])
     for signal in (signals.pre_delete, signals.post_delete):
-        signal.connect(told, sender=Thing)
+        signal.connect(told, sender=WrittenThing)
         try:
-            assert Thing.objects.order_by("name").scalar("n")[:1].delete() == 1
+            assert WrittenThing.objects.order_by("name").scalar("n")[:1].delete() == 1
         finally:
-            signal.disconnect(told, sender=Thing)
+            signal.disconnect(told, sender=WrittenThing)
     assert (heard, rows()) == (["a", "b"], [("c", None)])

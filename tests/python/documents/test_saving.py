@@ -37,33 +37,33 @@ class Saved(Document):
     n = IntField()
 
 
-class Author(Document):
+class SavedAuthor(Document):
     name = StringField()
     born = DateTimeField(auto_now_add=True)
 
 
 class SavedNote(EmbeddedDocument):
-    by = ReferenceField(Author)
+    by = ReferenceField(SavedAuthor)
 
 
-class Book(Document):
-    author = ReferenceField(Author)
-    others = ListField(ReferenceField(Author))
-    shelf = DictField(ReferenceField(Author))
+class SavedBook(Document):
+    author = ReferenceField(SavedAuthor)
+    others = ListField(ReferenceField(SavedAuthor))
+    shelf = DictField(ReferenceField(SavedAuthor))
     next = ReferenceField("self")
 
 
 class Always(Document):
-    author = ReferenceField(Author)
+    author = ReferenceField(SavedAuthor)
     meta = {"cascade": True}
 
 
-class Checked(Document):
+class SavedChecked(Document):
     name = StringField(required=True)
     meta = {"allow_inheritance": True}
 
 
-class Cleaned(Checked):
+class SavedCleaned(SavedChecked):
     def clean(self) -> None:
         if self.name == "bad":
             raise ValidationError("is bad")
@@ -77,11 +77,11 @@ class SavedPart(EmbeddedDocument):
             raise ValidationError("is bad")
 
 
-class Whole(Document):
+class SavedWhole(Document):
     parts = EmbeddedDocumentListField(SavedPart)
 
 
-class Named(Document):
+class SavedNamed(Document):
     name = StringField(primary_key=True)
     n = IntField()
     made = DateTimeField(auto_now_add=True)
@@ -148,19 +148,19 @@ def test_validation_is_left_out_when_asked() -> None:
 
 
 def test_a_reference_that_was_not_read_has_nothing_to_save(told: Any) -> None:
-    author = Author(name="a").save()
-    Book(author=author).save()
+    author = SavedAuthor(name="a").save()
+    SavedBook(author=author).save()
     told.clear()
-    reference = Book.objects.get().author
+    reference = SavedBook.objects.get().author
     with query_counter() as sent:
         assert reference.save() is reference
         assert sent == 0
     assert told == []
     with pytest.raises(SaveConditionError):
-        Book.objects.get().author.save(save_condition={"name": "b"})
-    Book.objects.get().author.save(save_condition={"name": "a"})
+        SavedBook.objects.get().author.save(save_condition={"name": "b"})
+    SavedBook.objects.get().author.save(save_condition={"name": "a"})
     with pytest.raises(NotUniqueError):
-        Book.objects.get().author.save(force_insert=True)
+        SavedBook.objects.get().author.save(force_insert=True)
 
 
 def test_a_condition_is_for_documents_that_are_stored() -> None:
@@ -170,12 +170,12 @@ def test_a_condition_is_for_documents_that_are_stored() -> None:
 
 
 def authors(book: Any) -> list[str]:
-    return sorted(one.name for one in Author.objects)
+    return sorted(one.name for one in SavedAuthor.objects)
 
 
 def test_cascading_saves_what_was_changed_wherever_it_is() -> None:
-    one, two, three = (Author(name=name).save() for name in "abc")
-    book = Book(author=one, others=[two], shelf={"x": three}).save()
+    one, two, three = (SavedAuthor(name=name).save() for name in "abc")
+    book = SavedBook(author=one, others=[two], shelf={"x": three}).save()
     for author in (one, two, three):
         author.name += "!"
     book.save()
@@ -191,7 +191,7 @@ def test_cascading_saves_what_was_changed_wherever_it_is() -> None:
 
 
 def test_a_class_may_cascade_by_itself() -> None:
-    author = Author(name="a").save()
+    author = SavedAuthor(name="a").save()
     doc = Always(author=author).save()
     author.name = "b"
     doc.save(cascade=False)
@@ -201,8 +201,8 @@ def test_a_class_may_cascade_by_itself() -> None:
 
 
 def test_options_for_cascading_ask_for_it_unless_it_is_refused() -> None:
-    author = Author(name="a").save()
-    book = Book(author=author).save()
+    author = SavedAuthor(name="a").save()
+    book = SavedBook(author=author).save()
     author.name = "b"
     book.save(cascade=False, cascade_kwargs={"validate": True})
     assert authors(book) == ["a"]
@@ -241,45 +241,48 @@ def test_cascading_saves_new_documents_and_hands_on_the_options(told: Any) -> No
 
 
 def test_cascading_in_a_ring_ends_and_saves_each_once(told: Any) -> None:
-    one, two = Book().save(), Book().save()
+    one, two = SavedBook().save(), SavedBook().save()
     one.next, two.next = two, one
     told.clear()
     one.save(cascade=True)
     saved = [kwargs["document"].pk for signal, kwargs in told if signal is signals.post_save]
     assert sorted(saved) == sorted([one.pk, two.pk])
-    assert Book.objects(next=two).get() == one and Book.objects(next=one).get() == two
+    assert SavedBook.objects(next=two).get() == one and SavedBook.objects(next=one).get() == two
 
 
 def test_an_insert_of_many_classes_keys_and_stamps_each() -> None:
-    docs = [Checked(name="a"), Cleaned(name="b"), Checked(name="c")]
-    Checked.objects.insert(docs)
+    docs = [SavedChecked(name="a"), SavedCleaned(name="b"), SavedChecked(name="c")]
+    SavedChecked.objects.insert(docs)
     assert len({one.pk for one in docs}) == 3
-    assert [type(one).__name__ for one in Checked.objects.order_by("name")] == [
-        "Checked", "Cleaned", "Checked",
+    assert [type(one).__name__ for one in SavedChecked.objects.order_by("name")] == [
+        "SavedChecked", "SavedCleaned", "SavedChecked",
     ]  # fmt: skip
-    for wrong in ([Checked(name="a"), Cleaned(name="bad")], [Cleaned(name="x"), Checked()]):
+    for wrong in (
+        [SavedChecked(name="a"), SavedCleaned(name="bad")],
+        [SavedCleaned(name="x"), SavedChecked()],
+    ):
         with pytest.raises(ValidationError):
-            Checked.objects.insert(wrong)
-    assert Checked.objects.count() == 3
+            SavedChecked.objects.insert(wrong)
+    assert SavedChecked.objects.count() == 3
     (dated,) = Dated.objects.insert([Dated()])
     assert Dated.objects.get().made == dated.made is not None
 
 
 def test_an_insert_cleans_what_is_inside() -> None:
-    Whole.objects.insert([Whole(parts=[SavedPart(name="a")])])
+    SavedWhole.objects.insert([SavedWhole(parts=[SavedPart(name="a")])])
     with pytest.raises(ValidationError):
-        Whole.objects.insert([Whole(parts=[SavedPart(name="a"), SavedPart(name="bad")])])
-    Whole.objects.insert([Whole(parts=[SavedPart(name="bad")])], validate=False)
-    assert Whole.objects.count() == 2
+        SavedWhole.objects.insert([SavedWhole(parts=[SavedPart(name="a"), SavedPart(name="bad")])])
+    SavedWhole.objects.insert([SavedWhole(parts=[SavedPart(name="bad")])], validate=False)
+    assert SavedWhole.objects.count() == 2
 
 
 def test_an_insert_with_keys_of_ones_own_needs_them() -> None:
     with pytest.raises(ValidationError):
-        Named.objects.insert([Named(n=1)])
-    first = Named.objects.insert(Named(name="a", n=1))
+        SavedNamed.objects.insert([SavedNamed(n=1)])
+    first = SavedNamed.objects.insert(SavedNamed(name="a", n=1))
     assert (first.pk, first.made is not None) == ("a", True)
     with pytest.raises(NotUniqueError):
-        Named.objects.insert([Named(name="a")])
+        SavedNamed.objects.insert([SavedNamed(name="a")])
 
 
 def test_documents_are_stored_although_the_concern_failed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -395,9 +398,9 @@ def test_references_inside_lists_and_embedded_documents_come_in_one_query() -> N
     class Shelf(Document):
         notes = EmbeddedDocumentListField(SavedNote)
         top = EmbeddedDocumentField(SavedNote)
-        books = ListField(ReferenceField(Author))
+        books = ListField(ReferenceField(SavedAuthor))
 
-    found = [Author(name=str(i)).save() for i in range(6)]
+    found = [SavedAuthor(name=str(i)).save() for i in range(6)]
     for i in range(2):
         Shelf(notes=[SavedNote(by=found[3 * i])], top=SavedNote(by=found[3 * i + 1]),
               books=[found[3 * i + 2]]).save()  # fmt: skip
@@ -409,11 +412,11 @@ def test_references_inside_lists_and_embedded_documents_come_in_one_query() -> N
 
 
 def test_a_reference_to_nothing_says_so() -> None:
-    author = Author(name="a").save()
-    Book(author=author, others=[author]).save()
+    author = SavedAuthor(name="a").save()
+    SavedBook(author=author, others=[author]).save()
     author.delete()
-    book = Book.objects.get()
-    with pytest.raises(Author.DoesNotExist):
+    book = SavedBook.objects.get()
+    with pytest.raises(SavedAuthor.DoesNotExist):
         _ = book.author.name
 
 
@@ -437,8 +440,8 @@ def test_a_document_that_moves_is_inserted_there(told: Any) -> None:
 
 
 def test_a_reference_that_was_not_read_moves_whole() -> None:
-    Book(author=Author(name="a").save()).save()
-    Book.objects.get().author.switch_collection("moved").save()
+    SavedBook(author=SavedAuthor(name="a").save()).save()
+    SavedBook.objects.get().author.switch_collection("moved").save()
     assert get_db()["moved"].find_one()["name"] == "a"
 
 
@@ -452,9 +455,9 @@ def test_updating_a_document_without_a_key_finds_it_by_its_values() -> None:
 
 
 def test_a_documents_references_can_be_fetched_at_once() -> None:
-    authors = [Author(name=name).save() for name in "ab"]
-    book = Book(author=authors[0], others=authors).save()
-    book = Book.objects.get()
+    authors = [SavedAuthor(name=name).save() for name in "ab"]
+    book = SavedBook(author=authors[0], others=authors).save()
+    book = SavedBook.objects.get()
     assert book.select_related() is book
     with query_counter() as sent:
         assert (book.author.name, [one.name for one in book.others]) == ("a", ["a", "b"])
@@ -463,18 +466,21 @@ def test_a_documents_references_can_be_fetched_at_once() -> None:
 
 def test_a_reference_to_a_class_may_be_of_a_class_below() -> None:
     class Pointing(Document):
-        maps = DictField(ReferenceField(Checked))
-        to = ReferenceField(Checked)
+        maps = DictField(ReferenceField(SavedChecked))
+        to = ReferenceField(SavedChecked)
 
     for name in "ab":
-        Pointing(to=Cleaned(name=name).save()).save()
+        Pointing(to=SavedCleaned(name=name).save()).save()
     found = list(Pointing.objects)
     with query_counter() as sent:
         assert [one.to.name for one in found] == ["a", "b"]
         assert sent == 1
     found[0].to.name = "c"
     found[0].to.save()
-    assert {(type(one), one.name) for one in Checked.objects} == {(Cleaned, "c"), (Cleaned, "b")}
+    assert {(type(one), one.name) for one in SavedChecked.objects} == {
+        (SavedCleaned, "c"),
+        (SavedCleaned, "b"),
+    }
 
 
 def test_reading_one_field_again_loads_what_was_left_out() -> None:
@@ -513,8 +519,8 @@ def test_documents_equal_by_class_and_key() -> None:
     assert one == Saved.objects.get(name="a") and one != two and one != 1
     assert one == one.to_dbref() and one != DBRef("other", one.pk) and one != two.to_dbref()
     assert hash(one) == hash(Saved.objects.get(name="a"))
-    base, below = Checked(name="a").save(), Cleaned(name="b").save()
-    assert base != below and Checked(pk=below.pk) == below == Checked(pk=below.pk)
+    base, below = SavedChecked(name="a").save(), SavedCleaned(name="b").save()
+    assert base != below and SavedChecked(pk=below.pk) == below == SavedChecked(pk=below.pk)
     new = Saved()
     assert new == new and new != Saved() and len({new, Saved()}) == 2
     with pytest.raises(OperationError):
