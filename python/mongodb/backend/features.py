@@ -22,13 +22,14 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_timezones = False
     supports_date_lookup_using_string = False
     atomic_transactions = False
+    allows_group_by_selected_pks = True
+    has_real_datatype = True
     can_create_inline_fk = True
     can_release_savepoints = True
     can_return_columns_from_insert = True
     can_return_rows_from_bulk_insert = True
     can_defer_constraint_checks = True
     supports_temporal_subtraction = True
-    supports_cast_with_precision = False
     time_cast_precision = 3
     has_case_insensitive_like = False
     supports_over_clause = True
