@@ -250,8 +250,7 @@ bool ds__plan_explodes(const ds__candidate *k, const ds__query *q, size_t *parts
     size_t i = 0;
     bool backward;
     *count = 1;
-    if (q->sort == NULL || q->sort->count == 0 || k->sorted || k->index->multikey ||
-        k->index->kind != DS_INDEX_ORDERED) {
+    if (q->sort == NULL || q->sort->count == 0 || k->sorted || k->index->kind != DS_INDEX_ORDERED) {
         return false;
     }
     while (i < k->used && ds__bounds_points(&k->parts[i]) && k->parts[i].count > 0 &&

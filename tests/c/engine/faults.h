@@ -90,6 +90,16 @@ static const fault_unit fault_units[] = {
     {"ddl",
      {"{\"createIndexes\": \"c\", \"indexes\": [{\"key\": {\"k\": -1, \"n\": 1}, \"name\": "
       "\"k\", \"partialFilterExpression\": {\"k\": {\"$gt\": 0}}}]}"}},
+    {"race",
+     {"{\"find\": \"c\", \"filter\": {\"n\": {\"$gte\": 1}, \"s\": {\"$gte\": \"a\"}}, \"sort\": "
+      "{\"s\": 1}, \"limit\": 2}",
+      "{\"explain\": {\"find\": \"c\", \"filter\": {\"n\": {\"$gte\": 1}, \"s\": {\"$gte\": "
+      "\"a\"}}}, \"verbosity\": \"allPlansExecution\"}",
+      "{\"find\": \"c\", \"filter\": {\"$or\": [{\"s\": {\"$gt\": \"a\"}}, {\"s\": \"a\", "
+      "\"k\": {\"$gt\": 0}}]}, \"sort\": {\"s\": -1}}",
+      "{\"distinct\": \"c\", \"key\": \"s\"}",
+      "{\"find\": \"c\", \"projection\": {\"s\": 1, \"_id\": 0}, \"hint\": \"s\", \"skip\": 1}",
+      "{\"count\": \"c\", \"query\": {\"n\": {\"$gt\": 2}}}"}},
     {"merge",
      {"{\"aggregate\": \"c\", \"pipeline\": [{\"$sort\": {\"_id\": 1}}, {\"$group\": "
       "{\"_id\": \"$k\", \"n\": {\"$sum\": 1}}}, {\"$out\": \"e\"}], \"cursor\": {}}"}},

@@ -66,6 +66,7 @@ KEYS: tuple[dict[str, Any], ...] = (
     {"a": "hashed"},
     {"f": 1, "a": "hashed"},
     {"c.d": -1, "b": 1},
+    {"a": 1, "f": 1},
 )
 
 
@@ -187,6 +188,7 @@ class Checker:
     ) -> None:
         self.client = client
         self.docs = {d["_id"]: d for d in docs}
+        self.specs = specs
         self.hints = [s["name"] for s in specs if whole(s)]
         self.ranks: dict[str, Any] = {}
 
@@ -215,7 +217,27 @@ class Checker:
         for turn in range(3):
             yield turn, ids(self.client, command)
 
-    def check(self, r: random.Random, filter: dict[str, Any]) -> None:
+    def directed(self, r: random.Random) -> tuple[dict[str, Any], dict[str, int]]:
+        """A query an index is made for: values of its first part, in the second's order."""
+        keys = [list(s["key"]) for s in self.specs if len(s["key"]) > 1] or [["a", "f"]]
+        first, second, *_ = r.choice(keys)
+        there = [d[first] for d in self.docs.values() if first in d] or [1]
+        there = [v for v in there if not isinstance(v, (bson.Regex, list))] or [1]
+        order = {second: r.choice((1, -1))}
+        other = r.choice([k for k in ("a", "b") if k != first])
+        return r.choice(
+            (
+                {},
+                {first: {"$in": [r.choice(there) for _ in range(3)]}},
+                {first: {"$in": [r.choice(there) for _ in range(30)]}},
+                {"$or": [{first: r.choice(there)}, {other: {"$in": there[:5]}}]},
+                {"$or": [{first: r.choice(there)}, {first: {"$in": there[:3]}, other: there[0]}]},
+            )
+        ), order
+
+    def check(
+        self, r: random.Random, filter: dict[str, Any], order: dict[str, int] | None = None
+    ) -> None:
         command: dict[str, Any] = {"find": "c", "filter": filter}
         scan = ids(self.client, {**command, "hint": {"$natural": 1}})
         for way, found in self.ways(command):
@@ -228,12 +250,17 @@ class Checker:
         for hint in ({}, *({"hint": h} for h in self.hints)):
             counted = self.client.run("t", {"count": "c", "query": filter, **hint})["n"]
             assert counted == len(scan), (command, hint)
-        self.check_sorted(r, command, scan)
+        self.check_sorted(r, command, scan, order or sort(r))
         self.check_pages(r, command, scan)
         self.check_covered(r, command)
 
-    def check_sorted(self, r: random.Random, command: dict[str, Any], scan: list[int]) -> None:
-        order = sort(r)
+    def check_sorted(
+        self,
+        r: random.Random,
+        command: dict[str, Any],
+        scan: list[int],
+        order: dict[str, int],
+    ) -> None:
         ordered = {**command, "sort": order}
         plain = ids(self.client, {**ordered, "hint": {"$natural": 1}})
         if isinstance(plain, int):
@@ -333,8 +360,8 @@ SEEDS = int(os.environ.get("PLAN_SEEDS", "8"))
 def test_index_plans_find_what_a_scan_finds(client: _core.Client, seed: int, arrays: bool) -> None:
     r = random.Random(seed * 2 + arrays)
     checker = refill(r, client, arrays)
-    for _ in range(60):
-        checker.check(r, query(r))
+    for at in range(60):
+        checker.check(r, *(checker.directed(r) if at % 3 == 0 else (query(r),)))
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
