@@ -90,6 +90,17 @@ def _leaving(models: dict[Key, Any], wanted: Key) -> Iterator[OperationDependenc
             yield OperationDependency(*key, None, kinds.REMOVE)
 
 
+def _add_keys(detector: Any, key: Key, there: set[str]) -> None:
+    """Add the foreign keys of an embedded model that is made."""
+    for name, field in sorted(detector.to_state.models[key].fields.items()):
+        if name in there or not field.remote_field or field.many_to_many:
+            continue
+        needs = detector._get_dependencies_for_foreign_key(*key, field, detector.to_state)
+        needs.append(OperationDependency(*key, None, OperationDependency.Type.CREATE))
+        add = operations.AddField(model_name=key[1], name=name, field=field)
+        detector.add_operation(key[0], add, list(dict.fromkeys(needs)))
+
+
 def _repoint(models: dict[Key, Any], old: Key, new: str) -> None:
     """Have the fields that embed a model of a state embed it under its new name."""
     for key, state in models.items():
@@ -163,6 +174,21 @@ def register() -> None:
         self.old_unmanaged_keys -= embedded
         self.new_unmanaged_keys -= embedded
         original(self)
+
+    @_wrapped(MigrationAutodetector, "generate_created_models")
+    def generate_created_models(original: Any, self: Any) -> None:
+        # Django leaves the keys of unmanaged models out
+        original(self)
+        embedded = _embedded_in(self.to_state.models)
+        made = [
+            ((app_label, one.name_lower), one)
+            for app_label, every in self.generated_operations.items()
+            for one in every
+            if isinstance(one, CreateModel) and not one.options.get("managed", True)
+        ]
+        for key, one in made:
+            if key in embedded:
+                _add_keys(self, key, {name for name, _ in one.fields})
 
     @_wrapped(ProjectState, "_find_reload_model")
     def find_reload_model(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:

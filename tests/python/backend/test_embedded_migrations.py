@@ -188,3 +188,16 @@ def test_an_embedded_model_gets_another_name(book: Any, asked: bool) -> None:
     if asked:
         apply(first(), operations, backwards=True)
         assert book()[0]["things"][1]["_label"] == "press.Address"
+
+
+def with_key() -> ProjectState:
+    """A state in which addresses refer to books, which embed them."""
+    return project(address=[CITY, ("of", models.ForeignKey("press.Book", models.DO_NOTHING,
+                                                           null=True))])  # fmt: skip
+
+
+def test_keys_of_embedded_models_are_seen_at_once(orm: Callable[..., None]) -> None:
+    made = detect(ProjectState(), with_key())
+    state = apply(ProjectState(), made)
+    assert "of" in state.models["press", "address"].fields
+    assert detect(state, with_key()) == []
