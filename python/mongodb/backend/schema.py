@@ -64,6 +64,22 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 return f"{name}({quoted})" if name else quoted
         raise ValueError(f"a {type(value).__name__} cannot stand in a definition: {value!r}")
 
+    def table_sql(self, model: Any) -> Any:
+        """Return the table's definition with its foreign keys: they may name tables to come."""
+        before = len(self.deferred_sql)
+        sql, params = super().table_sql(model)
+        later = self.deferred_sql[before:]
+        keys = [one for one in later if getattr(one, "template", None) == self.sql_create_fk]
+        if sql is None or not keys:
+            return sql, params
+        self.deferred_sql[before:] = [one for one in later if one not in keys]
+        written = (
+            "CONSTRAINT {name} FOREIGN KEY ({column}) REFERENCES {to_table} ({to_column})"
+            "{deferrable}".format(**one.parts)
+            for one in keys
+        )
+        return f"{sql.removesuffix(')')}, {', '.join(written)})", params
+
     def _iter_column_sql(self, *args: Any) -> Iterator[str]:
         yield from super()._iter_column_sql(*args)
         yield from self._shape(args[3])
