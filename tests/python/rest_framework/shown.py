@@ -156,8 +156,19 @@ class Shown(Document):
     linked = fields.ReferenceField(Target, dbref=True)
     named = fields.ReferenceField(Named)
     parent = fields.ReferenceField(Parent)
+    pointer = fields.GenericReferenceField()
+    pointers = fields.ListField(fields.GenericReferenceField())
+    lazily = fields.LazyReferenceField(Target)
+    lazies = fields.ListField(fields.LazyReferenceField(Target))
+    lazy_pointer = fields.GenericLazyReferenceField()
+    copied = fields.CachedReferenceField(Target, fields=["word"])
+    place = fields.PointField(auto_index=False)
+    area = fields.PolygonField(auto_index=False)
+    spot = fields.GeoPointField()
+    file = fields.FileField()
+    image = fields.ImageField()
 
-    meta = {"collection": "same_shown"}
+    meta = {"collection": "same_shown", "auto_create_index": False}
 
     def shout(self) -> str:
         return f"{self.text}!"
@@ -257,6 +268,17 @@ STORED: list[Any] = [
     {"a": FULL_INNER, "b": {}},
     {"a": {"_cls": "Inner", "w": MOMENT}, "b": DBRef("same_targets", ID)},
     {"$ref": "x"},
+    {"_cls": "Target", "_ref": DBRef("same_targets", ID)},
+    {"_cls": "Child", "_ref": DBRef("same_parents", 5)},
+    {"_cls": "Nobody", "_ref": DBRef("same_targets", ID)},
+    {"_cls": "Inner", "_ref": DBRef("same_targets", ID)},
+    {"_cls": 5, "_ref": 6},
+    [{"_cls": "Target", "_ref": DBRef("same_targets", ID)}, None],
+    {"_id": ID, "word": "copied"},
+    {"_id": 5},
+    {"type": "Point", "coordinates": [1, 2.5]},
+    {"type": "Point", "coordinates": [1, 2], "crs": {"x": MOMENT}},
+    [1.5, Int64(2)],
     {"x": float("nan")},
 ]
 
