@@ -266,7 +266,7 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
         if fields:
             wanted = {self._db_field_map.get(f.split(".")[0].split("__")[0], f) for f in fields}
             son = SON((k, v) for k, v in son.items() if k in wanted or k in ("_id", "_cls"))
-            _trim(son, [f.replace("__", ".").partition(".") for f in fields], self._db_field_map)
+            _trim(self, son, [f.replace("__", ".").partition(".") for f in fields])
         if not use_db_field:
             son = SON((self._reverse_db_field_map.get(k, k), v) for k, v in son.items())
         return son
@@ -379,14 +379,17 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
         return f"{type(self).__name__} object"
 
 
-def _trim(son: Any, paths: list[tuple[str, str, str]], stored: Mapping[str, str]) -> None:
+def _trim(document: Any, son: Any, paths: list[tuple[str, str, str]]) -> None:
     """Leave in embedded documents what the paths name; a name alone means all of it."""
     whole = {name for name, _, rest in paths if not rest}
     for name in {name for name, _, rest in paths if rest} - whole:
-        inside = son.get(stored.get(name, name))
-        if isinstance(inside, dict):
-            kept = {rest.partition(".")[0] for one, _, rest in paths if one == name}
-            son[stored.get(name, name)] = SON((k, v) for k, v in inside.items() if k in kept)
+        field = document._fields.get(name)
+        inside = None if field is None else son.get(field.db_field)
+        if field is not None and field.kind == "embedded" and isinstance(inside, dict):
+            stored = field.document_type._db_field_map
+            heads = {rest.partition(".")[0] for one, _, rest in paths if one == name}
+            kept = {"_cls", *heads, *(stored.get(head, head) for head in heads)}
+            son[field.db_field] = SON((k, v) for k, v in inside.items() if k in kept)
 
 
 def _checks_itself(cls: Any) -> bool:

@@ -2,6 +2,7 @@
 """What projects written for MongoEngine reach for: its module paths, managers, private names."""
 
 import datetime
+import pathlib
 import subprocess
 import sys
 from typing import Any
@@ -86,6 +87,50 @@ def test_what_is_imported_already_is_not_replaced() -> None:
     pytest.importorskip("mongoengine")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "imported already" in done.stderr
+
+
+HABITS = """
+from mongoengine import *
+
+class Author(Document):
+    name = StringField()
+    meta = {"allow_inheritance": True}
+
+    def __unicode__(self):
+        return self.name
+
+class Poet(Author):
+    pass
+
+class Inside(DynamicEmbeddedDocument):
+    pass
+
+class Loose(DynamicDocument):
+    inside = EmbeddedDocumentField(Inside)
+
+import sys
+connect(host="docstore://:memory:")
+Poet(name="Ada").save()
+Loose(inside=Inside(x=1), y=2).save()
+assert str(Author.objects.get()) == "Ada" and repr(Author.objects.get()) == "<Poet: Ada>"
+assert str(Loose.objects.get()) == "Loose object" and Loose.objects.get().inside.x == 1
+assert issubclass(DynamicDocument, Document) and issubclass(Inside, EmbeddedDocument)
+print(sys.argv[1:])
+"""
+
+
+def test_a_command_runs_with_the_library_answered(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "habits.py").write_text(HABITS)
+
+    def run(*arguments: str) -> Any:
+        command = [sys.executable, "-m", "mongodb.compat", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    for name in ("habits.py", "habits"):
+        done = run("mongoengine", "--", name, "-x", "--", "y")
+        assert done.stdout == "['-x', '--', 'y']\n", done.stderr
+    assert "usage:" in run("mongoengine").stderr and "usage:" in run("--", "x").stderr
+    assert "'nothing' is none of" in run("nothing", "--", "x").stderr
 
 
 class Popular(QuerySet):
