@@ -213,7 +213,7 @@ def _of_all(array: Any, *keys: Any) -> Any:
 
 
 def _length(array: Any) -> Any:
-    items = {"$cond": [{"$isArray": ["$$l"]}, {"$size": "$$l"}, None]}
+    items = {"$cond": [{"$isArray": ["$$l"]}, {"$size": _array("$$l")}, None]}
     return {"$let": {"vars": {"l": array}, "in": items}}
 
 
@@ -223,20 +223,27 @@ def _of_all_length(array: Any, *keys: Any) -> Any:
 
 
 def _of_arrays(make: Any) -> Any:
-    """A test of two arrays; NULL when one is none."""
-    return lambda left, right: {
-        "$cond": [{"$and": [{"$isArray": [left]}, {"$isArray": [right]}]}, make(left, right), None]
-    }
+    """A test of two arrays; NULL when one is none.
+
+    MongoDB works out what is constant before it looks whether it is asked for, so the operators
+    are given arrays in any case.
+    """
+
+    def test(left: Any, right: Any) -> Any:
+        both = {"$and": [{"$isArray": [left]}, {"$isArray": [right]}]}
+        return {"$cond": [both, make(_array(left), _array(right)), None]}
+
+    return test
 
 
 def _slice(array: Any, start: int, end: int) -> Any:
-    part: Any = {"$slice": [array, start, end - start]} if end > start else []
+    part: Any = {"$slice": [_array(array), start, end - start]} if end > start else []
     return {"$cond": [{"$isArray": [array]}, part, None]}
 
 
 def _among(value: Any, array: Any) -> Any:
     known = {"$and": [{"$gt": [value, None]}, {"$isArray": [array]}]}
-    return {"$cond": [known, {"$in": [value, array]}, None]}
+    return {"$cond": [known, {"$in": [value, _array(array)]}, None]}
 
 
 FUNCTIONS: dict[str, Any] = {

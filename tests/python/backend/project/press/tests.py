@@ -15,7 +15,7 @@ from django.core import serializers
 from django.core.exceptions import FieldError, ValidationError
 from django.core.management import call_command
 from django.db import IntegrityError, NotSupportedError, connection
-from django.db.models import Avg, Count, F, Max, OuterRef, Q, Subquery
+from django.db.models import Avg, Count, Exists, F, Max, OuterRef, Q, Subquery
 from django.test import TestCase, TransactionTestCase
 from django.urls import reverse
 from django.utils import timezone
@@ -190,6 +190,14 @@ class Asked(Rows):
         assert names(found(words__overlap=Title.objects.filter(name="B").values("words"))) == [
             "A", "B"
         ]  # fmt: skip
+
+    def test_arrays_of_the_row_around(self):
+        for lookup in ("contained_by", "contains", "overlap", "exact", "len"):
+            outer = OuterRef("marks__len" if lookup == "len" else "marks")
+            inner = Title.objects.filter(**{f"marks__{lookup}": outer})
+            assert names(Title.objects.filter(Exists(inner))) == ["A"], lookup
+        among = Title.objects.filter(name__in=OuterRef("words"))
+        assert names(Title.objects.filter(Exists(among))) == []
 
     def test_order_values_and_annotations(self):
         titles = Title.objects.order_by("-writer__rate", "name")
