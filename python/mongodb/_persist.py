@@ -58,7 +58,9 @@ def save(doc: Any, *, force_insert: bool, validate: bool, clean: bool, write_con
         _cascade(doc, seen or set(), options)
     handle, collection = doc._home()
     copies = [] if created else watchers(cls)
-    changed = {path.split(".")[0] for path in doc._get_changed_fields()} if copies else set()
+    told = post_save.has_receivers_for(cls)
+    names = doc._unsaved_fields() if copies or told else []
+    changed = {path.split(".")[0] for path in names} if copies else set()
     if created:
         if save_condition is not None:
             raise OperationError("save_condition is for documents that are in the store already")
@@ -67,8 +69,22 @@ def save(doc: Any, *, force_insert: bool, validate: bool, clean: bool, write_con
         created = _update(doc, handle, collection, save_condition, write_concern)
     if changed:
         sync(doc, copies, changed)
-    post_save.send(cls, document=doc, created=created, **signal_kwargs)
+    if told:
+        _tell(doc, created, names, signal_kwargs)
     return doc
+
+
+def _tell(doc: Any, created: bool, saved: list[str], signal_kwargs: dict[str, Any]) -> None:
+    """Send post_save; meanwhile the document names the fields that were saved."""
+    before = doc.__dict__.get("_saved_fields")
+    doc.__dict__["_saved_fields"] = saved
+    try:
+        post_save.send(type(doc), document=doc, created=created, **signal_kwargs)
+    finally:
+        if before is None:
+            doc.__dict__.pop("_saved_fields", None)
+        else:
+            doc.__dict__["_saved_fields"] = before
 
 
 def stamp_all(docs: list[Any]) -> list[Any]:

@@ -116,7 +116,18 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
     def _mark_as_changed(self, key: str) -> None:
         """Nothing to do: changes are found by comparing with what was stored."""
 
+    @property
+    def _cls(self) -> str:
+        if not self._meta.get("allow_inheritance"):
+            raise AttributeError("_cls is stored for classes with allow_inheritance")
+        return self._class_name
+
     def _get_changed_fields(self) -> list[str]:
+        """Return the stored names of what changed; to those who hear post_save, what was saved."""
+        saved = self.__dict__.get("_saved_fields")
+        return self._unsaved_fields() if saved is None else list(saved)
+
+    def _unsaved_fields(self) -> list[str]:
         if self._stored() is None:
             return [
                 field.db_field
@@ -334,7 +345,7 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
             "hollow": getattr(self, self._meta["id_field"]) if hollow else None,
             "mask": self._mask,
             "created": self._created,
-            "attributes": dict(self.__dict__),
+            "attributes": {k: v for k, v in self.__dict__.items() if k != "_saved_fields"},
         }
 
     @classmethod

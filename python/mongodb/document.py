@@ -63,7 +63,10 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
 
     @pk.setter
     def pk(self, value: Any) -> None:
-        setattr(self, self._meta["id_field"], value)
+        name = self._meta.get("id_field")
+        if name is None:
+            raise KeyError(f"{type(self).__name__} is abstract: it has no primary key")
+        setattr(self, name, value)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Document):

@@ -247,6 +247,9 @@ def test_abstract_documents_can_be_made_but_not_saved(connected: str) -> None:
         side = IntField()
 
     shape = Shape(name="abc")
+    assert shape.pk is None and not hasattr(shape, "_cls")
+    with pytest.raises(KeyError, match="abstract"):
+        shape.pk = 1
     shape.validate()
     assert shape.name == "abc" and dict(shape.to_mongo()) == {"name": "abc"}
     with pytest.raises(mongodb.ValidationError):
@@ -258,6 +261,37 @@ def test_abstract_documents_can_be_made_but_not_saved(connected: str) -> None:
     with pytest.raises(mongodb.NotRegistered):
         mongodb.get_document("Shape")
     assert Square(name="abc", side=1).save().pk and Square.objects(name="abc").count() == 1
+
+
+def test_those_who_hear_a_save_learn_what_was_saved(connected: str) -> None:
+    class Heard(Document):
+        name = StringField()
+        count = IntField(db_field="c")
+        meta = {"allow_inheritance": True}
+
+    told: list[Any] = []
+
+    def hear(sender: Any, document: Any, created: bool, **kwargs: Any) -> None:
+        told.append((created, document._get_changed_fields()))
+        if document.name == "again":
+            document.name = "once"
+            document.save()
+            told.append(document._get_changed_fields())
+
+    mongodb.signals.post_save.connect(hear, sender=Heard)
+    try:
+        heard = Heard(name="a").save()
+        assert told == [(True, ["name"])] and heard._get_changed_fields() == []
+        heard.count = 5
+        assert heard._get_changed_fields() == ["c"]
+        heard.save()
+        assert told[1:] == [(False, ["c"])] and heard._cls == "Heard"
+        heard.name = "again"
+        heard.save()
+        assert told[2:] == [(False, ["name"]), (False, ["name"]), ["name"]]
+        assert Heard.objects.get().name == "once"
+    finally:
+        mongodb.signals.post_save.disconnect(hear)
 
 
 def test_time_series_by_meta(connected: str) -> None:
