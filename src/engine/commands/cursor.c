@@ -369,7 +369,8 @@ static void end_matching(ds_engine *engine, const uint8_t *id, int64_t txn_numbe
     pthread_mutex_lock(&cursors->lock);
     while (cursors->by_id.count > 0 && ds_map_each(&cursors->by_id, &at, &key, &size, &value)) {
         ds__cursor *c = value;
-        if (c->has_session && !c->killed && memcmp(c->session, id, DS_SESSION_ID_SIZE) == 0 &&
+        bool named = !id || memcmp(c->session, id, DS_SESSION_ID_SIZE) == 0;
+        if (c->has_session && !c->killed && named &&
             (txn_number < 0 || c->txn_number == txn_number)) {
             end_cursor(engine, c);
         }
@@ -377,7 +378,7 @@ static void end_matching(ds_engine *engine, const uint8_t *id, int64_t txn_numbe
     pthread_mutex_unlock(&cursors->lock);
 }
 
-void ds__cursors_end_session(ds_engine *engine, const uint8_t id[DS_SESSION_ID_SIZE]) {
+void ds__cursors_end_session(ds_engine *engine, const uint8_t *id) {
     end_matching(engine, id, -1);
 }
 

@@ -74,7 +74,8 @@ bool ds__cursors_take(ds__op *op, int64_t id, ds__cursor **out, ds_error *err);
 void ds__cursors_give(ds__op *op, ds__cursor *cursor);
 /* True when there was such a cursor. */
 bool ds__cursors_kill(ds_engine *engine, int64_t id);
-void ds__cursors_end_session(ds_engine *engine, const uint8_t id[DS_SESSION_ID_SIZE]);
+/* Closes those of a session, or of all sessions when `id` is NULL. */
+void ds__cursors_end_session(ds_engine *engine, const uint8_t *id);
 void ds__cursors_end_transaction(ds_engine *engine, const uint8_t id[DS_SESSION_ID_SIZE],
                                  int64_t txn_number);
 /* Calls `each` for every cursor no command works with, under the registry's lock. */

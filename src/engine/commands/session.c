@@ -317,48 +317,43 @@ void ds__sessions_drop_oldest(ds_engine *engine, ds__idle_kind kind, int64_t now
     pthread_mutex_unlock(&sessions->lock);
 }
 
+/* Under the lock. */
 static void end_one(ds__sessions *sessions, ds__session *s) {
-    ds__cursors_end_session(sessions->engine, s->id);
-    ds__snapshots_end_session(sessions->engine, s->id);
     if (s->busy) {
         s->ended = true;
-        return;
+    } else {
+        drop(sessions, s);
     }
-    drop(sessions, s);
 }
 
-bool ds__sessions_end(ds_engine *engine, ds_value list, bool all, ds_error *err) {
+void ds__sessions_end(ds_engine *engine, ds_value list) {
     ds__sessions *sessions = engine->sessions;
-    const void *key;
-    size_t size;
-    void *value;
-    (void)err;
-    if (all) {
-        ds__snapshots_end_session(engine, NULL);
-    }
+    uint8_t id[DS_SESSION_ID_SIZE];
+    ds__iter it;
     pthread_mutex_lock(&sessions->lock);
-    if (all) {
-        size_t at = 0; /* what is removed leaves its place empty */
-        while (ds_map_each(&sessions->by_id, &at, &key, &size, &value)) {
-            end_one(sessions, value);
+    for (ds__iter_init(&it, list); ds__iter_next(&it);) {
+        if (!ds__session_read_id(it.value, id)) {
+            continue;
         }
-    } else {
-        ds__iter it;
-        ds__iter_init(&it, list);
-        while (ds__iter_next(&it)) {
-            uint8_t id[DS_SESSION_ID_SIZE];
-            if (!ds__session_read_id(it.value, id)) {
-                continue;
-            }
-            ds__session *s = ds_map_get(&sessions->by_id, id, DS_SESSION_ID_SIZE);
-            if (s != NULL) {
-                end_one(sessions, s);
-            } else {
-                ds__cursors_end_session(engine, id);
-                ds__snapshots_end_session(engine, id);
-            }
+        ds__cursors_end_session(engine, id);
+        ds__snapshots_end_session(engine, id);
+        ds__session *s = ds_map_get(&sessions->by_id, id, DS_SESSION_ID_SIZE);
+        if (s != NULL) {
+            end_one(sessions, s);
         }
     }
     pthread_mutex_unlock(&sessions->lock);
-    return true;
+}
+
+void ds__sessions_end_all(ds_engine *engine) {
+    ds__sessions *sessions = engine->sessions;
+    size_t at = 0; /* what is removed leaves its place empty */
+    void *value;
+    pthread_mutex_lock(&sessions->lock);
+    ds__cursors_end_session(engine, NULL);
+    ds__snapshots_end_session(engine, NULL);
+    while (ds_map_each(&sessions->by_id, &at, NULL, NULL, &value)) {
+        end_one(sessions, value);
+    }
+    pthread_mutex_unlock(&sessions->lock);
 }

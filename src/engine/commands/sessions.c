@@ -81,28 +81,37 @@ static bool check_list(ds__op *op, bool patterns, ds_error *err) {
 
 bool ds__cmd_end_sessions(ds__op *op, ds_buf *reply, ds_error *err) {
     (void)reply;
-    return check_list(op, false, err) && ds__sessions_end(op->engine, op->target, false, err);
+    if (!check_list(op, false, err)) {
+        return false;
+    }
+    ds__sessions_end(op->engine, op->target);
+    return true;
 }
 
 /* Ends sessions with what runs in them: those listed, or all. */
-static bool kill(ds__op *op, ds_value list, bool all, ds_error *err) {
+static void kill(ds__op *op, ds_value list, bool all) {
     ds__iter it;
     uint8_t id[DS_SESSION_ID_SIZE];
     if (all) {
         ds__ops_kill_session(op->engine->ops, NULL, op);
-        return ds__sessions_end(op->engine, list, true, err);
+        ds__sessions_end_all(op->engine);
+        return;
     }
     for (ds__iter_init(&it, list); ds__iter_next(&it);) {
         if (ds__session_read_id(it.value, id)) {
             ds__ops_kill_session(op->engine->ops, id, op);
         }
     }
-    return ds__sessions_end(op->engine, list, false, err);
+    ds__sessions_end(op->engine, list);
 }
 
 bool ds__cmd_kill_sessions(ds__op *op, ds_buf *reply, ds_error *err) {
     (void)reply;
-    return check_list(op, false, err) && kill(op, op->target, ds__doc_empty(op->target), err);
+    if (!check_list(op, false, err)) {
+        return false;
+    }
+    kill(op, op->target, ds__doc_empty(op->target));
+    return true;
 }
 
 /* [] for everybody's, or [{user, db}, …]: there are no users. */
@@ -124,7 +133,8 @@ bool ds__cmd_kill_all_sessions(ds__op *op, ds_buf *reply, ds_error *err) {
                              "Could not find user \"%.60s\" for db \"%.60s\"", ds__text(v[0]),
                              ds__text(v[1]));
     }
-    return kill(op, op->target, true, err);
+    kill(op, op->target, true);
+    return true;
 }
 
 /* Patterns name a session by {lsid: {id, uid}}, or all of one user by {uid}: everybody is the same
@@ -159,8 +169,9 @@ bool ds__cmd_kill_all_sessions_by_pattern(ds__op *op, ds_buf *reply, ds_error *e
         }
     }
     ds__doc_end(&list, root);
-    if (ok && (ok = ds_buf_ok(&list, err))) {
-        ok = kill(op, ds__array(list.data), all, err);
+    ok = ok && ds_buf_ok(&list, err);
+    if (ok) {
+        kill(op, ds__array(list.data), all);
     }
     ds_buf_clear(&list);
     return ok;

@@ -168,6 +168,23 @@ def test_killing_a_cursor_ends_its_get_more(mongo: MongoClient[Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    "command",
+    [{"killAllSessions": []}, {"killSessions": []}, {"killAllSessionsByPattern": [{}]}],
+    ids=lambda command: next(iter(command)),
+)
+def test_killing_all_sessions_closes_their_cursors(
+    mongo: MongoClient[Any], command: dict[str, Any]
+) -> None:
+    """Also those of sessions that only read, of which nothing else is kept."""
+    session = mongo.start_session()
+    find = {"find": "many", "batchSize": 2}
+    cursor = mongo.ops.command(find, session=session)["cursor"]["id"]
+    mongo.admin.command(command)
+    more = {"getMore": Int64(cursor), "collection": "many"}
+    assert mongo.ops.command(more, session=session, check=False).get("code") == 43
+
+
+@pytest.mark.parametrize(
     ("command", "code"),
     [
         ({"killOp": 1}, 4),
