@@ -18,6 +18,9 @@ typedef struct ds__snapshots ds__snapshots;
 typedef struct ds__idle ds__idle;
 typedef struct ds__reaper ds__reaper;
 
+/* Locks, in the order in which they are taken: sessions, then cursors or snapshots, then those of
+ * the list of idle things or of the store. The list of operations and the reaper have locks in
+ * which no other is taken. Nobody outside of the engine is asked while one is held. */
 struct ds_engine {
     ds__fork_member fork; /* first: engine.c finds the engine by it */
     /* owned */
@@ -134,21 +137,5 @@ void ds__sessions_forget(ds__sessions *sessions);
 ds__cursors *ds__cursors_new(void);
 void ds__cursors_free(ds__cursors *cursors);
 void ds__cursors_forget(ds__cursors *cursors); /* as ds__sessions_forget */
-
-/* The command handlers that change or list what exists. */
-bool ds__cmd_create(ds__op *op, ds_buf *reply, ds_error *err);
-bool ds__cmd_drop(ds__op *op, ds_buf *reply, ds_error *err);
-bool ds__cmd_drop_database(ds__op *op, ds_buf *reply, ds_error *err);
-bool ds__cmd_coll_mod(ds__op *op, ds_buf *reply, ds_error *err);
-bool ds__cmd_rename_collection(ds__op *op, ds_buf *reply, ds_error *err);
-bool ds__cmd_list_collections(ds__op *op, ds_buf *reply, ds_error *err);
-bool ds__cmd_list_databases(ds__op *op, ds_buf *reply, ds_error *err);
-bool ds__cmd_create_indexes(ds__op *op, ds_buf *reply, ds_error *err);
-bool ds__cmd_list_indexes(ds__op *op, ds_buf *reply, ds_error *err);
-bool ds__cmd_drop_indexes(ds__op *op, ds_buf *reply, ds_error *err);
-bool ds__cmd_coll_stats(ds__op *op, ds_buf *reply, ds_error *err);
-bool ds__cmd_db_stats(ds__op *op, ds_buf *reply, ds_error *err);
-bool ds__cmd_convert_to_capped(ds__op *op, ds_buf *reply, ds_error *err);
-bool ds__cmd_validate(ds__op *op, ds_buf *reply, ds_error *err);
 
 #endif

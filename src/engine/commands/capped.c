@@ -3,6 +3,7 @@
  * loses its indexes but the one on _id. */
 #include "bson/number.h"
 #include "engine/commands/ddl.h"
+#include "engine/commands/handlers.h"
 #include "engine/store/records.h"
 
 bool ds__cmd_convert_to_capped(ds__op *op, ds_buf *reply, ds_error *err) {

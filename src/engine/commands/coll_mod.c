@@ -5,6 +5,7 @@
 #include "bson/json.h"
 #include "bson/number.h"
 #include "engine/commands/ddl.h"
+#include "engine/commands/handlers.h"
 
 enum arg {
     INDEX,

@@ -3,6 +3,7 @@
  * its corrections (a capped size is a multiple of 256). */
 #include "bson/number.h"
 #include "engine/commands/ddl.h"
+#include "engine/commands/handlers.h"
 #include "engine/index/spec.h"
 
 enum arg {

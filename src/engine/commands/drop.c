@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "bson/number.h"
 #include "engine/commands/ddl.h"
+#include "engine/commands/handlers.h"
 
 bool ds__cmd_drop(ds__op *op, ds_buf *reply, ds_error *err) {
     const ds__coll *coll;

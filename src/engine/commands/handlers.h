@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The handlers of commands on documents, sessions and the server itself; those on collections and
- * indexes are in engine/op.h. */
+/* The handlers of all commands, which the table names. */
 #ifndef DS_ENGINE_COMMANDS_HANDLERS_H
 #define DS_ENGINE_COMMANDS_HANDLERS_H
 
@@ -15,13 +14,22 @@ typedef struct ds__idle_listed {
 bool ds__cmd_abort_transaction(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_aggregate(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_build_info(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_coll_mod(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_coll_stats(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_commit_transaction(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_compact(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_connection_status(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_convert_to_capped(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_count(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_create(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_create_indexes(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_current_op(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_db_stats(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_delete(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_distinct(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_drop(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_drop_database(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_drop_indexes(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_end_sessions(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_explain(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_features(ds__op *op, ds_buf *reply, ds_error *err);
@@ -40,11 +48,15 @@ bool ds__cmd_kill_all_sessions_by_pattern(ds__op *op, ds_buf *reply, ds_error *e
 bool ds__cmd_kill_cursors(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_kill_op(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_kill_sessions(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_list_collections(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_list_commands(ds__op *op, ds_buf *reply, ds_error *err);
-bool ds__cmd_plan_cache_clear(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_list_databases(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_list_indexes(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_ping(ds__op *op, ds_buf *reply, ds_error *err);
-bool ds__cmd_release_savepoint(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_plan_cache_clear(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_refresh_sessions(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_release_savepoint(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_rename_collection(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_repl_set_get_status(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_roles_info(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_rollback_to_savepoint(ds__op *op, ds_buf *reply, ds_error *err);
@@ -54,6 +66,7 @@ bool ds__cmd_start_session(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_top(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_update(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_users_info(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__cmd_validate(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_whats_my_uri(ds__op *op, ds_buf *reply, ds_error *err);
 
 /* Writes an array of the operations that run now, one document each; `own`: only those of the

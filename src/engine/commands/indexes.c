@@ -5,6 +5,7 @@
 #include "bson/compare.h"
 #include "bson/json.h"
 #include "engine/commands/ddl.h"
+#include "engine/commands/handlers.h"
 #include "engine/store/records.h"
 #include "engine/index/spec.h"
 

@@ -2,6 +2,7 @@
 /* listCollections and listDatabases. A database with views shows system.views too, as mongod keeps
  * their definitions there. */
 #include "engine/commands/ddl.h"
+#include "engine/commands/handlers.h"
 
 #include "bson/number.h"
 #include "engine/index/index.h"

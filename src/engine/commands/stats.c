@@ -4,6 +4,7 @@
 
 #include "bson/number.h"
 #include "engine/commands/ddl.h"
+#include "engine/commands/handlers.h"
 #include "engine/store/check.h"
 #include "engine/store/records.h"
 
