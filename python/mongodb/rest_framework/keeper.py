@@ -13,7 +13,7 @@ import copy
 import enum
 import inspect
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 from rest_framework import serializers
 from rest_framework.settings import api_settings
@@ -76,35 +76,43 @@ class UnkeptError(Exception):
     """What a plan depends on is not known whole."""
 
 
-class Keeper:
-    """What is kept for a serializer's class."""
+class Found(NamedTuple):
+    """A plan, and what it was made of. Threads replace it whole."""
 
-    def __init__(self) -> None:
-        self.plan: Kept | None = None
-        self.seen: tuple[Any, ...] = ()
-        self.settings: tuple[Any, ...] = ()
-        self.refused: Any = None  # what the class was like when its plan could not be kept
-        self.uses = 0
-        self.misses = 0
+    plan: Kept
+    seen: tuple[Any, ...]
+    settings: tuple[Any, ...]
 
     def is_current(self) -> bool:
         return unchanged(self.seen) and self.settings == settings_now()
 
+
+class Keeper:
+    """What is kept for a serializer's class."""
+
+    def __init__(self) -> None:
+        self.found: Found | None = None
+        self.refused: tuple[Any, ...] = (None, None)  # a class whose plan could not be kept
+        self.uses = 0
+        self.misses = 0
+
     def make(self, serializer: Any) -> Kept | None:
         """Compile the plan of the live fields and keep it, if that can be."""
         self.misses += 1
-        self.plan = None
+        cls = type(serializer)
         seen = Seen()
         settings = settings_now()
         try:
             seen.serializer(serializer, MAKING)
             plan = without_fields(serializer)
         except UnkeptError:
-            self.refused = snapshot(type(serializer))
+            self.refused = (cls, snapshot(cls))
             return None
-        self.seen, self.settings = tuple(seen.found), settings
-        self.plan = plan if self.is_current() else None
-        return self.plan
+        found = Found(plan, tuple(seen.found), settings)
+        if not found.is_current():
+            return None
+        self.found = found
+        return plan
 
 
 def settings_now() -> tuple[Any, ...]:
@@ -128,10 +136,11 @@ def kept_plan(serializer: Any) -> Kept | None:
     keeper = keeper_of(cls)
     if keeper.misses > MOST_MISSES + keeper.uses // 8:
         return None
-    if keeper.plan is not None and keeper.is_current():
+    found = keeper.found
+    if found is not None and found.is_current():
         keeper.uses += 1
-        return keeper.plan
-    return None if keeper.refused == snapshot(cls) else keeper.make(serializer)
+        return found.plan
+    return None if unchanged(keeper.refused) else keeper.make(serializer)
 
 
 def missed(serializer: Any) -> list[Any] | None:

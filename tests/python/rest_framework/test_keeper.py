@@ -412,6 +412,20 @@ def test_plan_of_other_code_is_not_kept(name: str, method: Any) -> None:
     assert uses(cls) == 0
 
 
+class Incomparable:
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("the truth of this is ambiguous")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_attributes_of_a_class_are_not_compared_by_value() -> None:
+    cls = type("Own", (declare(),), {"get_fields": lambda self: {"text": Shouting()}})
+    for _ in range(3):
+        cls.odd = Incomparable()
+        assert listed(cls).data[0] == {"text": "text!"}
+
+
 def test_lists_that_need_python_stop_keeping_their_plan() -> None:
     cls = declare()
     keep(cls)
