@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The checksum behind every stored document. SQLite has none for its pages, and what reads
- * documents trusts their bytes: a damaged page is told here, before anybody walks along a wrong
+/* The checksum behind every stored document and in every page (vfs.h). What reads documents trusts
+ * their bytes, and not all pages have one: damage is told before anybody walks along a wrong
  * length. */
 #ifndef DS_ENGINE_STORE_CHECKSUM_H
 #define DS_ENGINE_STORE_CHECKSUM_H

@@ -85,9 +85,9 @@ bool ds__store_check_fork(const char *path, ds_error *err) {
         if (file->device == st.st_dev && file->inode == st.st_ino) {
             return ds__error_set(
                 err, DS_ILLEGAL_OPERATION,
-                "this process was forked while its parent had a transaction or a "
-                "snapshot open on '%s', and cannot use the file: fork outside of transactions, "
-                "or start the process anew (exec, or multiprocessing's \"spawn\")",
+                "this process was forked while its parent had a transaction open on '%s', and "
+                "cannot use the file: fork outside of transactions, or start the process anew "
+                "(exec, or multiprocessing's \"spawn\")",
                 path);
         }
     }
