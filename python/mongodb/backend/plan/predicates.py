@@ -4,13 +4,13 @@ condition is made in two forms, «is true» and «is false», and NOT only chang
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from mongodb.backend.plan import hashes, paths
 from mongodb.backend.plan.bind import Call, P, R
 from mongodb.backend.plan.functions import as_text, is_simple
-from mongodb.backend.plan.scope import PlanError, Scope
+from mongodb.backend.plan.patterns import dynamic, not_regex, pattern_maker
+from mongodb.backend.plan.scope import Scope
 from mongodb.backend.plan.subqueries import first, lookup, tuple_exists
 from mongodb.backend.sql import nodes as n
 
@@ -228,89 +228,15 @@ def _between_leaf(scope: Scope, node: n.Between, negated: bool) -> dict[str, Any
     return {path: {"$gte": low, "$lte": high}}
 
 
-# Text
-
-_ANCHORS = {"contains": ("", ""), "startswith": ("^", ""), "endswith": ("", r"\z"),
-            "exact": ("^", r"\z")}  # fmt: skip
-
-
-def like_pattern(text: str, escape: str | None) -> str:
-    """Return the regular expression of a LIKE pattern."""
-    out, at = [], 0
-    while at < len(text):
-        one = text[at]
-        if escape and one == escape and at + 1 < len(text):
-            at += 1
-            out.append(re.escape(text[at]))
-        elif one == "%":
-            out.append(".*")
-        elif one == "_":
-            out.append(".")
-        else:
-            out.append(re.escape(one))
-        at += 1
-    body = "".join(out)
-    begin, end = "^", r"\z"
-    if body.startswith(".*"):
-        begin, body = "", body[2:]
-    if body.endswith(".*") and not body.endswith(r"\.*"):
-        end, body = "", body[:-2]
-    return f"{begin}{body}{end}"
-
-
-def _options(kind: str) -> str:
-    return "is" if kind in ("ilike", "iregexp") or kind[0] == "i" else "s"
-
-
-def _like(escape: str | None, options: str) -> Any:
-    def make(text: Any) -> dict[str, Any]:
-        return {"$regex": like_pattern(str(text), escape), "$options": options}
-
-    return make
-
-
-def _anchored(how: str, options: str) -> Any:
-    begin, end = _ANCHORS[how]
-
-    def make(text: Any) -> dict[str, Any]:
-        return {"$regex": f"{begin}{re.escape(str(text))}{end}", "$options": options}
-
-    return make
-
-
-def _regex(options: str) -> Any:
-    def make(text: Any) -> dict[str, Any]:
-        return {"$regex": str(text), "$options": options}
-
-    return make
-
-
-def _pattern_maker(node: n.Match) -> Any:
-    options = _options(node.kind)
-    kind = node.kind.removeprefix("i") if node.kind != "ilike" else "like"
-    if kind == "like":
-        return _like(node.escape, options)
-    if kind == "regexp":
-        return _regex(options.replace("s", ""))
-    if kind == "glob":
-        raise PlanError("GLOB is not supported: use LIKE or REGEXP")
-    return _anchored(kind, options)
-
-
-def _not_regex(make: Any, inside: bool) -> Any:
-    known: dict[str, Any] = {} if inside else {"$ne": None}
-    return lambda text: {"$not": make(text), **known}
-
-
 def _match_leaf(scope: Scope, node: n.Match, negated: bool) -> dict[str, Any] | None:
     path = paths.match_path(scope, node.arg)
     if path is None or not is_constant(node.pattern):
         return None
     if node.pattern == n.Literal(None):
         return _NEVER
-    make = _pattern_maker(node)
+    make = pattern_maker(node)
     if negated:
-        make = _not_regex(make, paths.is_inside(node.arg))
+        make = not_regex(make, paths.is_inside(node.arg))
     value = constant(node.pattern)
     return {path: Call(make, (value,)) if isinstance(value, P) else make(value)}
 
@@ -473,7 +399,7 @@ def _match(scope: Scope, node: n.Match, negated: bool) -> Any:
     known: list[Any] = [{"$gt": [scope.value(node.arg), None]}]
     if is_constant(node.pattern):
         made = constant(node.pattern)
-        make = _pattern_maker(node)
+        make = pattern_maker(node)
         test: Any = {"$regexMatch": {
             "input": arg,
             "regex": Call(lambda t: make(t)["$regex"], (made,)),
@@ -482,45 +408,10 @@ def _match(scope: Scope, node: n.Match, negated: bool) -> Any:
     else:
         pattern = as_text(scope.value(node.pattern))
         known.append({"$gt": [scope.value(node.pattern), None]})
-        test = _dynamic(node, arg, pattern)
+        test = dynamic(node, arg, pattern)
     # $regexMatch refuses other values than text; so look at it only where there is one
     outcome = {"$not": [test]} if negated else test
     return {"$cond": [{"$and": known}, outcome, False]}
-
-
-def _dynamic(node: n.Match, arg: Any, pattern: Any) -> Any:
-    """A pattern that is a value of the row."""
-    kind = node.kind
-    if kind in ("regexp", "iregexp"):
-        return {"$regexMatch": {"input": arg, "regex": pattern, "options": _options(kind)[:-1]}}
-    if kind in ("like", "ilike"):
-        return {"$regexMatch": {"input": arg, "regex": _like_expression(pattern),
-                                "options": _options(kind)}}  # fmt: skip
-    if kind[0] == "i":
-        arg, pattern = {"$toLower": arg}, {"$toLower": pattern}
-        kind = kind[1:]
-    if kind == "exact":
-        return {"$eq": [arg, pattern]}
-    if kind == "contains":
-        return {"$gte": [{"$indexOfCP": [arg, pattern]}, 0]}
-    if kind == "startswith":
-        return {"$eq": [{"$indexOfCP": [arg, pattern]}, 0]}
-    size = {"$strLenCP": pattern}
-    start = {"$subtract": [{"$strLenCP": arg}, size]}
-    return {"$and": [
-        {"$gte": [start, 0]},
-        {"$eq": [{"$substrCP": [arg, {"$max": [start, 0]}, size]}, pattern]},
-    ]}  # fmt: skip
-
-
-def _like_expression(pattern: Any) -> Any:
-    """The regular expression of a LIKE pattern that the row holds."""
-    for special in "\\.^$*+?()[]{}|":
-        pattern = {"$replaceAll": {"input": pattern, "find": {"$literal": special},
-                                   "replacement": {"$literal": "\\" + special}}}  # fmt: skip
-    for sign, meaning in (("%", ".*"), ("_", ".")):
-        pattern = {"$replaceAll": {"input": pattern, "find": sign, "replacement": meaning}}
-    return {"$concat": ["^", pattern, r"\z"]}
 
 
 def truth(scope: Scope, node: n.Node) -> Any:
