@@ -33,6 +33,7 @@ typedef struct plan_cache {
     ds__catalog_guest base; /* first: the catalog frees it by that */
     pthread_mutex_t lock;
     ds_map colls; /* id -> coll_plans */
+    size_t bytes; /* of all of them */
 } plan_cache;
 
 static void free_entry(coll_plans *plans, entry *e) {
@@ -48,6 +49,15 @@ static void clear_coll(coll_plans *plans) {
         free_entry(plans, value);
     }
     ds_map_clear(&plans->entries);
+}
+
+static void clear_all(plan_cache *cache) {
+    size_t at = 0;
+    void *value;
+    while (ds_map_each(&cache->colls, &at, NULL, NULL, &value)) {
+        clear_coll(value);
+    }
+    cache->bytes = 0;
 }
 
 static void free_cache(ds__catalog_guest *self) {
@@ -270,7 +280,12 @@ void ds__plan_remember(ds__txn *txn, ds__chooser *c, size_t winner, const ds__ex
         pthread_mutex_lock(&cache->lock);
         coll_plans *plans = plans_of(cache, c->query->coll, true);
         if (plans != NULL) {
+            size_t before = plans->bytes;
             keep(plans, &shape, ds__rival_name_of(&c->rivals[winner]), x->now->works, &details);
+            cache->bytes += plans->bytes - before;
+            if (cache->bytes > DS_CACHE_ALL_BYTES) {
+                clear_all(cache);
+            }
         }
         pthread_mutex_unlock(&cache->lock);
     }
@@ -285,6 +300,7 @@ void ds__plan_cache_clear(ds__txn *txn, const ds__coll *coll, const ds__query *q
     if (cache != NULL && (query == NULL || ds__plan_shape(query, &shape, &ignored))) {
         pthread_mutex_lock(&cache->lock);
         coll_plans *plans = plans_of(cache, coll, false);
+        size_t before = plans != NULL ? plans->bytes : 0;
         if (plans != NULL && query == NULL) {
             clear_coll(plans);
         } else if (plans != NULL) {
@@ -293,6 +309,7 @@ void ds__plan_cache_clear(ds__txn *txn, const ds__coll *coll, const ds__query *q
                 free_entry(plans, e);
             }
         }
+        cache->bytes -= plans != NULL ? before - plans->bytes : 0;
         pthread_mutex_unlock(&cache->lock);
     }
     ds_buf_clear(&shape);

@@ -6,8 +6,12 @@
 
 #include "engine/plan/candidate.h"
 
-/* Of one collection. */
-enum { DS_CACHE_ENTRIES = 200, DS_CACHE_BYTES = 4 << 20, DS_CACHE_DETAIL_BYTES = 64 << 10 };
+enum {
+    DS_CACHE_ENTRIES = 200,          /* of one collection: who was used longest ago goes */
+    DS_CACHE_BYTES = 1 << 20,        /* the same */
+    DS_CACHE_ALL_BYTES = 16 << 20,   /* of all collections: past it all is forgotten */
+    DS_CACHE_DETAIL_BYTES = 64 << 10 /* what $planCacheStats tells of one; more is left out */
+};
 
 /* The plan the last race of the query's shape was won by has cost too much. */
 void ds__plan_forget(ds__txn *txn, const ds__query *query);

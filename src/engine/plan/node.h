@@ -17,13 +17,12 @@ typedef enum ds__step {
     DS_STEP_WAIT /* the works are used up: ask again with more */
 } ds__step;
 
-enum { DS_NODE_ROOM = 576 };
+enum { DS_NODE_ROOM = 96 }; /* a find by id needs no more */
 
 /* What the nodes of one tree share. Zero-initialise; it stays where it is while the tree stands. */
 typedef struct ds__course {
     /* owned */
-    _Alignas(
-        max_align_t) uint8_t room[DS_NODE_ROOM]; /* for the first nodes: most trees are small */
+    _Alignas(max_align_t) uint8_t room[DS_NODE_ROOM]; /* for the first nodes */
     size_t room_used;
     /* borrowed */
     ds__txn *txn; /* NULL while paused */

@@ -157,6 +157,18 @@ def test_what_a_transaction_learned_of_its_indexes_goes_with_it(client: _core.Cl
     assert client.run("t", stats)["cursor"]["firstBatch"] == []
 
 
+def test_no_more_shapes_are_kept_than_may_be(client: _core.Client) -> None:
+    fill(client, listed(50), "st", "ts")
+    stats = {"aggregate": "c", "pipeline": [{"$planCacheStats": {}}], "cursor": {"batchSize": 999}}
+    for at in range(260):
+        filter = {"st": "open", f"x{at}": {"$exists": False}}
+        assert found(client, {**LIST, "filter": filter}) == [49, 47, 45, 43, 41]
+    kept = client.run("t", stats)["cursor"]["firstBatch"]
+    shapes = {str(entry["createdFromQuery"]["query"]) for entry in kept}
+    assert len(kept) == len(shapes) == 200
+    assert any("x259" in shape for shape in shapes) and not any("'x0'" in s for s in shapes)
+
+
 def test_a_cursor_goes_on_after_the_race_it_began_with(client: _core.Client) -> None:
     fill(client, [{**d, "m": [d["ts"] % 3, d["ts"] % 5]} for d in listed(1000)], "st", "ts", "m")
     for filter in ({"st": "open", "ts": {"$gte": 0}}, {"m": {"$in": [1, 2]}, "st": "open"}):
