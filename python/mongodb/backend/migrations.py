@@ -23,8 +23,9 @@ def embedded_keys(field: Any, app_label: str, model_name: str = "") -> Iterator[
     """Give the models that a field embeds, as (app, name in lower case)."""
     while hasattr(field, "base_field"):
         field = field.base_field
-    for model in getattr(field, "models", tuple)():
-        yield resolve_relation(model, app_label, model_name)
+    if getattr(field, "embeds", False):
+        for model in field.models():
+            yield resolve_relation(model, app_label, model_name)
 
 
 def _embedded_in(models: dict[Key, Any]) -> set[Key]:

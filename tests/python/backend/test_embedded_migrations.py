@@ -17,7 +17,7 @@ from mongodb.backend.fields import (
     EmbeddedModelField,
     PolymorphicEmbeddedModelArrayField,
 )
-from mongodb.backend.migrations import _repoint
+from mongodb.backend.migrations import _repoint, embedded_keys
 
 KEY = ("id", models.BigAutoField(primary_key=True))
 CITY = ("city", models.CharField(max_length=20))
@@ -188,6 +188,14 @@ def test_an_embedded_model_gets_another_name(book: Any, asked: bool) -> None:
     if asked:
         apply(first(), operations, backwards=True)
         assert book()[0]["things"][1]["_label"] == "press.Address"
+
+
+def test_fields_of_others_are_left_alone() -> None:
+    class Odd(models.Field):
+        models = ["not", "ours"]
+        base_field = models.IntegerField  # a class, as PostgreSQL's ranges have it
+
+    assert list(embedded_keys(Odd(), "press")) == []
 
 
 def with_key() -> ProjectState:
