@@ -192,8 +192,8 @@ def test_an_embedded_model_gets_another_name(book: Any, asked: bool) -> None:
 
 def test_fields_of_others_are_left_alone() -> None:
     class Odd(models.Field):
-        models = ["not", "ours"]
         base_field = models.IntegerField  # a class, as PostgreSQL's ranges have it
+        models = ["not", "ours"]
 
     assert list(embedded_keys(Odd(), "press")) == []
 
