@@ -21,13 +21,18 @@ from mongodb.errors import (
     from_reply,
 )
 
-__all__ = ["Handle", "current_transaction"]
+__all__ = ["EMBEDDED_OPTIONS", "Handle", "current_transaction"]
 
 # The transactions open in this context, by connection.
 _transactions: contextvars.ContextVar[Mapping[Any, Any]] = contextvars.ContextVar(
     "mongodb_transactions", default=MappingProxyType({})
 )
 
+
+# Options that only the embedded store knows, in lower case.
+EMBEDDED_OPTIONS = frozenset(
+    "busytimeoutms create cursormemorymb database durability idletransactionms readonly".split()
+)
 
 # Documents of a batch in this process, where asking again is cheap: more of them leave the
 # processor's cache before they are looked at.
@@ -175,11 +180,7 @@ class Handle:
     def _python_options(self) -> dict[str, Any]:
         options = dict(self._pymongo_options)
         if self.embedded:
-            embedded_only = (
-                "durability", "busytimeoutms", "cursormemorymb", "idletransactionms", "readonly",
-                "create",
-            )  # fmt: skip
-            options = {k: v for k, v in options.items() if k.lower() not in embedded_only}
+            options = {k: v for k, v in options.items() if k.lower() not in EMBEDDED_OPTIONS}
         return options
 
     def __getattr__(self, name: str) -> Any:

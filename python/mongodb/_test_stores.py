@@ -12,6 +12,7 @@ import tempfile
 from typing import Any
 
 from mongodb import connection
+from mongodb._handle import EMBEDDED_OPTIONS
 from mongodb._snapshot import Snapshot
 from mongodb.errors import ConnectionFailure
 
@@ -101,7 +102,7 @@ class TestStores:
         options = {
             key: value
             for key, value in settings["options"].items()
-            if key.lower() not in connection.EMBEDDED_OPTIONS
+            if key.lower() not in EMBEDDED_OPTIONS
         }
         return {"uri": self._store_for(uri), "db": name, "options": options}
 

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote_plus, unquote
 
 from mongodb._events import check_listeners
-from mongodb._handle import Handle
+from mongodb._handle import EMBEDDED_OPTIONS, Handle
 from mongodb.errors import ConnectionFailure, NotSupportedError
 
 __all__ = [
@@ -55,11 +55,6 @@ _RENAMED = {
 _PYMONGO_ONLY = frozenset(
     "uuidrepresentation document_class type_registry connect event_listeners datetime_conversion "
     "unicode_decode_error_handler server_api tz_aware tzinfo minpoolsize".split()
-)
-
-
-EMBEDDED_OPTIONS = frozenset(
-    "busytimeoutms create cursormemorymb database durability idletransactionms readonly".split()
 )
 
 

@@ -219,6 +219,26 @@ def test_models_share_the_connection_of_their_documents(tmp_path: pathlib.Path) 
     assert shared_handle("others", "m", host=MEMORY) is not own
 
 
+OWN_OPTIONS: dict[str, Any] = {
+    "busyTimeoutMS": 1000,
+    "create": True,
+    "cursorMemoryMB": 64,
+    "database": "shop",
+    "durability": "full",
+    "idleTransactionMS": 500,
+    "readOnly": False,
+}
+
+
+@pytest.mark.parametrize("name", OWN_OPTIONS)
+def test_options_of_the_embedded_store_are_not_pymongos(tmp_path: pathlib.Path, name: str) -> None:
+    connect("shop", host=f"docstore://{tmp_path}/own.docstore", **{name: OWN_OPTIONS[name]})
+    assert get_connection().shop.own.count_documents({}) == 0
+    with pytest.raises(ConnectionFailure) as refused:
+        connect("shop", alias="other", host=f"docstore://{tmp_path}/own.docstore", nonsense=1)
+    assert name in str(refused.value), "the store has no other options"
+
+
 def test_the_client_of_pymongo_is_of_the_same_data() -> None:
     handle = connect("d", host=MEMORY)
     client = get_connection()
