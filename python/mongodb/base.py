@@ -30,6 +30,10 @@ _IGNORED = frozenset(
 )
 
 
+# Attributes that copies do not take along.
+_OF_THE_MOMENT = frozenset({"_instance", "_saved_fields"})
+
+
 class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
     """Fields, validation and conversion; no collection."""
 
@@ -333,6 +337,8 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
         clone = self._restore(self._snapshot())
         memo[id(self)] = clone
         for name, value in self.__dict__.items():
+            if name in _OF_THE_MOMENT:
+                continue
             clone.__dict__[name] = copy.deepcopy(value, memo)
         return clone
 
@@ -345,7 +351,7 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
             "hollow": getattr(self, self._meta["id_field"]) if hollow else None,
             "mask": self._mask,
             "created": self._created,
-            "attributes": {k: v for k, v in self.__dict__.items() if k != "_saved_fields"},
+            "attributes": {k: v for k, v in self.__dict__.items() if k not in _OF_THE_MOMENT},
         }
 
     @classmethod

@@ -6,6 +6,7 @@ Filters are written by `_core.Schema.filter`, which asks here for what a name me
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import decimal
 import difflib
@@ -195,7 +196,7 @@ def filter_bson(cls: Any, lookups: Mapping[str, Any]) -> Any:
     try:
         return _filter_bson(cls, lookups)
     except geo.DistanceMet:
-        return _filter_bson(cls, geo.grouped(lookups))
+        return filter_bson(cls, geo.grouped(lookups))
     except _PathFromValue:
         return _with_paths(cls, lookups)
 
@@ -208,7 +209,10 @@ def _with_paths(cls: Any, lookups: Mapping[str, Any]) -> Any:
     """Return the filter where values of generic references say what they are compared with."""
     parts, rest = [], {}
     for name, value in lookups.items():
-        lookup = None if name == "__raw__" else parse(cls, name)
+        lookup = None
+        if name != "__raw__":
+            with contextlib.suppress(geo.DistanceMet):  # it stays with the rest
+                lookup = parse(cls, name)
         below = "" if lookup is None else _below(lookup.field, value)
         if lookup is None or not below:
             rest[name] = value

@@ -108,12 +108,40 @@ class Inside(DynamicEmbeddedDocument):
 class Loose(DynamicDocument):
     inside = EmbeddedDocumentField(Inside)
 
-import sys
+class Box(EmbeddedDocument):
+    n = IntField()
+    box = EmbeddedDocumentField("self")
+
+class Store(Document):
+    one = EmbeddedDocumentField(Box)
+    many = ListField(EmbeddedDocumentField(Box))
+    more = EmbeddedDocumentListField(Box)
+    named = MapField(EmbeddedDocumentField(Box))
+    any = GenericEmbeddedDocumentField()
+    words = SortedListField(StringField())
+
+import copy, pickle, sys
 connect(host="docstore://:memory:")
 Poet(name="Ada").save()
 Loose(inside=Inside(x=1), y=2).save()
 assert str(Author.objects.get()) == "Ada" and repr(Author.objects.get()) == "<Poet: Ada>"
 assert str(Loose.objects.get()) == "Loose object" and Loose.objects.get().inside.x == 1
+store = Store(one=Box(n=1, box=Box(n=2)), many=[Box(n=3)], more=[Box(n=4)], words=["b", "a"])
+store.named, store.any = {"k": Box(n=5)}, Box(n=6)
+assert store.any._instance == store
+store.save()
+store = Store.objects.get()
+held = [store.one, store.many[0], store.more[0], store.named["k"], store.any]
+assert [one._instance == store for one in held] == [True] * 5 and store.words == ["a", "b"]
+assert store.one.box._instance == store.one and store._get_changed_fields() == []
+store.one.n = 7
+store.more.create(n=8)
+store.save()
+assert Store.objects(one__n=7, more__n=8).get().more[1]._instance.pk == store.pk
+for other in (copy.deepcopy(store), pickle.loads(pickle.dumps(store))):
+    assert other.one.n == 7 and other == store
+assert pickle.loads(pickle.dumps(store.one)) == copy.deepcopy(store.one) == store.one
+assert issubclass(EmbeddedDocumentListField, ListField) and issubclass(MapField, DictField)
 assert issubclass(DynamicDocument, Document) and issubclass(Inside, EmbeddedDocument)
 print(sys.argv[1:])
 """

@@ -3,6 +3,7 @@
 
 from typing import Any
 
+import bson
 import pytest
 
 import mongodb
@@ -16,6 +17,7 @@ from mongodb.errors import (
 from mongodb.fields import (
     EmbeddedDocumentField,
     FloatField,
+    GenericReferenceField,
     GeoPointField,
     LineStringField,
     ListField,
@@ -193,6 +195,16 @@ def test_a_distance_belongs_to_its_place(place: Any) -> None:
         "name": "x",
         "flat": {"$near": [1, 2], "$minDistance": 1},
     }
+
+    class Visit(Document):
+        of = GenericReferenceField()
+        at = PointField(auto_index=False)
+
+    key = bson.ObjectId()
+    for names in (("of", "at__near", "at__max_distance"), ("at__max_distance", "at__near", "of")):
+        given = {"of": key, "at__near": [1, 2], "at__max_distance": 5}
+        query = Visit.objects.filter(**{name: given[name] for name in names})._query
+        assert query == {"at": near, "of._ref.$id": key}
     with pytest.raises(InvalidQueryError, match="at__max_distance needs at__near"):
         place.objects.filter(at__max_distance=5)._query  # noqa: B018
 
