@@ -23,7 +23,7 @@ WORK: tuple[Work, ...] = (
     (
         "page 1,700 of 20 by an index (skip 34,000)",
         {"find": "c", "sort": {"ts": 1}, "skip": 34_000, "limit": 20},
-        5,
+        2,
     ),
     ("distinct of 100 values over an index", {"distinct": "c", "key": "n"}, 1),
     (
