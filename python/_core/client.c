@@ -139,6 +139,8 @@ static void call_end(ds__py_client *self, call *c) {
 /* What the store has to say goes to the logger of the package. */
 static void log_warnings(ds__py_client *self) {
     char text[512];
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback); /* of a signal's handler, for the call to raise */
     while (ds_client_warning(self->client, self->warned, text, sizeof text)) {
         self->warned++;
         PyObject *logging = PyImport_ImportModule("logging");
@@ -152,6 +154,7 @@ static void log_warnings(ds__py_client *self) {
         Py_XDECREF(logger);
         Py_XDECREF(logging);
     }
+    PyErr_Restore(type, value, traceback);
 }
 
 /* Runs; on true the caller owns reply. */
