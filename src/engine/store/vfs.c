@@ -21,6 +21,8 @@ enum { LOG_WRITE_LOCK = 0 };
  * them and never reads or writes them. */
 enum { INDEX_REGION = 32768, LOCK_BYTES = 120 };
 
+enum { SQLITE_HEAD = 100 }; /* of the first page */
+
 typedef struct ds__file ds__file;
 struct ds__file {
     sqlite3_file base;
@@ -53,15 +55,37 @@ static ds__file *file_of(sqlite3_file *file) {
 
 /* The first page says how large pages are and what room they have at their end. */
 static void read_head(ds__file *f, const uint8_t *page, int size, int64_t at) {
-    if (at == 0 && size >= 100) {
+    if (at == 0 && size >= SQLITE_HEAD) {
         f->page_size = page[16] << 8 | page[17] << 16;
         f->sums = page[20] == DS_PAGE_RESERVED;
     }
 }
 
-static uint32_t page_sum(const uint8_t *page, int size, int64_t at) {
+static uint32_t whole_sum(const uint8_t *page, int size, int64_t at) {
     const uint32_t number = (uint32_t)(at / size) + 1;
     return ds__checksum(page, (size_t)(size - DS_PAGE_RESERVED)) ^ number * 0x9e3779b1u;
+}
+
+/* Of the first page all but what SQLite's backup writes anew in a copy: the counter of changes, the
+ * schema's, and, from 92, when and by which version of SQLite that was. */
+static uint32_t page_sum(const uint8_t *page, int size, int64_t at) {
+    if (at != 0) {
+        return whole_sum(page, size, at);
+    }
+    uint8_t head[SQLITE_HEAD];
+    memcpy(head, page, sizeof head);
+    memset(head + 24, 0, 4);
+    memset(head + 40, 0, 4);
+    memset(head + 92, 0, 8);
+    const uint8_t *rest = page + sizeof head;
+    const uint32_t sum = ds__checksum(rest, (size_t)size - sizeof head - DS_PAGE_RESERVED);
+    return sum ^ ds__checksum(head, sizeof head) * 0x9e3779b1u;
+}
+
+/* First pages had the sum of all their bytes once. */
+static bool sum_fits(const uint8_t *page, int size, int64_t at) {
+    const uint32_t sum = ds__load_u32(page + size - DS_PAGE_RESERVED);
+    return sum == page_sum(page, size, at) || (at == 0 && sum == whole_sum(page, size, at));
 }
 
 /* Not an I/O error: SQLite would undo a transaction that only reads. */
@@ -86,8 +110,7 @@ static int db_read(sqlite3_file *file, void *out, int size, sqlite3_int64 at) {
     if (!f->sums || size != f->page_size || memcmp(tail, none, sizeof none) == 0) {
         return SQLITE_OK;
     }
-    if (memcmp(tail + 4, mark, sizeof mark) != 0 ||
-        ds__load_u32(tail) != page_sum(page, size, at)) {
+    if (memcmp(tail + 4, mark, sizeof mark) != 0 || !sum_fits(page, size, at)) {
         return tell_bad(f, (uint32_t)(at / size) + 1, false);
     }
     memset(tail, 0, DS_PAGE_RESERVED);
