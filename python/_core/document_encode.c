@@ -107,9 +107,13 @@ bool ds__field_scalar(ds__pstate *state, ds__field *field, PyObject *value, ds_v
         if (PyUnicode_CheckExact(value)) {
             Py_ssize_t size;
             const char *text = PyUnicode_AsUTF8AndSize(value, &size);
-            *handled = text != NULL;
+            if (!text) {
+                PyErr_Clear(); /* the encoder of any value says where */
+                break;
+            }
+            *handled = true;
             *out = ds__string(text, (size_t)size);
-            return text != NULL;
+            return true;
         }
         break;
     case DS_HOLDS_INT:

@@ -137,3 +137,35 @@ def test_file_in_no_folder_says_so(tmp_path: pathlib.Path) -> None:
         mongodb.connect(alias="lost", host=f"docstore://{tmp_path}/missing/shop.docstore")
     with pytest.raises(mongodb.ConnectionFailure, match="not a regular file"):
         mongodb.connect(alias="lost", host=f"docstore://{tmp_path}")
+
+
+def test_updates_of_wrong_values_name_themselves() -> None:
+    meeting = Meeting(title="a", seats=1).save()
+    for change in ({"seats": "x"}, {"set__seats": "x"}, {"push__tags": 5}):
+        (name,) = change
+        for update in (Meeting.objects.update, Meeting.objects.modify, meeting.update):
+            with pytest.raises(mongodb.ValidationError, match=f"^{name}: must be") as caught:
+                update(**change)
+            assert caught.value.field_name in ("seats", "tags")
+
+
+def test_rules_for_deleting_are_not_given_by_name() -> None:
+    with pytest.raises(mongodb.InvalidDocumentError, match="CASCADE.*not 'CASCADE'"):
+        ReferenceField(Meeting, reverse_delete_rule="CASCADE")
+
+
+def test_limits_that_are_no_numbers_name_their_field() -> None:
+    for name, field in (
+        ("max_length", StringField(max_length="3")),
+        ("min_value", IntField(min_value="3")),
+        ("max_length", ListField(max_length="3")),
+    ):
+        with pytest.raises(TypeError, match=f"{name} of bad must be a number, not '3'"):
+            type("Limited", (Document,), {"bad": field})
+
+
+def test_text_that_is_not_unicode_is_refused_with_its_field() -> None:
+    for bad in ({"title": "\ud800"}, {"tags": ["\ud800"]}):
+        (name,) = bad
+        with pytest.raises(ValueError, match=f"{name}.*lone surrogates"):
+            Meeting(**bad).save()

@@ -8,6 +8,7 @@ import copy
 import difflib
 import functools
 import inspect
+import numbers
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +29,7 @@ STORING_OPERATORS = frozenset({"set", "set_on_insert", "push", "push_all", "add_
 # Flags of spec(); the numbers are those of schema.h.
 _REQUIRED, _NULL, _PY_DECODE, _PY_ENCODE, _PY_CHECK = 1, 2, 4, 8, 16
 _CALL_DEFAULT, _PRIMARY, _DBREF, _LIMITS, _WARM, _EMAIL = 32, 64, 128, 256, 512, 1024
+_LIMIT_OPTIONS = ("min_value", "max_value", "min_length", "max_length", "max_bytes")
 _INF = float("inf")
 
 # Whether to_python() is given what the store has.
@@ -136,6 +138,10 @@ class BaseField:
 
     def spec(self) -> tuple[str, int, float, float, BaseField | None]:
         """Return what `_core.Schema` compiles: kind, flags, limits, item."""
+        for option in _LIMIT_OPTIONS:
+            limit = getattr(self, option, None)
+            if limit is not None and not isinstance(limit, numbers.Number):
+                raise TypeError(f"{option} of {self.name} must be a number, not {limit!r}")
         low, high = self._limits()
         flags = 0
         for on, bit in (

@@ -13,7 +13,7 @@ from mongodb.fields.base import BaseField
 
 __all__ = ["CASCADE", "DENY", "DO_NOTHING", "NULLIFY", "PULL", "ReferenceField"]
 
-DO_NOTHING, NULLIFY, CASCADE, DENY, PULL = 0, 1, 2, 3, 4
+DO_NOTHING, NULLIFY, CASCADE, DENY, PULL = _RULES = 0, 1, 2, 3, 4
 
 
 class ReferenceField(BaseField):
@@ -36,6 +36,11 @@ class ReferenceField(BaseField):
         if not isinstance(document_type, str) and not _registry.is_document_class(document_type):
             raise InvalidDocumentError(
                 f"ReferenceField takes a Document class or its name, not {document_type!r}"
+            )
+        if reverse_delete_rule not in _RULES:
+            raise InvalidDocumentError(
+                "reverse_delete_rule is one of mongodb's DO_NOTHING, NULLIFY, CASCADE, DENY and "
+                f"PULL, not {reverse_delete_rule!r}"
             )
         self.dbref = self._dbref = dbref
         self.document_type_obj = document_type

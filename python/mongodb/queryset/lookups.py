@@ -283,6 +283,13 @@ def _operators(value: Any) -> bool:
     )
 
 
+def named(name: str, error: ValidationError) -> ValidationError:
+    """Return the error with the keyword it is about."""
+    told = ValidationError(f"{name}: {error.message}", field_name=error.field_name)
+    told.errors = error.errors
+    return told
+
+
 def _condition(cls: Any, lookup: Lookup, name: str, value: Any) -> Any:
     op, field = lookup.op, lookup.field
     if op in (None, "exact", "eq", "ne", "not") and _below(field, value):
@@ -290,9 +297,7 @@ def _condition(cls: Any, lookup: Lookup, name: str, value: Any) -> Any:
     try:
         condition = _operator(field, op, value)
     except ValidationError as error:
-        named = ValidationError(f"{name}: {error.message}", field_name=error.field_name)
-        named.errors = error.errors
-        raise named from error
+        raise named(name, error) from error
     except (TypeError, ValueError, ArithmeticError, RecursionError, re.error) as error:
         raise InvalidLookupValue(f"{name}={_shown(value)}: {error}") from error
     if not lookup.negated:

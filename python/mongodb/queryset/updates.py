@@ -9,7 +9,7 @@ from typing import Any
 from mongodb import _registry
 from mongodb.errors import InvalidQueryError, ValidationError
 from mongodb.fields.base import STORING_OPERATORS, UPDATE_OPERATORS, BaseField
-from mongodb.queryset.lookups import OPERATORS, _operator, filter_bson, resolve
+from mongodb.queryset.lookups import OPERATORS, _operator, filter_bson, named, resolve
 
 __all__ = ["NAMES", "build_update", "change", "encode_update", "split"]
 
@@ -60,8 +60,8 @@ def change(cls: Any, name: str, value: Any) -> tuple[str, str, Any]:
     op, parts = split(cls, name)
     try:
         return NAMES[op], *_change(cls, op, parts, value)
-    except ValidationError:
-        raise
+    except ValidationError as error:
+        raise named(name, error) from error
     except (TypeError, ValueError) as error:
         raise InvalidQueryError(f"{name}={value!r}: {error}") from error
 
