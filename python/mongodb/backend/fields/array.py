@@ -294,6 +294,12 @@ def _is_expression(value: Any) -> bool:
 class _ArrayTest(_ArrayLookup, Lookup):
     function: str
 
+    def get_prep_lookup(self) -> Any:
+        rhs = self.rhs
+        if not _is_expression(rhs) and not isinstance(rhs, (list, tuple, set, frozenset)):
+            raise ValueError(f"{self.lookup_name} of an array takes a list of values, not {rhs!r}")
+        return super().get_prep_lookup()
+
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         left, left_params = self.process_lhs(compiler, connection)
         right, right_params = self.process_rhs(compiler, connection)

@@ -180,6 +180,10 @@ class Asked(Rows):
         assert names(found(words__contained_by=["y", "z"])) == ["B", "C"]
         assert names(found(words__overlap=["x", "q"])) == ["A"]
         assert names(found(words__in=[["y"], ["q"]])) == ["B"]
+        assert names(found(words__contains={"x", "y"})) == ["A"]
+        for lookup in ("contains", "contained_by", "overlap"):
+            with self.assertRaisesMessage(ValueError, f"{lookup} of an array takes a list"):
+                found(**{f"words__{lookup}": "xy"})
         assert names(found(words__0__startswith="x")) == ["A"]
         assert names(found(words__0_1=["y"])) == ["B"]
         assert names(found(marks__contains=[Decimal("3")])) == ["A"]
