@@ -234,7 +234,8 @@ static PyObject *client_cursor(ds__py_client *self, PyObject *args, PyObject *kw
     bool ok;
     Py_BEGIN_ALLOW_THREADS ok =
         ds_cursor_open(self->client, c.handle, c.db, &c.bson, &cursor, &reply, &err);
-    Py_END_ALLOW_THREADS PyObject *out = NULL;
+    Py_END_ALLOW_THREADS log_warnings(self);
+    PyObject *out = NULL;
     if (ds__py_interrupted()) {
         ds_cursor_close(cursor);
     } else if (!ok) {

@@ -5,6 +5,7 @@ import os
 import pathlib
 import socket
 import struct
+import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -25,6 +26,30 @@ def docstore() -> str:
         if (place / "docstore").is_file():
             return str(place / "docstore")
     pytest.skip("the docstore program is not installed")
+
+
+CRASHING = """
+import os, signal, sys
+from mongodb import _core
+client = _core.Client("docstore://" + sys.argv[1])
+documents = [{"_id": i, "x": i} for i in range(3000)]
+client.run("t", {"insert": "n", "documents": documents})
+for i in range(9):
+    client.run("t", {"insert": "c", "documents": [{"_id": i}]})
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def damaged_log(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A store whose process was killed, with one wrong byte in the last commit of its log."""
+    path = tmp_path / "crashed.docstore"
+    subprocess.run([sys.executable, "-c", CRASHING, str(path)], check=False)
+    log = tmp_path / "crashed.docstore-wal"
+    damaged = bytearray(log.read_bytes())
+    damaged[-100] ^= 4
+    log.write_bytes(damaged)
+    return path
 
 
 def message(document: dict[str, Any], flags: int = 0) -> bytes:

@@ -356,21 +356,9 @@ def test_folders_of_killed_processes_are_removed(
 
 
 def test_a_damaged_log_is_told_at_open_and_by_check(
-    tmp_path: pathlib.Path, docstore: str, caplog: pytest.LogCaptureFixture
+    damaged_log: pathlib.Path, docstore: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = tmp_path / "crashed.docstore"
-    code = (
-        "import os, signal, sys\nfrom mongodb import _core\n"
-        "client = _core.Client('docstore://' + sys.argv[1])\n"
-        "for i in range(9):\n"
-        "    client.run('t', {'insert': 'c', 'documents': [{'_id': i}]})\n"
-        "os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    subprocess.run([sys.executable, "-c", code, str(path)])
-    log = tmp_path / "crashed.docstore-wal"
-    damaged = bytearray(log.read_bytes())
-    damaged[len(damaged) - 100] ^= 4  # in the last commit
-    log.write_bytes(damaged)
+    path = damaged_log
     done = subprocess.run([docstore, "check", str(path)], capture_output=True, text=True)
     assert done.returncode == 1
     assert "is damaged at frame" in done.stdout
@@ -382,3 +370,11 @@ def test_a_damaged_log_is_told_at_open_and_by_check(
     done = subprocess.run([docstore, "check", str(path)], capture_output=True, text=True)
     assert done.returncode == 1
     assert "-wal-damaged" in done.stdout
+
+
+def test_warnings_come_with_cursors_too(
+    damaged_log: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with _core.Client(f"docstore://{damaged_log}") as client:
+        assert len(list(client.cursor("t", {"find": "n", "batchSize": 5000}))) == 3000
+    assert "is damaged at frame" in caplog.text
