@@ -429,3 +429,11 @@ def _as_plain(value: Any) -> Any:
 
 
 _SON_OPTIONS: Any = bson.CodecOptions(document_class=SON)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "DatabaseWrapper":  # what Django asks the module `base` of an ENGINE for
+        from django.core.exceptions import ImproperlyConfigured
+
+        raise ImproperlyConfigured('DATABASES: ENGINE is "mongodb.backend", not "mongodb"')
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -73,6 +73,8 @@ def _settings(
         host = ",".join(host)
     if host is not None and not isinstance(host, str):
         raise TypeError("host is a host name, a URI or a list of host names")
+    if db is not None and not isinstance(db, str):
+        raise TypeError(f"db is the name of a database, not {db!r}")
     uri = next((one for one in (host, db) if isinstance(one, str) and _SCHEME.match(one)), None)
     if uri is not None and db == uri:
         db = None

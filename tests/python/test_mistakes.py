@@ -169,3 +169,30 @@ def test_text_that_is_not_unicode_is_refused_with_its_field() -> None:
         (name,) = bad
         with pytest.raises(ValueError, match=f"{name}.*lone surrogates"):
             Meeting(**bad).save()
+
+
+def test_settings_of_databases_that_cannot_be_meant() -> None:
+    wrong = (
+        ({"ENGINE": "mongodb", "NAME": "shop"}, 'ENGINE is "mongodb.backend"'),
+        ({"ENGINE": "mongodb.backend", "NAME": "shop", "PORT": "27017"}, "PORT without HOST"),
+        (
+            {"ENGINE": "mongodb.backend", "NAME": "shop", "USER": "ann", "PASSWORD": "x"},
+            "USER, PASSWORD without HOST",
+        ),
+    )
+    for database, message in wrong:
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "from django.conf import settings\n"
+                f"settings.configure(DATABASES={{'default': {database!r}}})\n"
+                "from django.db import connection\n"
+                "connection.ensure_connection()\n",
+            ],
+            capture_output=True,
+            text=True,
+        )
+        assert "ImproperlyConfigured" in done.stderr and message in done.stderr, done.stderr
+    with pytest.raises(TypeError, match="db is the name of a database, not 5"):
+        mongodb.connect(5, alias="five")

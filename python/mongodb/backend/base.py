@@ -94,6 +94,12 @@ class DatabaseWrapper(BaseDatabaseWrapper):
                 "username": settings.get("USER") or None,
                 "password": settings.get("PASSWORD") or None, "options": options,
             }  # fmt: skip
+        idle = [key for key in ("PORT", "USER", "PASSWORD") if settings.get(key)]
+        if idle:
+            raise ImproperlyConfigured(
+                f"DATABASES: {', '.join(idle)} without HOST: the embedded store has none of them; "
+                "name the server in HOST"
+            )
         return {"db": None, "host": _embedded_uri(name), "options": options}
 
     @async_unsafe
