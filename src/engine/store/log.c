@@ -66,7 +66,7 @@ static int64_t seed_at(int64_t head_at, int64_t page) {
 int ds__log_verify(sqlite3_file *log, int64_t at, const uint8_t *page, int size, bool *fits) {
     uint8_t head[DS_LOG_FRAME_HEAD];
     uint8_t seed[8];
-    uint8_t magic[4];
+    uint8_t magic[12];
     *fits = true;
     int rc = read_at(log, head, sizeof head, at - DS_LOG_FRAME_HEAD);
     if (rc == SQLITE_OK) {
@@ -78,7 +78,9 @@ int ds__log_verify(sqlite3_file *log, int64_t at, const uint8_t *page, int size,
     if (rc == SQLITE_OK) {
         const bool swapped = (magic[3] & 1) != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
         sum s = add_bytes(load_sum(seed), head, 8, swapped);
-        *fits = same(add_bytes(s, page, (size_t)size, swapped), load_sum(head + 16));
+        /* who opened the file when it was empty first reads as much as it thinks a page has */
+        *fits = same(add_bytes(s, page, (size_t)size, swapped), load_sum(head + 16)) ||
+                load_be(magic + 8) != (uint32_t)size;
     }
     return rc;
 }

@@ -149,15 +149,24 @@ failed:
     return false;
 }
 
+/* As of one moment: another process may be making the tables. */
+static bool read_format(ds__conn *conn, int64_t *id, int64_t *version, int64_t *tables,
+                        ds_error *err) {
+    bool ok = ds__conn_exec(conn, "BEGIN", err) &&
+              ds__conn_int(conn, "SELECT count(*) FROM sqlite_schema", 0, tables, err) &&
+              ds__conn_int(conn, "PRAGMA application_id", 0, id, err) &&
+              ds__conn_int(conn, "PRAGMA user_version", 0, version, err);
+    sqlite3_exec(conn->db, "ROLLBACK", NULL, NULL, NULL);
+    return ok;
+}
+
 /* Reads the mark of the file; makes an empty one ours. */
 static bool check_format(ds__conn *conn, ds_error *err) {
     const char *path = conn->store->path;
     int64_t id;
     int64_t version;
     int64_t tables;
-    if (!ds__conn_int(conn, "PRAGMA application_id", 0, &id, err) ||
-        !ds__conn_int(conn, "PRAGMA user_version", 0, &version, err) ||
-        !ds__conn_int(conn, "SELECT count(*) FROM sqlite_schema", 0, &tables, err)) {
+    if (!read_format(conn, &id, &version, &tables, err)) {
         return false;
     }
     if (id == 0 && version == 0 && tables == 0) {

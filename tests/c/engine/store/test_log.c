@@ -377,6 +377,21 @@ static void a_backup_by_sqlite_is_whole(void **state) {
     ds__store_close(store);
 }
 
+/* Who opens an empty file takes its pages to be smaller than they are made by somebody else. */
+static void a_page_of_unknown_size_is_no_damage(void **state) {
+    (void)state;
+    const char *path = temp_path();
+    sqlite3 *early;
+    assert_int_equal(
+        sqlite3_open_v2(path, &early, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, ds__vfs_name()),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_exec(early, "PRAGMA schema_version", NULL, NULL, NULL), SQLITE_OK);
+    ds__store *store = open_store(path);
+    assert_int_equal(sqlite3_exec(early, "SELECT k FROM ds_meta", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(early);
+    ds__store_close(store);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_flipped_byte_of_the_log_is_told),
@@ -387,6 +402,7 @@ int main(void) {
         cmocka_unit_test(damaged_frames_are_not_written_to_the_file),
         cmocka_unit_test(files_without_checksums_are_read_and_written),
         cmocka_unit_test(a_backup_by_sqlite_is_whole),
+        cmocka_unit_test(a_page_of_unknown_size_is_no_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
