@@ -426,6 +426,31 @@ def test_attributes_of_a_class_are_not_compared_by_value() -> None:
         assert listed(cls).data[0] == {"text": "text!"}
 
 
+def test_threads_that_make_plans_at_once_keep_each_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another one makes its plan of a changed Meta just before this one's is checked."""
+    cls = declare()
+    public = ["id", "text", "when", "other", "others"]
+    staff = [*public, "number"]
+    check, others = keeper.unchanged, [public]
+
+    def between(seen: Any) -> bool:
+        if others:
+            cls.Meta.fields = others.pop()
+            listed(cls).data  # noqa: B018
+        return check(seen)
+
+    for first, then in ((staff, public), (public, staff)):
+        cls.Meta.fields, others[:] = first, [then]
+        with monkeypatch.context() as patch:
+            patch.setattr(keeper, "unchanged", between)
+            listed(cls).data  # noqa: B018
+        for names in (then, first, then):
+            cls.Meta.fields = names
+            assert [list(row) for row in listed(cls).data] == [names] * 3
+
+
 def test_lists_that_need_python_stop_keeping_their_plan() -> None:
     cls = declare()
     keep(cls)
