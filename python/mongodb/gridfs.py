@@ -18,13 +18,15 @@ from bson import Int64, ObjectId
 
 from mongodb._collections import prepare_files
 from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle
-from mongodb.errors import MongoError, NotUniqueError
+from mongodb.errors import MongoError
 
 __all__ = ["CHUNK_SIZE", "CorruptGridFile", "Files", "GridFSError", "GridIn", "GridOut", "NoFile"]
 
 CHUNK_SIZE = 255 * 1024
 _LARGEST_CHUNK = 15 * 2**20  # a document holds 16 MB
 _AT_ONCE = 2**20  # bytes of chunks in one command; what reading and writing keep in memory
+
+_KEYS_AT_ONCE = 10_000
 
 _OWN = frozenset({"length", "uploadDate", "upload_date", "md5"})
 _SPELLINGS = {"content_type": "contentType", "chunk_size": "chunkSize"}
@@ -86,7 +88,7 @@ class Files:
 
     def find(self, file_id: Any) -> dict[str, Any] | None:
         """Return a file's document or None."""
-        command = {"find": self.files, "filter": {"_id": file_id}, "limit": 1}
+        command = {"find": self.files, "filter": {"_id": {"$eq": file_id}}, "limit": 1}
         found = self.handle.run(command)["cursor"]["firstBatch"]
         return found[0] if found else None
 
@@ -96,8 +98,8 @@ class Files:
 
     def delete(self, file_id: Any) -> None:
         """Delete a file, or what an interrupted deletion left of it."""
-        self.handle.delete(self.chunks, {"files_id": file_id}, 0)
-        self.handle.delete(self.files, {"_id": file_id}, 1)
+        self.handle.delete(self.chunks, {"files_id": {"$eq": file_id}}, 0)
+        self.handle.delete(self.files, {"_id": {"$eq": file_id}}, 1)
 
 
 class GridIn:
@@ -121,7 +123,8 @@ class GridIn:
         self._size = size
         self._rest = bytearray()
         self._waiting: list[dict[str, Any]] = []
-        self._made = 0  # chunks
+        self._made: list[ObjectId] = []  # chunks
+        self._failed = False
         self.length = 0
         self.closed = False
         prepare_files(files)
@@ -172,16 +175,21 @@ class GridIn:
                 self._chunk()
 
     def _chunk(self) -> None:
-        self._waiting.append({"files_id": self._id, "n": self._made, "data": bytes(self._rest)})
-        self._made += 1
+        key, n = ObjectId(), len(self._made)
+        self._waiting.append({"_id": key, "files_id": self._id, "n": n, "data": bytes(self._rest)})
+        self._made.append(key)
         self._rest = bytearray()
         if len(self._waiting) * self._size >= _AT_ONCE:
             self._send()
 
     def _send(self) -> None:
+        if self._failed:
+            raise GridFSError("a piece of the file could not be written; abort() and write anew")
         if self._waiting:
             chunks, self._waiting = self._waiting, []
+            self._failed = True
             self._files.handle.insert(self._files.chunks, chunks)
+            self._failed = False
 
     def close(self) -> None:
         """Write what is left, and the file's document: from now on it can be read."""
@@ -200,7 +208,10 @@ class GridIn:
         if not self.closed:
             self.closed = True
             self._waiting, self._rest = [], bytearray()
-            self._files.handle.delete(self._files.chunks, {"files_id": self._id}, 0)
+            # by their own keys: another one may write, or have written, a file of that id
+            for i in range(0, len(self._made), _KEYS_AT_ONCE):
+                keys = self._made[i : i + _KEYS_AT_ONCE]
+                self._files.handle.delete(self._files.chunks, {"_id": {"$in": keys}}, 0)
 
     def __enter__(self) -> GridIn:
         return self
@@ -209,18 +220,24 @@ class GridIn:
         if error is None:
             try:
                 self.close()
-            except BaseException as failure:
-                self._give_up(failure)
+            except BaseException:
+                self._give_up()
                 raise
         else:
-            self._give_up(error)
+            self._give_up()
 
-    def _give_up(self, error: BaseException) -> None:
-        if isinstance(error, NotUniqueError):  # the pieces there are another's
-            self.closed = True
-            return
+    def _give_up(self) -> None:
         with contextlib.suppress(MongoError):  # the first error is what is told
             self.abort()
+
+
+def _stored_size(files: Files, document: dict[str, Any], name: str) -> int:
+    value = document.get(name, 0)
+    if isinstance(value, int | float) and 0 <= value < 2**63:
+        return int(value)
+    raise CorruptGridFile(
+        f"file {document['_id']!r} in {files.files}: its {name} is {value!r}, not a number of bytes"
+    )
 
 
 class _Pieces(io.RawIOBase):
@@ -229,8 +246,8 @@ class _Pieces(io.RawIOBase):
     def __init__(self, files: Files, document: dict[str, Any]) -> None:
         self._files = files
         self._id = document["_id"]
-        self._length = int(document.get("length", 0))
-        self._size = int(document.get("chunkSize", 0)) or CHUNK_SIZE
+        self._length = _stored_size(files, document, "length")
+        self._size = _stored_size(files, document, "chunkSize") or CHUNK_SIZE
         self._at = 0
         self._n = -1
         self._data = b""
@@ -282,7 +299,7 @@ class _Pieces(io.RawIOBase):
             at_once = max(1, _AT_ONCE // self._size)
             command = {
                 "find": self._files.chunks,
-                "filter": {"files_id": self._id, "n": {"$gte": n}},
+                "filter": {"files_id": {"$eq": self._id}, "n": {"$gte": n}},
                 "sort": {"n": 1},
                 "batchSize": at_once,
             }
@@ -295,13 +312,15 @@ class _Pieces(io.RawIOBase):
                 f"file {self._id!r} in {self._files.files}: chunk {n} of {count} is missing"
             )
         wanted = min(self._size, self._length - n * self._size)
-        if len(found["data"]) != wanted:
+        data = found.get("data")
+        if not isinstance(data, bytes) or len(data) != wanted:
             self._stop()
+            has = f"{len(data)} bytes" if isinstance(data, bytes) else type(data).__name__
             raise CorruptGridFile(
                 f"file {self._id!r} in {self._files.files}: chunk {n} of {count} has "
-                f"{len(found['data'])} bytes, not {wanted}"
+                f"{has}, not {wanted}"
             )
-        self._n, self._data, self._next = n, bytes(found["data"]), n + 1
+        self._n, self._data, self._next = n, data, n + 1
 
     def _stop(self) -> None:
         cursor, self._cursor = self._cursor, None
@@ -319,8 +338,8 @@ class GridOut(io.BufferedReader):
     def __init__(self, files: Files, document: dict[str, Any]) -> None:
         self._file = document
         self._files = files
-        size = int(document.get("chunkSize", 0)) or CHUNK_SIZE
-        super().__init__(_Pieces(files, document), min(size, CHUNK_SIZE))
+        pieces = _Pieces(files, document)
+        super().__init__(pieces, min(pieces._size, CHUNK_SIZE))
 
     @property
     def _id(self) -> Any:

@@ -92,8 +92,8 @@ class GridFSProxy:
         assert self.newfile is not None
         try:
             return self.newfile.write(string)
-        except MongoError as error:
-            self.newfile._give_up(error)
+        except MongoError:
+            self.newfile._give_up()
             self._forget()
             self._take(None)
             raise

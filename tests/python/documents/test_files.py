@@ -247,6 +247,67 @@ def test_missing_pieces_are_told(connected: str) -> None:
     assert Kept.objects.get().file.get() is None
 
 
+@pytest.mark.parametrize("size", [5, 2**20])  # sent by close(), by write()
+def test_a_file_that_lost_a_piece_is_never_closed(
+    connected: str, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    file = Files().new_file(chunk_size=2**20)
+    with monkeypatch.context() as patch:
+        fail(patch, "insert", 1)
+        with pytest.raises(OperationError, match="plug"):
+            file.write(b"x" * size)
+            file.close()
+    for go_on in (file.close, lambda: file.write(b"y" * 2**20)):
+        with pytest.raises(GridFSError, match="could not be written"):
+            go_on()
+    file.abort()
+    assert left() == (0, 0)
+
+
+@pytest.mark.parametrize("how", ["abort", "close"])
+def test_who_gives_up_takes_no_other_ones_pieces(connected: str, how: str) -> None:
+    first, second = (Files().new_file(_id="same", chunk_size=10) for _ in range(2))
+    second.write(b"never sent")
+    first.write(b"0123456789x")
+    first.close()
+    if how == "close":
+        with pytest.raises(OperationError), second:
+            pass
+    second.abort()
+    assert Files().get("same").read() == b"0123456789x" and left() == (1, 2)
+
+
+def test_ids_of_files_are_no_operators(connected: str) -> None:
+    kept = Files().put(b"kept")
+    everything = {"$ne": None}
+    try:
+        assert not Files().exists(everything)
+        Files().delete(everything)
+    except OperationError:
+        pass
+    assert Files().get(kept).read() == b"kept"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"length": value} for value in (None, -1, float("nan"), float("inf"), "1")]
+    + [{"chunkSize": value} for value in (-5, float("nan"), "text", [])],
+)
+def test_nonsense_stored_in_a_file_is_told(connected: str, change: dict[str, Any]) -> None:
+    key = Files().put(b"kept")
+    get_db()["fs.files"].update_one({"_id": key}, {"$set": change})
+    with pytest.raises(CorruptGridFile, match="not a number of bytes"):
+        Files().get(key)
+
+
+@pytest.mark.parametrize("data", ["text", 4, None, [1, 2, 3, 4]])
+def test_pieces_that_are_no_bytes_are_told(connected: str, data: Any) -> None:
+    key = Files().put(b"kept")
+    get_db()["fs.chunks"].update_one({"files_id": key}, {"$set": {"data": data}})
+    with pytest.raises(CorruptGridFile, match="chunk 0 of 1 has .*, not 4"):
+        Files().get(key).read()
+
+
 def test_memory_does_not_grow_with_the_file(connected: str) -> None:
     class Endless(io.RawIOBase):
         left = 24 * 2**20
