@@ -107,18 +107,36 @@ def _too_long(details: Any) -> list[str]:
     ]
 
 
+def _types(told: Any) -> list[str]:
+    """Say which type a property should have and which it has, where that is what is wrong."""
+    out = []
+    for why in told.get("details", ()):
+        wanted = (why.get("specifiedAs") or {}).get("bsonType")
+        if why.get("operatorName") == "bsonType" and wanted:
+            types = [wanted] if isinstance(wanted, str) else wanted
+            out.append(
+                f"{told.get('propertyName', '?')} must be {' or '.join(types)}, "
+                f"is {why.get('consideredType', '?')}"
+            )
+    return out
+
+
 def _validation(message: str, details: Any, checks: Sequence[str]) -> str:
     """Say what a validator refused; `checks` are the names of its checks in their order."""
     columns: list[str] = []
     names: list[str] = []
+    reasons: list[str] = []
     for one in _refused(details):
         for rule in one.get("schemaRulesNotSatisfied", ()):
             columns += rule.get("missingProperties", ())
-            columns += [p.get("propertyName", "?") for p in rule.get("propertiesNotSatisfied", ())]
+            for told in rule.get("propertiesNotSatisfied", ()):
+                columns.append(told.get("propertyName", "?"))
+                reasons += _types(told)
         if one.get("operatorName") == "$nor":
             clauses = one.get("clausesSatisfied") or one.get("clausesNotSatisfied") or ()
             names += [checks[c["index"]] for c in clauses if c["index"] < len(checks)]
     if names:
         return f"CHECK constraint failed: {', '.join(names)} ({message})"
     listed = f": {', '.join(columns)}" if columns else ""
+    message = ": ".join([message, ", ".join(reasons)]) if reasons else message
     return f"NOT NULL or CHECK constraint failed{listed} ({message})"

@@ -121,6 +121,10 @@ class Stored(Rows):
                     {"q": {"_id": self.a.pk}, "u": {"$set": change}}
                 ]})  # fmt: skip
 
+    def test_the_types_that_were_wanted_are_told(self):
+        with self.assertRaisesMessage(IntegrityError, "words must be array, is string"):
+            Title(name="x", words="one").save()
+
     def test_another_kind_of_instance_is_refused(self):
         with self.assertRaisesMessage(TypeError, "Expected instance of type"):
             Title(name="x", writer=Cat(name="Tom")).save()
