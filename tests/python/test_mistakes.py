@@ -196,3 +196,10 @@ def test_settings_of_databases_that_cannot_be_meant() -> None:
         assert "ImproperlyConfigured" in done.stderr and message in done.stderr, done.stderr
     with pytest.raises(TypeError, match="db is the name of a database, not 5"):
         mongodb.connect(5, alias="five")
+
+
+def test_flat_values_are_of_one_field() -> None:
+    Meeting(title="a", seats=1).save()
+    assert list(Meeting.objects.values_list("title", flat=True)) == ["a"]
+    with pytest.raises(mongodb.InvalidQueryError, match="takes one field, not 2"):
+        Meeting.objects.values_list("title", "seats", flat=True)

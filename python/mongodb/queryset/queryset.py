@@ -253,7 +253,9 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         return self.only(*map(_listed, fields))._with(_shape="scalar", _scalar=fields)
 
     def values_list(self, *fields: str, flat: bool = False) -> Any:
-        """The other name of `scalar`."""
+        """The other name of `scalar`; one field gives its values, flat or not."""
+        if flat and len(fields) != 1:
+            raise InvalidQueryError(f"values_list(flat=True) takes one field, not {len(fields)}")
         return self.scalar(*fields)
 
     def values(self, *fields: str) -> Any:
