@@ -141,8 +141,7 @@ static void log_warnings(ds__py_client *self) {
     char text[512];
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback); /* of a signal's handler, for the call to raise */
-    while (ds_client_warning(self->client, self->warned, text, sizeof text)) {
-        self->warned++;
+    while (ds_client_warning(self->client, &self->warned, text, sizeof text)) {
         PyObject *logging = PyImport_ImportModule("logging");
         PyObject *logger =
             logging ? PyObject_CallMethod(logging, "getLogger", "s", "mongodb") : NULL;

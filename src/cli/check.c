@@ -129,7 +129,7 @@ static bool check_all(ds_client *client, totals *t) {
 /* The log: what opening the file found in it, now or before. */
 static void check_log(ds_client *client, const char *file, totals *t) {
     char text[512];
-    for (size_t n = 0; ds_client_warning(client, n, text, sizeof text); n++) {
+    for (size_t next = 0; ds_client_warning(client, &next, text, sizeof text);) {
         printf("%s\n", text);
         t->problems++;
     }

@@ -117,7 +117,7 @@ static int wait_for_signal(ds_client *client, const sigset_t *signals) {
     size_t said = 0;
     int signal;
     do {
-        for (; ds_client_warning(client, said, text, sizeof text); said++) {
+        while (ds_client_warning(client, &said, text, sizeof text)) {
             fprintf(stderr, "docstore: warning: %s\n", text);
         }
         signal = sigtimedwait(signals, NULL, &turn);

@@ -90,8 +90,8 @@ static bool embedded_run(ds__backend *self, ds__backend_session *session, ds__ba
     return ds__embedded_run(store, db, value, reply, err);
 }
 
-static bool embedded_warning(ds__backend *self, size_t n, char *out, size_t size) {
-    return ds__engine_warning(((ds__embedded *)self)->engine, n, out, size);
+static bool embedded_warning(ds__backend *self, size_t *next, char *out, size_t size) {
+    return ds__engine_warning(((ds__embedded *)self)->engine, next, out, size);
 }
 
 static void embedded_close(ds__backend *self) {

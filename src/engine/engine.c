@@ -120,8 +120,8 @@ void ds__engine_trim(ds_engine *engine) {
     malloc_trim(0); /* the C library keeps what threads that are gone have freed */
 }
 
-bool ds__engine_warning(ds_engine *engine, size_t n, char *out, size_t size) {
-    return ds__store_warning(engine->store, n, out, size);
+bool ds__engine_warning(ds_engine *engine, size_t *next, char *out, size_t size) {
+    return ds__store_warning(engine->store, next, out, size);
 }
 
 static bool read_db(ds__op *op, const char *db, ds_error *err) {

@@ -277,7 +277,7 @@ bool ds__cmd_get_log(ds__op *op, ds_buf *reply, ds_error *err) {
     char text[DS_WARNING_SIZE];
     ds_buf lines = {0};
     size_t count = 0;
-    for (size_t n = 0; ds__engine_warning(op->engine, n, text, sizeof text); n++) {
+    for (size_t n = 0; ds__engine_warning(op->engine, &n, text, sizeof text);) {
         ds_buf line = {0};
         write_log_line(&line, op->env.now_ms, text);
         ds_buf_fail_as(&lines, &line);

@@ -103,9 +103,8 @@ ds_value ds__txn_error_details(const ds__txn *txn);
 /* Gives back the page caches of connections that nobody uses now. */
 void ds__store_trim(ds__store *store);
 
-/* The n-th warning since the store was opened, from 0: what nobody asked for but somebody should
- * know. False: there is none (yet), or it is too long ago. Threads: any. */
-bool ds__store_warning(ds__store *store, size_t n, char *out, size_t size);
+/* As ds_client_warning. Threads: any. */
+bool ds__store_warning(ds__store *store, size_t *next, char *out, size_t size);
 enum { DS_WARNING_SIZE = 400 };
 
 /* Whether the log has grown so long that something must keep it from ending. Threads: any. */

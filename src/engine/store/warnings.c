@@ -16,15 +16,16 @@ void ds__store_warn(ds__store *store, const char *fmt, ...) {
     va_end(args);
 }
 
-bool ds__store_warning(ds__store *store, size_t n, char *out, size_t size) {
-    if (n >= __atomic_load_n(&store->warning_count, __ATOMIC_ACQUIRE)) {
+bool ds__store_warning(ds__store *store, size_t *next, char *out, size_t size) {
+    if (*next >= __atomic_load_n(&store->warning_count, __ATOMIC_ACQUIRE)) {
         return false; /* asked after every command */
     }
     pthread_mutex_lock(&store->lock);
-    bool there = n < store->warning_count && store->warning_count - n <= DS_STORE_WARNINGS;
-    if (there) {
-        snprintf(out, size, "%s", store->warnings[n % DS_STORE_WARNINGS]);
+    if (store->warning_count - *next > DS_STORE_WARNINGS) {
+        *next = store->warning_count - DS_STORE_WARNINGS;
     }
+    snprintf(out, size, "%s", store->warnings[*next % DS_STORE_WARNINGS]);
     pthread_mutex_unlock(&store->lock);
-    return there;
+    ++*next;
+    return true;
 }

@@ -170,7 +170,7 @@ static void *read_documents(void *arg) {
             "{\"$group\": {\"_id\": \"$t\", \"n\": {\"$sum\": 1}}}], \"cursor\": {}}");
         run(w, NULL, "{\"count\": \"w\", \"query\": {\"t\": 3}, \"maxTimeMS\": 20000}");
         run(w, NULL, "{\"serverStatus\": 1}");
-        ds_client_warning(w->client, 0, warning, sizeof warning);
+        ds_client_warning(w->client, &(size_t){0}, warning, sizeof warning);
     }
     return NULL;
 }

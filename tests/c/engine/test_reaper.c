@@ -108,7 +108,7 @@ static void check_idle_reader(bool snapshot) {
         usleep(20000);
     }
     assert_true(ended);
-    assert_true(ds__engine_warning(engine, 0, text, sizeof text));
+    assert_true(ds__engine_warning(engine, &(size_t){0}, text, sizeof text));
     snprintf(number, sizeof number, "process %ld (", (long)pid);
     if (!strstr(text, number)) {
         fail_msg("expected process %ld: %s", (long)pid, text);

@@ -69,7 +69,7 @@ static int64_t open_crashed(const char *path, const image *file, const image *lo
     write_image(path, "", file, file->size);
     write_image(path, "-wal", log, size);
     ds__store *store = open_store(path);
-    *warned = ds__store_warning(store, 0, text, sizeof text);
+    *warned = ds__store_warning(store, &(size_t){0}, text, sizeof text);
     assert_int_equal(access(name, F_OK) == 0, *warned);
     int64_t found = count(store);
     assert_int_equal(found, count_rows(store));
@@ -180,7 +180,7 @@ static void frames_of_a_rollback_are_no_damage(void **state) {
     image file = read_image(path, "");
     image log = read_image(path, "-wal");
     bool warned;
-    assert_false(ds__store_warning(store, 0, text, sizeof text));
+    assert_false(ds__store_warning(store, &(size_t){0}, text, sizeof text));
     ds__store_close(store);
     assert_int_equal(open_crashed(path, &file, &log, log.size, &warned), 302);
     assert_false(warned);
@@ -392,6 +392,28 @@ static void a_page_of_unknown_size_is_no_damage(void **state) {
     ds__store_close(store);
 }
 
+static void late_readers_of_warnings_get_the_last_ones(void **state) {
+    char text[DS_WARNING_SIZE];
+    char expected[32];
+    size_t next = 0;
+    (void)state;
+    ds__store *store = open_store(":memory:");
+    for (int i = 0; i < 20; i++) {
+        ds__store_warn(store, "warning %d", i);
+    }
+    for (int i = 20 - DS_STORE_WARNINGS; i < 20; i++) {
+        snprintf(expected, sizeof expected, "warning %d", i);
+        assert_true(ds__store_warning(store, &next, text, sizeof text));
+        assert_string_equal(text, expected);
+    }
+    assert_false(ds__store_warning(store, &next, text, sizeof text));
+    ds__store_warn(store, "one more");
+    assert_true(ds__store_warning(store, &next, text, sizeof text));
+    assert_string_equal(text, "one more");
+    assert_false(ds__store_warning(store, &next, text, sizeof text));
+    ds__store_close(store);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_flipped_byte_of_the_log_is_told),
@@ -403,6 +425,7 @@ int main(void) {
         cmocka_unit_test(files_without_checksums_are_read_and_written),
         cmocka_unit_test(a_backup_by_sqlite_is_whole),
         cmocka_unit_test(a_page_of_unknown_size_is_no_damage),
+        cmocka_unit_test(late_readers_of_warnings_get_the_last_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
