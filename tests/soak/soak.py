@@ -37,7 +37,7 @@ LATENCY = {"read": (250, 5000), "write": (500, 31000), "transaction": (1000, 620
 SILENCE_S = 75  # a process that counts nothing for so long hangs
 KILL_EVERY_S = (1.0, 5.0)
 EXPIRE_S = 2
-EXPIRED_S = 150  # the thread that expires documents comes once a minute
+EXPIRED_S = 150  # they are looked for every few seconds, by whatever command ends then
 
 
 class Process:
