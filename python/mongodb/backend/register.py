@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What this backend changes in Django itself, once, when it is loaded: JSONField and its lookups,
 which have a form for each of Django's own databases and none that others can use; the check of the
-fields that indexes name, which may be within documents."""
+fields that indexes name, which may be within documents; what DRF's ModelSerializer knows."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+from django.apps import apps
+from django.core.signals import request_started
+from django.db.backends.signals import connection_created
 from django.db.models import JSONField, Model
 from django.db.models.fields import json as django_json
 
@@ -90,11 +93,29 @@ def _check_names(cls: Any, fields: Any, option: str) -> list[Any]:
     return [*_check_local_fields(cls, plain, option), *unknown_names(cls, dotted, option)]
 
 
+def _adopt_rest_framework(**_: Any) -> None:
+    """Where DRF is installed, let its ModelSerializer know the fields that only this backend has.
+
+    It cannot be imported before Django is set up, which is when this module is."""
+    if apps.ready:
+        for signal in _SIGNALS:
+            signal.disconnect(_adopt_rest_framework)
+        if apps.is_installed("rest_framework"):
+            from mongodb.rest_framework import models
+
+            models.register()
+
+
+_SIGNALS = (request_started, connection_created)
+
+
 def register() -> None:
     """Install the changes; a second call does nothing new."""
     JSONField.from_db_value = _from_db_value  # type: ignore[method-assign]
     Model._check_local_fields = classmethod(_check_names)
     migrations.register()
+    for signal in _SIGNALS:
+        signal.connect(_adopt_rest_framework)
     for cls, method in (
         (django_json.KeyTransform, _key_transform),
         (django_json.KeyTextTransform, _key_text),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Serializers made from documents, as DRF's ModelSerializer is made from models."""
+"""Serializers made from documents, as DRF's ModelSerializer is made from models; and that of
+models with MongoDB's own fields."""
 
 import copy
 import functools
@@ -19,10 +20,13 @@ from .fields import DynamicField, ObjectIdField, ReferenceField, refused_part
 from .keeper import know
 from .lists import DocumentListSerializer
 from .mapping import build_child, serializer_field
+from .models import ModelSerializer, is_blank
 from .prototypes import copy_field, is_copyable, kept
 from .validators import UniqueTogetherValidator
 
-__all__ = ["DocumentSerializer", "DynamicField", "ObjectIdField", "ReferenceField"]
+__all__ = [
+    "DocumentSerializer", "DynamicField", "ModelSerializer", "ObjectIdField", "ReferenceField",
+]  # fmt: skip
 
 ALL_FIELDS = serializers.ALL_FIELDS
 DEEPEST = 10
@@ -192,7 +196,7 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
 
     def get_value(self, dictionary: Any) -> Any:
         value = super().get_value(dictionary)
-        if html.is_html_input(dictionary) and not self.required and _blank(value):
+        if html.is_html_input(dictionary) and not self.required and is_blank(value):
             return serializers.empty  # a part of a form that was left empty was not sent
         return value
 
@@ -379,12 +383,6 @@ def refusal_detail(error: Any) -> Any:
         for key, value in detail.items()
     }
     return _listed(detail)
-
-
-def _blank(value: Any) -> bool:
-    """Whether a form's part has fields and nothing in them."""
-    values = list(value.values()) if isinstance(value, dict) else []
-    return bool(values) and all(item in ("", []) for item in values)
 
 
 def _listed(detail: Any) -> Any:

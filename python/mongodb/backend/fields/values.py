@@ -64,13 +64,21 @@ def reader(field: Any, connection: Any) -> Reader | None:
 
 
 def model_reader(model: Any, connection: Any) -> Reader:
-    """Return what makes an instance of an embedded model of a document."""
-    columns = [(field.column, field.attname, reader(field, connection), field)
-               for field in _fields(model)]  # fmt: skip
-    make = plain_instance if is_plain(model) else called_instance
+    """Return what makes an instance of an embedded model of a document.
+
+    It looks at the model's fields at the first document: a model may embed itself."""
+    known: tuple[Any, Any] | None = None
 
     def read(document: Any) -> Any:
-        return make(model, columns, document) if isinstance(document, dict) else document
+        nonlocal known
+        if not isinstance(document, dict):
+            return document
+        if known is None:
+            columns = [(field.column, field.attname, reader(field, connection), field)
+                       for field in _fields(model)]  # fmt: skip
+            known = (plain_instance if is_plain(model) else called_instance), columns
+        make, columns = known
+        return make(model, columns, document)
 
     return read
 
