@@ -92,6 +92,7 @@ class Keeper:
 
     def __init__(self) -> None:
         self.found: Found | None = None
+        self.tried: Found | None = None  # what was made last
         self.refused: tuple[Any, ...] = (None, None)  # a class whose plan could not be kept
         self.uses = 0
         self.misses = 0
@@ -111,7 +112,11 @@ class Keeper:
         found = Found(plan, tuple(seen.found), settings)
         if not found.is_current():
             return None
-        self.found = found
+        # Other threads may have changed the class meanwhile and changed it back: what is kept was
+        # made twice of the same.
+        before, self.tried = self.tried, found
+        if before is not None and before.is_current() and before.plan == plan:
+            self.found = found
         return plan
 
 

@@ -117,7 +117,7 @@ def uses(cls: Any) -> int:
 
 def keep(cls: Any) -> Any:
     """Show lists until their plan is kept: what they show."""
-    for _ in range(4):
+    for _ in range(5):
         shown = shown_by(cls)
     assert uses(cls) >= 2, "the plan of such a serializer is kept"
     return shown
@@ -449,6 +449,32 @@ def test_threads_that_make_plans_at_once_keep_each_its_own(
         for names in (then, first, then):
             cls.Meta.fields = names
             assert [list(row) for row in listed(cls).data] == [names] * 3
+
+
+def test_plan_of_a_meta_that_was_changed_and_changed_back_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cls = declare()
+    keep(cls)
+    public = cls.Meta.fields = ["id", "text", "when", "other", "others"]
+    see, compile_it = keeper.Seen.meta, keeper.without_fields
+
+    def change(self: Any, meta: Any) -> None:
+        see(self, meta)
+        if meta is cls.Meta:
+            meta.fields = [*public, "number"]
+
+    def change_back(serializer: Any) -> Any:
+        plan = compile_it(serializer)
+        cls.Meta.fields = public
+        return plan
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keeper.Seen, "meta", change)
+        patch.setattr(keeper, "without_fields", change_back)
+        listed(cls).data  # noqa: B018
+    for _ in range(4):
+        assert [list(row) for row in listed(cls).data] == [public] * 3
 
 
 def test_lists_that_need_python_stop_keeping_their_plan() -> None:
