@@ -373,7 +373,8 @@ bool ds__txn_is_awaited(const ds__txn *txn) {
         return false;
     }
     const int64_t told = ds__vfs_waiting(txn->conn->db);
-    return told > 0 && ds__clock_mono_us() / 1000 - told < AWAITED_MS;
+    const int64_t ago = told > 0 ? ds__clock_mono_us() / 1000 - told : AWAITED_MS;
+    return ago < AWAITED_MS && ago > -AWAITED_MS; /* a time far ahead is nobody's */
 }
 
 bool ds__txn_is_broken(const ds__txn *txn) {

@@ -121,3 +121,13 @@ def test_who_nobody_waits_for_stays(uri: str, holder: Holder) -> None:
         time.sleep(1.5)
         holder.tell("insert")
         assert holder.answer() == "0"
+
+
+def test_a_time_to_come_is_no_waiter(uri: str, holder: Holder) -> None:
+    index = pathlib.Path(uri.removeprefix("docstore://").split("?")[0] + "-shm")
+    with index.open("r+b") as file:
+        file.seek(120)  # who waits to write tells when, in bytes that SQLite only locks
+        file.write((2**62).to_bytes(8, sys.byteorder))
+    time.sleep(1.5)
+    holder.tell("insert")
+    assert holder.answer() == "0"
