@@ -137,7 +137,7 @@ class World:
         return self.cursors[slot]
 
     def _kill_cursors(self, step: Step, slot: int) -> Document | None:
-        cursor = None if self.sessions[step.who].starting else self.cursor(slot)
+        cursor = self.cursor(slot)
         return cursor and {"killCursors": cursor.coll, "cursors": cursor}
 
     def _start(self, step: Step, concern: str) -> None:
@@ -231,9 +231,8 @@ class World:
 
     def more_is_allowed(self, step: Step, session: Session) -> bool:
         """Transactions of the embedded store may make indexes of empty collections that were there
-        before, and may change the catalog with any read concern."""
-        there = step.what == "index" and step.coll not in session.made | self.missing()
-        return there or session.concern not in ("", "local")
+        before."""
+        return step.what == "index" and step.coll not in session.made | self.missing()
 
     def missing(self) -> set[str]:
         listed = self.embedded.run(self.db, {"listCollections": 1, "nameOnly": True})
@@ -380,7 +379,7 @@ class World:
             if mine["ok"] or step.what == "abort":
                 session.ended()
         elif step.what in ("end_session", "kill_session"):
-            self.forget_session(step)
+            self.end_session(step)
         elif session.open:
             self.remember_in_transaction(step, session, names, failed)
         elif self.writes(step):
@@ -391,13 +390,11 @@ class World:
             for name in names if step.what in CHANGES else names & self.unknown():
                 self.changed[name] = self.changes
 
-    def forget_session(self, step: Step) -> None:
-        """What ends with a session: of the embedded store also its snapshots, and the memory of the
-        write that may be repeated."""
+    def end_session(self, step: Step) -> None:
+        """What ends with a session: of the embedded store also its snapshots."""
         session = self.sessions[step.who]
         self.times = [time if time and time[3] != step.who else None for time in self.times]
         session.ended()
-        session.last = None
         if step.what == "end_session":
             session.renew()
 
@@ -407,8 +404,8 @@ class World:
     def remember_in_transaction(
         self, step: Step, session: Session, names: set[str], failed: bool
     ) -> None:
-        if step.what in ("kill_cursors",):
-            return
+        if session.starting and step.what == "kill_cursors":
+            return  # refused: nothing has begun
         if session.starting:
             session.starting, session.seen, session.sure = False, self.changes, self.certain
         session.touched |= names

@@ -4,6 +4,7 @@
 #include "bson/number.h"
 #include "engine/commands/ddl.h"
 #include "engine/commands/handlers.h"
+#include "engine/commands/session.h"
 #include "engine/index/spec.h"
 
 enum arg {
@@ -293,7 +294,8 @@ bool ds__cmd_create(ds__op *op, ds_buf *reply, ds_error *err) {
     const ds__coll *made;
     ds_buf options = {0};
     if (!ds__args_read("create", true, op->command, args, ARGS, v, err) ||
-        !check_transaction(op, v, err) || !ds__ddl_find(op, &there, &name, err)) {
+        !ds__session_check_change(op, err) || !check_transaction(op, v, err) ||
+        !ds__ddl_find(op, &there, &name, err)) {
         return false;
     }
     if (there) {

@@ -6,6 +6,7 @@
 #include "bson/json.h"
 #include "engine/commands/ddl.h"
 #include "engine/commands/handlers.h"
+#include "engine/commands/session.h"
 #include "engine/store/records.h"
 #include "engine/index/spec.h"
 
@@ -140,7 +141,8 @@ bool ds__cmd_create_indexes(ds__op *op, ds_buf *reply, ds_error *err) {
     ds_value v[ARGS];
     const ds__coll *coll;
     const char *name;
-    if (!ds__args_read("createIndexes", true, op->command, args, ARGS, v, err) ||
+    if (!ds__session_check_change(op, err) ||
+        !ds__args_read("createIndexes", true, op->command, args, ARGS, v, err) ||
         !ds__ddl_find(op, &coll, &name, err) || !check_quorum(v[QUORUM], err)) {
         return false;
     }

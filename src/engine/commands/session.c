@@ -276,6 +276,10 @@ void ds__session_check_in(ds__op *op, ds__session *s) {
     s->busy = false;
     s->active_us += ds__clock_mono_us() - s->taken_us;
     s->last_used_ms = now;
+    if (s->killed && s->state == TXN_OPEN) {
+        ds__session_end_transaction(op->engine, s, NULL);
+    }
+    s->killed = false;
     if (s->ended) {
         drop(sessions, s);
     } else {
@@ -317,16 +321,18 @@ void ds__sessions_drop_oldest(ds_engine *engine, ds__idle_kind kind, int64_t now
     pthread_mutex_unlock(&sessions->lock);
 }
 
-/* Under the lock. */
-static void end_one(ds__sessions *sessions, ds__session *s) {
+/* A session that is killed keeps its number, and what its last write answered. Under the lock. */
+static void end_one(ds__sessions *sessions, ds__session *s, bool kill) {
     if (s->busy) {
-        s->ended = true;
-    } else {
+        *(kill ? &s->killed : &s->ended) = true;
+    } else if (!kill) {
         drop(sessions, s);
+    } else if (s->state == TXN_OPEN) {
+        end_idle_transaction(sessions->engine, s, NULL);
     }
 }
 
-void ds__sessions_end(ds_engine *engine, ds_value list) {
+void ds__sessions_end(ds_engine *engine, ds_value list, bool kill) {
     ds__sessions *sessions = engine->sessions;
     uint8_t id[DS_SESSION_ID_SIZE];
     ds__iter it;
@@ -339,21 +345,21 @@ void ds__sessions_end(ds_engine *engine, ds_value list) {
         ds__snapshots_end_session(engine, id);
         ds__session *s = ds_map_get(&sessions->by_id, id, DS_SESSION_ID_SIZE);
         if (s != NULL) {
-            end_one(sessions, s);
+            end_one(sessions, s, kill);
         }
     }
     pthread_mutex_unlock(&sessions->lock);
 }
 
-void ds__sessions_end_all(ds_engine *engine) {
+void ds__sessions_kill_all(ds_engine *engine) {
     ds__sessions *sessions = engine->sessions;
-    size_t at = 0; /* what is removed leaves its place empty */
+    size_t at = 0;
     void *value;
     pthread_mutex_lock(&sessions->lock);
     ds__cursors_end_session(engine, NULL);
     ds__snapshots_end_session(engine, NULL);
     while (ds_map_each(&sessions->by_id, &at, NULL, NULL, &value)) {
-        end_one(sessions, value);
+        end_one(sessions, value, true);
     }
     pthread_mutex_unlock(&sessions->lock);
 }

@@ -24,10 +24,13 @@ void ds__session_remember(ds__op *op, const ds_buf *reply, size_t from, size_t t
 bool ds__session_commit(ds__op *op, ds_error *err);
 bool ds__session_abort(ds__op *op, ds_error *err);
 
-/* Ends the sessions listed, [{id: UUID}, …], or all: their cursors and snapshots are closed, their
- * transactions aborted. Most have no more than those: nothing else is kept of a session that only
- * read. */
-void ds__sessions_end(ds_engine *engine, ds_value list);
-void ds__sessions_end_all(ds_engine *engine);
+/* Refuses a change of the catalog in a transaction whose read concern is majority or snapshot.
+ * Errors: InvalidOptions. */
+bool ds__session_check_change(const ds__op *op, ds_error *err);
+
+/* Ends the sessions listed: [{id: UUID}, …], or all. Their transactions are aborted; what they last
+ * wrote is still known of those that were killed. */
+void ds__sessions_end(ds_engine *engine, ds_value list, bool kill);
+void ds__sessions_kill_all(ds_engine *engine);
 
 #endif

@@ -39,7 +39,9 @@ struct ds__session {
     bool busy;
     bool doomed;
     bool with_savepoints; /* the transaction was begun with savepoints: true */
+    bool strict;          /* … with a read concern that changes of the catalog do not go with */
     bool ended;           /* free it when no longer busy */
+    bool killed;          /* abort its transaction when no longer busy */
 };
 
 struct ds__sessions {

@@ -84,7 +84,7 @@ bool ds__cmd_end_sessions(ds__op *op, ds_buf *reply, ds_error *err) {
     if (!check_list(op, false, err)) {
         return false;
     }
-    ds__sessions_end(op->engine, op->target);
+    ds__sessions_end(op->engine, op->target, false);
     return true;
 }
 
@@ -94,7 +94,7 @@ static void kill(ds__op *op, ds_value list, bool all) {
     uint8_t id[DS_SESSION_ID_SIZE];
     if (all) {
         ds__ops_kill_session(op->engine->ops, NULL, op);
-        ds__sessions_end_all(op->engine);
+        ds__sessions_kill_all(op->engine);
         return;
     }
     for (ds__iter_init(&it, list); ds__iter_next(&it);) {
@@ -102,7 +102,7 @@ static void kill(ds__op *op, ds_value list, bool all) {
             ds__ops_kill_session(op->engine->ops, id, op);
         }
     }
-    ds__sessions_end(op->engine, list);
+    ds__sessions_end(op->engine, list, true);
 }
 
 bool ds__cmd_kill_sessions(ds__op *op, ds_buf *reply, ds_error *err) {

@@ -53,6 +53,20 @@ static bool begin_writing(ds__op *op, ds__txn **txn, ds_error *err) {
     return false;
 }
 
+static bool reads_strictly(const ds__op *op) {
+    ds_value concern = ds__doc_field(op->command, "readConcern");
+    ds_value level = concern.type == DS_DOCUMENT ? ds__doc_field(concern, "level") : ds__missing();
+    return ds__is_string(level, "majority") || ds__is_string(level, "snapshot");
+}
+
+bool ds__session_check_change(const ds__op *op, ds_error *err) {
+    return !op->multi_statement || op->with_savepoints || !op->session->strict ||
+           ds__error_set(err, DS_INVALID_OPTIONS,
+                         "Command %s does not support this transaction's readConcern: only the "
+                         "levels local and available go with it",
+                         op->row->name);
+}
+
 static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
     if (number < s->txn_number) {
         return ds__error_set(err, DS_TRANSACTION_TOO_OLD,
@@ -61,11 +75,10 @@ static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
                              "started",
                              (long long)number, (long long)s->txn_number);
     }
-    if (number == s->txn_number && s->state != TXN_NONE) {
-        return ds__error_set(err, 117,
-                             "Cannot start a transaction at given transaction number %lld: a "
-                             "transaction with the same number is in progress or ended",
-                             (long long)number);
+    if (number == s->txn_number) {
+        return ds__error_set(err, DS_CONFLICTING_OPERATION_IN_PROGRESS,
+                             "Only servers in a sharded cluster can start a new transaction at the "
+                             "active transaction number");
     }
     abort_open(op, s);
     s->txn_number = number;
@@ -79,6 +92,7 @@ static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
         return false;
     }
     s->with_savepoints = op->with_savepoints;
+    s->strict = reads_strictly(op);
     s->savepoints.count = 0;
     s->state = TXN_OPEN;
     ds__reaper_need(op->engine);
@@ -141,6 +155,12 @@ static bool enter_transaction(ds__op *op, ds__session_fields f, int64_t number, 
         return ds__error_set(err, DS_INVALID_OPTIONS,
                              "writeConcern is not allowed within a multi-statement transaction");
     }
+    if (f.start.type != DS_MISSING && (ending || strcmp(name, "killCursors") == 0)) {
+        return ds__error_set(err, DS_OPERATION_NOT_SUPPORTED_IN_TRANSACTION,
+                             "Cannot run %s as the first operation in a multi-document "
+                             "transaction.",
+                             name);
+    }
     if (f.start.type == DS_MISSING && ds__doc_get(op->command, "readConcern", 11, &concern)) {
         return ds__error_set(err, DS_INVALID_OPTIONS,
                              "Only the first command in a transaction may specify a readConcern");
@@ -201,6 +221,10 @@ bool ds__session_enter(ds__op *op, ds_error *err) {
                            "newer retryable write with txnNumber %lld has already started on this "
                            "session.",
                            (long long)number, (long long)s->txn_number);
+    } else if (number == s->txn_number && s->state != TXN_NONE) {
+        ok = ds__error_set(err, DS_INCOMPLETE_TRANSACTION_HISTORY,
+                           "Cannot retry a retryable write that has been converted into a "
+                           "transaction");
     } else if (number > s->txn_number) {
         abort_open(op, s);
         s->txn_number = number;

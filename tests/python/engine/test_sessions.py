@@ -216,3 +216,74 @@ def test_a_thread_that_waits_for_itself_gets_a_conflict(client: _core.Client) ->
         assert reply["code"] == 112
         assert reply["errorLabels"] == ["TransientTransactionError"]
         one.commit()
+
+
+def inc(number: int = 1) -> dict[str, Any]:
+    return {"update": "c", "updates": [{"q": {"_id": 1}, "u": {"$inc": {"v": number}}}]}
+
+
+@pytest.mark.parametrize("everybody", [False, True])
+def test_a_killed_session_knows_its_last_write(
+    client: _core.Client, session: Session, everybody: bool
+) -> None:
+    first = session.run(inc(), 5)
+    command: dict[str, Any] = (
+        {"killAllSessions": []} if everybody else {"killSessions": [session.lsid]}
+    )
+    client.run("admin", command)
+    assert session.run(inc(), 5) == first
+    assert session.run(inc(), 4)["code"] == 225  # TransactionTooOld
+    assert client.run("t", {"find": "c"})["cursor"]["firstBatch"] == [{"_id": 1, "v": 2}]
+
+
+def test_a_killed_session_knows_its_committed_transaction(
+    client: _core.Client, session: Session
+) -> None:
+    session.txn(inc(), 1, start=True)
+    assert session.end("commit", 1)["ok"] == 1
+    client.run("admin", {"killSessions": [session.lsid]})
+    assert session.end("commit", 1)["ok"] == 1
+    assert session.end("abort", 1)["code"] == 256  # TransactionCommitted
+
+
+def test_killing_a_session_aborts_its_transaction(client: _core.Client, session: Session) -> None:
+    session.txn(inc(), 1, start=True)
+    client.run("admin", {"killSessions": [session.lsid]})
+    assert session.txn({"find": "c"}, 1)["code"] == 251  # NoSuchTransaction
+    assert session.txn({"find": "c"}, 1, start=True)["code"] == 117
+    assert session.txn({"find": "c"}, 2, start=True)["ok"] == 1
+    assert client.run("t", {"find": "c"})["cursor"]["firstBatch"] == [{"_id": 1, "v": 1}]
+
+
+def test_a_number_is_a_write_or_a_transaction(client: _core.Client, session: Session) -> None:
+    session.run(inc(), 5)
+    refused = session.txn({"find": "c"}, 5, start=True)
+    assert (refused["code"], refused["codeName"]) == (117, "ConflictingOperationInProgress")
+    assert session.end("commit", 5)["code"] == 251
+    session.txn({"find": "c"}, 6, start=True)
+    assert session.run(inc(), 6)["code"] == 217  # IncompleteTransactionHistory
+    assert session.txn({"find": "c"}, 6)["ok"] == 1
+    assert session.end("commit", 6)["ok"] == 1
+    assert session.run(inc(), 6)["code"] == 217
+
+
+def test_what_no_transaction_begins_with(client: _core.Client, session: Session) -> None:
+    kill = {"killCursors": "c", "cursors": [Int64(7)]}
+    assert session.txn(kill, 1, start=True)["code"] == 263
+    for name in ("commitTransaction", "abortTransaction"):
+        fields = {"lsid": session.lsid, "txnNumber": Int64(1), "autocommit": False}
+        command = {name: 1, **fields, "startTransaction": True, "$db": "admin"}
+        assert bson.decode(client.run_raw("admin", command, check=False))["code"] == 263
+    assert session.txn({"find": "c"}, 1, start=True)["ok"] == 1  # none has begun
+    assert session.txn(kill, 1)["ok"] == 1
+
+
+@pytest.mark.parametrize("level", ["local", "majority", "snapshot"])
+def test_collections_are_made_with_read_concern_local(session: Session, level: str) -> None:
+    index = {"createIndexes": "new", "indexes": [{"key": {"n": 1}, "name": "n"}]}
+    for number, command in enumerate(({"create": "made"}, index), 1):
+        concern = {"readConcern": {"level": level}}
+        session.txn({"find": "c", **concern}, number, start=True)
+        reply = session.txn(command, number)
+        assert reply.get("code") == (None if level == "local" else 72), reply
+        assert session.end("commit", number).get("code") == (None if level == "local" else 251)
