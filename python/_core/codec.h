@@ -47,6 +47,9 @@ PyObject *ds__py_object_id(ds__pstate *state, const uint8_t oid[12]);
 /* 1: an ObjectId, its bytes are in `oid`; 0: not an ObjectId; -1: error. */
 int ds__py_object_id_bytes(ds__pstate *state, PyObject *value, uint8_t oid[12]);
 PyObject *ds__py_datetime(ds__pstate *state, int64_t ms, const ds__py_options *options);
+/* datetime.date and datetime.time of it; bson.DatetimeMS out of range. */
+PyObject *ds__py_date(ds__pstate *state, int64_t ms);
+PyObject *ds__py_time(ds__pstate *state, int64_t ms);
 /* Milliseconds of a datetime.datetime (naive means UTC; aware is converted). */
 bool ds__py_datetime_ms(ds__pstate *state, PyObject *datetime, int64_t *ms);
 /* Seconds from 1970 to what a datetime's fields say, its zone aside. */
@@ -60,6 +63,8 @@ PyObject *ds__py_decimal(ds__pstate *state, ds_decimal value);
 bool ds__py_decimal_value(ds__pstate *state, PyObject *value, ds_decimal *out);
 /* uuid.UUID from 16 bytes, and back (false with an error when it is no UUID). */
 PyObject *ds__py_uuid(ds__pstate *state, const uint8_t bytes[16]);
+/* From 32 lower-case hexadecimal digits. */
+PyObject *ds__py_uuid_hex(ds__pstate *state, const char *digits);
 bool ds__py_uuid_bytes(ds__pstate *state, PyObject *value, uint8_t bytes[16]);
 
 /* Raises MemoryError or ValueError for a failed buffer; true when it is fine. */

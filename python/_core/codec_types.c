@@ -76,22 +76,55 @@ static void date_from_days(int64_t days, int *year, int *month, int *day) {
     *year = (int)(y + era * 400 + (*month <= 2));
 }
 
+/* The day and the milliseconds of it; false before year 1 or after year 9999. */
+static bool split(int64_t ms, int64_t *days, int *rest) {
+    *days = ms / MS_PER_DAY;
+    int64_t left = ms % MS_PER_DAY;
+    if (left < 0) {
+        left += MS_PER_DAY;
+        (*days)--;
+    }
+    *rest = (int)left;
+    return *days >= -719162 && *days <= 2932896;
+}
+
+static PyObject *beyond(ds__pstate *state, int64_t ms) {
+    return PyObject_CallFunction(state->datetime_ms, "L", (long long)ms);
+}
+
 PyObject *ds__py_datetime(ds__pstate *state, int64_t ms, const ds__py_options *options) {
-    int64_t days = ms / MS_PER_DAY, rest = ms % MS_PER_DAY;
-    if (rest < 0) {
-        rest += MS_PER_DAY;
-        days--;
+    int64_t days;
+    int year, month, day, rest;
+    if (!split(ms, &days, &rest)) {
+        return beyond(state, ms);
     }
-    if (days < -719162 || days > 2932896) { /* before year 1 or after year 9999 */
-        return PyObject_CallFunction(state->datetime_ms, "L", (long long)ms);
-    }
-    int year, month, day;
     date_from_days(days, &year, &month, &day);
-    int millis = (int)(rest % 1000), seconds = (int)(rest / 1000);
+    int seconds = rest / 1000;
     PyObject *zone = options && options->tz_aware ? state->datetime->TimeZone_UTC : Py_None;
-    return state->datetime->DateTime_FromDateAndTime(year, month, day, seconds / 3600,
-                                                     seconds / 60 % 60, seconds % 60, millis * 1000,
-                                                     zone, state->datetime->DateTimeType);
+    return state->datetime->DateTime_FromDateAndTime(
+        year, month, day, seconds / 3600, seconds / 60 % 60, seconds % 60, rest % 1000 * 1000, zone,
+        state->datetime->DateTimeType);
+}
+
+PyObject *ds__py_date(ds__pstate *state, int64_t ms) {
+    int64_t days;
+    int year, month, day, rest;
+    if (!split(ms, &days, &rest)) {
+        return beyond(state, ms);
+    }
+    date_from_days(days, &year, &month, &day);
+    return state->datetime->Date_FromDate(year, month, day, state->datetime->DateType);
+}
+
+PyObject *ds__py_time(ds__pstate *state, int64_t ms) {
+    int64_t days;
+    int rest;
+    if (!split(ms, &days, &rest)) {
+        return beyond(state, ms);
+    }
+    int seconds = rest / 1000;
+    return state->datetime->Time_FromTime(seconds / 3600, seconds / 60 % 60, seconds % 60,
+                                          rest % 1000 * 1000, Py_None, state->datetime->TimeType);
 }
 
 /* Milliseconds by which an aware datetime is ahead of UTC; 0 for a naive one. */
@@ -216,6 +249,25 @@ PyObject *ds__py_uuid(ds__pstate *state, const uint8_t bytes[16]) {
     PyObject *out = names ? PyObject_Call(state->uuid, args, names) : NULL;
     Py_XDECREF(args);
     Py_XDECREF(names);
+    return out;
+}
+
+PyObject *ds__py_uuid_hex(ds__pstate *state, const char *digits) {
+    char text[33];
+    memcpy(text, digits, 32);
+    text[32] = '\0';
+    if (!state->uuid_int_at || !state->uuid_safe_at) {
+        return PyObject_CallFunction(state->uuid, "s", text);
+    }
+    PyObject *number = PyLong_FromString(text, NULL, 16);
+    PyTypeObject *type = (PyTypeObject *)state->uuid;
+    PyObject *out = number ? type->tp_alloc(type, 0) : NULL;
+    if (!out) {
+        Py_XDECREF(number);
+        return NULL;
+    }
+    *(PyObject **)(void *)((char *)out + state->uuid_int_at) = number;
+    *(PyObject **)(void *)((char *)out + state->uuid_safe_at) = Py_NewRef(state->uuid_unknown);
     return out;
 }
 

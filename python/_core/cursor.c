@@ -5,6 +5,7 @@
 
 #include "base/fork.h"
 #include "base/mem.h"
+#include "columns.h"
 #include "errors.h"
 
 /* RawBatch: one reply; its buffer is the BSON array of documents. Validated, so readers trust it.
@@ -179,6 +180,43 @@ static PyObject *cursor_next_batch(cursor *self, PyObject *unused) {
     return batch;
 }
 
+static PyObject *cursor_rows(cursor *self, PyObject *const *args, Py_ssize_t count) {
+    ds__pstate *state = ds__pstate_of_type(Py_TYPE(self));
+    if (!state) {
+        return NULL;
+    }
+    if (count != 2 || !Py_IS_TYPE(args[0], (PyTypeObject *)state->columns_type)) {
+        PyErr_SetString(PyExc_TypeError, "rows() takes Columns and how many rows at most");
+        return NULL;
+    }
+    Py_ssize_t many = PyNumber_AsSsize_t(args[1], PyExc_OverflowError);
+    PyObject *out = many == -1 && PyErr_Occurred() ? NULL : PyList_New(0);
+    while (out && PyList_GET_SIZE(out) < many) {
+        if (!self->batch || !ds__iter_next(&self->at)) {
+            Py_CLEAR(self->batch);
+            raw_batch *batch = fetch(state, self);
+            if (!batch) {
+                break;
+            }
+            self->batch = batch;
+            ds__iter_init(&self->at, ds__array(batch->bytes));
+            continue;
+        }
+        /* making rows may run Python code: keep the batch */
+        raw_batch *batch = (raw_batch *)Py_NewRef(self->batch);
+        PyObject *row = ds__columns_row(state, args[0], &self->at.value, &self->options);
+        Py_DECREF(batch);
+        if (!row || PyList_Append(out, row) != 0) {
+            Py_CLEAR(out);
+        }
+        Py_XDECREF(row);
+    }
+    if (out && PyErr_Occurred()) {
+        Py_CLEAR(out);
+    }
+    return out;
+}
+
 static PyObject *cursor_raw_batches(cursor *self, PyObject *unused) {
     PyObject *step = PyObject_GetAttrString((PyObject *)self, "next_batch");
     PyObject *out = step ? PyCallIter_New(step, Py_None) : NULL;
@@ -226,6 +264,8 @@ static PyObject *get_alive(cursor *self, void *unused) {
 static PyMethodDef cursor_methods[] = {
     {"next_batch", (PyCFunction)cursor_next_batch, METH_NOARGS,
      "Return the next RawBatch, or None at the end."},
+    {"rows", (PyCFunction)(void (*)(void))cursor_rows, METH_FASTCALL,
+     "rows(columns, many): the next rows, fewer than `many` at the end only."},
     {"raw_batches", (PyCFunction)cursor_raw_batches, METH_NOARGS, "Iterate RawBatch objects."},
     {"set_batch_size", (PyCFunction)cursor_set_batch_size, METH_O,
      "Ask for batches of this size from now on; 0 leaves it to the store."},

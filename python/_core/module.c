@@ -63,6 +63,12 @@ static int import_all(ds__pstate *state) {
     state->object_id_at = slot_offset(state->object_id, "_ObjectId__id");
     state->decimal_high_at = slot_offset(state->decimal128, "_Decimal128__high");
     state->decimal_low_at = slot_offset(state->decimal128, "_Decimal128__low");
+    state->uuid_int_at = slot_offset(state->uuid, "int");
+    state->uuid_safe_at = slot_offset(state->uuid, "is_safe");
+    state->uuid_unknown = PyObject_GetAttrString(state->uuid_safety, "unknown");
+    if (!state->uuid_unknown) {
+        return -1;
+    }
     return 0;
 }
 
@@ -110,7 +116,8 @@ static int exec_module(PyObject *module) {
     ds__pstate *state = ds__pstate_of_module(module);
     if (import_all(state) != 0 || ds__py_add_client(module, state) != 0 ||
         ds__py_add_session(module, state) != 0 || ds__py_add_cursor(module, state) != 0 ||
-        ds__py_add_server(module, state) != 0 || ds__py_add_documents(module, state) != 0 ||
+        ds__py_add_server(module, state) != 0 || ds__py_add_columns(module, state) != 0 ||
+        ds__py_add_documents(module, state) != 0 ||
         PyModule_AddFunctions(module, ds__rows_functions) != 0 ||
         PyModule_AddFunctions(module, ds__seen_functions) != 0 ||
         PyModule_AddFunctions(module, ds__json_functions) != 0 ||

@@ -48,6 +48,8 @@ struct ds__pstate {
     Py_ssize_t object_id_at;    /* where ObjectId keeps its bytes; 0: unknown */
     Py_ssize_t decimal_high_at; /* where Decimal128 keeps its halves */
     Py_ssize_t decimal_low_at;
+    Py_ssize_t uuid_int_at; /* where UUID keeps its number */
+    Py_ssize_t uuid_safe_at;
 };
 
 /* The state of the module that defines `type` or one of its bases. Borrowed; NULL and TypeError
@@ -62,6 +64,7 @@ static inline ds__pstate *ds__pstate_of_module(PyObject *module) {
 int ds__py_add_client(PyObject *module, ds__pstate *state);
 int ds__py_add_session(PyObject *module, ds__pstate *state);
 int ds__py_add_cursor(PyObject *module, ds__pstate *state);
+int ds__py_add_columns(PyObject *module, ds__pstate *state);
 int ds__py_add_server(PyObject *module, ds__pstate *state);
 
 /* Makes a heap type of the module from its spec, keeps it in *slot and adds it under its name. */

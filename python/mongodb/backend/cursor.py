@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bson import Decimal128, json_util
 
+from mongodb.backend.compiler import Statement
 from mongodb.backend.ddl import Definitions
 from mongodb.backend.errors import (
     IntegrityError,
@@ -115,15 +116,20 @@ class Cursor:
             self._rows = iter([(self.connection.count(command),)])
             return
         results = self._results(query.before, params)
-        source = self.connection.documents(query.command(params, results))
-        documents = list(itertools.islice(source, _AT_ONCE))
-        if not documents and query.of_nothing is not None:
-            documents = list(self.connection.documents(query.of_nothing(params, results)))
-        rows = list(_made(_tuples(documents, query.paths), query.after))
+        statement = self.statement
+        cells: tuple[Any, ...] = ()
+        if isinstance(statement, Statement) and len(statement.cells) <= len(query.paths):
+            cells, statement.made = statement.cells, True
+        columns = query.columns(cells)
+        source = self.connection.rows(query.command(params, results), columns, _AT_ONCE)
+        rows = next(source)
+        if not rows and query.of_nothing is not None:
+            command = query.of_nothing(params, results)
+            rows = next(self.connection.rows(command, columns, _AT_ONCE))
         self._rows = iter(rows)
-        if len(documents) == _AT_ONCE:  # the others as they are asked for
+        if len(rows) == _AT_ONCE:  # the others as they are asked for
             self._source = source
-            self._rows = itertools.chain(rows, _made(_tuples(source, query.paths), query.after))
+            self._rows = itertools.chain(rows, itertools.chain.from_iterable(source))
 
     def _insert(self, prepared: Prepared, params: Sequence[Any]) -> None:
         node = prepared.node
@@ -299,13 +305,7 @@ class Cursor:
         return next(self._rows, None)
 
     def fetchmany(self, size: int | None = None) -> list[tuple[Any, ...]]:
-        out = []
-        for _ in range(size or self.arraysize):
-            row = next(self._rows, None)
-            if row is None:
-                break
-            out.append(row)
-        return out
+        return list(itertools.islice(self._rows, size or self.arraysize))
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         return list(self._rows)
@@ -417,20 +417,6 @@ def value_at(document: Any, path: tuple[str, ...]) -> Any:
             return None
         document = document.get(key)
     return document
-
-
-def _made(rows: Iterator[tuple[Any, ...]], makers: dict[int, Any]) -> Iterator[tuple[Any, ...]]:
-    """Rows of Python's values."""
-    if not makers:
-        return rows
-    return (_row(row, makers) for row in rows)
-
-
-def _row(row: tuple[Any, ...], makers: dict[int, Any]) -> tuple[Any, ...]:
-    cells = list(row)
-    for at, make in makers.items():
-        cells[at] = make(cells[at])
-    return tuple(cells)
 
 
 def _tuples(documents: Any, paths: list[tuple[str, ...]]) -> Iterator[tuple[Any, ...]]:

@@ -43,6 +43,8 @@ paramstyle = "format"
 Binary = bytes
 
 _KEPT_PLANS = 1000
+_LOCAL_BATCH = 1000  # documents of a batch in this process: as many as its cache holds
+_REFUSALS = (OverflowError, RecursionError, ValueError, MongoError)
 _KEPT_SQL = 20_000  # a longer statement is planned each time
 _READS = frozenset(
     "find aggregate count distinct listCollections listIndexes explain ping buildInfo".split()
@@ -206,15 +208,43 @@ class Connection:
             raise InterfaceError("the connection is closed")
         session = self.session_for(command)
         try:
-            yield from self.handle.client.cursor(self.handle.name, command, session, plain_int=True)
-        except (OverflowError, RecursionError, ValueError) as error:
-            if isinstance(error, MongoError):
-                raise
-            raise DataError(f"a value that cannot be sent: {error}") from error
-        except MongoError as error:
-            if session is not None and not self.handle.embedded:
-                self._after(error)
-            raise translate(error) from error
+            yield from self._open(command, session)
+        except _REFUSALS as error:
+            raise self._refusal(error, session) from error
+
+    def rows(self, command: Any, columns: Any, many: int) -> Iterator[list[tuple[Any, ...]]]:
+        """Run a command that answers with documents; their rows, `many` at a time."""
+        if self.closed:
+            raise InterfaceError("the connection is closed")
+        session = self.session_for(command)
+        try:
+            source = self._open(command, session)
+        except _REFUSALS as error:
+            raise self._refusal(error, session) from error
+        with source:
+            rows = [()] * many
+            while len(rows) == many:
+                try:
+                    rows = source.rows(columns, many)
+                except MongoError as error:
+                    raise self._refusal(error, session) from error
+                yield rows
+
+    def _open(self, command: Any, session: Any) -> Any:
+        batch = _LOCAL_BATCH if self.handle.embedded else 0
+        return self.handle.client.cursor(
+            self.handle.name, command, session, batch_size=batch, plain_int=True
+        )
+
+    def _refusal(self, error: Exception, session: Any) -> Exception:
+        """What is raised for an error of a command that answers with documents."""
+        if not isinstance(error, MongoError):
+            return DataError(f"a value that cannot be sent: {error}")
+        if isinstance(error, (OverflowError, RecursionError, ValueError)):
+            return error
+        if session is not None and not self.handle.embedded:
+            self._after(error)
+        return translate(error)
 
     # Transactions
 

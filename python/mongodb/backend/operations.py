@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import datetime
-import decimal
+import functools
 import json
 import re
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from django.db.models.constants import OnConflict
 from django.db.models.expressions import Col
 from django.utils import timezone
 
+from mongodb.backend import cells
 from mongodb.backend.plan.json import JSON_NULL
 from mongodb.backend.tables import COUNTERS
 
@@ -233,12 +233,14 @@ class DatabaseOperations(BaseDatabaseOperations):
         converters = super().get_db_converters(expression)
         if getattr(expression.output_field, "of_items", False):
             return converters  # a list: its own converter knows its items
-        if expression.output_field.get_internal_type() == "DurationField":
-            converters.insert(0, _duration(self, expression))
-            return converters
-        make = _CONVERTERS.get(expression.output_field.get_internal_type())
-        if make is not None:
-            converters.append(make(self, expression))
+        kind = expression.output_field.get_internal_type()
+        known = _CONVERTERS.get(kind)
+        if known is not None:
+            converters.append(known)
+        elif kind in _MAKERS:
+            converters.append(_MAKERS[kind](self, expression))
+        elif kind == "DurationField":
+            converters.insert(0, _duration)
         return converters
 
     def conditional_expression_supported_in_where_clause(self, expression: Any) -> bool:
@@ -258,95 +260,60 @@ def _is_plain(value: Any) -> bool:
     return value is None or type(value) in (str, int, float, bool)
 
 
-def _datetime(ops: Any, expression: Any) -> Converter:
-    def convert(value: Any, expression: Any, connection: Any) -> Any:
-        if (
-            isinstance(value, datetime.datetime)
-            and settings.USE_TZ
-            and not timezone.is_aware(value)
-        ):
-            value = value.replace(tzinfo=datetime.UTC)
-            if connection.timezone is not datetime.UTC:
-                value = value.replace(tzinfo=None)
-                value = timezone.make_aware(value, connection.timezone)
-        return value
+@functools.cache
+def _converter(cell: cells.Cell) -> Any:
+    """The cell's function as Django calls it."""
+    make: Any = cell.make
 
+    def convert(value: Any, expression: Any, connection: Any) -> Any:
+        return make(value)
+
+    convert.cell = cell  # type: ignore[attr-defined]
     return convert
 
 
-def _date(ops: Any, expression: Any) -> Converter:
-    return lambda value, e, c: value.date() if isinstance(value, datetime.datetime) else value
+def _datetime(value: Any, expression: Any, connection: Any) -> Any:
+    if isinstance(value, datetime.datetime) and settings.USE_TZ and not timezone.is_aware(value):
+        value = value.replace(tzinfo=datetime.UTC)
+        if connection.timezone is not datetime.UTC:
+            value = value.replace(tzinfo=None)
+            value = timezone.make_aware(value, connection.timezone)
+    return value
 
 
-def _time(ops: Any, expression: Any) -> Converter:
-    return lambda value, e, c: value.time() if isinstance(value, datetime.datetime) else value
+def _datetime_utc(value: Any, expression: Any, connection: Any) -> Any:
+    return _datetime(value, expression, connection)
+
+
+_datetime_utc.cell = cells.DATETIME  # type: ignore[attr-defined]
+
+
+def _datetimes(ops: Any, expression: Any) -> Converter:
+    utc = settings.USE_TZ and ops.connection.timezone is datetime.UTC
+    return _datetime_utc if utc else _datetime
 
 
 def _decimal(ops: Any, expression: Any) -> Converter:
-    field = expression.output_field
-    quantum = None
+    places = None
     if isinstance(expression, Col):
-        quantum = decimal.Decimal(1).scaleb(-int(field.decimal_places))
-    context = decimal.Context(prec=34)
-
-    def convert(value: Any, expression: Any, connection: Any) -> Any:
-        if value is None:
-            return None
-        if isinstance(value, Decimal128):
-            value = value.to_decimal()
-        elif isinstance(value, float):
-            value = context.create_decimal_from_float(value)
-            value = decimal.Context(prec=15).plus(value)
-        else:
-            value = decimal.Decimal(value)
-        return value if quantum is None else value.quantize(quantum, context=context)
-
-    return convert
+        places = int(expression.output_field.decimal_places)
+    return _converter(cells.decimal_cell(places))  # type: ignore[no-any-return]
 
 
-def _float(ops: Any, expression: Any) -> Converter:
-    def convert(value: Any, expression: Any, connection: Any) -> Any:
-        if isinstance(value, Decimal128):
-            return float(value.to_decimal())
-        return float(value) if isinstance(value, (int, decimal.Decimal)) else value
-
-    return convert
-
-
-def _integer(ops: Any, expression: Any) -> Converter:
-    def convert(value: Any, expression: Any, connection: Any) -> Any:
-        if isinstance(value, Decimal128):
-            value = value.to_decimal()
-        if isinstance(value, (float, decimal.Decimal)) and value == int(value):
-            return int(value)
-        return value
-
-    return convert
-
-
-def _boolean(ops: Any, expression: Any) -> Converter:
-    return lambda value, e, c: bool(value) if value in (0, 1) else value
-
-
-def _duration(ops: Any, expression: Any) -> Converter:
-    def convert(value: Any, expression: Any, connection: Any) -> Any:
-        if isinstance(value, Decimal128):
-            value = value.to_decimal()
-        return None if value is None else int(value)
-
-    return convert
-
-
-def _uuid(ops: Any, expression: Any) -> Converter:
-    return lambda value, e, c: uuid.UUID(value) if isinstance(value, str) else value
+def _duration(value: Any, expression: Any, connection: Any) -> Any:
+    if isinstance(value, Decimal128):
+        value = value.to_decimal()
+    return None if value is None else int(value)
 
 
 _whole_types = (
     "IntegerField BigIntegerField SmallIntegerField PositiveIntegerField "
     "PositiveSmallIntegerField PositiveBigIntegerField AutoField BigAutoField SmallAutoField"
 )
-_CONVERTERS: dict[str, Any] = {
-    "DateTimeField": _datetime, "DateField": _date, "TimeField": _time, "DecimalField": _decimal,
-    "FloatField": _float, "BooleanField": _boolean, "NullBooleanField": _boolean,
-    "UUIDField": _uuid, **dict.fromkeys(_whole_types.split(), _integer),
+_CONVERTERS: dict[str, Converter] = {
+    "DateField": _converter(cells.DATE), "TimeField": _converter(cells.TIME),
+    "FloatField": _converter(cells.FLOAT), "BooleanField": _converter(cells.BOOL),
+    "NullBooleanField": _converter(cells.BOOL), "UUIDField": _converter(cells.UUID),
+    **dict.fromkeys(_whole_types.split(), _converter(cells.INT)),
 }  # fmt: skip
+_MAKERS: dict[str, Any] = {"DateTimeField": _datetimes, "DecimalField": _decimal}

@@ -17,7 +17,7 @@ from django.db.models.fields import json as django_json
 from mongodb.backend import migrations
 from mongodb.backend.plan.json import JSON_NULL
 
-__all__ = ["register"]
+__all__ = ["is_plain_json", "register"]
 
 _from_text = JSONField.from_db_value
 
@@ -28,6 +28,12 @@ def _from_db_value(self: Any, value: Any, expression: Any, connection: Any) -> A
     if self.decoder is None or value is None:
         return value
     return json.loads(json.dumps(value), cls=self.decoder)
+
+
+def is_plain_json(converter: Any) -> bool:
+    """Whether a field's converter leaves JSON values as they are read."""
+    field = getattr(converter, "__self__", None)
+    return getattr(converter, "__func__", None) is _from_db_value and field.decoder is None
 
 
 def _path(lhs: str, keys: list[Any]) -> str:

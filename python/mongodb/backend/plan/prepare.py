@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bson import Decimal128
-
+from mongodb._core import Columns
+from mongodb.backend.cells import OF_TYPE, Cell, columns
 from mongodb.backend.plan.bind import P, compile_template
 from mongodb.backend.plan.expressions import value
 from mongodb.backend.plan.predicates import filter_for, is_constant
@@ -22,6 +21,7 @@ __all__ = ["LANGUAGE", "Prepared", "Query", "prepare"]
 
 LANGUAGE = Language(value, plan_select)
 Tables = Callable[[str], TableInfo]
+_KEPT = 8  # forms of one query's rows
 
 
 @dataclass(slots=True)
@@ -36,6 +36,16 @@ class Query:
     count: bool = False  # the reply's n is the only row
     of_nothing: Any = None  # (parameters, results) -> command, for when no row comes
     after: dict[int, Any] = field(default_factory=dict)  # what makes a column of what was read
+    _columns: dict[Any, Columns] = field(default_factory=dict)
+
+    def columns(self, cells: tuple[Cell | None, ...] = ()) -> Columns:
+        """How the documents become rows, of cells as Django wants them."""
+        found = self._columns.get(cells)
+        if found is None:
+            if len(self._columns) >= _KEPT:
+                self._columns.clear()
+            found = self._columns[cells] = columns(self.paths, self.after, cells)
+        return found
 
 
 @dataclass(slots=True)
@@ -102,25 +112,10 @@ def _makers(planned: Planned) -> dict[int, Any]:
     """What turns a column's BSON into Python's value, where they differ."""
     out = dict(planned.after)
     for at, type_ in enumerate(planned.types):
-        make = _OF_TYPE.get((type_ or "").partition("(")[0])
+        make = OF_TYPE.get((type_ or "").partition("(")[0])
         if make is not None:
             out.setdefault(at, make)
     return out
-
-
-def _plain(value: Any) -> Any:
-    return value.to_decimal() if type(value) is Decimal128 else value
-
-
-def _day(value: Any) -> Any:
-    return value.date() if isinstance(value, datetime.datetime) else value
-
-
-def _time(value: Any) -> Any:
-    return value.time() if isinstance(value, datetime.datetime) else value
-
-
-_OF_TYPE = {"": _plain, "decimal": _plain, "numeric": _plain, "date": _day, "time": _time}
 
 
 def _find(planned: Planned) -> dict[str, Any] | None:

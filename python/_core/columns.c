@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows straight from BSON. A column's kind makes some types of BSON what its reader wants; every
+ * other value is decoded as anywhere else, and given to the column's function if it has one. */
+#include "columns.h"
+
+#include "bson/decimal.h"
+#include "handles.h"
+
+/* The order is that of KINDS in mongodb/backend/cells.py. */
+typedef enum cell_kind {
+    CELL_ANY,
+    CELL_PLAIN, /* decimal128 as decimal.Decimal; the function sees no other type */
+    CELL_INT,
+    CELL_FLOAT,
+    CELL_BOOL,
+    CELL_DATETIME, /* aware, UTC */
+    CELL_DATE,
+    CELL_TIME,
+    CELL_DECIMAL, /* with `places` digits after the point; -1: as stored */
+    CELL_UUID,    /* from 32 hexadecimal digits */
+    CELL_COUNT
+} cell_kind;
+
+typedef struct column {
+    /* owned */
+    PyObject *path; /* tuple of str, one at least */
+    PyObject *make; /* what is called with the values that the kind does not know, or NULL */
+    /* borrowed from path */
+    const char *key; /* the first of it */
+    size_t key_size;
+    /* plain */
+    Py_ssize_t next; /* column of the same first key, or -1 */
+    int places;
+    uint8_t kind;
+    bool leads; /* no column before it has its key */
+} column;
+
+typedef struct columns {
+    PyObject_HEAD
+        /* owned */
+        column *all;
+    /* plain */
+    Py_ssize_t count;
+} columns;
+
+static const ds_value missing = {.type = DS_MISSING};
+
+/* Goes down the path below its first key. False: something on the way is no plain document, so that
+ * only Python's own values tell. */
+static bool descend(const column *c, ds_value *value) {
+    for (Py_ssize_t i = 1; i < PyTuple_GET_SIZE(c->path); i++) {
+        if (value->type != DS_DOCUMENT) {
+            *value = missing;
+            return true;
+        }
+        Py_ssize_t size = 0;
+        const char *key = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(c->path, i), &size);
+        ds_value found = missing;
+        ds__iter it;
+        ds__iter_init(&it, *value);
+        while (ds__iter_next(&it)) {
+            if (it.key[0] == '$') {
+                return false; /* a DBRef, maybe */
+            }
+            if (it.key_size == (size_t)size && memcmp(it.key, key, it.key_size) == 0) {
+                found = it.value;
+            }
+        }
+        *value = found;
+    }
+    return true;
+}
+
+/* What is below the first key in a value of Python's. Takes it. */
+static PyObject *walk(const column *c, PyObject *value) {
+    for (Py_ssize_t i = 1; value && i < PyTuple_GET_SIZE(c->path); i++) {
+        PyObject *inner_b = NULL;
+        if (PyDict_Check(value)) {
+            inner_b = PyDict_GetItemWithError(value, PyTuple_GET_ITEM(c->path, i));
+        }
+        PyObject *inner = PyErr_Occurred() ? NULL : Py_NewRef(inner_b ? inner_b : Py_None);
+        Py_DECREF(value);
+        value = inner;
+    }
+    return value;
+}
+
+static PyObject *made(const column *c, PyObject *value) {
+    if (!value || !c->make) {
+        return value;
+    }
+    PyObject *out = PyObject_CallOneArg(c->make, value);
+    Py_DECREF(value);
+    return out;
+}
+
+/* NULL without an error: a number that Python's context is to round or to refuse. */
+static PyObject *decimal(ds__pstate *state, ds_decimal value, int places) {
+    if (ds__dec_is_nan(value) || ds__dec_is_infinite(value)) {
+        return NULL;
+    }
+    if (places < 0) {
+        return ds__py_decimal(state, value);
+    }
+    bool negative;
+    char digits[35];
+    int exponent = 0;
+    size_t size = ds__dec_digits(value, &negative, digits, &exponent);
+    int zeros = size ? exponent + places : 1;
+    if (zeros < 0 || (size_t)zeros > 34 - size || places > 6000) {
+        return NULL;
+    }
+    char text[64];
+    (void)snprintf(text, sizeof text, "%s%.*s%.*sE-%d", negative ? "-" : "", (int)size, digits,
+                   zeros, "0000000000000000000000000000000000", places);
+    return PyObject_CallFunction(state->decimal, "s", text);
+}
+
+static bool is_hex32(const ds_value *value) {
+    if (value->type != DS_STRING || value->size != 32) {
+        return false;
+    }
+    const char *s = ds__text(*value);
+    for (int i = 0; i < 32; i++) {
+        bool digit = (s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'f');
+        if (!digit) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool whole(const ds_value *value, int64_t *n) {
+    *n = value->type == DS_INT32 ? value->as.i32 : value->as.i64;
+    return value->type == DS_INT32 || value->type == DS_INT64;
+}
+
+/* What the kind makes of a value; NULL without an error: it does not know its type. */
+static PyObject *known(ds__pstate *state, const column *c, const ds_value *value) {
+    int64_t n;
+    bool integer = whole(value, &n);
+    switch ((cell_kind)c->kind) {
+    case CELL_INT:
+        return integer ? PyLong_FromLongLong(n) : NULL;
+    case CELL_FLOAT:
+        return value->type == DS_DOUBLE ? PyFloat_FromDouble(value->as.f64)
+               : integer                ? PyFloat_FromDouble((double)n)
+                                        : NULL;
+    case CELL_BOOL:
+        return value->type == DS_BOOL          ? PyBool_FromLong(value->as.b)
+               : integer && (n == 0 || n == 1) ? PyBool_FromLong((long)n)
+                                               : NULL;
+    case CELL_DATETIME: {
+        static const ds__py_options aware = {.tz_aware = true};
+        return value->type == DS_DATE ? ds__py_datetime(state, value->as.i64, &aware) : NULL;
+    }
+    case CELL_DATE:
+        return value->type == DS_DATE ? ds__py_date(state, value->as.i64) : NULL;
+    case CELL_TIME:
+        return value->type == DS_DATE ? ds__py_time(state, value->as.i64) : NULL;
+    case CELL_PLAIN:
+        return value->type == DS_DECIMAL ? decimal(state, value->as.dec, -1) : NULL;
+    case CELL_DECIMAL:
+        return value->type == DS_DECIMAL ? decimal(state, value->as.dec, c->places) : NULL;
+    case CELL_UUID:
+        return is_hex32(value) ? ds__py_uuid_hex(state, ds__text(*value)) : NULL;
+    default:
+        return NULL;
+    }
+}
+
+static PyObject *cell(ds__pstate *state, const column *c, ds_value value,
+                      const ds__py_options *options) {
+    ds_value top = value;
+    if (PyTuple_GET_SIZE(c->path) > 1 && !descend(c, &value)) {
+        return made(c, walk(c, ds__py_decode_value(state, top, options)));
+    }
+    if (c->kind != CELL_ANY) {
+        if (value.type == DS_NULL || value.type == DS_MISSING) {
+            Py_RETURN_NONE;
+        }
+        PyObject *out = known(state, c, &value);
+        if (out || PyErr_Occurred()) {
+            return out;
+        }
+        if (c->kind == CELL_PLAIN && value.type != DS_DECIMAL) {
+            return ds__py_decode_value(state, value, options);
+        }
+    }
+    return made(c, ds__py_decode_value(state, value, options));
+}
+
+static bool set(ds__pstate *state, const columns *self, PyObject *row, Py_ssize_t at,
+                ds_value value, const ds__py_options *options) {
+    PyObject *out = cell(state, &self->all[at], value, options);
+    if (!out) {
+        return false;
+    }
+    PyObject *before = PyTuple_GET_ITEM(row, at); /* a key that is there twice: the last counts */
+    PyTuple_SET_ITEM(row, at, out);
+    Py_XDECREF(before);
+    return true;
+}
+
+/* The first column of a key, or -1. Fields mostly come in the columns' order: `from` is tried
+ * first. */
+static Py_ssize_t find(const columns *self, const char *key, size_t size, Py_ssize_t from) {
+    for (Py_ssize_t i = 0; i < self->count; i++) {
+        Py_ssize_t at = from + i < self->count ? from + i : from + i - self->count;
+        const column *c = &self->all[at];
+        if (c->leads && c->key_size == size && memcmp(c->key, key, size) == 0) {
+            return at;
+        }
+    }
+    return -1;
+}
+
+PyObject *ds__columns_row(ds__pstate *state, PyObject *object, const ds_value *document,
+                          const ds__py_options *options) {
+    const columns *self = (const columns *)object;
+    PyObject *row = PyTuple_New(self->count);
+    if (!row) {
+        return NULL;
+    }
+    ds__iter it;
+    Py_ssize_t from = 0;
+    ds__iter_init(&it, *document);
+    while (ds__iter_next(&it)) {
+        Py_ssize_t at = find(self, it.key, it.key_size, from);
+        from = at < 0 || at + 1 == self->count ? 0 : at + 1;
+        for (; at >= 0; at = self->all[at].next) {
+            if (!set(state, self, row, at, it.value, options)) {
+                Py_DECREF(row);
+                return NULL;
+            }
+        }
+    }
+    for (Py_ssize_t i = 0; i < self->count; i++) {
+        if (!PyTuple_GET_ITEM(row, i) && !set(state, self, row, i, missing, options)) {
+            Py_DECREF(row);
+            return NULL;
+        }
+    }
+    return row;
+}
+
+/* One (path, kind, places, make). */
+static bool take(column *c, PyObject *one) {
+    PyObject *path_b, *make_b;
+    int kind, places;
+    if (!PyTuple_Check(one)) {
+        PyErr_SetString(PyExc_TypeError, "a column is a tuple (path, kind, places, make)");
+        return false;
+    }
+    if (!PyArg_ParseTuple(one, "O!iiO", &PyTuple_Type, &path_b, &kind, &places, &make_b)) {
+        return false;
+    }
+    if (kind < 0 || kind >= CELL_COUNT || PyTuple_GET_SIZE(path_b) == 0) {
+        PyErr_SetString(PyExc_ValueError, "a column has a path and a kind that is known");
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(path_b); i++) {
+        Py_ssize_t size;
+        PyObject *key_b = PyTuple_GET_ITEM(path_b, i);
+        const char *key = PyUnicode_Check(key_b) ? PyUnicode_AsUTF8AndSize(key_b, &size) : NULL;
+        if (!key) {
+            if (!PyErr_Occurred()) {
+                PyErr_SetString(PyExc_TypeError, "the path of a column is a tuple of str");
+            }
+            return false;
+        }
+        if (i == 0) {
+            c->key = key;
+            c->key_size = (size_t)size;
+        }
+    }
+    c->path = Py_NewRef(path_b);
+    c->make = make_b == Py_None ? NULL : Py_NewRef(make_b);
+    c->kind = (uint8_t)kind;
+    c->places = places;
+    return true;
+}
+
+/* Joins a column to those before it that have its first key. */
+static void chain(columns *self, Py_ssize_t at) {
+    column *c = &self->all[at];
+    c->next = -1;
+    c->leads = true;
+    for (Py_ssize_t i = at - 1; i >= 0 && c->leads; i--) {
+        column *before = &self->all[i];
+        if (before->key_size == c->key_size && memcmp(before->key, c->key, c->key_size) == 0) {
+            before->next = at;
+            c->leads = false;
+        }
+    }
+}
+
+static PyObject *columns_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    static const char *const names[] = {"", NULL};
+    PyObject *list_b;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!:Columns", DS_KEYWORDS(names), &PyList_Type,
+                                     &list_b)) {
+        return NULL;
+    }
+    columns *self = (columns *)type->tp_alloc(type, 0);
+    if (!self) {
+        return NULL;
+    }
+    Py_ssize_t count = PyList_GET_SIZE(list_b);
+    self->all = PyMem_Calloc((size_t)count + 1, sizeof *self->all);
+    if (!self->all) {
+        Py_DECREF(self);
+        return PyErr_NoMemory();
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (!take(&self->all[i], PyList_GET_ITEM(list_b, i))) {
+            Py_DECREF(self);
+            return NULL;
+        }
+        self->count = i + 1;
+        chain(self, i);
+    }
+    return (PyObject *)self;
+}
+
+static void columns_dealloc(columns *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    for (Py_ssize_t i = 0; i < self->count; i++) {
+        Py_XDECREF(self->all[i].path);
+        Py_XDECREF(self->all[i].make);
+    }
+    PyMem_Free(self->all);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static Py_ssize_t columns_length(columns *self) {
+    return self->count;
+}
+
+static PyType_Slot columns_slots[] = {
+    {Py_tp_doc, DS_DOC("Columns([(path, kind, places, make), ...]): how documents become rows.")},
+    {Py_tp_new, columns_new},
+    {Py_tp_dealloc, columns_dealloc},
+    {Py_sq_length, columns_length},
+    {0, NULL},
+};
+
+static PyType_Spec columns_spec = {
+    .name = "mongodb._core.Columns",
+    .basicsize = sizeof(columns),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = columns_slots,
+};
+
+int ds__py_add_columns(PyObject *module, ds__pstate *state) {
+    return ds__py_add_type(module, &columns_spec, &state->columns_type);
+}
