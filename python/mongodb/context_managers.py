@@ -190,11 +190,9 @@ class no_dereference:
 
     def __enter__(self) -> Any:
         self._before = self.cls._meta.get("queryset_class")
-        from mongodb.queryset.queryset import QuerySet
+        base: Any = type(self.cls._queryset())
 
-        base = self._before or QuerySet
-
-        class IdsQuerySet(base):  # type: ignore[misc, valid-type]
+        class IdsQuerySet(base):
             def __init__(self, document: Any, collection: Any = None) -> None:
                 super().__init__(document, collection)
                 self._raw_refs = True

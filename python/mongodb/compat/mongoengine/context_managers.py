@@ -7,10 +7,11 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mongodb import context_managers as _plain
+from mongodb.compat.mongoengine.base.fields import _no_dereference_for_fields
+from mongodb.connection import get_db
 from mongodb.context_managers import (
-    no_dereference,
     no_sub_classes,
-    query_counter,
     run_in_transaction,
     set_write_concern,
     switch_collection,
@@ -27,6 +28,59 @@ __all__ = [
     "switch_collection",
     "switch_db",
 ]
+
+
+@contextlib.contextmanager
+def no_dereference(cls: Any) -> Iterator[Any]:
+    """Read references of a class's documents as DBRefs, in this thread."""
+    fields = [field for field in cls._fields.values() if _refers(field)]
+    with _no_dereference_for_fields(cls, *fields):
+        yield cls
+
+
+def _refers(field: Any) -> bool:
+    while field._item is not None:
+        field = field._item
+    return field.kind in ("reference", "pointer")
+
+
+class query_counter(_plain.query_counter):
+    """Count the commands on a connection; on a server all clients' commands, by its profiler."""
+
+    _level: int | None = None
+
+    def __enter__(self) -> query_counter:
+        super().__enter__()
+        self.db = get_db(self._alias)
+        self._ignored_query = {
+            "ns": {"$ne": f"{self.db.name}.system.indexes"},
+            "op": {"$ne": "killcursors"},
+            "command.count": {"$ne": "system.profile"},
+            "command.aggregate": {"$ne": "system.profile"},
+        }
+        self._asked = 0
+        if not self._handle.embedded:
+            self._level = self.db.command({"profile": 0})["was"]
+            self.db.system.profile.drop()
+            self.db.command({"profile": 2})
+            self._asked = self._profiled()
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        super().__exit__(*args)
+        if self._level is not None:
+            self.db.command({"profile": self._level})
+
+    def _profiled(self) -> int:
+        return int(self.db.system.profile.count_documents(self._ignored_query))
+
+    @property
+    def _count(self) -> int:  # type: ignore[override]
+        return self._sent if self._level is None else self._profiled() - self._asked
+
+    @_count.setter
+    def _count(self, value: int) -> None:
+        self._sent = value
 
 
 @contextlib.contextmanager

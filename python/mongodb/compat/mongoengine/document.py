@@ -7,7 +7,14 @@ from typing import Any
 
 from mongodb import document as _document
 from mongodb import embedded as _embedded
-from mongodb.errors import InvalidCollectionError, NotUniqueError, OperationError
+from mongodb.compat.mongoengine._words import in_their_words
+from mongodb.compat.mongoengine.queryset.queryset import QuerySet
+from mongodb.errors import (
+    InvalidCollectionError,
+    NotUniqueError,
+    OperationError,
+    ValidationError,
+)
 
 __all__ = [
     "Document",
@@ -21,17 +28,56 @@ __all__ = [
 
 
 class _Habits:
-    """`__unicode__`, which Python 2's projects have kept, is what `str()` gives."""
+    """What documents and embedded documents do otherwise."""
 
-    def __str__(self) -> str:
+    _meta: dict[str, Any]
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        if args:
+            raise TypeError(
+                "Instantiating a document with positional arguments is not supported. "
+                "Please use `field_name=value` keyword arguments."
+            )
+        super().__init__(**values)
+
+    _plain_init = __init__
+
+    def __str__(self) -> str:  # `__unicode__` is what Python 2's projects have kept
         text: Any = getattr(self, "__unicode__", None)
         return super().__str__() if text is None else str(text())
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return super().__getitem__(name)  # type: ignore[misc]
+        except KeyError:
+            if self._meta.get("strict", True):
+                raise
+            return self._unknown(name)  # type: ignore[attr-defined]
+
+    def _validate(self, clean: bool, everything: bool) -> None:
+        try:
+            super()._validate(clean, everything)  # type: ignore[misc]
+        except ValidationError as error:
+            raise in_their_words(self, error) from error
 
 
 class Document(_Habits, _document.Document):
     """A document of a collection."""
 
     _is_base = True
+    _schema_embedded = False
+
+    def _fetch_field(self, at: int) -> None:
+        """A field that `only()` or `exclude()` left out has its default, which is not saved.
+
+        Lists and dicts are fetched: what is added to an empty one would replace the stored.
+        """
+        if isinstance(self._fields[self._fields_ordered[at]].get_default(), (list, dict)):
+            super()._fetch_field(at)
+
+    @classmethod
+    def _queryset(cls, default: Any = None) -> Any:
+        return super()._queryset(default or QuerySet)
 
 
 class DynamicDocument(_document.DynamicDocument, Document):

@@ -4,10 +4,15 @@
 from __future__ import annotations
 
 import weakref
+from decimal import Decimal
 from typing import Any
+
+from bson import DBRef, Decimal128
 
 from mongodb import fields as _fields
 from mongodb.base import BaseDocument
+from mongodb.compat.mongoengine.base.fields import dereferences
+from mongodb.errors import InvalidDocumentError, ValidationError
 from mongodb.fields import *  # noqa: F403
 
 RECURSIVE_REFERENCE_CONSTANT = "self"
@@ -49,8 +54,57 @@ def _bind(value: Any, instance: Any) -> None:
             _bind(one, instance)
 
 
-class EmbeddedDocumentField(_Binding, _fields.EmbeddedDocumentField):
+class _Declared:
+    """A declaration that cannot work is a ValidationError."""
+
+    _said = ""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().__init__(*args, **kwargs)
+        except InvalidDocumentError as error:
+            raise ValidationError(self._said or str(error)) from error
+
+
+class ReferenceField(_Declared, _fields.ReferenceField):
+    """A reference; a DBRef where nothing is fetched."""
+
+    _said = "Argument to ReferenceField constructor must be a document class or a string"
+
+    @property
+    def _auto_dereference(self) -> bool:  # type: ignore[override]
+        return dereferences(self)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        value = super().__get__(instance, owner)
+        return value if instance is None else self._unfetched(value, dereferences(self))
+
+    def _unfetched(self, value: Any, fetches: bool) -> Any:
+        """Return a bare key as a DBRef; without fetching, a document too."""
+        if value is None or isinstance(value, DBRef):
+            return value
+        if isinstance(value, BaseDocument):
+            return value if fetches or value.pk is None else value.to_dbref()  # type: ignore[attr-defined]
+        return DBRef(self.document_type._get_collection_name(), value)
+
+
+class CachedReferenceField(_Declared, _fields.CachedReferenceField):
+    """A reference that keeps a copy of some fields."""
+
+    _said = "Argument to CachedReferenceField constructor must be a document class or a string"
+
+
+class EmbeddedDocumentField(_Binding, _Declared, _fields.EmbeddedDocumentField):
     """An embedded document."""
+
+    _said = "Invalid embedded document class provided to an EmbeddedDocumentField"
+
+    @property
+    def document_type(self) -> Any:
+        try:
+            return _fields.EmbeddedDocumentField.document_type.fget(self)  # type: ignore[attr-defined]
+        except InvalidDocumentError as error:
+            raise ValidationError(self._said) from error
 
 
 class GenericEmbeddedDocumentField(_Binding, _fields.GenericEmbeddedDocumentField):
@@ -59,6 +113,20 @@ class GenericEmbeddedDocumentField(_Binding, _fields.GenericEmbeddedDocumentFiel
 
 class ListField(_Binding, _fields.ListField):
     """A list."""
+
+    @property
+    def _auto_dereference(self) -> bool:  # type: ignore[override]
+        return dereferences(self)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        value = super().__get__(instance, owner)
+        if instance is None or not value or not isinstance(self.field, ReferenceField):
+            return value
+        fetches = dereferences(self)
+        if fetches and isinstance(value[0], (BaseDocument, DBRef)):
+            return value
+        value[:] = [self.field._unfetched(one, fetches) for one in value]
+        return value
 
 
 class SortedListField(_fields.SortedListField, ListField):
@@ -73,5 +141,19 @@ class DictField(_Binding, _fields.DictField):
     """A dict."""
 
 
-class MapField(_fields.MapField, DictField):
+class MapField(_Declared, _fields.MapField, DictField):
     """A dict whose values are of one field."""
+
+    _said = "Argument to MapField constructor must be a valid field"
+
+
+class DecimalField(_fields.DecimalField):
+    """A decimal number, stored as a double; as Decimal128 where a double would lose digits."""
+
+    def to_mongo(self, value: Any) -> Any:
+        stored = super().to_mongo(value)
+        if not isinstance(stored, Decimal128):
+            return stored
+        exact = stored.to_decimal()
+        near = float(exact)
+        return near if Decimal(repr(near)) == exact else stored

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,14 +15,22 @@ from mongodb.fields.nested import ComplexBaseField
 __all__ = ["BaseField", "ComplexBaseField", "GeoJsonBaseField", "ObjectIdField"]
 
 
+# The fields, by id, and the classes that read references as they are stored, in this context.
+_unfetched: contextvars.ContextVar[frozenset[Any]] = contextvars.ContextVar(
+    "mongodb_unfetched", default=frozenset()
+)
+
+
+def dereferences(one: Any) -> bool:
+    """Whether references of a field, or in documents of a class, are fetched here."""
+    return id(one) not in _unfetched.get()
+
+
 @contextlib.contextmanager
 def _no_dereference_for_fields(*fields: Any) -> Iterator[None]:
-    """Mark fields as read without fetching; querysets of `no_dereference()` do so here."""
-    before = [field._auto_dereference for field in fields]
+    """Read references of these fields (or of a class's new querysets) as DBRefs."""
+    token = _unfetched.set(_unfetched.get() | {id(one) for one in fields})
     try:
-        for field in fields:
-            field._auto_dereference = False
         yield
     finally:
-        for field, value in zip(fields, before, strict=True):
-            field._auto_dereference = value
+        _unfetched.reset(token)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from mongodb.compat.mongoengine.queryset.field_list import QueryFieldList
+from mongodb.compat.mongoengine.queryset.queryset import QuerySet, QuerySetNoCache
 from mongodb.queryset import (
     CASCADE,
     DENY,
@@ -16,9 +17,7 @@ from mongodb.queryset import (
     NotUniqueError,
     OperationError,
     Q,
-    QuerySet,
     QuerySetManager,
-    QuerySetNoCache,
     queryset_manager,
 )
 

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `mongodb.compat` does as MongoEngine does it, and plain `mongodb` otherwise."""
+
+import pickle
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from bson import DBRef, Decimal128
+
+import mongodb
+from mongodb.compat import mongoengine as me
+from mongodb.compat.mongoengine.context_managers import no_dereference, query_counter
+
+
+@pytest.fixture(autouse=True)
+def _store(memory: None) -> Iterator[None]:
+    yield
+
+
+def stored(cls: Any) -> Any:
+    """The collection's only document, as it is stored."""
+    return mongodb.get_db()[cls._get_collection_name()].find_one()
+
+
+def test_a_refusal_has_class_key_and_the_fields_by_reason() -> None:
+    class Habit(me.Document):
+        name = me.StringField(required=True)
+        size = me.StringField(choices=("S", "M"))
+        tags = me.ListField(me.StringField(), max_length=1)
+
+    with pytest.raises(me.ValidationError) as caught:
+        Habit(size="X", tags=["a", "b"]).validate()
+    assert str(caught.value) == caught.value.message
+    assert str(caught.value) == (
+        "ValidationError (Habit:None) (Field is required: ['name'] "
+        "Value must be one of ('S', 'M'): ['size'] List is too long: ['tags'])"
+    )
+    assert caught.value.to_dict()["name"] == "Field is required"
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_what_a_plain_document_says_stays() -> None:
+    class Plain(mongodb.Document):
+        name = mongodb.StringField(required=True)
+
+    with pytest.raises(mongodb.ValidationError, match=r"^Plain is not valid \(name: is required\)"):
+        Plain().validate()
+    with pytest.raises(mongodb.errors.InvalidDocumentError):
+        mongodb.ReferenceField(dict)
+
+
+def test_declarations_that_cannot_work_are_validation_errors() -> None:
+    with pytest.raises(me.ValidationError, match="EmbeddedDocumentField"):
+        me.EmbeddedDocumentField(dict)
+    with pytest.raises(me.ValidationError, match="must be a document class or a string"):
+        me.ReferenceField(me.EmbeddedDocument)
+    with pytest.raises(me.ValidationError, match="must be a valid field"):
+        me.MapField("text")
+
+
+def test_positional_values_are_refused() -> None:
+    class Position(me.Document):
+        name = me.StringField()
+
+    with pytest.raises(TypeError, match="positional arguments is not supported"):
+        Position("x")
+
+
+def test_errors_of_queries() -> None:
+    class Asked(me.Document):
+        name = me.StringField()
+
+    with pytest.raises(Asked.DoesNotExist, match=r"^Asked matching query does not exist\.$"):
+        Asked.objects.get(name="x")
+    Asked(name="x").save()
+    Asked(name="x").save()
+    with pytest.raises(Asked.MultipleObjectsReturned, match="2 or more items returned"):
+        Asked.objects.get(name="x")
+    with pytest.raises(me.InvalidQueryError, match=r'^Cannot resolve field "nme"$'):
+        Asked.objects(nme="x").first()
+
+
+def test_a_field_left_out_has_its_default_and_saving_keeps_what_is_stored() -> None:
+    class Left(me.Document):
+        name = me.StringField()
+        age = me.IntField(default=5)
+        tags = me.ListField(me.StringField())
+
+    Left(name="x", age=7, tags=["a"]).save()
+    before = stored(Left)
+    found = Left.objects.only("name").first()
+    with query_counter() as sent:
+        assert found.age == 5
+        assert sent == 0
+    found.save()
+    assert stored(Left) == before
+    found.tags.append("b")  # fetched: what is stored is not replaced
+    found.save()
+    assert stored(Left) == {**before, "tags": ["a", "b"]}
+
+
+def test_a_stored_field_that_the_class_lacks() -> None:
+    class Part(me.EmbeddedDocument):
+        name = me.StringField()
+
+    class Strict(me.Document):
+        part = me.EmbeddedDocumentField(Part)
+
+    class Lenient(me.Document):
+        name = me.StringField()
+        meta = {"strict": False}
+
+    rows = mongodb.get_db()["strict"]
+    rows.insert_one({"part": {"name": "x"}})
+    assert Strict.objects.get().part.name == "x"
+    for wrong in ({"part": {"name": "x", "more": 1}}, {"more": 1}):
+        rows.replace_one({}, wrong)
+        with pytest.raises(me.FieldDoesNotExist, match="more"):
+            Strict.objects.get()
+    mongodb.get_db()["lenient"].insert_one({"name": "x", "more": 1})
+    assert Lenient.objects.get()["more"] == 1
+
+
+def test_decimals_are_doubles_unless_digits_would_be_lost() -> None:
+    class Price(me.Document):
+        value = me.DecimalField(precision=25)
+
+    Price(value=Decimal("1.10")).save()
+    assert type(stored(Price)["value"]) is float
+    assert Price.objects.get(value=Decimal("1.10")).value == Decimal("1.10")
+    long = Decimal("1.1234567890123456789012345")
+    Price.objects.get().modify(value=long)
+    assert stored(Price)["value"] == Decimal128(long)
+    assert Price.objects.get().value == long
+
+
+def test_references_that_are_not_fetched_are_dbrefs() -> None:
+    class Author(me.Document):
+        name = me.StringField()
+
+    class Book(me.Document):
+        author = me.ReferenceField(Author)
+        others = me.ListField(me.ReferenceField(Author))
+
+    ada = Author(name="Ada").save()
+    Book(author=ada, others=[ada]).save()
+    before = stored(Book)
+    reference = DBRef("author", ada.pk)
+    book = Book.objects.no_dereference().first()
+    assert book.author == reference and book.others == [reference]
+    book.others.append(ada)
+    book.save()
+    assert stored(Book)["others"] == [ada.pk, ada.pk]
+    mongodb.get_db()["book"].replace_one({}, before)
+    seen = []
+    with no_dereference(Book):
+        assert not Book.author._auto_dereference
+        assert isinstance(Book.objects.first().author, DBRef)
+        other = threading.Thread(target=lambda: seen.append(Book.objects.first().author))
+        other.start()
+        other.join()
+    assert isinstance(seen[0], Author) and isinstance(Book.objects.first().author, Author)
+    Book.objects.first().save()
+    assert stored(Book) == before
