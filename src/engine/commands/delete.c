@@ -115,12 +115,9 @@ bool ds__delete_check(ds_value command, ds_error *err) {
             parse_statement(ds__array_at(v[D_DELETES], 0), ds__missing(), &spec, err));
 }
 
-bool ds__cmd_delete(ds__op *op, ds_buf *reply, ds_error *err) {
-    ds_value v[D_COUNT];
-    ds__write w = {0};
-    bool done;
+static bool parse(ds__op *op, ds__write *w, ds_value *v, ds_error *err) {
     ds__iter it;
-    if (!ds__op_collection(op, &w.coll_name, &w.coll_size, err) ||
+    if (!ds__op_collection(op, &w->coll_name, &w->coll_size, err) ||
         !ds__args_read("delete", true, op->command, delete_args, D_COUNT, v, err) ||
         !ds__write_check_count(ds__doc_count(v[D_DELETES]), v[D_STATEMENTS], err)) {
         return false;
@@ -132,7 +129,20 @@ bool ds__cmd_delete(ds__op *op, ds_buf *reply, ds_error *err) {
             return false;
         }
     }
-    if (!ds__session_recall(op, reply, &done, err)) {
+    return true;
+}
+
+bool ds__delete_parse(ds__op *op, ds_error *err) {
+    ds_value v[D_COUNT];
+    ds__write w = {0};
+    return parse(op, &w, v, err);
+}
+
+bool ds__cmd_delete(ds__op *op, ds_buf *reply, ds_error *err) {
+    ds_value v[D_COUNT];
+    ds__write w = {0};
+    bool done;
+    if (!parse(op, &w, v, err) || !ds__session_recall(op, reply, &done, err)) {
         return false;
     }
     if (done) {

@@ -48,14 +48,23 @@ static bool insert_all(ds__write *w, ds_value documents, ds_error *err) {
     return ok;
 }
 
+static bool parse(ds__op *op, ds__write *w, ds_value *v, ds_error *err) {
+    return ds__op_collection(op, &w->coll_name, &w->coll_size, err) &&
+           ds__args_read("insert", true, op->command, insert_args, I_COUNT, v, err) &&
+           ds__write_check_count(ds__doc_count(v[I_DOCUMENTS]), v[I_STATEMENTS], err);
+}
+
+bool ds__insert_parse(ds__op *op, ds_error *err) {
+    ds_value v[I_COUNT];
+    ds__write w = {0};
+    return parse(op, &w, v, err);
+}
+
 bool ds__cmd_insert(ds__op *op, ds_buf *reply, ds_error *err) {
     ds_value v[I_COUNT];
     ds__write w = {0};
     bool done;
-    if (!ds__op_collection(op, &w.coll_name, &w.coll_size, err) ||
-        !ds__args_read("insert", true, op->command, insert_args, I_COUNT, v, err) ||
-        !ds__write_check_count(ds__doc_count(v[I_DOCUMENTS]), v[I_STATEMENTS], err) ||
-        !ds__session_recall(op, reply, &done, err)) {
+    if (!parse(op, &w, v, err) || !ds__session_recall(op, reply, &done, err)) {
         return false;
     }
     if (done) {

@@ -2,7 +2,9 @@
 /* Transactions of several commands: how a command enters its session's, and how one ends. */
 #include "base/clock.h"
 #include "engine/commands/cursor.h"
+#include "engine/commands/handlers.h"
 #include "engine/commands/session_internal.h"
+#include "engine/commands/write.h"
 #include "engine/reaper.h"
 
 enum { TURN_WAIT_MS = 1000 };
@@ -182,6 +184,14 @@ static bool enter_transaction(ds__op *op, ds__session_fields f, int64_t number, 
     return ok;
 }
 
+static bool parses(ds__op *op, ds_error *err) {
+    const ds__command_fn run = op->row->run;
+    return run == ds__cmd_insert   ? ds__insert_parse(op, err)
+           : run == ds__cmd_update ? ds__update_parse(op, err)
+           : run == ds__cmd_delete ? ds__delete_parse(op, err)
+                                   : true;
+}
+
 bool ds__session_enter(ds__op *op, ds_error *err) {
     ds__session_fields f;
     uint8_t id[DS_SESSION_ID_SIZE];
@@ -193,6 +203,9 @@ bool ds__session_enter(ds__op *op, ds_error *err) {
     }
     if (f.number.type == DS_MISSING) {
         return true; /* nothing is kept for commands that only carry a session's id */
+    }
+    if (!parses(op, err)) {
+        return false;
     }
     ds__session_read_id(f.lsid, id);
     if (!read_number(f, &number, err)) {

@@ -174,14 +174,24 @@ bool ds__update_check(ds_value command, ds_error *err) {
             parse_statement(ds__array_at(v[U_UPDATES], 0), ds__missing(), &spec, err));
 }
 
+static bool parse(ds__op *op, ds__write *w, ds_value *v, ds_error *err) {
+    return ds__op_collection(op, &w->coll_name, &w->coll_size, err) &&
+           ds__args_read("update", true, op->command, update_args, U_COUNT, v, err) &&
+           ds__write_check_count(ds__doc_count(v[U_UPDATES]), v[U_STATEMENTS], err) &&
+           check_statements(v[U_UPDATES], err);
+}
+
+bool ds__update_parse(ds__op *op, ds_error *err) {
+    ds_value v[U_COUNT];
+    ds__write w = {0};
+    return parse(op, &w, v, err);
+}
+
 bool ds__cmd_update(ds__op *op, ds_buf *reply, ds_error *err) {
     ds_value v[U_COUNT];
     ds__write w = {0};
     bool done;
-    if (!ds__op_collection(op, &w.coll_name, &w.coll_size, err) ||
-        !ds__args_read("update", true, op->command, update_args, U_COUNT, v, err) ||
-        !ds__write_check_count(ds__doc_count(v[U_UPDATES]), v[U_STATEMENTS], err) ||
-        !check_statements(v[U_UPDATES], err) || !ds__session_recall(op, reply, &done, err)) {
+    if (!parse(op, &w, v, err) || !ds__session_recall(op, reply, &done, err)) {
         return false;
     }
     if (done) {

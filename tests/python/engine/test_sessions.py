@@ -287,3 +287,29 @@ def test_collections_are_made_with_read_concern_local(session: Session, level: s
         reply = session.txn(command, number)
         assert reply.get("code") == (None if level == "local" else 72), reply
         assert session.end("commit", number).get("code") == (None if level == "local" else 251)
+
+
+MALFORMED: list[dict[str, Any]] = [
+    {"insert": "c"},
+    {"insert": "c", "documents": []},
+    {"insert": "c", "documents": [{"_id": 9}], "bad": 1},
+    {"insert": "", "documents": [{"_id": 9}]},
+    {"update": "c", "updates": []},
+    {"update": "c", "updates": [{"q": {}}]},
+    {"update": "c", "updates": [{"q": {}, "u": {"v": 1}, "bad": 1}]},
+    {"delete": "c", "deletes": [{"q": {}}]},
+    {"delete": "c", "deletes": [{"q": {}, "limit": 3}]},
+]
+
+
+@pytest.mark.parametrize("command", MALFORMED, ids=repr)
+def test_a_malformed_write_leaves_its_session_alone(
+    session: Session, command: dict[str, Any]
+) -> None:
+    assert session.txn(command, 1, start=True)["ok"] == 0
+    session.txn({"insert": "c", "documents": [{"_id": 2}]}, 1, start=True)
+    assert session.txn(command, 1)["ok"] == 0
+    assert session.run(command, 2)["ok"] == 0
+    found = session.txn({"find": "c", "filter": {"_id": 2}}, 1)
+    assert found["cursor"]["firstBatch"] == [{"_id": 2}]
+    assert session.end("commit", 1)["ok"] == 1
