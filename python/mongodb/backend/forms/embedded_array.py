@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.forms import formset_factory, model_to_dict
 from django.forms.models import modelform_factory
 from django.utils.html import format_html, format_html_join
+from django.utils.text import capfirst
 
 from mongodb.backend.forms.embedded import PrefixWidget, no_errors
 
@@ -24,8 +25,10 @@ class EmbeddedModelArrayField(forms.Field):
         self.model = model
         self.prefix = prefix
         form = modelform_factory(model, fields="__all__")
-        self.formset = formset_factory(form, can_delete=True, max_num=max_num, extra=extra_forms,
+        self.formset = formset_factory(form, can_delete=True, can_delete_extra=False,
+                                       max_num=max_num, extra=extra_forms,
                                        validate_max=True)  # fmt: skip
+        self.item_name = capfirst(model._meta.verbose_name)
         kwargs["widget"] = PrefixWidget()
         super().__init__(**kwargs)
 
@@ -67,6 +70,13 @@ class EmbeddedModelArrayBoundField(forms.BoundField):
         return bool(self.formset.has_changed())
 
     def __str__(self) -> str:
-        rows = format_html_join("\n", "<tbody>{}</tbody>", ((f.as_table(),) for f in self.formset))
-        return format_html("{}<table>\n{}\n</table>\n{}", self.formset.non_form_errors(), rows,
+        items = ((self.field.item_name, n, f.as_div()) for n, f in enumerate(self.formset, 1))
+        return format_html("<div>{}{}{}</div>", self.formset.non_form_errors(),
+                           format_html_join("\n", _ITEM, items),
                            self.formset.management_form)  # fmt: skip
+
+
+# the classes are the admin's, of fields in one line
+_ITEM = (
+    '<fieldset><legend>{} {}</legend><div class="flex-container form-multiline">{}</div></fieldset>'
+)

@@ -13,6 +13,7 @@ from django.forms import formset_factory
 from django.forms.models import modelform_factory
 from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
 
 from mongodb.backend.forms.embedded import (
     EmbeddedModelWidget,
@@ -110,8 +111,10 @@ class PolymorphicEmbeddedModelArrayField(forms.Field):
         item = PolymorphicEmbeddedModelField(models, prefix="item", required=False, label="")
         form = type("ItemForm", (forms.Form,), {"item": item})
         self.prefix = prefix
-        self.formset = formset_factory(form, can_delete=True, max_num=max_num, extra=extra_forms,
+        self.formset = formset_factory(form, can_delete=True, can_delete_extra=False,
+                                       max_num=max_num, extra=extra_forms,
                                        validate_max=True)  # fmt: skip
+        self.item_name = _("Item")
         kwargs["widget"] = PrefixWidget()
         super().__init__(**kwargs)
 

@@ -485,6 +485,12 @@ class Admin(Rows):
         page = self.client.get("/admin/press/title/", {"q": "Sue"}).content.decode()
         assert "1 title" in page and "Ann" in page and "x, y" in page
 
+    def test_items_stand_apart_and_empty_ones_cannot_be_deleted(self):
+        text = self.client.get(f"/admin/press/title/{self.a.pk}/change/").content.decode()
+        for n in (1, 2, 3):
+            assert f"<legend>Review {n}</legend>" in text
+        assert 'name="reviews-1-DELETE"' in text and 'name="reviews-2-DELETE"' not in text
+
     def test_shows_and_changes(self):
         url = f"/admin/press/title/{self.a.pk}/change/"
         page = self.client.get(url)
