@@ -17,7 +17,7 @@ SOURCES := $(shell git ls-files -co --exclude-standard include src python meson.
 .PHONY: django-suite help demo test build setup bench faults forks fuzz mutants lint nightly extension sessions soak threads clean distclean
 
 help:
-	@echo "make demo    a REST API over 34,000 cities on http://127.0.0.1:8000/ (Ctrl-C stops it)"
+	@echo "make demo    a REST API over 34,000 cities, the admin, on http://127.0.0.1:8000/ (Ctrl-C stops it)"
 	@echo "make test    lint and every test: C under sanitizers, Python on memory, file and a real mongod"
 	@echo "make build   the package, its extension and the docstore program in $(VENV)"
 	@echo "make bench   the benchmarks of docs/benchmarks.md"

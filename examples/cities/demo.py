@@ -5,9 +5,11 @@ python demo.py [--check] [--port N]
 """
 
 import argparse
+import http.cookiejar
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +17,7 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from typing import Any
 
@@ -62,6 +65,8 @@ Serving {base}/   (Ctrl-C stops it)
   search                         {base}/api/cities/?search=springfield
   inhabitants by country         {base}/api/cities/by-country/
   users and posts                {base}/api/users/  {base}/api/posts/
+  visits, Django's own models    {base}/api/visits/
+  Django's admin                 {base}/admin/   (name demo, password demo: for the demo only)
 """,
         flush=True,
     )
@@ -117,6 +122,8 @@ class Check:
     def run(self) -> None:
         self.cities()
         self.blog()
+        self.visits()
+        self.admin()
         status, page = self.call("/", html=True)
         self.expect("start page links to the API", status == 200 and "/api/cities/" in page, page)
         status, page = self.call("/api/posts/", html=True)
@@ -187,13 +194,131 @@ class Check:
         status, errors = self.call("/api/users/nonsense/")
         self.expect("a malformed id is a 404", status == 404, errors)
 
+    def visits(self) -> None:
+        """Django's models, by DRF's own serializer."""
+        status, page = self.call("/api/visits/?search=ueno")
+        self.expect(
+            "search within an array of embedded models",
+            status == 200 and [row["city_name"] for row in page["results"]] == ["Tokyo (JP)"],
+            page,
+        )
+        body = {
+            "city": 2988507,
+            "visitor": page["results"][0]["visitor"],
+            "day": "2025-01-02",
+            "tags": ["snow"],
+            "opinion": {"stars": 4, "text": "Cold."},
+        }
+        status, visit = self.call("/api/visits/", "POST", body)
+        self.expect("create a visit", status == 201 and visit["city_name"] == "Paris (FR)", visit)
+        path = f"/api/visits/{visit.get('id')}/"
+        status, visit = self.call(path, "PATCH", {"opinion": {"stars": 5}})
+        self.expect(
+            "a part of an embedded model",
+            status == 200 and visit["opinion"] == {"stars": 5, "text": "Cold."},
+            visit,
+        )
+        status, errors = self.call(path, "PATCH", {"city": 1, "opinion": {"stars": 9}})
+        self.expect(
+            "errors of a model by field",
+            status == 400 and set(errors) == {"city", "opinion"} and "stars" in errors["opinion"],
+            errors,
+        )
+        status, _ = self.call(path, "DELETE")
+        self.expect("delete a visit", status == 204, status)
+
+    def admin(self) -> None:
+        """Django's admin, as a browser uses it."""
+        browser = Browser(self.base)
+        status, page = browser.open("/admin/")
+        self.expect("the admin asks for a login", 'name="password"' in page, page)
+        status, page = browser.send("/admin/login/?next=/admin/", username="demo", password="no")
+        self.expect("a wrong password is refused", "correct username" in page, page)
+        status, page = browser.send("/admin/login/?next=/admin/", username="demo", password="demo")
+        self.expect("log in to the admin", status == 200 and "Visits" in page, page)
+        status, page = browser.open("/admin/visits/visit/?stars=5&day__year=2025")
+        self.expect("filter and dates", "1 visit" in page and "Tokyo (JP)" in page, page)
+        visit = {
+            "city": "2643743",
+            "visitor": (re.findall(r'<option value="(\d+)"', browser.open(ADD)[1]) or [""])[0],
+            "day": "2025-02-03",
+            "tags": "fog,tea",
+            "opinion-stars": "4",
+            "opinion-text": "Grey",
+            "sights-TOTAL_FORMS": "1",
+            "sights-INITIAL_FORMS": "0",
+            "sights-0-name": "Tower Bridge",
+            "sights-0-hours": "1",
+        }
+        status, page = browser.send(ADD, **{**visit, "city": "1", "opinion-stars": "9"})
+        self.expect(
+            "the admin's errors",
+            "There is no city of that number." in page and "9 is not one of" in page,
+            page,
+        )
+        status, page = browser.send(ADD, **visit)
+        self.expect("add in the admin", "was added successfully" in page, page)
+        status, page = browser.open("/admin/visits/visit/?q=tower+bridge")
+        found = re.findall(r"/admin/visits/visit/(\d+)/change/", page)
+        self.expect("search in the admin", len(found) == 1 and "London (GB)" in page, page)
+        path = f"/admin/visits/visit/{found[0] if found else 0}"
+        status, page = browser.open(f"{path}/change/")
+        self.expect(
+            "the form of arrays and embedded models",
+            'value="fog,tea"' in page and "Grey" in page and 'value="Tower Bridge"' in page,
+            page,
+        )
+        changed = {**visit, "tags": "fog", "opinion-text": "Sun", "sights-INITIAL_FORMS": "1"}
+        status, page = browser.send(f"{path}/change/", **changed)
+        _, again = browser.open(f"{path}/change/")
+        self.expect(
+            "change in the admin",
+            "was changed successfully" in page and 'value="fog"' in again and "Sun" in again,
+            again,
+        )
+        status, page = browser.open(f"{path}/history/")
+        self.expect("history", "Changed Tags and Opinion" in page, page)
+        status, page = browser.send(f"{path}/delete/", post="yes")
+        gone, _ = self.call(f"/api/visits/{found[0] if found else 0}/")
+        self.expect("delete in the admin", "was deleted" in page and gone == 404, page)
+
+
+ADD = "/admin/visits/visit/add/"
+
+
+class Browser:
+    """Opens pages and sends their forms, with cookies."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self.cookies = http.cookiejar.CookieJar()
+        keep = urllib.request.HTTPCookieProcessor(self.cookies)
+        self.opener = urllib.request.build_opener(keep)
+
+    def open(self, path: str, data: bytes | None = None) -> tuple[int, str]:
+        try:
+            with self.opener.open(self.base + path, data, timeout=30) as reply:
+                return reply.status, reply.read().decode()
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, refusal.read().decode()
+
+    def send(self, path: str, **fields: str) -> tuple[int, str]:
+        """Send a form of that page."""
+        token = next(one.value for one in self.cookies if one.name == "csrftoken")
+        fields["csrfmiddlewaretoken"] = str(token)
+        return self.open(path, urllib.parse.urlencode(fields).encode())
+
 
 def check(port: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         env = dict(os.environ)
         if not env.get("MONGODB_URI"):
             env["MONGODB_URI"] = f"docstore://{folder}/cities.docstore"
-        # twice: the second run finds the data and loads nothing
+            killed = subprocess.Popen(manage("load_demo"), cwd=HERE, env=env)
+            time.sleep(1)
+            killed.kill()
+            killed.wait()
+        # the first takes up where the killed one was; the second finds the data and loads nothing
         for _ in range(2):
             load(env)
         server = subprocess.Popen(

@@ -9,6 +9,7 @@ from rest_framework import viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
+from visits.models import Visit
 
 from .documents import City, Post, User
 from .serializers import CitySerializer, PostSerializer, UserSerializer
@@ -109,6 +110,7 @@ def start(request: HttpRequest) -> HttpResponse:
         "cities": f"{City.objects.count():,}",
         "users": f"{User.objects.count():,}",
         "posts": f"{Post.objects.count():,}",
+        "visits": f"{Visit.objects.count():,}",
     }
     return render(request, "api/start.html", context)
 

