@@ -358,6 +358,10 @@ class World:
         if not session.open:
             if step.retryable:
                 session.last = None
+                # the number is used up; this changes nothing
+                nothing = {"delete": "none", "deletes": [{"q": {"_id": 0}, "limit": 1}]}
+                fields = {"lsid": session.lsid, "txnNumber": Int64(session.number)}
+                self.server.run(self.db, {**nothing, **fields})
             return
         fields = {"lsid": session.lsid, "txnNumber": Int64(session.number), "autocommit": False}
         if session.starting:
