@@ -369,6 +369,13 @@ COMMANDS: dict[str, tuple[Document, dict[str, list[Any]]]] = {
             "checkBSONConformance": [], "enforceFastCount": [],
         },
     ),
+    "planCacheClear": (
+        {"planCacheClear": "c", "query": {"a": 1}},
+        {
+            "planCacheClear": ["nope"], "query": [{"$nope": 1}], "sort": [{"a": 1}],
+            "projection": [{"a": 1}], "collation": COLLATION,
+        },
+    ),
     "convertToCapped": ({"convertToCapped": "c", "size": 4096}, {"size": []}),
     "explain": (
         {"explain": {"find": "c"}},

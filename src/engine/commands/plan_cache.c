@@ -5,8 +5,14 @@
 #include "engine/commands/handlers.h"
 #include "engine/commands/query.h"
 
-static bool check_object(ds_value v, const char *what, const char *name, ds_error *err) {
-    return v.type == DS_MISSING || v.type == DS_DOCUMENT ||
+/* An array stands for the document of its positions, as mongod takes it. */
+static bool read_object(ds_value v, const char *what, const char *name, ds_value *out,
+                        ds_error *err) {
+    *out = v;
+    if (v.type == DS_ARRAY) {
+        out->type = DS_DOCUMENT;
+    }
+    return out->type == DS_MISSING || out->type == DS_DOCUMENT ||
            ds__error_set(err, DS_BAD_VALUE, "%s field %s must be an object", what, name);
 }
 
@@ -29,10 +35,7 @@ static bool read_query(ds__op *op, ds_value filter, ds_value order, ds__query *q
 }
 
 bool ds__cmd_plan_cache_clear(ds__op *op, ds_buf *reply, ds_error *err) {
-    ds_value filter = ds__doc_field(op->command, "query");
-    ds_value sort = ds__doc_field(op->command, "sort");
-    ds_value projection = ds__doc_field(op->command, "projection");
-    ds_value collation = ds__doc_field(op->command, "collation");
+    ds_value filter, sort, projection, collation;
     const char *name;
     size_t size;
     const ds__coll *coll;
@@ -42,12 +45,18 @@ bool ds__cmd_plan_cache_clear(ds__op *op, ds_buf *reply, ds_error *err) {
                              ds__type_name(op->target.type));
     }
     if (!ds__op_collection(op, &name, &size, err) ||
-        !check_object(filter, "required", "query", err) ||
-        !check_object(sort, "optional", "sort", err) ||
-        !check_object(projection, "optional", "projection", err) ||
-        !check_object(collation, "optional", "collation", err) ||
+        !read_object(ds__doc_field(op->command, "query"), "required", "query", &filter, err) ||
+        !read_object(ds__doc_field(op->command, "sort"), "optional", "sort", &sort, err) ||
+        !read_object(ds__doc_field(op->command, "projection"), "optional", "projection",
+                     &projection, err) ||
+        !read_object(ds__doc_field(op->command, "collation"), "optional", "collation", &collation,
+                     err) ||
         !ds__check_collation(collation, err)) {
         return false;
+    }
+    if (collation.type == DS_DOCUMENT && ds__doc_empty(collation)) {
+        return ds__error_set(err, DS_BAD_VALUE,
+                             "optional field collation cannot be an empty object");
     }
     if (filter.type == DS_MISSING && (sort.type != DS_MISSING || projection.type != DS_MISSING ||
                                       collation.type != DS_MISSING)) {
