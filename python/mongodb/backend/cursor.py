@@ -22,6 +22,7 @@ from mongodb.backend.errors import (
     ProgrammingError,
 )
 from mongodb.backend.plan.json import JSON_NULL, JSONNull
+from mongodb.backend.plan.narrow import FEW
 from mongodb.backend.plan.prepare import Prepared, Query
 from mongodb.backend.plan.scope import TableInfo
 from mongodb.backend.sql import nodes as n
@@ -101,6 +102,14 @@ class Cursor:
             results.append([value_at(d, path) for d in self.connection.documents(command)])
         return results
 
+    def _chosen(self, query: Query, params: Sequence[Any]) -> tuple[Query, list[Any]]:
+        """The query, by keys if they are few, and what it reads before."""
+        if query.by_keys is not None:
+            results = self._results(query.by_keys.before, params)
+            if all(len(one) <= FEW for one in results):
+                return query.by_keys, results
+        return query, self._results(query.before, params)
+
     def _documents(self, query: Query, params: Sequence[Any]) -> Iterator[dict[str, Any]]:
         return self.connection.documents(query.command(params, self._results(query.before, params)))
 
@@ -111,11 +120,11 @@ class Cursor:
             self.connection.lock()
         self.description = [(name, None, None, None, None, None, None) for name in query.names]
         self.rowcount = -1
+        query, results = self._chosen(query, params)
         if query.count:
-            command = query.command(params, self._results(query.before, params))
-            self._rows = iter([(self.connection.count(command),)])
+            count = self.connection.count(query.command(params, results))
+            self._rows = iter([(count,)])
             return
-        results = self._results(query.before, params)
         statement = self.statement
         cells: tuple[Any, ...] = ()
         if isinstance(statement, Statement) and len(statement.cells) <= len(query.paths):
@@ -293,7 +302,8 @@ class Cursor:
         query = self.connection.plan(sql, params).query
         if query is None:
             raise ProgrammingError("only queries are explained")
-        command = query.command(params, self._results(query.before, params))
+        query, results = self._chosen(query, params)
+        command = query.command(params, results)
         if command.get("aggregate") == 1:
             return json_util.dumps({"command": command}, indent=1)
         plan = self.connection.run({"explain": command, "verbosity": "queryPlanner"})

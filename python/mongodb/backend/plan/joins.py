@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mongodb.backend.plan.predicates import _TEXT, filter_for
+from mongodb.backend.plan.predicates import TEXT, filter_for
 from mongodb.backend.plan.scope import Scope, Source, TableInfo
 from mongodb.backend.plan.walk import columns, conjuncts
 from mongodb.backend.sql import nodes as n
@@ -69,7 +69,7 @@ def _key(scope: Scope, alias: str, info: TableInfo, tests: list[n.Node]) -> Any:
             if isinstance(near, n.Column) and scope.find(near) is not None and near.table != alias:
                 path = scope.path(near)
                 types = scope.type_of(near), info.types.get(far.name)
-                texts = [(one or "").startswith(_TEXT) for one in types]
+                texts = [(one or "").startswith(TEXT) for one in types]
                 if path is not None and (None in types or texts[0] == texts[1]):
                     return test, path, info.path(far.name)
     return None

@@ -309,7 +309,7 @@ def condition(scope: Scope, node: n.Node, negated: bool = False) -> Any:
     return {"$and": [{"$gt": [made, None]}, {"$not": [{"$in": [made, [False, 0]]}]}]}
 
 
-_TEXT = ("varchar", "char", "text")
+TEXT = ("varchar", "char", "text")
 
 
 def kinds_differ(scope: Scope, left: n.Node, right: n.Node) -> bool:
@@ -317,7 +317,7 @@ def kinds_differ(scope: Scope, left: n.Node, right: n.Node) -> bool:
     types = scope.type_of(left), scope.type_of(right)
     if None in types or "" in types:
         return False
-    return types[0].startswith(_TEXT) != types[1].startswith(_TEXT) and any(  # type: ignore[union-attr]
+    return types[0].startswith(TEXT) != types[1].startswith(TEXT) and any(  # type: ignore[union-attr]
         word in (one or "") for one in types for word in ("int", "auto")
     )
 

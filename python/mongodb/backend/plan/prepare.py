@@ -11,6 +11,7 @@ from mongodb._core import Columns
 from mongodb.backend.cells import OF_TYPE, Cell, columns
 from mongodb.backend.plan.bind import P, compile_template
 from mongodb.backend.plan.expressions import value
+from mongodb.backend.plan.narrow import narrowed
 from mongodb.backend.plan.predicates import filter_for, is_constant
 from mongodb.backend.plan.scope import Language, PlanError, Planner, Scope, Source, TableInfo
 from mongodb.backend.plan.select import Planned, plan_select
@@ -36,6 +37,7 @@ class Query:
     count: bool = False  # the reply's n is the only row
     of_nothing: Any = None  # (parameters, results) -> command, for when no row comes
     after: dict[int, Any] = field(default_factory=dict)  # what makes a column of what was read
+    by_keys: Query | None = None  # the same, when what it reads before are at most FEW rows each
     _columns: dict[Any, Columns] = field(default_factory=dict)
 
     def columns(self, cells: tuple[Cell | None, ...] = ()) -> Columns:
@@ -81,6 +83,14 @@ def prepare(node: n.Node, tables: Tables, null_params: frozenset[int] = frozense
 
 
 def _query(select: n.Select, tables: Tables) -> Query:
+    made = _one_way(select, tables)
+    by_keys = narrowed(select, tables)
+    if by_keys is not None:
+        made.by_keys = _one_way(by_keys, tables)
+    return made
+
+
+def _one_way(select: n.Select, tables: Tables) -> Query:
     counted = _count(select, tables)
     if counted is not None:
         return counted
