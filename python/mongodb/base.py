@@ -33,6 +33,8 @@ _IGNORED = frozenset(
 # Attributes that copies do not take along.
 _OF_THE_MOMENT = frozenset({"_instance", "_saved_fields"})
 
+_NOTHING = object()
+
 
 class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
     """Fields, validation and conversion; no collection."""
@@ -99,7 +101,9 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
 
     @property
     def _data(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self._fields} | (self._extra or {})
+        values = {name: getattr(self, name) for name in self._fields} | (self._extra or {})
+        unknown = [one for one in self._unknown_names() if one not in values and one != "_cls"]
+        return values | {name: self._unknown(name) for name in unknown}
 
     @property
     def _changed_fields(self) -> list[str]:
@@ -145,6 +149,11 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
         return [*decoded.get("$set", {}), *decoded.get("$unset", {})]
 
     def _delta(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        saved = self.__dict__.get("_saved_fields")
+        if saved is not None:  # who hears post_save learns what was sent
+            found = {path: _at(self.to_mongo(), path) for path in saved}
+            sent = {path: value for path, value in found.items() if value is not _NOTHING}
+            return sent, {path: 1 for path, value in found.items() if value is _NOTHING}
         changes = self._changes() if self._stored() is not None else None
         if self._stored() is None:
             return dict(self.to_mongo()), {}
@@ -407,6 +416,16 @@ def _trim(document: Any, son: Any, paths: list[tuple[str, str, str]]) -> None:
             heads = {rest.partition(".")[0] for one, _, rest in paths if one == name}
             kept = {"_cls", *heads, *(stored.get(head, head) for head in heads)}
             son[field.db_field] = SON((k, v) for k, v in inside.items() if k in kept)
+
+
+def _at(value: Any, path: str) -> Any:
+    """Return what is stored at a dotted path, or _NOTHING."""
+    for part in path.split("."):
+        if isinstance(value, list) and part.isdigit():
+            value = value[int(part)] if int(part) < len(value) else _NOTHING
+        else:
+            value = value.get(part, _NOTHING) if isinstance(value, Mapping) else _NOTHING
+    return value
 
 
 def _checks_itself(cls: Any) -> bool:

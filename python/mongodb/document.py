@@ -21,6 +21,7 @@ from mongodb._indexes import (
     stored_keys,
 )
 from mongodb._metaclass import TopLevelDocumentMetaclass
+from mongodb._registry import class_tree
 from mongodb._rollback import note
 from mongodb.base import BaseDocument
 from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle, get_db
@@ -372,9 +373,17 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
 
     @classmethod
     def list_indexes(cls) -> list[list[tuple[str, Any]]]:
-        """Return the keys of the declared indexes, the one on `_id` included."""
-        keys = [list(spec["key"].items()) for spec in declared_indexes(cls)]
-        return [*keys, [("_id", 1)]]
+        """Return the keys of the indexes that the collection's classes declare, `_id` included."""
+        name = cls._get_collection_name()
+        above: list[Any] = [one for one in cls.__mro__ if getattr(one, "_schema", None) is not None]
+        tops = [one for one in above if not one._abstract and one._get_collection_name() == name]
+        keys: list[Any] = []
+        for one in class_tree(tops[-1] if tops else cls):
+            if one._get_collection_name() == name:
+                keys += [list(spec["key"].items()) for spec in declared_indexes(one)]
+        own = [list(pairs) for pairs in dict.fromkeys(map(tuple, keys))]
+        last = [[("_id", 1)], *([[("_cls", 1)]] if [("_cls", 1)] in own else [])]
+        return [one for one in own if one not in last] + last
 
     @classmethod
     def compare_indexes(cls) -> dict[str, Any]:

@@ -153,14 +153,15 @@ class GenericEmbeddedDocumentField(BaseField):
 
     def _validate_choices(self, value: Any) -> None:
         names = [c if isinstance(c, str) else c.__name__ for c in self.choices]
-        if type(value).__name__ not in names:
+        if not any(cls.__name__ in names for cls in type(value).__mro__):
             self.error(f"must be one of {', '.join(names)}, not {type(value).__name__}")
 
     def lookup_member(self, member_name: str) -> BaseField | None:
         for choice in self.choices or ():
-            field = _registry.resolve(choice, self.owner_document)._fields.get(member_name)
-            if field is not None:
-                return field  # type: ignore[no-any-return]
+            for cls in _registry.class_tree(_registry.resolve(choice, self.owner_document)):
+                field = cls._fields.get(member_name)
+                if field is not None:
+                    return field  # type: ignore[no-any-return]
         return None
 
     def prepare_query_value(self, op: str | None, value: Any) -> Any:

@@ -165,3 +165,80 @@ def test_references_that_are_not_fetched_are_dbrefs() -> None:
     assert isinstance(seen[0], Author) and isinstance(Book.objects.first().author, Author)
     Book.objects.first().save()
     assert stored(Book) == before
+
+
+def test_querysets_take_what_mongoengines_take() -> None:
+    class Row(me.Document):
+        name = me.StringField(db_field="n")
+        age = me.IntField()
+        meta = {"allow_inheritance": True}
+
+    for name, age in (("a", 2), ("b", 1), ("a", 1)):
+        Row(name=name, age=age).save()
+    found = Row.objects.order_by(__raw__=["n", ("age", -1)])
+    assert [(one.name, one.age) for one in found] == [("a", 2), ("a", 1), ("b", 1)]
+    with pytest.raises(me.OperationError):
+        Row.objects.order_by("name", __raw__=[("n", 1)])
+    with pytest.raises(TypeError, match="int or None"):
+        Row.objects.max_time_ms("1")
+    assert Row.objects.where("this[~name] > {{~age}}")._where_clause == 'this["n"] > age'
+    assert Row.objects.timeout(False)._cursor_args == {"no_cursor_timeout": True}
+    with pytest.raises(me.OperationError, match="already cached"):
+        found.no_cache()
+    assert len(list(found.iterator())) == 3
+    plain = Row.objects.no_cache()
+    assert isinstance(plain, me.queryset.QuerySetNoCache)
+    assert type(plain.cache()) is me.queryset.QuerySet
+    assert Row.objects.update(set__age=3, write_concern={"w": 0}) is None
+    assert Row.objects.update(set__age=4) == 3
+    assert Row.create_index("age") == "_cls_1_age_1"
+
+
+def test_a_collections_indexes_are_those_of_all_its_classes() -> None:
+    class Top(mongodb.Document):
+        name = mongodb.StringField()
+        meta = {"allow_inheritance": True}
+
+    class Below(Top):
+        more = mongodb.StringField()
+        meta = {"indexes": ["more"]}
+
+    Top.ensure_indexes()
+    Below.ensure_indexes()
+    keys = [[("_cls", 1), ("more", 1)], [("_id", 1)]]
+    assert Top.list_indexes()[:2] == Below.list_indexes()[:2] == keys
+    assert Top.compare_indexes()["extra"] == Below.compare_indexes()["extra"] == []
+
+
+def test_a_choice_of_embedded_documents_takes_its_subclasses() -> None:
+    class Base(mongodb.EmbeddedDocument):
+        meta = {"allow_inheritance": True}
+
+    class Special(Base):
+        name = mongodb.StringField()
+
+    class Holder(mongodb.Document):
+        part = mongodb.fields.GenericEmbeddedDocumentField(choices=[Base])
+
+    Holder(part=Special(name="x")).save()
+    assert Holder.objects.get(part__name="x").part == Special(name="x")
+
+
+def test_receivers_of_post_save_learn_the_values_that_were_sent() -> None:
+    class Told(mongodb.Document):
+        name = mongodb.StringField()
+        data = mongodb.DictField()
+
+    heard: list[Any] = []
+
+    def hear(sender: Any, document: Any, **_: Any) -> None:
+        heard.append(document._delta())
+
+    mongodb.signals.post_save.connect(hear, sender=Told)
+    told = Told(name="x", data={"a": 1, "b": 2}).save()
+    told.name = None
+    told.data["a"] = 3
+    told.save()
+    assert heard[0][0]["name"] == "x" and heard[0][1] == {}
+    assert heard[1] == ({"data.a": 3}, {"name": 1})
+    assert told._delta() == ({}, {})

@@ -7,6 +7,7 @@ from typing import Any
 
 from mongodb import document as _document
 from mongodb import embedded as _embedded
+from mongodb._indexes import parse_keys
 from mongodb.compat.mongoengine._words import in_their_words
 from mongodb.compat.mongoengine.queryset.queryset import QuerySet
 from mongodb.errors import (
@@ -74,6 +75,16 @@ class Document(_Habits, _document.Document):
         """
         if isinstance(self._fields[self._fields_ordered[at]].get_default(), (list, dict)):
             super()._fetch_field(at)
+
+    @classmethod
+    def create_index(cls, keys: Any, background: bool = False, **kwargs: Any) -> str:
+        """Create one index, which begins with `_cls` where a class can have subclasses."""
+        pairs = parse_keys(cls, keys)
+        inherits = cls._meta.get("allow_inheritance") and cls._meta.get("index_cls", True)
+        plain = all(kind in (1, -1) for _, kind in pairs)
+        if inherits and plain and kwargs.pop("cls", True) and pairs[0][0] != "_cls":
+            pairs.insert(0, ("_cls", 1))
+        return super().create_index(pairs, background, **kwargs)
 
     @classmethod
     def _queryset(cls, default: Any = None) -> Any:

@@ -62,7 +62,7 @@ class _Declared:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         try:
             super().__init__(*args, **kwargs)
-        except InvalidDocumentError as error:
+        except (InvalidDocumentError, ValidationError) as error:
             raise ValidationError(self._said or str(error)) from error
 
 

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mongodb.compat.mongoengine._loading import check_known
 from mongodb.compat.mongoengine._words import unresolved
 from mongodb.compat.mongoengine.base.fields import dereferences
-from mongodb.errors import InvalidQueryError, LookUpError
+from mongodb.errors import InvalidQueryError, LookUpError, OperationError
 from mongodb.fields.references import CASCADE, DENY, DO_NOTHING, NULLIFY, PULL
 from mongodb.queryset import queryset as _queryset
 
@@ -22,6 +23,10 @@ __all__ = [
     "QuerySet",
     "QuerySetNoCache",
 ]
+
+
+_QUOTED = re.compile(r"\[\s*~([A-Za-z_][\w.]*)\s*\]")
+_BARE = re.compile(r"\{\{\s*~([A-Za-z_][\w.]*)\s*\}\}")
 
 
 class QuerySet(_queryset.QuerySet):
@@ -66,6 +71,85 @@ class QuerySet(_queryset.QuerySet):
         found = super()._by_key(value)
         check_known(self._document, [found])
         return found
+
+    # Options
+
+    def max_time_ms(self, ms: int | None) -> Any:
+        """Fail after so many milliseconds."""
+        if ms is not None and not isinstance(ms, int):
+            raise TypeError("max_time_ms() only accepts int or None")
+        return super().max_time_ms(ms)
+
+    def where(self, where_clause: str) -> Any:
+        """Keep documents for which JavaScript is true; `[~name]` and `{{~name}}` are fields."""
+
+        def path(match: re.Match[str]) -> str:
+            return self._field_path(match[1])
+
+        clause = _QUOTED.sub(lambda match: f'["{path(match)}"]', where_clause)
+        return super().where(_BARE.sub(path, clause))
+
+    def search_text(self, text: str, *args: Any, **kwargs: Any) -> Any:
+        """Keep documents whose text index matches; once."""
+        if self._search_text:
+            raise OperationError("It is not possible to use search_text two times.")
+        return super().search_text(text, *args, **kwargs)
+
+    def order_by(self, *keys: str, __raw__: Any = None) -> Any:
+        """Sort by fields, or by what PyMongo's sort() takes."""
+        if __raw__ is None:
+            return super().order_by(*keys)
+        if keys:
+            raise OperationError("Can not use both keys and __raw__ with order_by() ")
+        given = __raw__.items() if isinstance(__raw__, Mapping) else __raw__
+        pairs = [(one, 1) if isinstance(one, str) else tuple(one) for one in given]
+        return self._with(_order=pairs)
+
+    def update(self, *args: Any, **kwargs: Any) -> Any:
+        """Change the matches; None when no answer was wanted."""
+        found = super().update(*args, **kwargs)
+        return None if _unanswered(kwargs) else found
+
+    def update_one(self, *args: Any, **kwargs: Any) -> Any:
+        """Change the first match; None when no answer was wanted."""
+        found = super().update_one(*args, **kwargs)
+        return None if _unanswered(kwargs) else found
+
+    @property
+    def _cursor_args(self) -> dict[str, Any]:
+        names = {"noCursorTimeout": "no_cursor_timeout", "allowDiskUse": "allow_disk_use"}
+        chosen = {name: self._options[key] for key, name in names.items() if key in self._options}
+        return {**super()._cursor_args, **chosen}
+
+    # The cache
+
+    def no_cache(self) -> Any:
+        """Do not keep the documents that were iterated."""
+        if self._rows is not None:
+            raise OperationError("QuerySet already cached")
+        return self._as(QuerySetNoCache, super().no_cache())
+
+    def cache(self) -> Any:
+        """Keep the documents that were iterated."""
+        return self._as(QuerySet, super().cache())
+
+    def _as(self, kind: Any, copy: Any) -> Any:
+        if type(copy) in (QuerySet, QuerySetNoCache):
+            copy.__class__ = kind
+        return copy
+
+    def iterator(self) -> Iterator[Any]:
+        """Iterate without keeping the documents."""
+        return iter(self._with(_cached=False))
+
+    def __repr__(self) -> str:
+        if self._cached:
+            self._evaluation().reach(20)
+        return super().__repr__()
+
+
+def _unanswered(options: Mapping[str, Any]) -> bool:
+    return (options.get("write_concern") or {}).get("w") == 0
 
 
 class QuerySetNoCache(QuerySet, _queryset.QuerySetNoCache):
