@@ -8,11 +8,13 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.models import modelform_factory
+from django.utils.html import format_html
 
 __all__ = [
     "EmbeddedModelField",
     "EmbeddedModelWidget",
     "PrefixWidget",
+    "in_lines",
     "nested_prefix",
     "no_errors",
 ]
@@ -52,6 +54,11 @@ def no_errors(form: Any) -> Any:
     return form.error_class(renderer=form.renderer)
 
 
+def in_lines(form: Any) -> str:
+    """Return a form whose fields the admin shows side by side, in as many lines as they need."""
+    return format_html('<div class="flex-container form-multiline">{}</div>', form.as_div())
+
+
 class EmbeddedModelBoundField(forms.BoundField):
     """Renders and checks one form, which shows its own errors beside its fields."""
 
@@ -81,7 +88,7 @@ class EmbeddedModelBoundField(forms.BoundField):
         return bool(self.nested_form.has_changed())
 
     def __str__(self) -> str:
-        return self.nested_form.as_div()  # type: ignore[no-any-return]
+        return in_lines(self.nested_form)
 
 
 class PrefixWidget(forms.Widget):

@@ -12,7 +12,7 @@ from django.forms.models import modelform_factory
 from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
 
-from mongodb.backend.forms.embedded import PrefixWidget, no_errors
+from mongodb.backend.forms.embedded import PrefixWidget, in_lines, no_errors
 
 __all__ = ["EmbeddedModelArrayBoundField", "EmbeddedModelArrayField"]
 
@@ -70,13 +70,10 @@ class EmbeddedModelArrayBoundField(forms.BoundField):
         return bool(self.formset.has_changed())
 
     def __str__(self) -> str:
-        items = ((self.field.item_name, n, f.as_div()) for n, f in enumerate(self.formset, 1))
+        items = ((self.field.item_name, n, in_lines(f)) for n, f in enumerate(self.formset, 1))
         return format_html("<div>{}{}{}</div>", self.formset.non_form_errors(),
                            format_html_join("\n", _ITEM, items),
                            self.formset.management_form)  # fmt: skip
 
 
-# the classes are the admin's, of fields in one line
-_ITEM = (
-    '<fieldset><legend>{} {}</legend><div class="flex-container form-multiline">{}</div></fieldset>'
-)
+_ITEM = "<fieldset><legend>{} {}</legend>{}</fieldset>"

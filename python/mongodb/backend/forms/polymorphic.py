@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from mongodb.backend.forms.embedded import (
     EmbeddedModelWidget,
     PrefixWidget,
+    in_lines,
     nested_prefix,
     no_errors,
 )
@@ -97,9 +98,9 @@ class PolymorphicBoundField(forms.BoundField):
         choice = select.render(self.choice_name, self.chosen, {"id": f"id_{self.choice_name}"})
         parts = format_html_join(
             "\n", "<fieldset><legend>{}</legend>{}</fieldset>",
-            ((titles[label], form.as_div()) for label, form in self.forms.items()),
+            ((titles[label], in_lines(form)) for label, form in self.forms.items()),
         )  # fmt: skip
-        return format_html("<div>{}</div>\n{}", choice, parts)
+        return format_html("<div><div>{}</div>\n{}</div>", choice, parts)
 
 
 class PolymorphicEmbeddedModelArrayField(forms.Field):

@@ -491,6 +491,17 @@ class Admin(Rows):
             assert f"<legend>Review {n}</legend>" in text
         assert 'name="reviews-1-DELETE"' in text and 'name="reviews-2-DELETE"' not in text
 
+    def test_embedded_forms_take_as_many_lines_as_they_need(self):
+        text = self.client.get("/admin/press/title/add/").content.decode()
+        for name in (
+            "writer-name",
+            "writer-address-city",
+            "mascot-cat-name",
+            "pets-0-item-dog-name",
+        ):
+            before = text[: text.index(f'name="{name}"')]
+            assert before.rindex("form-multiline") > before.rindex("fieldset"), name
+
     def test_shows_and_changes(self):
         url = f"/admin/press/title/{self.a.pk}/change/"
         page = self.client.get(url)
