@@ -104,6 +104,25 @@ static PyObject *py_unchanged(PyObject *module, PyObject *seen) {
     return PyBool_FromLong(same);
 }
 
+/* The interpreter gives a class another number whenever one of its attributes, or of its bases',
+ * was set since it was last read. */
+static PyObject *py_version(PyObject *module, PyObject *type) {
+    (void)module;
+    if (!PyType_Check(type)) {
+        PyErr_SetString(PyExc_TypeError, "only classes have a version");
+        return NULL;
+    }
+    PyObject *read = PyObject_GetAttrString(type, "__doc__");
+    if (!read) {
+        return NULL;
+    }
+    Py_DECREF(read);
+    return PyLong_FromUnsignedLong(((PyTypeObject *)type)->tp_version_tag);
+}
+
+PyDoc_STRVAR(version_doc,
+             "version(cls)\n--\n\n"
+             "A number that a class had never before an attribute of it was set; 0: none is left.");
 PyDoc_STRVAR(snapshot_doc, "snapshot(object)\n--\n\n"
                            "What a class, list, dict or object is like now, for unchanged().");
 PyDoc_STRVAR(unchanged_doc,
@@ -112,6 +131,7 @@ PyDoc_STRVAR(unchanged_doc,
 
 PyMethodDef ds__seen_functions[] = {
     {"snapshot", py_snapshot, METH_O, snapshot_doc},
+    {"version", py_version, METH_O, version_doc},
     {"unchanged", py_unchanged, METH_O, unchanged_doc},
     {NULL},
 };

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from rest_framework import serializers
 from rest_framework.settings import api_settings
 
-from mongodb._core import snapshot, unchanged
+from mongodb._core import snapshot, unchanged, version
 
 from .mapping import SERIALIZER_FIELDS
 from .plan import CHOICE, DICT, KNOWN, LIST, NESTED, Shape, compile_plan
@@ -110,10 +110,10 @@ class Keeper:
             self.refused = (cls, snapshot(cls))
             return None
         found = Found(plan, tuple(seen.found), settings)
-        if not found.is_current():
+        if not found.is_current() or not seen.kept_versions():
             return None
-        # Other threads may have changed the class meanwhile and changed it back: what is kept was
-        # made twice of the same.
+        # Other threads may have changed what has no version meanwhile and changed it back: what is
+        # kept was made twice of the same.
         before, self.tried = self.tried, found
         if before is not None and before.is_current() and before.plan == plan:
             self.found = found
@@ -174,6 +174,7 @@ class Seen:
         self.found: list[Any] = []
         self.ids: set[int] = set()
         self.serializers: set[Any] = set()
+        self.versions: dict[type, int] = {}  # of each Meta before anything of it was read
         self.see(SERIALIZER_FIELDS)
 
     def see(self, one: Any) -> bool:
@@ -187,6 +188,9 @@ class Seen:
             raise UnkeptError from None
         self.found += (one, taken)
         return True
+
+    def kept_versions(self) -> bool:
+        return all(was and version(meta) == was for meta, was in self.versions.items())
 
     def see_class(self, cls: Any) -> None:
         """A class, with all of its bases: DRF counts its fields in an attribute of their base, so
@@ -231,6 +235,7 @@ class Seen:
     def meta(self, meta: Any) -> None:
         if type(meta) is not type or not isinstance(getattr(meta, "model", None), type):
             raise UnkeptError
+        self.versions.setdefault(meta, version(meta))
         self.see_class(meta)
         for name in ("model", "fields", "exclude", "read_only_fields", "extra_kwargs", "depth"):
             value = getattr(meta, name, None)

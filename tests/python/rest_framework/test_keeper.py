@@ -473,6 +473,7 @@ def test_plan_of_a_meta_that_was_changed_and_changed_back_is_not_kept(
         patch.setattr(keeper.Seen, "meta", change)
         patch.setattr(keeper, "without_fields", change_back)
         listed(cls).data  # noqa: B018
+        listed(cls).data  # noqa: B018
     for _ in range(4):
         assert [list(row) for row in listed(cls).data] == [public] * 3
 
