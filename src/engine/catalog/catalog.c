@@ -18,38 +18,124 @@ ds__catalog *ds__catalog_ref(const ds__catalog *catalog) {
 
 void ds__catalog_unref(ds__catalog *catalog) {
     if (catalog && __atomic_sub_fetch(&catalog->refs, 1, __ATOMIC_ACQ_REL) == 0) {
-        if (catalog->guest) {
-            catalog->guest->free(catalog->guest);
+        for (size_t i = 0; i < catalog->count; i++) {
+            ds__coll_unref(catalog->colls[i]);
         }
-        ds_map_clear(&catalog->by_name);
-        ds_arena_clear(&catalog->arena);
+        ds__free(catalog->colls);
+        ds__free(catalog->by_id);
         ds__free(catalog);
     }
 }
 
-ds__catalog_guest *ds__catalog_guest_get(const ds__catalog *catalog) {
-    return __atomic_load_n(&catalog->guest, __ATOMIC_ACQUIRE);
+bool ds__catalog_reserve(ds__catalog *catalog, ds_error *err) {
+    if (catalog->count < catalog->cap) {
+        return true;
+    }
+    size_t cap = catalog->cap ? catalog->cap * 2 : 16;
+    ds__coll **colls = ds__realloc(catalog->colls, cap * sizeof *colls);
+    catalog->colls = colls ? colls : catalog->colls;
+    ds__coll **by_id = colls ? ds__realloc(catalog->by_id, cap * sizeof *by_id) : NULL;
+    if (!by_id) {
+        return ds__error_oom(err);
+    }
+    catalog->by_id = by_id;
+    catalog->cap = cap;
+    return true;
 }
 
-ds__catalog_guest *ds__catalog_guest_set(const ds__catalog *catalog, ds__catalog_guest *guest) {
-    ds__catalog *shared = (ds__catalog *)catalog; /* only its guest changes */
-    ds__catalog_guest *none = NULL;
-    return __atomic_compare_exchange_n(&shared->guest, &none, guest, false, __ATOMIC_ACQ_REL,
-                                       __ATOMIC_ACQUIRE)
-               ? guest
-               : none;
+static int compare_bytes(const char *text, const char *other, size_t size) {
+    size_t own = strlen(text);
+    int order = memcmp(text, other, own < size ? own : size);
+    return order ? order : (own > size) - (own < size);
+}
+
+/* Where the first collection stands that does not come before a name. */
+static size_t place_of_name(const ds__catalog *catalog, const char *db, size_t db_size,
+                            const char *name, size_t name_size) {
+    size_t lo = 0;
+    size_t hi = catalog->count;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        const ds__coll *coll = catalog->colls[mid];
+        int order = compare_bytes(coll->db, db, db_size);
+        order = order ? order : compare_bytes(coll->name, name, name_size);
+        if (order < 0) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo;
+}
+
+static size_t place_of_id(const ds__catalog *catalog, int64_t id) {
+    size_t lo = 0;
+    size_t hi = catalog->count;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (catalog->by_id[mid]->id < id) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo;
+}
+
+static int compare_names(const void *a, const void *b) {
+    const ds__coll *x = *(ds__coll *const *)a;
+    const ds__coll *y = *(ds__coll *const *)b;
+    int order = strcmp(x->db, y->db);
+    return order ? order : strcmp(x->name, y->name);
+}
+
+void ds__catalog_sort(ds__catalog *catalog) {
+    if (catalog->count > 0) {
+        qsort(catalog->colls, catalog->count, sizeof *catalog->colls, compare_names);
+    }
+}
+
+static void take_out(ds__coll **list, size_t count, size_t at) {
+    memmove(list + at, list + at + 1, (count - at - 1) * sizeof *list);
+}
+
+static void put_in(ds__coll **list, size_t count, size_t at, ds__coll *coll) {
+    memmove(list + at + 1, list + at, (count - at) * sizeof *list);
+    list[at] = coll;
+}
+
+ds__coll *ds__catalog_put(ds__catalog *catalog, int64_t id, ds__coll *coll) {
+    size_t at = place_of_id(catalog, id);
+    ds__coll *old = at < catalog->count && catalog->by_id[at]->id == id ? catalog->by_id[at] : NULL;
+    ds_assert(old || catalog->count < catalog->cap);
+    ds_assert(!coll || coll->id == id);
+    if (old) {
+        size_t name_at = 0; /* names may be exchanged between two puts: not to be searched for */
+        while (catalog->colls[name_at] != old) {
+            name_at++;
+        }
+        take_out(catalog->colls, catalog->count, name_at);
+        take_out(catalog->by_id, catalog->count, at);
+        catalog->count--;
+    }
+    if (coll) {
+        put_in(catalog->colls, catalog->count,
+               place_of_name(catalog, coll->db, strlen(coll->db), coll->name, strlen(coll->name)),
+               coll);
+        put_in(catalog->by_id, catalog->count, at, coll);
+        catalog->count++;
+    }
+    return old;
 }
 
 const ds__coll *ds__catalog_find(const ds__catalog *catalog, const char *db, size_t db_size,
                                  const char *name, size_t name_size) {
-    char ns[2 * DS_MAX_NAMESPACE];
-    if (db_size + name_size + 1 > sizeof ns) {
-        return NULL;
-    }
-    memcpy(ns, db, db_size);
-    ns[db_size] = '.';
-    memcpy(ns + db_size + 1, name, name_size);
-    return ds_map_get(&catalog->by_name, ns, db_size + 1 + name_size);
+    size_t at = place_of_name(catalog, db, db_size, name, name_size);
+    const ds__coll *coll = at < catalog->count ? catalog->colls[at] : NULL;
+    return coll && compare_bytes(coll->db, db, db_size) == 0 &&
+                   compare_bytes(coll->name, name, name_size) == 0
+               ? coll
+               : NULL;
 }
 
 const ds__coll *ds__catalog_find_uuid(const ds__catalog *catalog, const uint8_t uuid[16]) {
@@ -62,17 +148,8 @@ const ds__coll *ds__catalog_find_uuid(const ds__catalog *catalog, const uint8_t 
 }
 
 const ds__coll *ds__catalog_find_id(const ds__catalog *catalog, int64_t id) {
-    size_t lo = 0;
-    size_t hi = catalog->count;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (catalog->by_id[mid]->id < id) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
-        }
-    }
-    return lo < catalog->count && catalog->by_id[lo]->id == id ? catalog->by_id[lo] : NULL;
+    size_t at = place_of_id(catalog, id);
+    return at < catalog->count && catalog->by_id[at]->id == id ? catalog->by_id[at] : NULL;
 }
 
 const ds__index *ds__coll_find_index(const ds__coll *coll, const char *name, size_t name_size) {

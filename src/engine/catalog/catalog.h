@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What exists: databases, collections, views, their options and indexes. A transaction sees one
- * immutable catalog, shared between transactions until somebody changes it; changes go through
- * change.h and are seen by the transaction that makes them. */
+ * catalog, shared between transactions until somebody changes it; changes go through change.h and
+ * are seen by the transaction that makes them. Collections never change: a change makes a new one,
+ * and two versions of the catalog share those that are the same in both. */
 #ifndef DS_ENGINE_CATALOG_CATALOG_H
 #define DS_ENGINE_CATALOG_CATALOG_H
 
@@ -23,7 +24,7 @@ typedef struct ds__index_part {
     uint64_t multikey;
 } ds__index_part;
 
-/* Lifetime: the catalog's (see ds__txn_catalog). */
+/* Lifetime: its collection's. */
 typedef struct ds__index {
     int64_t id; /* its table is i<id> */
     const char *name;
@@ -47,7 +48,7 @@ typedef enum ds__validation_level {
     DS_VALIDATE_STRICT
 } ds__validation_level;
 
-/* A collection or a view. Lifetime: the catalog's. */
+/* A collection or a view. Lifetime: of the catalogs that have it (see ds__txn_catalog). */
 typedef struct ds__coll {
     int64_t id; /* its table is c<id>; views have none */
     const char *db;
@@ -70,23 +71,24 @@ typedef struct ds__coll {
 
 typedef struct ds__catalog ds__catalog;
 
-/* The catalog of a transaction. Lifetime of it and all that is found in it: until the transaction
- * ends or rolls back to a savepoint, even when the catalog changes meanwhile (look again then). */
+/* The catalog of a transaction. Lifetime: until the transaction changes it. What is found in it
+ * lives until the transaction ends, out of date after a change (look again then). */
 const ds__catalog *ds__txn_catalog(ds__txn *txn);
 
 /* Keeps a catalog beyond its transaction (a paused cursor needs its collection). Thread-safe. */
 ds__catalog *ds__catalog_ref(const ds__catalog *catalog);
 void ds__catalog_unref(ds__catalog *catalog);
 
-/* What a room above keeps beside a catalog, for as long as it stands. Threads: any. */
+/* What a room above keeps beside a collection, for as long as its definition and indexes stay as
+ * they are. Threads: any. */
 typedef struct ds__catalog_guest ds__catalog_guest;
 struct ds__catalog_guest {
     void (*free)(ds__catalog_guest *self);
 };
 /* NULL when there is none. */
-ds__catalog_guest *ds__catalog_guest_get(const ds__catalog *catalog);
-/* Gives a catalog its guest, unless somebody was sooner; returns who stands there now. */
-ds__catalog_guest *ds__catalog_guest_set(const ds__catalog *catalog, ds__catalog_guest *guest);
+ds__catalog_guest *ds__coll_guest_get(const ds__coll *coll);
+/* Gives a collection its guest, unless somebody was sooner; returns who stands there now. */
+ds__catalog_guest *ds__coll_guest_set(const ds__coll *coll, ds__catalog_guest *guest);
 
 /* NULL when there is none. */
 const ds__coll *ds__catalog_find(const ds__catalog *catalog, const char *db, size_t db_size,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Changes of the catalog's tables and of the tables of data. Each raises the version, so that every
- * other transaction reads the catalog anew. */
+/* Changes of the catalog's tables and of the tables of data. Each raises the version and tells
+ * which collection it is about, so that every other transaction reads that one anew. */
 #include "engine/catalog/change.h"
 
 #include <inttypes.h>
@@ -65,17 +65,34 @@ static bool exec_id(ds__txn *txn, const char *format, int64_t id, ds_error *err)
     return rc == SQLITE_OK || ds__txn_fail(txn, rc, err);
 }
 
-static bool begin_change(ds__txn *txn, ds_error *err) {
-    if (!txn->write) {
-        return ds__error_set(err, DS_INTERNAL_ERROR,
-                             "a change of the catalog needs a transaction "
-                             "that writes");
+static bool check_writes(const ds__txn *txn, ds_error *err) {
+    return txn->write || ds__error_set(err, DS_INTERNAL_ERROR,
+                                       "a change of the catalog needs a transaction "
+                                       "that writes");
+}
+
+static bool exec_plain(ds__txn *txn, const char *sql, ds_error *err) {
+    int rc = sqlite3_exec(txn->conn->db, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK || ds__txn_fail(txn, rc, err);
+}
+
+/* Raises the version for a change of one collection. */
+static bool raise_version(ds__txn *txn, int64_t coll, ds_error *err) {
+    return exec_plain(txn, ds__catalog_changes_schema, err) &&
+           exec_plain(txn, "UPDATE ds_meta SET v=v+1 WHERE k='version'", err) &&
+           ds__conn_int(txn->conn, "SELECT v FROM ds_meta WHERE k='version'", 0, &txn->version,
+                        err) &&
+           RUN(txn, err, "INSERT OR REPLACE INTO ds_change(slot, version, coll) VALUES(?1, ?2, ?3)",
+               p_int(txn->version % DS_CATALOG_CHANGES), p_int(txn->version), p_int(coll));
+}
+
+static bool begin_change(ds__txn *txn, int64_t coll, ds_error *err) {
+    if (!check_writes(txn, err)) {
+        return false;
     }
     ds_buf_reset(&txn->details);
     ds__scan_detach_all(txn);
-    int rc =
-        sqlite3_exec(txn->conn->db, "UPDATE ds_meta SET v=v+1 WHERE k='version'", NULL, NULL, NULL);
-    return rc == SQLITE_OK || ds__txn_fail(txn, rc, err);
+    return raise_version(txn, coll, err);
 }
 
 /* Ids of tables are never used twice: paused scans know dropped tables by that. */
@@ -158,7 +175,7 @@ bool ds__catalog_create(ds__txn *txn, const char *db, const char *name, ds_value
     }
     bool view = ds__doc_field(options, "viewOn").type == DS_STRING;
     make_uuid(uuid);
-    if (!begin_change(txn, err) || !new_id(txn, &id, err) ||
+    if (!check_writes(txn, err) || !new_id(txn, &id, err) || !begin_change(txn, id, err) ||
         !RUN(txn, err, "INSERT INTO ds_coll(id, db, name, uuid, options) VALUES(?1,?2,?3,?4,?5)",
              p_int(id), p_text(db), p_text(name), p_blob(uuid, view ? 0 : sizeof uuid),
              p_blob(options.as.bytes, options.size))) {
@@ -171,7 +188,7 @@ bool ds__catalog_create(ds__txn *txn, const char *db, const char *name, ds_value
          !make_id_index(txn, id, ds__missing(), err))) {
         return false;
     }
-    if (!ds__catalog_reload(txn, err)) {
+    if (!ds__catalog_reload(txn, id, err)) {
         return false;
     }
     *out = ds__catalog_find_id(txn->catalog, id);
@@ -205,7 +222,7 @@ static bool drop_index_table(ds__txn *txn, int64_t id, ds_error *err) {
 }
 
 bool ds__catalog_drop(ds__txn *txn, const ds__coll *coll, ds_error *err) {
-    if (!begin_change(txn, err)) {
+    if (!begin_change(txn, coll->id, err)) {
         return false;
     }
     for (size_t i = 0; i < coll->index_count; i++) {
@@ -218,22 +235,22 @@ bool ds__catalog_drop(ds__txn *txn, const ds__coll *coll, ds_error *err) {
         return false;
     }
     return RUN(txn, err, "DELETE FROM ds_coll WHERE id=?1", p_int(coll->id)) &&
-           ds__catalog_reload(txn, err);
+           ds__catalog_reload(txn, coll->id, err);
 }
 
 bool ds__catalog_rename(ds__txn *txn, const ds__coll *coll, const char *db, const char *name,
                         ds_error *err) {
-    return begin_change(txn, err) &&
+    return begin_change(txn, coll->id, err) &&
            RUN(txn, err, "UPDATE ds_coll SET db=?2, name=?3 WHERE id=?1", p_int(coll->id),
                p_text(db), p_text(name)) &&
-           ds__catalog_reload(txn, err);
+           ds__catalog_reload(txn, coll->id, err);
 }
 
 bool ds__catalog_set_options(ds__txn *txn, const ds__coll *coll, ds_value options, ds_error *err) {
-    return begin_change(txn, err) &&
+    return begin_change(txn, coll->id, err) &&
            RUN(txn, err, "UPDATE ds_coll SET options=?2 WHERE id=?1", p_int(coll->id),
                p_blob(options.as.bytes, options.size)) &&
-           ds__catalog_reload(txn, err);
+           ds__catalog_reload(txn, coll->id, err);
 }
 
 bool ds__catalog_add_index(ds__txn *txn, const ds__coll *coll, ds_value spec, const ds__coll **out,
@@ -242,8 +259,9 @@ bool ds__catalog_add_index(ds__txn *txn, const ds__coll *coll, ds_value spec, co
     int64_t coll_id = coll->id;
     *out = NULL;
     bool unique = ds__value_truthy(ds__doc_field(spec, "unique"));
-    if (!begin_change(txn, err) || !make_index_table(txn, coll_id, spec, unique, &id, err) ||
-        !ds__catalog_reload(txn, err)) {
+    if (!begin_change(txn, coll_id, err) ||
+        !make_index_table(txn, coll_id, spec, unique, &id, err) ||
+        !ds__catalog_reload(txn, coll_id, err)) {
         return false;
     }
     const ds__coll *fresh = ds__catalog_find_id(txn->catalog, coll_id);
@@ -258,33 +276,26 @@ bool ds__catalog_add_index(ds__txn *txn, const ds__coll *coll, ds_value spec, co
 
 bool ds__catalog_drop_index(ds__txn *txn, const ds__coll *coll, const ds__index *index,
                             ds_error *err) {
-    (void)coll;
-    return begin_change(txn, err) && drop_index_table(txn, index->id, err) &&
-           ds__catalog_reload(txn, err);
+    return begin_change(txn, coll->id, err) && drop_index_table(txn, index->id, err) &&
+           ds__catalog_reload(txn, coll->id, err);
 }
 
 bool ds__catalog_set_index(ds__txn *txn, const ds__coll *coll, const ds__index *index,
                            ds_value spec, ds_error *err) {
-    (void)coll;
-    return begin_change(txn, err) &&
+    return begin_change(txn, coll->id, err) &&
            RUN(txn, err, "UPDATE ds_index SET spec=?2 WHERE id=?1", p_int(index->id),
                p_blob(spec.as.bytes, spec.size)) &&
-           ds__catalog_reload(txn, err);
+           ds__catalog_reload(txn, coll->id, err);
 }
 
 bool ds__catalog_set_multikey(ds__txn *txn, const ds__coll *coll, const ds__index *index,
                               const uint64_t *masks, ds_error *err) {
-    (void)coll;
     uint64_t all[32];
     for (size_t i = 0; i < index->part_count; i++) {
         all[i] = index->parts[i].multikey | masks[i];
     }
-    int rc =
-        sqlite3_exec(txn->conn->db, "UPDATE ds_meta SET v=v+1 WHERE k='version'", NULL, NULL, NULL);
-    if (rc != SQLITE_OK) {
-        return ds__txn_fail(txn, rc, err);
-    }
-    return RUN(txn, err, "UPDATE ds_index SET multikey=?2 WHERE id=?1", p_int(index->id),
+    return raise_version(txn, coll->id, err) &&
+           RUN(txn, err, "UPDATE ds_index SET multikey=?2 WHERE id=?1", p_int(index->id),
                p_blob(all, index->part_count * sizeof all[0])) &&
-           ds__catalog_reload(txn, err);
+           ds__catalog_reload(txn, coll->id, err);
 }

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the catalog from its tables. Every transaction reads one number, the version; the tables
- * only when another process or transaction has changed them. */
+/* Versions of the catalog. Every transaction reads one number, the version; who finds another than
+ * it knows reads the collections that changed and shares the others with the version before. Which
+ * ones changed is kept for the last versions only, and not by every program that writes the file:
+ * where a version is not told of, all rows are read and compared. */
 #include "base/limits.h"
 #include "base/mem.h"
-#include "bson/number.h"
-#include "bson/validate.h"
-#include "bson/writer.h"
 #include "engine/catalog/internal.h"
+
+/* clang-format off */
+#define CHANGES_SQL \
+    "CREATE TABLE IF NOT EXISTS ds_change(slot INTEGER PRIMARY KEY, version INTEGER NOT NULL," \
+    " coll INTEGER NOT NULL);" \
+    "CREATE INDEX IF NOT EXISTS ds_index_coll ON ds_index(coll);"
+/* clang-format on */
 
 const char ds__catalog_schema[] =
     "CREATE TABLE ds_meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID;"
@@ -15,195 +21,144 @@ const char ds__catalog_schema[] =
     " uuid BLOB, options BLOB NOT NULL, UNIQUE(db, name));"
     "CREATE TABLE ds_index(id INTEGER PRIMARY KEY, coll INTEGER NOT NULL, spec BLOB NOT NULL,"
     " multikey BLOB);"
-    "CREATE TABLE ds_count(coll INTEGER PRIMARY KEY, n INTEGER NOT NULL, bytes INTEGER NOT NULL);";
+    "CREATE TABLE ds_count(coll INTEGER PRIMARY KEY, n INTEGER NOT NULL, bytes INTEGER NOT "
+    "NULL);" CHANGES_SQL;
 
-static const char *text_of(ds_arena *arena, ds_value v) {
-    return ds_arena_strndup(arena, ds__text(v), v.size);
+/* Files of before do not have what tells of changes. */
+const char ds__catalog_changes_schema[] = CHANGES_SQL;
+
+#define COLLS "SELECT id, db, name, uuid, options FROM ds_coll"
+#define INDEXES "SELECT id, coll, spec, multikey FROM ds_index"
+
+static int prepare(ds__txn *txn, const char *sql, sqlite3_stmt **raw) {
+    *raw = NULL;
+    return sqlite3_prepare_v2(txn->conn->db, sql, -1, raw, NULL);
 }
 
-bool ds__coll_read_options(ds__coll *coll, ds_error *err) {
-    ds_value o = coll->options;
-    ds_value v = ds__doc_field(o, "viewOn");
-    if (v.type == DS_STRING) {
-        coll->is_view = true;
-        coll->view_on = ds__text(v);
-        coll->pipeline = ds__doc_field(o, "pipeline");
-    }
-    coll->capped = ds__value_truthy(ds__doc_field(o, "capped"));
-    v = ds__doc_field(o, "size");
-    coll->capped_size = ds__is_number(v) ? ds__number_to_int64(v) : 0;
-    v = ds__doc_field(o, "max");
-    coll->capped_max = ds__is_number(v) ? ds__number_to_int64(v) : 0;
-    coll->validator = ds__doc_field(o, "validator");
-    v = ds__doc_field(o, "validationLevel");
-    coll->validation_level = ds__is_string(v, "off")        ? DS_VALIDATE_OFF
-                             : ds__is_string(v, "moderate") ? DS_VALIDATE_MODERATE
-                                                            : DS_VALIDATE_STRICT;
-    coll->validation_warns = ds__is_string(ds__doc_field(o, "validationAction"), "warn");
-    if (coll->validator.type != DS_DOCUMENT || ds__doc_empty(coll->validator)) {
-        coll->validator = ds__missing();
-    }
-    (void)err;
-    return true;
-}
-
-static bool read_parts(ds_arena *arena, ds__index *index, ds_error *err) {
-    index->part_count = ds__doc_count(index->key_pattern);
-    if (index->part_count == 0 || index->part_count > DS_MAX_INDEX_FIELDS) {
-        return ds__corrupt(err, "an index definition");
-    }
-    index->parts = ds_arena_zalloc(arena, index->part_count * sizeof *index->parts);
-    if (!index->parts) {
-        return ds__error_oom(err);
-    }
-    ds__iter it;
-    ds__iter_init(&it, index->key_pattern);
-    for (size_t i = 0; ds__iter_next(&it); i++) {
-        ds__index_part *part = &index->parts[i];
-        if (!ds__path_parse(arena, it.key, it.key_size, &part->path)) {
-            return ds__error_oom(err);
-        }
-        part->descending = ds__is_number(it.value) && ds__number_to_double(it.value) < 0;
-        part->hashed = ds__is_string(it.value, "hashed");
-        if (part->hashed) {
-            index->kind = DS_INDEX_HASHED;
-        }
-    }
-    return true;
-}
-
-bool ds__index_read_spec(ds_arena *arena, ds__index *index, ds_value spec, ds_error *err) {
-    index->spec = spec;
-    index->key_pattern = ds__doc_field(spec, "key");
-    ds_value name = ds__doc_field(spec, "name");
-    if (index->key_pattern.type != DS_DOCUMENT || name.type != DS_STRING) {
-        return ds__corrupt(err, "an index definition");
-    }
-    index->name = text_of(arena, name);
-    if (!index->name || !read_parts(arena, index, err)) {
-        return index->name ? false : ds__error_oom(err);
-    }
-    index->is_id = strcmp(index->name, "_id_") == 0;
-    index->unique = index->is_id || ds__value_truthy(ds__doc_field(spec, "unique"));
-    index->sparse = ds__value_truthy(ds__doc_field(spec, "sparse"));
-    index->hidden = ds__value_truthy(ds__doc_field(spec, "hidden"));
-    index->partial = ds__doc_field(spec, "partialFilterExpression");
-    ds_value expire = ds__doc_field(spec, "expireAfterSeconds");
-    index->expire_after = ds__is_number(expire) ? ds__number_to_int64(expire) : -1;
-    return true;
-}
-
-static bool copy_document(ds_arena *arena, sqlite3_stmt *raw, int column, ds_value *out,
-                          ds_error *err) {
-    const uint8_t *bytes = sqlite3_column_blob(raw, column);
-    int size = sqlite3_column_bytes(raw, column);
-    if (!bytes || !ds__bson_validate(bytes, (size_t)size, DS_MAX_COMMAND_DEPTH, err)) {
-        return ds__corrupt(err, "the catalog");
-    }
-    bytes = ds_arena_copy(arena, bytes, (size_t)size);
-    if (!bytes) {
-        return ds__error_oom(err);
-    }
-    *out = ds__document(bytes);
-    return true;
-}
-
-static bool add_coll(ds__catalog *catalog, sqlite3_stmt *raw, size_t *cap, ds_error *err) {
-    ds_arena *arena = &catalog->arena;
-    ds__coll *coll = ds_arena_zalloc(arena, sizeof *coll);
-    const char *db = (const char *)sqlite3_column_text(raw, 1);
-    const char *name = (const char *)sqlite3_column_text(raw, 2);
-    if (catalog->count == *cap) {
-        catalog->colls =
-            ds_arena_grow(arena, catalog->colls, catalog->count, cap, sizeof *catalog->colls);
-    }
-    if (!coll || !catalog->colls || !db || !name) {
-        return ds__error_oom(err);
-    }
-    size_t db_size = strlen(db);
-    size_t ns_size = db_size + 1 + strlen(name);
-    char *ns = ds_arena_alloc(arena, ns_size + 1);
-    coll->db = ds_arena_strndup(arena, db, db_size);
-    if (!ns || !coll->db) {
-        return ds__error_oom(err);
-    }
-    snprintf(ns, ns_size + 1, "%s.%s", db, name);
-    coll->ns = ns;
-    coll->name = ns + db_size + 1;
-    coll->id = sqlite3_column_int64(raw, 0);
-    if (sqlite3_column_bytes(raw, 3) == 16) {
-        memcpy(coll->uuid, sqlite3_column_blob(raw, 3), 16);
-    }
-    if (!copy_document(arena, raw, 4, &coll->options, err) || !ds__coll_read_options(coll, err)) {
-        return false;
-    }
-    if (!ds_map_set(&catalog->by_name, ns, ns_size, coll, NULL)) {
-        return ds__error_oom(err);
-    }
-    catalog->colls[catalog->count++] = coll;
-    return true;
-}
-
-static bool add_index(ds__catalog *catalog, sqlite3_stmt *raw, size_t *cap, ds_error *err) {
-    ds_arena *arena = &catalog->arena;
-    ds__coll *coll = (ds__coll *)ds__catalog_find_id(catalog, sqlite3_column_int64(raw, 1));
-    if (!coll) {
-        return ds__corrupt(err, "the catalog (an index without collection)");
-    }
-    if (coll->index_count == 0) {
-        *cap = 0;
-    }
-    if (coll->index_count == *cap) {
-        coll->indexes =
-            ds_arena_grow(arena, coll->indexes, coll->index_count, cap, sizeof *coll->indexes);
-        if (!coll->indexes) {
-            return ds__error_oom(err);
-        }
-    }
-    ds__index *index = &coll->indexes[coll->index_count];
-    *index = (ds__index){.id = sqlite3_column_int64(raw, 0)};
-    ds_value spec;
-    if (!copy_document(arena, raw, 2, &spec, err) ||
-        !ds__index_read_spec(arena, index, spec, err)) {
-        return false;
-    }
-    const uint8_t *masks = sqlite3_column_blob(raw, 3);
-    size_t bytes = (size_t)sqlite3_column_bytes(raw, 3);
-    for (size_t i = 0; masks && i < index->part_count && (i + 1) * 8 <= bytes; i++) {
-        index->parts[i].multikey = ds__load_u64(masks + i * 8);
-        index->multikey = index->multikey || index->parts[i].multikey != 0;
-    }
-    coll->index_count++;
-    return true;
-}
-
-typedef bool (*add_fn)(ds__catalog *catalog, sqlite3_stmt *raw, size_t *cap, ds_error *err);
-
-static bool read_rows(ds__txn *txn, ds__catalog *catalog, const char *sql, add_fn add,
-                      ds_error *err) {
-    sqlite3_stmt *raw = NULL;
+/* Takes a collection's indexes from a statement whose last step gave `*rc`. */
+static bool take_indexes(ds__txn *txn, ds__coll *coll, sqlite3_stmt *raw, int *rc, ds_error *err) {
     size_t cap = 0;
     bool ok = true;
-    int rc = sqlite3_prepare_v2(txn->conn->db, sql, -1, &raw, NULL);
+    while (ok && *rc == SQLITE_ROW && sqlite3_column_int64(raw, 1) == coll->id) {
+        ok = ds__coll_read_index(coll, raw, &cap, err);
+        *rc = ok ? sqlite3_step(raw) : *rc;
+    }
+    return ok && (*rc == SQLITE_ROW || *rc == SQLITE_DONE || ds__txn_fail(txn, *rc, err));
+}
+
+/* Adds the collection of a row, which is shared with `base` (or NULL) where it is the same. */
+static bool add_row(ds__txn *txn, const ds__catalog *base, ds__catalog *catalog, sqlite3_stmt *row,
+                    sqlite3_stmt *indexes, int *rc, ds_error *err) {
+    ds__coll *coll = ds__coll_read(row, err);
+    if (!coll || !take_indexes(txn, coll, indexes, rc, err)) {
+        ds__coll_unref(coll);
+        return false;
+    }
+    const ds__coll *known = base ? ds__catalog_find_id(base, coll->id) : NULL;
+    if (known && ds__coll_same(known, coll)) {
+        ds__coll_unref(coll);
+        coll = ds__coll_ref(known);
+    }
+    if (!ds__catalog_reserve(catalog, err)) {
+        ds__coll_unref(coll);
+        return false;
+    }
+    catalog->by_id[catalog->count] = catalog->colls[catalog->count] = coll;
+    catalog->count++;
+    return true;
+}
+
+static bool read_all(ds__txn *txn, const ds__catalog *base, ds__catalog *catalog, ds_error *err) {
+    sqlite3_stmt *colls = NULL;
+    sqlite3_stmt *indexes = NULL;
+    int index_rc = SQLITE_DONE;
+    bool ok = true;
+    int rc = prepare(txn, COLLS " ORDER BY id", &colls);
     if (rc == SQLITE_OK) {
-        while (ok && (rc = sqlite3_step(raw)) == SQLITE_ROW) {
-            ok = add(catalog, raw, &cap, err);
+        rc = prepare(txn, INDEXES " ORDER BY coll, id", &indexes);
+    }
+    if (rc == SQLITE_OK) {
+        index_rc = sqlite3_step(indexes);
+        while (ok && (rc = sqlite3_step(colls)) == SQLITE_ROW) {
+            ok = add_row(txn, base, catalog, colls, indexes, &index_rc, err);
         }
     }
-    if (ok && rc != SQLITE_DONE) {
-        ok = ds__txn_fail(txn, rc, err);
+    if (ok && (rc != SQLITE_DONE || (index_rc != SQLITE_DONE && index_rc != SQLITE_ROW))) {
+        ok = ds__txn_fail(txn, rc != SQLITE_DONE ? rc : index_rc, err);
     }
-    sqlite3_finalize(raw);
+    if (ok && index_rc == SQLITE_ROW) {
+        ok = ds__corrupt(err, "the catalog (an index without collection)");
+    }
+    sqlite3_finalize(colls);
+    sqlite3_finalize(indexes);
     return ok;
 }
 
-static int compare_ids(const void *a, const void *b) {
-    const ds__coll *x = *(ds__coll *const *)a;
-    const ds__coll *y = *(ds__coll *const *)b;
-    return (x->id > y->id) - (x->id < y->id);
+/* One collection; `*out` is NULL when there is none of that id. */
+static bool read_one(ds__txn *txn, int64_t id, ds__coll **out, ds_error *err) {
+    sqlite3_stmt *colls = NULL;
+    sqlite3_stmt *indexes = NULL;
+    ds__coll *coll = NULL;
+    bool ok = true;
+    *out = NULL;
+    int rc = prepare(txn, COLLS " WHERE id=?1", &colls);
+    if (rc == SQLITE_OK) {
+        rc = prepare(txn, INDEXES " WHERE coll=?1 ORDER BY id", &indexes);
+    }
+    if (rc == SQLITE_OK) {
+        sqlite3_bind_int64(colls, 1, id);
+        sqlite3_bind_int64(indexes, 1, id);
+        rc = sqlite3_step(colls);
+    }
+    if (rc == SQLITE_ROW) {
+        int index_rc = sqlite3_step(indexes);
+        coll = ds__coll_read(colls, err);
+        ok = coll && take_indexes(txn, coll, indexes, &index_rc, err);
+    } else if (rc != SQLITE_DONE) {
+        ok = ds__txn_fail(txn, rc, err);
+    }
+    sqlite3_finalize(colls);
+    sqlite3_finalize(indexes);
+    if (ok) {
+        *out = coll;
+    } else {
+        ds__coll_unref(coll);
+    }
+    return ok;
 }
 
-static ds__catalog *load(ds__txn *txn, int64_t version, ds_error *err) {
+enum { CHANGES_UNKNOWN = -1, CHANGES_FAILED = -2 };
+
+/* The collections that changed after version `from` up to `to`: how many, or one of the above. */
+static int read_changes(ds__txn *txn, int64_t from, int64_t to, int64_t *ids, ds_error *err) {
+    sqlite3_stmt *raw;
+    int count = 0;
+    if (from >= to || to - from > DS_CATALOG_CHANGES) {
+        return CHANGES_UNKNOWN;
+    }
+    int rc = prepare(txn, "SELECT coll FROM ds_change WHERE version>?1 AND version<=?2", &raw);
+    if (rc == SQLITE_ERROR) {
+        return CHANGES_UNKNOWN; /* a file of before: without the table */
+    }
+    if (rc == SQLITE_OK) {
+        sqlite3_bind_int64(raw, 1, from);
+        sqlite3_bind_int64(raw, 2, to);
+        while ((rc = sqlite3_step(raw)) == SQLITE_ROW && count < DS_CATALOG_CHANGES) {
+            ids[count++] = sqlite3_column_int64(raw, 0);
+        }
+    }
+    if (rc != SQLITE_DONE && rc != SQLITE_ROW) {
+        ds__txn_fail(txn, rc, err);
+        count = CHANGES_FAILED;
+    } else if (count != to - from) {
+        count = CHANGES_UNKNOWN; /* a program that does not tell changed something */
+    }
+    sqlite3_finalize(raw);
+    return count;
+}
+
+/* A catalog nobody else holds, of nothing yet. */
+static ds__catalog *new_catalog(int64_t version, ds_error *err) {
     ds__catalog *catalog = ds__alloc(sizeof *catalog);
     if (!catalog) {
         ds__error_oom(err);
@@ -211,27 +166,56 @@ static ds__catalog *load(ds__txn *txn, int64_t version, ds_error *err) {
     }
     catalog->refs = 1;
     catalog->version = version;
-    if (!read_rows(txn, catalog,
-                   "SELECT id, db, name, uuid, options FROM ds_coll ORDER BY db, name", add_coll,
-                   err)) {
-        goto failed;
+    return catalog;
+}
+
+static ds__catalog *copy(const ds__catalog *base, ds_error *err) {
+    ds__catalog *catalog = new_catalog(base->version, err);
+    for (size_t i = 0; catalog && i < base->count; i++) {
+        if (!ds__catalog_reserve(catalog, err)) {
+            ds__catalog_unref(catalog);
+            return NULL;
+        }
+        catalog->colls[i] = ds__coll_ref(base->colls[i]);
+        catalog->by_id[i] = base->by_id[i];
+        catalog->count++;
     }
-    catalog->by_id =
-        ds_arena_copy(&catalog->arena, catalog->colls, catalog->count * sizeof *catalog->colls);
-    if (!catalog->by_id) {
-        ds__error_oom(err);
-        goto failed;
+    return catalog;
+}
+
+static ds__catalog *load_all(ds__txn *txn, const ds__catalog *base, int64_t version,
+                             ds_error *err) {
+    ds__catalog *catalog = new_catalog(version, err);
+    if (catalog && !read_all(txn, base, catalog, err)) {
+        ds__catalog_unref(catalog);
+        return NULL;
     }
-    if (catalog->count > 0) {
-        qsort(catalog->by_id, catalog->count, sizeof *catalog->by_id, compare_ids);
+    if (catalog) {
+        ds__catalog_sort(catalog);
     }
-    if (read_rows(txn, catalog, "SELECT id, coll, spec, multikey FROM ds_index ORDER BY coll, id",
-                  add_index, err)) {
-        return catalog;
+    return catalog;
+}
+
+/* The catalog of a version, by what is known of another one. */
+static ds__catalog *load(ds__txn *txn, const ds__catalog *base, int64_t version, ds_error *err) {
+    int64_t ids[DS_CATALOG_CHANGES];
+    int count = base ? read_changes(txn, base->version, version, ids, err) : CHANGES_UNKNOWN;
+    if (count < 0) {
+        return count == CHANGES_UNKNOWN ? load_all(txn, base, version, err) : NULL;
     }
-failed:
-    ds__catalog_unref(catalog);
-    return NULL;
+    ds__catalog *catalog = copy(base, err);
+    for (int i = 0; catalog && i < count; i++) {
+        ds__coll *coll;
+        if (!ds__catalog_reserve(catalog, err) || !read_one(txn, ids[i], &coll, err)) {
+            ds__catalog_unref(catalog);
+            return NULL;
+        }
+        ds__coll_unref(ds__catalog_put(catalog, ids[i], coll));
+    }
+    if (catalog) {
+        catalog->version = version;
+    }
+    return catalog;
 }
 
 static bool read_version(ds__txn *txn, int64_t *version, ds_error *err) {
@@ -269,36 +253,78 @@ bool ds__catalog_begin(ds__txn *txn, ds_error *err) {
         return false;
     }
     pthread_mutex_lock(&store->lock);
-    if (store->catalog && store->catalog->version == version) {
-        txn->catalog = ds__catalog_ref(store->catalog);
-    }
+    ds__catalog *known = store->catalog ? ds__catalog_ref(store->catalog) : NULL;
     pthread_mutex_unlock(&store->lock);
-    if (!txn->catalog) {
-        txn->catalog = load(txn, version, err);
-        if (txn->catalog) {
-            publish(store, txn->catalog);
-        }
+    if (known && known->version == version) {
+        txn->catalog = known;
+        return true;
+    }
+    txn->catalog = load(txn, known, version, err);
+    ds__catalog_unref(known);
+    if (txn->catalog) {
+        publish(store, txn->catalog);
     }
     return txn->catalog != NULL;
 }
 
-bool ds__catalog_reload(ds__txn *txn, ds_error *err) {
-    int64_t version;
+/* Keeps what was found before until the transaction ends: a collection, or a whole catalog. Takes
+ * the reference over. */
+static bool keep_old(ds__txn *txn, ds__catalog *catalog, ds__coll *coll, ds_error *err) {
     ds__old_catalog *old = ds__alloc(sizeof *old);
     if (!old) {
         return ds__error_oom(err);
     }
-    ds__catalog *fresh = read_version(txn, &version, err) ? load(txn, version, err) : NULL;
+    *old = (ds__old_catalog){.catalog = catalog, .coll = coll, .next = txn->old};
+    txn->old = old;
+    return true;
+}
+
+/* Makes the transaction's catalog one that nobody else holds. */
+static bool own(ds__txn *txn, ds_error *err) {
+    if (__atomic_load_n(&txn->catalog->refs, __ATOMIC_ACQUIRE) == 1) {
+        return true;
+    }
+    ds__catalog *fresh = copy(txn->catalog, err);
     if (!fresh) {
-        ds__free(old);
         return false;
     }
-    old->catalog = txn->catalog;
-    old->next = txn->old;
-    txn->old = old;
+    ds__catalog_unref(txn->catalog);
     txn->catalog = fresh;
-    txn->catalog_changed = true;
     return true;
+}
+
+static bool replace(ds__txn *txn, ds__catalog *fresh, ds_error *err) {
+    if (!fresh || !keep_old(txn, txn->catalog, NULL, err)) {
+        ds__catalog_unref(fresh);
+        return false;
+    }
+    txn->catalog = fresh;
+    return true;
+}
+
+bool ds__catalog_reload(ds__txn *txn, int64_t id, ds_error *err) {
+    ds__coll *coll;
+    txn->catalog_changed = true;
+    if (txn->catalog->version + 1 != txn->version) { /* a change before was not finished */
+        return replace(txn, load_all(txn, txn->catalog, txn->version, err), err);
+    }
+    const ds__coll *known = ds__catalog_find_id(txn->catalog, id);
+    if (!own(txn, err) || !ds__catalog_reserve(txn->catalog, err) ||
+        !read_one(txn, id, &coll, err)) {
+        return false;
+    }
+    if (known && !keep_old(txn, NULL, ds__coll_ref(known), err)) {
+        ds__coll_unref(known);
+        ds__coll_unref(coll);
+        return false;
+    }
+    ds__coll_unref(ds__catalog_put(txn->catalog, id, coll));
+    txn->catalog->version = txn->version;
+    return true;
+}
+
+bool ds__catalog_restore(ds__txn *txn, ds__catalog *saved, ds_error *err) {
+    return txn->catalog == saved || replace(txn, ds__catalog_ref(saved), err);
 }
 
 void ds__catalog_end(ds__txn *txn, bool committed) {
@@ -309,6 +335,7 @@ void ds__catalog_end(ds__txn *txn, bool committed) {
         ds__old_catalog *old = txn->old;
         txn->old = old->next;
         ds__catalog_unref(old->catalog);
+        ds__coll_unref(old->coll);
         ds__free(old);
     }
     ds__catalog_unref(txn->catalog);

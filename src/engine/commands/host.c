@@ -350,7 +350,7 @@ static bool plan_cache_stats(const ds__pipeline_host *self, const char *db, cons
         return ds__error_set(err, 50933, "collection '%s.%s' does not exist", db, coll);
     }
     size_t root = ds__doc_begin(out);
-    bool ok = ds__plan_cache_print(txn, found, out, err);
+    bool ok = ds__plan_cache_print(found, out, err);
     ds__doc_end(out, root);
     return ok && ds_buf_ok(out, err);
 }

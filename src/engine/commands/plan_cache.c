@@ -69,7 +69,7 @@ bool ds__cmd_plan_cache_clear(ds__op *op, ds_buf *reply, ds_error *err) {
         return false;
     }
     if (coll != NULL && !coll->is_view) {
-        ds__plan_cache_clear(op->txn, coll, filter.type == DS_DOCUMENT ? &q : NULL);
+        ds__plan_cache_clear(coll, filter.type == DS_DOCUMENT ? &q : NULL);
     }
     return true;
 }

@@ -23,95 +23,91 @@ typedef struct entry {
     bool active;
 } entry;
 
-typedef struct coll_plans {
+/* Of one collection. */
+typedef struct plan_cache {
+    ds__catalog_guest base; /* first: the collection frees it by that */
+    pthread_mutex_t lock;
     ds_map entries; /* shape -> entry */
     size_t bytes;
     uint64_t uses;
-} coll_plans;
-
-typedef struct plan_cache {
-    ds__catalog_guest base; /* first: the catalog frees it by that */
-    pthread_mutex_t lock;
-    ds_map colls; /* id -> coll_plans */
-    size_t bytes; /* of all of them */
 } plan_cache;
 
-static void free_entry(coll_plans *plans, entry *e) {
-    plans->bytes -= sizeof *e + e->details.cap;
+static void free_entry(plan_cache *cache, entry *e) {
+    cache->bytes -= sizeof *e + e->details.cap;
     ds_buf_clear(&e->details);
     ds__free(e);
 }
 
-static void clear_coll(coll_plans *plans) {
+static void clear(plan_cache *cache) {
     size_t at = 0;
     void *value;
-    while (ds_map_each(&plans->entries, &at, NULL, NULL, &value)) {
-        free_entry(plans, value);
+    while (ds_map_each(&cache->entries, &at, NULL, NULL, &value)) {
+        free_entry(cache, value);
     }
-    ds_map_clear(&plans->entries);
-}
-
-static void clear_all(plan_cache *cache) {
-    size_t at = 0;
-    void *value;
-    while (ds_map_each(&cache->colls, &at, NULL, NULL, &value)) {
-        clear_coll(value);
-    }
-    cache->bytes = 0;
+    ds_map_clear(&cache->entries);
 }
 
 static void free_cache(ds__catalog_guest *self) {
     plan_cache *cache = (plan_cache *)self;
-    size_t at = 0;
-    void *value;
-    while (ds_map_each(&cache->colls, &at, NULL, NULL, &value)) {
-        clear_coll(value);
-        ds__free(value);
-    }
-    ds_map_clear(&cache->colls);
+    clear(cache);
     pthread_mutex_destroy(&cache->lock);
     ds__free(cache);
 }
 
-/* NULL: there is none yet, or no memory for one. */
-static plan_cache *cache_of(ds__txn *txn, bool make) {
-    const ds__catalog *catalog = ds__txn_catalog(txn);
-    plan_cache *cache = (plan_cache *)ds__catalog_guest_get(catalog);
-    if (cache != NULL || !make || (cache = ds__alloc(sizeof *cache)) == NULL) {
+/* NULL: there is none yet. */
+static plan_cache *cache_of(const ds__coll *coll) {
+    return (plan_cache *)ds__coll_guest_get(coll);
+}
+
+/* NULL: no memory for one. */
+static plan_cache *make_cache(const ds__coll *coll) {
+    plan_cache *cache = cache_of(coll);
+    if (cache != NULL || (cache = ds__alloc(sizeof *cache)) == NULL) {
         return cache;
     }
     cache->base.free = free_cache;
     pthread_mutex_init(&cache->lock, NULL);
-    plan_cache *stands = (plan_cache *)ds__catalog_guest_set(catalog, &cache->base);
+    plan_cache *stands = (plan_cache *)ds__coll_guest_set(coll, &cache->base);
     if (stands != cache) {
         free_cache(&cache->base);
     }
     return stands;
 }
 
-/* Under the lock. */
-static coll_plans *plans_of(plan_cache *cache, const ds__coll *coll, bool make) {
-    coll_plans *plans = ds_map_get(&cache->colls, &coll->id, sizeof coll->id);
-    if (plans == NULL && make && (plans = ds__alloc(sizeof *plans)) != NULL &&
-        !ds_map_set(&cache->colls, &coll->id, sizeof coll->id, plans, NULL)) {
-        ds__free(plans);
-        plans = NULL;
+/* Forgets all plans of all collections once they are too many. */
+static void limit_all(ds__txn *txn) {
+    size_t bytes = 0;
+    for (int clearing = 0; clearing < 2; clearing++) {
+        size_t at = 0;
+        const ds__coll *coll;
+        while ((coll = ds__catalog_each(ds__txn_catalog(txn), &at))) {
+            plan_cache *cache = cache_of(coll);
+            if (cache != NULL) {
+                pthread_mutex_lock(&cache->lock);
+                bytes += cache->bytes;
+                if (clearing) {
+                    clear(cache);
+                }
+                pthread_mutex_unlock(&cache->lock);
+            }
+        }
+        if (bytes <= DS_CACHE_ALL_BYTES) {
+            return;
+        }
     }
-    return plans;
 }
 
 /* The entry of a shape, the cache locked; without one it is not locked. */
-static entry *lock_entry(ds__txn *txn, const ds__query *q, plan_cache **cache) {
+static entry *lock_entry(const ds__query *q, plan_cache **cache) {
     ds_buf shape = {0};
     ds_error ignored;
     entry *e = NULL;
-    *cache = cache_of(txn, false);
+    *cache = q->coll != NULL ? cache_of(q->coll) : NULL;
     if (*cache != NULL && ds__plan_shape(q, &shape, &ignored)) {
         pthread_mutex_lock(&(*cache)->lock);
-        coll_plans *plans = plans_of(*cache, q->coll, false);
-        e = plans != NULL ? ds_map_get(&plans->entries, shape.data, shape.size) : NULL;
+        e = ds_map_get(&(*cache)->entries, shape.data, shape.size);
         if (e != NULL) {
-            e->used = ++plans->uses;
+            e->used = ++(*cache)->uses;
         } else {
             pthread_mutex_unlock(&(*cache)->lock);
         }
@@ -122,7 +118,7 @@ static entry *lock_entry(ds__txn *txn, const ds__query *q, plan_cache **cache) {
 
 bool ds__plan_recall(ds__chooser *c, ds__plan **out) {
     plan_cache *cache;
-    entry *e = c->query->explain ? NULL : lock_entry(c->txn, c->query, &cache);
+    entry *e = c->query->explain ? NULL : lock_entry(c->query, &cache);
     if (e != NULL) {
         bool active = e->active;
         ds__rival_name name = e->name;
@@ -146,9 +142,9 @@ bool ds__plan_recall(ds__chooser *c, ds__plan **out) {
     return true;
 }
 
-void ds__plan_forget(ds__txn *txn, const ds__query *query) {
+void ds__plan_forget(const ds__query *query) {
     plan_cache *cache;
-    entry *e = lock_entry(txn, query, &cache);
+    entry *e = lock_entry(query, &cache);
     if (e != NULL) {
         e->active = false;
         pthread_mutex_unlock(&cache->lock);
@@ -214,9 +210,9 @@ static void write_details(const ds__query *q, const ds__exec *x, int64_t now_ms,
 }
 
 /* Removes what was used longest ago until there is room. Under the lock. */
-static void make_room(coll_plans *plans) {
-    while (plans->entries.count > 0 &&
-           (plans->entries.count >= DS_CACHE_ENTRIES || plans->bytes > DS_CACHE_BYTES)) {
+static void make_room(plan_cache *cache) {
+    while (cache->entries.count > 0 &&
+           (cache->entries.count >= DS_CACHE_ENTRIES || cache->bytes > DS_CACHE_BYTES)) {
         const void *key;
         const void *oldest_key = NULL;
         entry *oldest = NULL;
@@ -224,7 +220,7 @@ static void make_room(coll_plans *plans) {
         size_t size;
         size_t oldest_size = 0;
         void *value;
-        while (ds_map_each(&plans->entries, &at, &key, &size, &value)) {
+        while (ds_map_each(&cache->entries, &at, &key, &size, &value)) {
             entry *e = value;
             if (oldest == NULL || e->used < oldest->used) {
                 oldest = e;
@@ -232,41 +228,41 @@ static void make_room(coll_plans *plans) {
                 oldest_size = size;
             }
         }
-        ds_map_remove(&plans->entries, oldest_key, oldest_size);
-        free_entry(plans, oldest);
+        ds_map_remove(&cache->entries, oldest_key, oldest_size);
+        free_entry(cache, oldest);
     }
 }
 
 /* Takes a race's result in. Under the lock; owns `details` then. */
-static void keep(coll_plans *plans, const ds_buf *shape, ds__rival_name name, uint64_t works,
+static void keep(plan_cache *cache, const ds_buf *shape, ds__rival_name name, uint64_t works,
                  ds_buf *details) {
-    entry *e = ds_map_get(&plans->entries, shape->data, shape->size);
+    entry *e = ds_map_get(&cache->entries, shape->data, shape->size);
     if (e == NULL) {
-        make_room(plans);
+        make_room(cache);
         e = ds__alloc(sizeof *e);
-        if (e == NULL || !ds_map_set(&plans->entries, shape->data, shape->size, e, NULL)) {
+        if (e == NULL || !ds_map_set(&cache->entries, shape->data, shape->size, e, NULL)) {
             ds__free(e);
             return;
         }
-        plans->bytes += sizeof *e;
+        cache->bytes += sizeof *e;
     } else if (!e->active && works > e->works) {
         e->works *= 2;
         return;
     } else {
         e->active = true;
-        plans->bytes -= e->details.cap;
+        cache->bytes -= e->details.cap;
         ds_buf_clear(&e->details);
     }
     e->name = name;
     e->works = works > 0 ? works : 1;
-    e->used = ++plans->uses;
+    e->used = ++cache->uses;
     e->details = *details;
-    plans->bytes += details->cap;
+    cache->bytes += details->cap;
     *details = (ds_buf){0};
 }
 
 void ds__plan_remember(ds__txn *txn, ds__chooser *c, size_t winner, const ds__exec *x) {
-    plan_cache *cache = cache_of(txn, true);
+    plan_cache *cache = make_cache(c->query->coll);
     ds_buf shape = {0};
     ds_buf details = {0};
     ds_error ignored;
@@ -278,45 +274,35 @@ void ds__plan_remember(ds__txn *txn, ds__chooser *c, size_t winner, const ds__ex
             ds_buf_clear(&details);
         }
         pthread_mutex_lock(&cache->lock);
-        coll_plans *plans = plans_of(cache, c->query->coll, true);
-        if (plans != NULL) {
-            size_t before = plans->bytes;
-            keep(plans, &shape, ds__rival_name_of(&c->rivals[winner]), x->now->works, &details);
-            cache->bytes += plans->bytes - before;
-            if (cache->bytes > DS_CACHE_ALL_BYTES) {
-                clear_all(cache);
-            }
-        }
+        keep(cache, &shape, ds__rival_name_of(&c->rivals[winner]), x->now->works, &details);
         pthread_mutex_unlock(&cache->lock);
+        limit_all(txn);
     }
     ds_buf_clear(&shape);
     ds_buf_clear(&details);
 }
 
-void ds__plan_cache_clear(ds__txn *txn, const ds__coll *coll, const ds__query *query) {
-    plan_cache *cache = cache_of(txn, false);
+void ds__plan_cache_clear(const ds__coll *coll, const ds__query *query) {
+    plan_cache *cache = cache_of(coll);
     ds_buf shape = {0};
     ds_error ignored;
     if (cache != NULL && (query == NULL || ds__plan_shape(query, &shape, &ignored))) {
         pthread_mutex_lock(&cache->lock);
-        coll_plans *plans = plans_of(cache, coll, false);
-        size_t before = plans != NULL ? plans->bytes : 0;
-        if (plans != NULL && query == NULL) {
-            clear_coll(plans);
-        } else if (plans != NULL) {
-            entry *e = ds_map_remove(&plans->entries, shape.data, shape.size);
+        if (query == NULL) {
+            clear(cache);
+        } else {
+            entry *e = ds_map_remove(&cache->entries, shape.data, shape.size);
             if (e != NULL) {
-                free_entry(plans, e);
+                free_entry(cache, e);
             }
         }
-        cache->bytes -= plans != NULL ? before - plans->bytes : 0;
         pthread_mutex_unlock(&cache->lock);
     }
     ds_buf_clear(&shape);
 }
 
-bool ds__plan_cache_print(ds__txn *txn, const ds__coll *coll, ds_buf *out, ds_error *err) {
-    plan_cache *cache = cache_of(txn, false);
+bool ds__plan_cache_print(const ds__coll *coll, ds_buf *out, ds_error *err) {
+    plan_cache *cache = cache_of(coll);
     size_t n = 0;
     size_t at = 0;
     const void *key;
@@ -326,8 +312,7 @@ bool ds__plan_cache_print(ds__txn *txn, const ds__coll *coll, ds_buf *out, ds_er
         return true;
     }
     pthread_mutex_lock(&cache->lock);
-    coll_plans *plans = plans_of(cache, coll, false);
-    while (plans != NULL && ds_map_each(&plans->entries, &at, &key, &size, &value)) {
+    while (ds_map_each(&cache->entries, &at, &key, &size, &value)) {
         const entry *e = value;
         char hash[DS_HASH_TEXT];
         char cache_key[DS_HASH_TEXT];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The winners of races, by the shape of their queries. They stand beside a catalog and go with it:
- * a change of what exists, made or undone, is another catalog. Threads: any. */
+/* The winners of races, by the shape of their queries. They stand beside a collection and go with
+ * it: a change of its definition or indexes, made or undone, is another one. Threads: any. */
 #ifndef DS_ENGINE_PLAN_CACHE_H
 #define DS_ENGINE_PLAN_CACHE_H
 
@@ -14,14 +14,14 @@ enum {
 };
 
 /* The plan the last race of the query's shape was won by has cost too much. */
-void ds__plan_forget(ds__txn *txn, const ds__query *query);
+void ds__plan_forget(const ds__query *query);
 /* Keeps rival `winner` of a race. */
 void ds__plan_remember(ds__txn *txn, ds__chooser *c, size_t winner, const struct ds__exec *exec);
 
 /* {planCacheClear}: of one shape, or all of the collection's (`query` NULL). */
-void ds__plan_cache_clear(ds__txn *txn, const ds__coll *coll, const ds__query *query);
+void ds__plan_cache_clear(const ds__coll *coll, const ds__query *query);
 /* {$planCacheStats: {}}: a document for each, as elements of an array. */
-bool ds__plan_cache_print(ds__txn *txn, const ds__coll *coll, ds_buf *out, ds_error *err);
+bool ds__plan_cache_print(const ds__coll *coll, ds_buf *out, ds_error *err);
 
 /* The eight digits explain calls queryHash and planCacheKey. */
 enum { DS_HASH_TEXT = 9 };

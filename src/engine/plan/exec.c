@@ -67,7 +67,7 @@ static bool try_again(ds__exec *x, ds__txn *txn, const ds__plan *plan, ds__eval 
     }
     ds__runner_close(r);
     *r = (ds__runner){0};
-    ds__plan_forget(txn, plan->query);
+    ds__plan_forget(plan->query);
     return true;
 }
 

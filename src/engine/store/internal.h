@@ -105,11 +105,13 @@ typedef struct ds__count_delta {
 typedef struct ds__savepoint {
     ds__count_delta *deltas;
     size_t delta_count;
+    ds__catalog *catalog;
 } ds__savepoint;
 
 typedef struct ds__old_catalog ds__old_catalog;
 struct ds__old_catalog {
-    ds__catalog *catalog;
+    ds__catalog *catalog; /* or */
+    ds__coll *coll;
     ds__old_catalog *next;
 };
 
@@ -125,7 +127,7 @@ struct ds__txn {
     ds_meter *meter; /* see ds__txn_bound */
     /* owned */
     ds__catalog *catalog;
-    ds__old_catalog *old;    /* catalogs that were current before in this transaction */
+    ds__old_catalog *old;    /* what was current before in this transaction */
     ds__scan *scans;         /* open and not paused */
     ds__count_delta *deltas; /* not yet in the table of counts */
     ds__savepoint *savepoints;
@@ -137,14 +139,15 @@ struct ds__txn {
     ds__stmt *gets[DS_STORE_GETS]; /* rows of the last ds__record_get per collection */
     ds__index_keys keys[2];        /* scratch of records.c */
     /* plain */
-    size_t get_at; /* the slot of gets to give up next */
+    int64_t version; /* of the catalog's tables, after a change */
+    size_t get_at;   /* the slot of gets to give up next */
     size_t delta_count;
     size_t delta_cap;
     size_t savepoint_count;
     size_t savepoint_cap;
     bool write;
     bool broken;
-    bool catalog_changed; /* `catalog` is private to this transaction */
+    bool catalog_changed;
 };
 
 /* store.c */
@@ -216,8 +219,11 @@ void ds__txn_free(ds__txn *txn);
 /* catalog/load.c */
 /* Gives the transaction the catalog of its snapshot. */
 bool ds__catalog_begin(ds__txn *txn, ds_error *err);
-/* Reads the catalog anew, after a change or a rollback; the one before is kept until the end. */
-bool ds__catalog_reload(ds__txn *txn, ds_error *err);
+/* Reads a collection anew after it was made, changed or dropped. What was found before is kept
+ * until the transaction's end. */
+bool ds__catalog_reload(ds__txn *txn, int64_t coll, ds_error *err);
+/* Goes back to a catalog the transaction had. */
+bool ds__catalog_restore(ds__txn *txn, ds__catalog *saved, ds_error *err);
 void ds__catalog_end(ds__txn *txn, bool committed);
 
 /* catalog/filter.c */

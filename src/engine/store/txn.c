@@ -145,6 +145,12 @@ void ds__txn_free(ds__txn *txn) {
     }
 }
 
+static void drop_savepoint(ds__txn *txn) {
+    ds__savepoint *saved = &txn->savepoints[--txn->savepoint_count];
+    ds__catalog_unref(saved->catalog);
+    ds__free(saved->deltas);
+}
+
 /* Ends it: the connection goes back to the pool. A parent's is left as it is. */
 static void finish(ds__txn *txn, bool committed) {
     if (ds__conn_is_foreign(txn->conn)) {
@@ -154,7 +160,7 @@ static void finish(ds__txn *txn, bool committed) {
     ds__conn *conn = txn->conn;
     bool damaged = !sqlite3_get_autocommit(conn->db);
     while (txn->savepoint_count > 0) {
-        ds__free(txn->savepoints[--txn->savepoint_count].deltas);
+        drop_savepoint(txn);
     }
     ds__txn_filters_clear(txn);
     ds__catalog_end(txn, committed);
@@ -424,7 +430,7 @@ bool ds__txn_savepoint(ds__txn *txn, int *out, ds_error *err) {
         txn->savepoints = grown;
         txn->savepoint_cap = cap;
     }
-    ds__savepoint saved = {NULL, txn->delta_count};
+    ds__savepoint saved = {.delta_count = txn->delta_count};
     if (saved.delta_count > 0) {
         saved.deltas = ds__alloc(saved.delta_count * sizeof *saved.deltas);
         if (!saved.deltas) {
@@ -437,6 +443,7 @@ bool ds__txn_savepoint(ds__txn *txn, int *out, ds_error *err) {
         ds__free(saved.deltas);
         return false;
     }
+    saved.catalog = ds__catalog_ref(txn->catalog);
     txn->savepoints[txn->savepoint_count++] = saved;
     *out = number;
     return true;
@@ -447,7 +454,7 @@ bool ds__txn_release(ds__txn *txn, int savepoint, ds_error *err) {
         return false;
     }
     while (txn->savepoint_count >= (size_t)savepoint) {
-        ds__free(txn->savepoints[--txn->savepoint_count].deltas);
+        drop_savepoint(txn);
     }
     return true;
 }
@@ -462,10 +469,10 @@ bool ds__txn_rollback(ds__txn *txn, int savepoint, ds_error *err) {
         memcpy(txn->deltas, saved->deltas, saved->delta_count * sizeof *saved->deltas);
     }
     txn->delta_count = saved->delta_count;
-    if (!ds__txn_release(txn, savepoint, err)) {
-        return false;
+    if (!ds__catalog_restore(txn, saved->catalog, err)) {
+        return ds__txn_break(txn);
     }
-    return !txn->catalog_changed || ds__catalog_reload(txn, err);
+    return ds__txn_release(txn, savepoint, err);
 }
 
 bool ds__txn_count(ds__txn *txn, int64_t coll, int64_t documents, int64_t bytes, ds_error *err) {

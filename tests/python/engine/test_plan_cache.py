@@ -106,6 +106,25 @@ def test_a_new_index_forgets_what_was_learned(run: Run) -> None:
     assert stats(run) == []
 
 
+def test_changes_of_other_collections_forget_nothing(run: Run) -> None:
+    run({"planCacheClear": "c"})
+    run(LIST)
+    run(LIST)
+    indexes = [index({"x": 1}), index({"y": 1})]
+    for command in (
+        {"create": "other"},
+        {"createIndexes": "other", "indexes": indexes},
+        {"insert": "other", "documents": [{"_id": 1, "x": 1}]},
+        {"insert": "other", "documents": [{"_id": 2, "x": [1, 2]}]},  # turns multikey
+        {"dropIndexes": "other", "index": "y_1"},
+        {"collMod": "other", "validator": {"x": {"$exists": True}}},
+        {"drop": "other"},
+    ):
+        assert run(command)["ok"], command
+        (entry,) = stats(run)
+        assert entry["isActive"], command
+
+
 def test_a_plan_that_was_wrong_is_raced_anew(run: Run) -> None:
     run({"planCacheClear": "c"})
     rare = [{"_id": SIZE + i, "st": "rare", "ts": -1 - i} for i in range(3)]
