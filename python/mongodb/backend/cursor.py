@@ -26,6 +26,7 @@ from mongodb.backend.plan.narrow import FEW
 from mongodb.backend.plan.prepare import Prepared, Query
 from mongodb.backend.plan.scope import TableInfo
 from mongodb.backend.sql import nodes as n
+from mongodb.backend.tables import COUNTERS
 
 if TYPE_CHECKING:
     from mongodb.backend.dbapi import Connection
@@ -283,6 +284,8 @@ class Cursor:
             keys = [one["_id"] for one in self._documents(prepared.values, params)]
             command = {"delete": prepared.table.name,
                        "deletes": [{"q": {"_id": {"$in": keys}}, "limit": 0}]}  # fmt: skip
+        if prepared.table.name == COUNTERS:
+            self.connection.tables.recount()
         for one in command["deletes"]:
             self.connection.references.removed(prepared.table, one["q"])
         self.rowcount = self.connection.run(command)["n"]

@@ -386,6 +386,7 @@ class Connection:
             session.close()
             if how == "abort":
                 self.tables.undone()
+                self.tables.recount()
             self.tables.changed = False
 
     def admin(self, command: Any) -> dict[str, Any]:

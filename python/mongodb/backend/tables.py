@@ -5,7 +5,7 @@ a JSON schema that MongoDB enforces and other tools read: the field of each colu
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson import ObjectId
 
@@ -15,6 +15,15 @@ from mongodb.backend.plan.scope import PlanError, TableInfo
 __all__ = ["COUNTERS", "Tables"]
 
 COUNTERS = "__counters"
+_MOST_KEPT = 32  # numbers of a counter that a connection takes at once for rows one by one
+
+
+class _Kept(NamedTuple):
+    """Numbers of a counter: the last that a row got, the last of all, how many there were."""
+
+    last: int
+    end: int
+    size: int
 
 
 class Tables:
@@ -25,6 +34,7 @@ class Tables:
         self._known: dict[str, TableInfo] = {}
         self._references: dict[str, list[tuple[TableInfo, str]]] | None = None
         self._stale: set[str] = set()  # tables whose foreign keys are to be read again
+        self._kept: dict[str, _Kept] = {}  # numbers taken for rows that are still to come
         self.version = 0
         self.changed = False  # whether definitions were made since the transaction began
 
@@ -32,6 +42,7 @@ class Tables:
         """Look again: the schema has changed."""
         self.version += 1
         self.changed = True
+        self.recount()
         if name is None:
             self._known.clear()
             self._references = None
@@ -129,6 +140,10 @@ class Tables:
 
     # Keys
 
+    def recount(self) -> None:
+        """Ask the counters again: they or the tables are others now."""
+        self._kept.clear()
+
     def complete(
         self,
         info: TableInfo,
@@ -193,8 +208,17 @@ class Tables:
             {"find": info.name, "sort": {"_id": -1}, "limit": 1, "projection": {"_id": 1}}
         ))  # fmt: skip
         highest = top[0]["_id"] if top and isinstance(top[0]["_id"], int) else 0
+        # a transaction that is undone gives its numbers back: there they are not kept
+        keeps = many == 1 and connection.autocommit and connection.handle.embedded
+        kept = self._kept.pop(info.name, None)
+        size = many
+        if keeps and kept is not None and highest <= kept.last:  # nobody else inserts
+            if kept.last < kept.end:
+                self._kept[info.name] = kept._replace(last=kept.last + 1)
+                return kept.last + 1
+            size = min(2 * kept.size, _MOST_KEPT)
         # a server's counter is not part of the transaction, as SQL's sequences are not
-        change = {"$set": {"n": {"$add": [{"$max": [{"$ifNull": ["$n", 0]}, highest]}, many]}}}
+        change = {"$set": {"n": {"$add": [{"$max": [{"$ifNull": ["$n", 0]}, highest]}, size]}}}
         reply = connection.run(
             {
                 "findAndModify": COUNTERS,
@@ -205,7 +229,10 @@ class Tables:
             },
             outside=not connection.handle.embedded,
         )
-        return int(reply["value"]["n"]) - many + 1
+        end = int(reply["value"]["n"])
+        if keeps:
+            self._kept[info.name] = _Kept(end - size + 1, end, size)
+        return end - size + 1
 
 
 def _is_table(one: dict[str, Any]) -> bool:
