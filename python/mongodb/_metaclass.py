@@ -58,6 +58,7 @@ class DocumentMetaclass(type):
             attrs.setdefault("_meta", {"abstract": True})
             return super().__new__(mcs, name, bases, attrs)
         declared = {key: value for key, value in attrs.items() if isinstance(value, BaseField)}
+        _refuse_classes(name, attrs)
         for key in declared:
             _check_name(name, key)
             del attrs[key]
@@ -254,6 +255,19 @@ def _display(document: Any, field: BaseField, separator: str = ", ") -> Any:
     if isinstance(value, (list, tuple)):
         return separator.join(str(field.choice_label(one)) for one in value)
     return field.choice_label(value)
+
+
+def _refuse_classes(owner: str, attrs: dict[str, Any]) -> None:
+    """A field's class without parentheses is no field; one that the body defines is a class."""
+    inside = f"{attrs.get('__qualname__', owner)}."
+    for key, value in attrs.items():
+        if not isinstance(value, type) or not issubclass(value, BaseField) or key[:1] == "_":
+            continue
+        if not value.__qualname__.startswith(inside):
+            raise InvalidDocumentError(
+                f"{owner}.{key} is the class {value.__name__}, not a field: write "
+                f"{key} = {value.__name__}()"
+            )
 
 
 def _check_name(owner: str, key: str) -> None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +14,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from mongodb._django import adopt_exceptions
 from mongodb._django_tests import watch
-from mongodb.connection import DEFAULT_CONNECTION_NAME, register_connection
+from mongodb._handle import EMBEDDED_OPTIONS
+from mongodb.connection import DEFAULT_CONNECTION_NAME, OTHER_OPTIONS, register_connection
+from mongodb.errors import ConnectionFailure, NotSupportedError
 
 __all__ = ["MongodbConfig", "register_settings"]
 
@@ -46,4 +50,23 @@ def register_settings(found: Any) -> None:
         if alias in seen:
             raise ImproperlyConfigured(f"MONGODB_SETTINGS has the alias {alias!r} twice")
         seen.add(alias)
-        register_connection(alias, **options)
+        _check_keys(options)
+        try:
+            register_connection(alias, **options)
+        except (ConnectionFailure, NotSupportedError, TypeError, ValueError) as error:
+            raise ImproperlyConfigured(f"MONGODB_SETTINGS, alias {alias!r}: {error}") from error
+
+
+def _check_keys(options: Mapping[str, Any]) -> None:
+    from pymongo.common import VALIDATORS
+
+    own = [name for name in inspect.signature(register_connection).parameters if name != "kwargs"]
+    known = {*own, *EMBEDDED_OPTIONS, *OTHER_OPTIONS, *map(str.lower, VALIDATORS)}
+    for key in options:
+        if str(key).lower() not in known:
+            close = difflib.get_close_matches(str(key), own, 1, 0.5)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            raise ImproperlyConfigured(
+                f"MONGODB_SETTINGS has the unknown key {key!r}{hint}: it takes {', '.join(own)} "
+                "and the options of PyMongo's MongoClient"
+            )

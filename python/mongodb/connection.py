@@ -57,6 +57,16 @@ _PYMONGO_ONLY = frozenset(
     "unicode_decode_error_handler server_api tz_aware tzinfo minpoolsize".split()
 )
 
+# What else connect() takes: PyMongo's client or MongoEngine know it, or it is refused with words.
+OTHER_OPTIONS = _PYMONGO_ONLY | _RENAMED.keys() | {"is_mock", "mongo_client_class"}
+# What says which server, and who logs in: no option of a store in this process.
+_SERVER_ONLY = frozenset(
+    "authmechanism authmechanismproperties authsource directconnection loadbalanced replicaset "
+    "srvmaxhosts srvservicename ssl tls tlsallowinvalidcertificates tlsallowinvalidhostnames "
+    "tlscafile tlscertificatekeyfile tlscertificatekeyfilepassword tlscrlfile "
+    "tlsdisableocspendpointcheck tlsinsecure".split()
+)
+
 
 def _settings(
     db: str | None,
@@ -78,6 +88,10 @@ def _settings(
     uri = next((one for one in (host, db) if isinstance(one, str) and _SCHEME.match(one)), None)
     if uri is not None and db == uri:
         db = None
+    if db == "":
+        if uri is None or _database_in(uri) is None:
+            raise ConnectionFailure('the name of the database is empty: write connect("name")')
+        db = None
     _refuse(uri, kwargs)
     options = {_RENAMED.get(key.lower(), key): v for key, v in kwargs.items() if v is not None}
     if "readPreference" in options:
@@ -85,7 +99,7 @@ def _settings(
     if uri is None and host is None and port is None:
         uri = os.environ.get("MONGODB_URI")
         if uri is None:
-            _refuse_login(username)
+            _refuse_login(username, password, options)
             return _embedded(db, options)
         known = _database_in(uri)
         db = db or known
@@ -95,7 +109,8 @@ def _settings(
         scheme, rest = uri.split("://", 1)
         uri = f"{scheme}://{_login(username, password)}{rest}"
     if uri.startswith("docstore:"):
-        _refuse_login(username)
+        _refuse_login(username, password, options)
+        check_name(db)
         return {"uri": uri, "db": db or _stem(uri), "options": options, "by_file": db is None}
     return {"uri": uri, "db": db or _database_in(uri) or DEFAULT_DATABASE_NAME, "options": options}
 
@@ -130,11 +145,27 @@ def _refuse(uri: str | None, kwargs: Mapping[str, Any]) -> None:
         raise NotSupportedError("tz_aware is not supported: datetimes are read as naive UTC")
 
 
-def _refuse_login(username: str | None) -> None:
-    if username is not None:
+def _refuse_login(username: str | None, password: str | None, options: Mapping[str, Any]) -> None:
+    """Refuse on the embedded store what only a server can have."""
+    if username is not None or password is not None:
         raise ConnectionFailure(
             "the embedded store has no users: leave out username and password, or name the "
             "server with host="
+        )
+    wrong = [key for key in options if key.lower() in _SERVER_ONLY]
+    if wrong:
+        raise ConnectionFailure(
+            f"{', '.join(wrong)}: the embedded store has no servers and no users; leave it out, or "
+            "name the server with host="
+        )
+
+
+def check_name(name: str | None) -> None:
+    """Raise unless a database can have the name; None is no name yet."""
+    if name is not None and not re.fullmatch(r"[^/\\. \"$\0]+", name):
+        raise ConnectionFailure(
+            f"{name!r} cannot be the name of a database: it is not empty and holds no space and "
+            'none of / \\ . " $'
         )
 
 
@@ -169,9 +200,13 @@ def _database_in(uri: str) -> str | None:
     return unquote(path) or None
 
 
+def _file_of(uri: str) -> pathlib.Path:
+    return pathlib.Path(unquote(uri.split("://", 1)[1].split("?", 1)[0]))
+
+
 def _stem(uri: str) -> str:
-    path = uri.split("://", 1)[1].split("?", 1)[0]
-    return DEFAULT_DATABASE_NAME if path == ":memory:" else pathlib.PurePath(unquote(path)).stem
+    path = _file_of(uri)
+    return DEFAULT_DATABASE_NAME if str(path) == ":memory:" else path.stem
 
 
 def _embedded(db: str | None, options: dict[str, Any]) -> dict[str, Any]:
@@ -269,6 +304,8 @@ def open_handle(alias: str, settings: Mapping[str, Any]) -> Handle:
     """Open a connection without making it known."""
     options = dict(settings["options"])
     uri = settings["uri"]
+    if settings.get("by_file") and not _file_of(uri).exists():
+        check_name(settings["db"])  # before there is a file
     if uri.startswith("mongodb") and "serverselectiontimeoutms" not in uri.lower():
         if not any(key.lower() == "serverselectiontimeoutms" for key in options):
             options["serverSelectionTimeoutMS"] = 5000
@@ -315,11 +352,11 @@ def get_connection_handle(alias: str = DEFAULT_CONNECTION_NAME) -> Handle:
             return _open(alias)
     call = "connect()" if alias == DEFAULT_CONNECTION_NAME else f"connect(..., alias={alias!r})"
     raise ConnectionFailure(
-        f"no connection has the alias {alias!r}: call {call} first{_settings_hint()}"
+        f"no connection has the alias {alias!r}: call {call} first{_settings_hint(alias)}"
     )
 
 
-def _settings_hint() -> str:
+def _settings_hint(alias: str) -> str:
     """Return what a Django project may have forgotten."""
     conf = sys.modules.get("django.conf")
     if conf is None or not conf.settings.configured:
@@ -328,7 +365,12 @@ def _settings_hint() -> str:
         if hasattr(conf.settings, "MONGODB_SETTINGS"):
             return ", or add 'mongodb' to INSTALLED_APPS, so that MONGODB_SETTINGS is read"
         return ", or add 'mongodb' to INSTALLED_APPS and set MONGODB_SETTINGS"
-    return ", or name it in MONGODB_SETTINGS"
+    found = getattr(conf.settings, "MONGODB_SETTINGS", None)
+    if found is None:
+        return ', or set MONGODB_SETTINGS = {"db": "name"}'
+    if not found:
+        return ': MONGODB_SETTINGS is empty; write MONGODB_SETTINGS = {"db": "name"}'
+    return f', or give MONGODB_SETTINGS a dict {{"alias": {alias!r}, "db": "name"}}'
 
 
 def shared_handle(alias: str, db: str | None = None, **arguments: Any) -> Handle:

@@ -30,6 +30,7 @@ STORING_OPERATORS = frozenset({"set", "set_on_insert", "push", "push_all", "add_
 _REQUIRED, _NULL, _PY_DECODE, _PY_ENCODE, _PY_CHECK = 1, 2, 4, 8, 16
 _CALL_DEFAULT, _PRIMARY, _DBREF, _LIMITS, _WARM, _EMAIL = 32, 64, 128, 256, 512, 1024
 _LIMIT_OPTIONS = ("min_value", "max_value", "min_length", "max_length", "max_bytes")
+_SIZES = frozenset({"min_length", "max_length", "max_bytes"})
 _INF = float("inf")
 
 # Whether to_python() is given what the store has.
@@ -58,6 +59,7 @@ class BaseField:
     _address = False
     _auto_dereference = True  # as MongoEngine says it; querysets decide
     _generic = False  # holds embedded documents of any class
+    _members = False  # takes the members of an Enum alone
     default: Any = None
     remote_field: Any = None  # Django's introspection asks: no field is a link to a parent's row
 
@@ -97,7 +99,8 @@ class BaseField:
         self.unique_with = unique_with
         self.primary_key = primary_key
         self.validation = validation
-        self.choices = list(choices) if _is_lazy(choices) else choices
+        self.choices = _choices(type(self).__name__, choices)
+        self._check_limits()
         self.null = null
         self.sparse = sparse
         self.help_text = help_text
@@ -138,10 +141,7 @@ class BaseField:
 
     def spec(self) -> tuple[str, int, float, float, BaseField | None]:
         """Return what `_core.Schema` compiles: kind, flags, limits, item."""
-        for option in _LIMIT_OPTIONS:
-            limit = getattr(self, option, None)
-            if limit is not None and not isinstance(limit, numbers.Number):
-                raise TypeError(f"{option} of {self.name} must be a number, not {limit!r}")
+        self._check_limits(declared=True)
         low, high = self._limits()
         flags = 0
         for on, bit in (
@@ -160,6 +160,22 @@ class BaseField:
             if on:
                 flags |= bit
         return self.kind, flags, low, high, self._item
+
+    def _check_limits(self, declared: bool = False) -> None:
+        """Refuse limits that nothing fits; what is no number is told where the name is known."""
+        of = f"of {self.name or type(self).__name__}"
+        limits: dict[str, Any] = {option: getattr(self, option, None) for option in _LIMIT_OPTIONS}
+        for option, limit in limits.items():
+            if limit is not None and not isinstance(limit, numbers.Number):
+                if declared:
+                    raise TypeError(f"{option} {of} must be a number, not {limit!r}")
+                return
+            if limit is not None and option in _SIZES and limits[option] < 0:
+                raise ValueError(f"{option} {of} must not be negative: {limit}")
+        for what in ("value", "length"):
+            low, high = limits[f"min_{what}"], limits[f"max_{what}"]
+            if low is not None and high is not None and low > high:
+                raise ValueError(f"min_{what} {of} is above max_{what}: {low} > {high}")
 
     def _overrides(self, method: str) -> bool:
         native = next(cls for cls in type(self).__mro__ if "kind" in cls.__dict__)
@@ -333,8 +349,18 @@ def _knows_clean(cls: type) -> bool:
     return any(one.name == "clean" or one.kind is one.VAR_KEYWORD for one in taken)
 
 
-def _is_lazy(choices: Any) -> bool:
-    return choices is not None and not isinstance(choices, (list, tuple))
+def _choices(kind: str, choices: Any) -> Any:
+    """Return choices as a list or tuple: of values, or of pairs with labels as a dict has them."""
+    if choices is None or isinstance(choices, (list, tuple)):
+        return choices
+    if isinstance(choices, Mapping):
+        return list(choices.items())
+    if isinstance(choices, (str, bytes)) or not isinstance(choices, Iterable):
+        raise TypeError(
+            f"choices of {kind} are a list of values, a list of (value, label) pairs or a dict of "
+            f"labels by value, not {choices!r}"
+        )
+    return list(choices)
 
 
 class RegexMixin:

@@ -16,6 +16,10 @@ __all__ = ["CASCADE", "DENY", "DO_NOTHING", "NULLIFY", "PULL", "ReferenceField"]
 DO_NOTHING, NULLIFY, CASCADE, DENY, PULL = _RULES = 0, 1, 2, 3, 4
 
 
+def _class_in(value: DBRef) -> Any:
+    return getattr(value, "_cls", None) or value._DBRef__kwargs.get("_cls")
+
+
 class ReferenceField(BaseField):
     """A reference, stored as the primary key (with `dbref=True`, as a DBRef).
 
@@ -62,7 +66,9 @@ class ReferenceField(BaseField):
             return value
         cls = self.document_type
         if isinstance(value, DBRef):
-            named = getattr(value, "_cls", None) or value._DBRef__kwargs.get("_cls")
+            if self._is_foreign(value):
+                return value  # validation has the words for it
+            named = _class_in(value)
             if named:
                 cls = _registry.get_document(named)
             value = value.id
@@ -73,6 +79,7 @@ class ReferenceField(BaseField):
             return None
         cls = self.document_type
         if isinstance(value, DBRef):
+            self._refuse_foreign(value)
             if self.dbref:
                 return DBRef(value.collection, value.id, value.database, **value._DBRef__kwargs)
             value = value.id
@@ -98,8 +105,20 @@ class ReferenceField(BaseField):
                 )
             if value._hollow:  # a key was assigned
                 self._validate_key(value.pk)
-        elif not isinstance(value, (DBRef, ObjectId)):
+        elif isinstance(value, DBRef):
+            self._refuse_foreign(value)
+        elif not isinstance(value, ObjectId):
             self._validate_key(value)
+
+    def _is_foreign(self, value: DBRef) -> bool:
+        """Whether it refers to another collection than that of the field's documents."""
+        known = self.document_type._get_collection_name()  # an abstract class has none
+        return known is not None and value.collection != known
+
+    def _refuse_foreign(self, value: DBRef) -> None:
+        if self._is_foreign(value):
+            wanted = self.document_type.__name__
+            self.error(f"must refer to a {wanted}, not to one of {value.collection}")
 
     def _validate_key(self, value: Any) -> None:
         key = self._key_field()

@@ -537,6 +537,7 @@ class EnumField(BaseField):
     """A member of an Enum, stored as its value."""
 
     kind = "python"
+    _members = True
 
     def __init__(self, enum: type[enum.Enum], **kwargs: Any) -> None:
         self._enum_cls = enum

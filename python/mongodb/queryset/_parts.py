@@ -14,7 +14,10 @@ __all__ = ["points", "position", "without", "without_children"]
 
 def position(what: str, n: Any) -> int:
     """Return a number of documents, not negative."""
-    at = operator.index(n)
+    try:
+        at = operator.index(n)
+    except TypeError:
+        raise TypeError(f"{what} of a queryset takes a whole number, not {n!r}") from None
     if at < 0:
         raise InvalidQueryError(f"{what} of a queryset takes no negative number: {at}")
     return at

@@ -101,7 +101,7 @@ def _check(field: BaseField, op: str, value: Any) -> None:
     """Refuse what the field would not take from a document that is saved."""
     if op not in STORING_OPERATORS or value is None:
         return
-    if field.kind in _CHECKED or field._generic:
+    if field.kind in _CHECKED or field._generic or field._members:
         field.validate(field.to_python(value))
     elif field._item is None:
         return

@@ -45,6 +45,7 @@ class WritingMixin:
 
     def get_or_create(self: Any, defaults: Mapping[str, Any] | None = None, **kwargs: Any) -> Any:
         """Return (document, created); `defaults` are for a new document only."""
+        _named_values("defaults of get_or_create()", defaults)
         try:
             return self.get(**kwargs), False
         except self._document.DoesNotExist:
@@ -65,6 +66,8 @@ class WritingMixin:
         **kwargs: Any,
     ) -> Any:
         """Set `defaults` on the match, or create it. Return (document, created)."""
+        _named_values("defaults of update_or_create()", defaults)
+        _named_values("create_defaults of update_or_create()", create_defaults)
         fresh = defaults if create_defaults is None else create_defaults
         document, created = self.get_or_create(fresh, **kwargs)
         if not created:
@@ -350,6 +353,11 @@ class WritingMixin:
 def _no_read_concern(name: str, concern: Any) -> None:
     if concern is not None:
         raise NotSupportedError(f"{name}() has no read concern: MongoDB's updates take none")
+
+
+def _named_values(what: str, given: Any) -> None:
+    if given is not None and not isinstance(given, Mapping):
+        raise TypeError(f"{what} are a dict of field names and values, not {given!r}")
 
 
 def _simple(lookups: Mapping[str, Any]) -> dict[str, Any]:

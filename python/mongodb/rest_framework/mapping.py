@@ -111,14 +111,10 @@ def common_kwargs(field: Any) -> dict[str, Any]:
 
 def choices_of(field: Any) -> list[Any] | None:
     choices = getattr(field, "choices", None)
-    if callable(choices):
-        choices = choices()
     if not choices:
         return None
     if all(isinstance(one, enum.Enum) for one in choices):
         return [(one.value, one.name.replace("_", " ").capitalize()) for one in choices]
-    if isinstance(choices, dict):
-        return list(choices.items())
     return list(choices)
 
 
