@@ -191,6 +191,8 @@ class ArrayField(CheckFieldDefaultMixin, Field):
             self._each_item(value, self.base_field.run_validators)
 
     def formfield(self, **kwargs: Any) -> Any:
+        if self.embeds and self.base_field.is_endless():
+            return Field.formfield(self, form_class=forms.EmbeddedJSONField, field=self, **kwargs)
         if self.embeds:
             return super().formfield(**{
                 **self.base_field.of_array(), "max_num": self.size or self.max_size,

@@ -115,6 +115,31 @@ class Embedding(Field):
         except ValidationError as error:
             raise values.nested_error(error) from None
 
+    # Forms
+
+    def formfield(self, **kwargs: Any) -> Any:
+        if self.is_endless():
+            return Field.formfield(self, form_class=forms.EmbeddedJSONField, field=self, **kwargs)
+        return super().formfield(**{**self.form(), **kwargs})
+
+    def is_endless(self) -> bool:
+        """Whether forms within forms would have no end: the model is within what it embeds."""
+        seen: set[Any] = set()
+        ahead = list(self.models())
+        while ahead:
+            model = ahead.pop()
+            if model is getattr(self, "model", None):
+                return True
+            if model not in seen:
+                seen.add(model)
+                inner = (getattr(one, "base_field", one) for one in model._meta.concrete_fields)
+                ahead += [below for one in inner for below in getattr(one, "models", tuple)()]
+        return False
+
+    def form(self) -> dict[str, Any]:
+        """Return what makes the form field."""
+        raise NotImplementedError
+
     # Lookups
 
     def get_lookup(self, name: str) -> Any:
@@ -218,13 +243,11 @@ class EmbeddedModelField(Embedding):
 
     # Forms
 
-    def formfield(self, **kwargs: Any) -> Any:
+    def form(self) -> dict[str, Any]:
         if self.embedded_model is None:
-            return super().formfield(**{"form_class": JSONField, **kwargs})
-        return super().formfield(**{
-            "form_class": forms.EmbeddedModelField, "model": self.embedded_model,
-            "prefix": self.name, **kwargs,
-        })  # fmt: skip
+            return {"form_class": JSONField}
+        return {"form_class": forms.EmbeddedModelField, "model": self.embedded_model,
+                "prefix": self.name}  # fmt: skip
 
     def of_array(self) -> dict[str, Any]:
         """Return what makes the form field of an array of these."""
@@ -237,5 +260,13 @@ def instance_of(model: Any, document: dict[str, Any]) -> Any:
     strange = set(document) - set(known)
     if strange:
         raise ValidationError(f"{model.__name__} has no field named {', '.join(sorted(strange))}.")
-    return model(**{known[name].attname: known[name].to_python(value)
+    return model(**{known[name].attname: _parsed(known[name], value)
                     for name, value in document.items()})  # fmt: skip
+
+
+def _parsed(field: Any, value: Any) -> Any:
+    """Return a field's value, which may be text, or a document or an array of them as they are."""
+    base = getattr(field, "base_field", field)
+    if getattr(base, "embeds", False) and isinstance(value, (dict, list)):
+        return [base.parse(one) for one in value] if isinstance(value, list) else base.parse(value)
+    return field.to_python(value)

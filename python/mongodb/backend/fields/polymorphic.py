@@ -115,11 +115,9 @@ class PolymorphicEmbeddedModelField(Embedding):
                 return instance_of(model, rest)
         raise ValidationError(f"{label!r} is none of the models that {self.name} embeds.")
 
-    def formfield(self, **kwargs: Any) -> Any:
-        return super().formfield(**{
-            "form_class": forms.PolymorphicEmbeddedModelField, "models": self.embedded_models,
-            "prefix": self.name, **kwargs,
-        })  # fmt: skip
+    def form(self) -> dict[str, Any]:
+        return {"form_class": forms.PolymorphicEmbeddedModelField, "models": self.embedded_models,
+                "prefix": self.name}  # fmt: skip
 
     def of_array(self) -> dict[str, Any]:
         """Return what makes the form field of an array of these."""

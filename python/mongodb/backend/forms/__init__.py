@@ -2,7 +2,7 @@
 """Form fields for MongoDB's own model fields."""
 
 from mongodb.backend.forms.array import SimpleArrayField, SplitArrayField, SplitArrayWidget
-from mongodb.backend.forms.embedded import EmbeddedModelField
+from mongodb.backend.forms.embedded import EmbeddedJSONField, EmbeddedModelField
 from mongodb.backend.forms.embedded_array import EmbeddedModelArrayField
 from mongodb.backend.forms.objectid import ObjectIdField
 from mongodb.backend.forms.polymorphic import (
@@ -11,7 +11,7 @@ from mongodb.backend.forms.polymorphic import (
 )
 
 __all__ = [
-    "EmbeddedModelArrayField", "EmbeddedModelField", "ObjectIdField",
+    "EmbeddedJSONField", "EmbeddedModelArrayField", "EmbeddedModelField", "ObjectIdField",
     "PolymorphicEmbeddedModelArrayField", "PolymorphicEmbeddedModelField", "SimpleArrayField",
     "SplitArrayField", "SplitArrayWidget",
 ]  # fmt: skip

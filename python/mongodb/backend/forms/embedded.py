@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Model
 from django.forms.models import modelform_factory
 from django.utils.html import format_html
 
 __all__ = [
+    "EmbeddedJSONField",
     "EmbeddedModelField",
     "EmbeddedModelWidget",
     "PrefixWidget",
@@ -42,6 +45,47 @@ class EmbeddedModelField(forms.Field):
         if not nested.is_valid():
             raise ValidationError([one for errors in nested.errors.values() for one in errors])
         return self.model(**nested.cleaned_data)
+
+
+class EmbeddedJSONField(forms.JSONField):
+    """Embedded models that embed themselves: JSON, as deep as they are. `field` is the model's."""
+
+    def __init__(self, field: Any, **kwargs: Any) -> None:
+        self.field = field
+        super().__init__(**kwargs)
+
+    def to_python(self, value: Any) -> Any:
+        made = super().to_python(value)
+        if made is None or made == []:
+            return made
+        found = self.field.to_python(json.dumps(made))
+        if not isinstance(found, (list, Model)):
+            raise ValidationError(self.error_messages["invalid"], "invalid", {"value": value})
+        return found
+
+    def prepare_value(self, value: Any) -> Any:
+        items = value if isinstance(value, list) else [value]
+        if any(isinstance(one, Model) for one in items):  # not what was sent before
+            value = _plain(self.field, value)
+        return super().prepare_value(value)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool(self.to_python(data) != (initial or None))
+        except ValidationError:
+            return True
+
+
+def _plain(field: Any, value: Any) -> Any:
+    from mongodb.backend.fields.values import as_text
+
+    if isinstance(value, list):
+        return [_plain(field.base_field, one) for one in value]
+    if isinstance(value, Model):
+        label = {} if field.is_of_one_model else {"_label": value._meta.label}
+        fields = [one for one in value._meta.concrete_fields if not one.auto_created]
+        return {one.name: _plain(one, getattr(value, one.attname)) for one in fields} | label
+    return value if isinstance(value, (str, int, float)) else as_text(field, value)
 
 
 def nested_prefix(form: Any, field: Any) -> str:
