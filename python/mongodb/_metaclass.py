@@ -67,6 +67,7 @@ class DocumentMetaclass(type):
         for key in list(attrs):
             if key in fields and key not in declared:
                 del fields[key]  # something else took the name
+        _take_meta(bases, attrs)
         meta = mcs._make_meta(name, roots, attrs)
         attrs["_meta"] = meta = Options(name, attrs.get("__module__", ""), meta)
         attrs["_abstract"] = bool(meta.get("abstract"))
@@ -276,6 +277,21 @@ def _check_name(owner: str, key: str) -> None:
             f"{owner}.{key}: a field cannot have this name"
             + (" (two underscores separate the parts of lookups)" if "__" in key else "")
         )
+
+
+def _take_meta(bases: tuple[type, ...], attrs: dict[str, Any]) -> None:
+    """Add to the class's `meta` what mixins say in theirs; indexes are those of all."""
+    taken: dict[str, Any] = {}
+    for base in reversed(bases):
+        given = None if isinstance(base, DocumentMetaclass) else getattr(base, "meta", None)
+        taken = _joined(taken, given) if isinstance(given, dict) else taken
+    if taken:
+        attrs["meta"] = _joined(taken, attrs.get("meta") or {})
+
+
+def _joined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    indexes = [*first.get("indexes", ()), *second.get("indexes", ())]
+    return {**first, **second, **({"indexes": indexes} if indexes else {})}
 
 
 def _inherited(bases: tuple[type, ...]) -> dict[str, BaseField]:

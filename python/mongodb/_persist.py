@@ -184,7 +184,9 @@ def _update(doc: Any, handle: Any, collection: str, condition: Any, concern: Any
         found = handle.count(collection, query)
     else:
         update = {"q": query, "u": RawBSONDocument(changes)}
-        found = handle.update(collection, update, concern).get("n", 1)  # not told with w: 0
+        told = (concern or {}).get("w") != 0  # else nobody says whether it was there
+        reply = handle.update(collection, update, concern)
+        found = reply["n"] if told else 1
     if not found and condition is not None:
         raise SaveConditionError("the document in the store does not match save_condition")
     if not found:

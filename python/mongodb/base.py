@@ -101,7 +101,11 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
 
     @property
     def _data(self) -> dict[str, Any]:
-        values = {name: getattr(self, name) for name in self._fields} | (self._extra or {})
+        return {name: getattr(self, name) for name in self._fields} | self._beside_fields()
+
+    def _beside_fields(self) -> dict[str, Any]:
+        """Return the values that no field declares."""
+        values = dict(self._extra or {})
         unknown = [one for one in self._unknown_names() if one not in values and one != "_cls"]
         return values | {name: self._unknown(name) for name in unknown}
 
@@ -292,7 +296,7 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
             son = SON((k, v) for k, v in son.items() if k in wanted or k in ("_id", "_cls"))
             _trim(self, son, [f.replace("__", ".").partition(".") for f in fields])
         if not use_db_field:
-            son = SON((self._reverse_db_field_map.get(k, k), v) for k, v in son.items())
+            return _by_name(type(self), son)
         return son
 
     def to_dict(self) -> dict[str, Any]:
@@ -403,6 +407,30 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
 
     def __str__(self) -> str:
         return f"{type(self).__name__} object"
+
+
+def _by_name(cls: Any, son: Mapping[str, Any]) -> SON[str, Any]:
+    """Return what is stored with fields' names instead of stored ones, at all levels."""
+    out: SON[str, Any] = SON()
+    for key, value in son.items():
+        name = cls._reverse_db_field_map.get(key, key)
+        out[name] = _named(cls._fields.get(name), value)
+    return out
+
+
+def _named(field: BaseField | None, value: Any) -> Any:
+    if field is None:
+        return value
+    if field._item is not None and isinstance(value, list):
+        return [_named(field._item, one) for one in value]
+    if field._item is not None and isinstance(value, Mapping):
+        return SON((key, _named(field._item, one)) for key, one in value.items())
+    if not isinstance(value, Mapping) or not (field.kind == "embedded" or field._generic):
+        return value
+    cls = getattr(field, "document_type", None)
+    if isinstance(value.get("_cls"), str):
+        cls = _registry.get_document(value["_cls"])
+    return value if cls is None else _by_name(cls, value)
 
 
 def _trim(document: Any, son: Any, paths: list[tuple[str, str, str]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mongodb.errors import InvalidQueryError
 from mongodb.queryset.expressions import Aggregate
-from mongodb.queryset.lookups import db_path
+from mongodb.queryset.lookups import db_path, resolve
 
 __all__ = ["AggregationMixin", "Results"]
 
@@ -130,9 +130,11 @@ class AggregationMixin:
     def _over(self: Any, field: str, operator: str) -> Any:
         path = db_path(self._document, field)
         stages: list[dict[str, Any]] = []
-        kind = self._document._fields.get(field.split("__")[0].split(".")[0])
-        if kind is not None and kind.kind == "list":
-            stages.append({"$unwind": f"${path.split('.')[0]}"})
+        names = field.replace("__", ".").split(".")
+        for end in range(1, len(names) + 1):  # lists on the way, and the field itself
+            above, kind = resolve(self._document, names[:end])
+            if kind is not None and kind.kind == "list":
+                stages.append({"$unwind": f"${above}"})
         stages.append({"$group": {"_id": None, "value": {operator: f"${path}"}}})
         found = next(self._unordered()._pipeline(stages, {}), None)
         return None if found is None else found["value"]

@@ -94,11 +94,20 @@ def resolve(cls: Any, parts: list[str], positional: bool = False) -> tuple[str, 
                     f"{'__'.join(parts)}: a query cannot look into the documents that "
                     f"{names[-1]!r} refers to; find their ids first and use {names[-1]}__in"
                 )
-            field = field.lookup_member(part) if field is not None else None
+            field = _next(field, part)
         if field is None:
             raise InvalidQueryError(_missing(cls, parts, at))
         names.append(field.db_field or part)
     return ".".join(names), field
+
+
+def _next(field: BaseField | None, part: str) -> BaseField | None:
+    """Return the field of a path's next part; an item of an untyped list can hold any."""
+    if field is None:
+        from mongodb.fields.nested import DynamicField
+
+        field = DynamicField()
+    return field.lookup_member(part)
 
 
 def _missing(cls: Any, parts: list[str], at: int) -> str:

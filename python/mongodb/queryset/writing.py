@@ -171,8 +171,9 @@ class WritingMixin:
                 self._collection_name, {**statement, **chosen}, write_concern,
                 **self._chosen_options("comment", "maxTimeMS"),
             )  # fmt: skip
-            reply = {**more, "n": reply["n"] + more["n"],
-                     "nModified": reply["nModified"] + more["nModified"]}  # fmt: skip
+            for count in ("n", "nModified"):  # a server does not tell them with w: 0
+                more[count] = reply[count] + more.get(count, 0)
+            reply = more
         if full_result:
             from pymongo.results import UpdateResult
 

@@ -197,3 +197,17 @@ def test_a_document_loaded_in_part_goes_elsewhere_whole() -> None:
     Keyed.objects.only("n").get().switch_collection("keyed_copy").save(force_insert=True)
     (found,) = get_db()["keyed_copy"].find({}, {"_id": 0})
     assert found == {"name": "a", "n": 1, "tags": ["x"]}
+
+
+def test_a_write_that_no_answer_is_wanted_of(connected: str) -> None:
+    class Quiet(Document):
+        name = StringField()
+
+    quiet = Quiet(name="x").save()
+    concern = {"w": 0}
+    quiet.name = "y"
+    quiet.save(write_concern=concern)
+    Quiet.objects.update(name="z", write_concern=concern)
+    assert Quiet.objects.get().name == "z" and Quiet.objects.count() == 1
+    quiet.delete(w=0)
+    assert Quiet.objects.count() == 0

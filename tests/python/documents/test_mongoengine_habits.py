@@ -242,3 +242,70 @@ def test_receivers_of_post_save_learn_the_values_that_were_sent() -> None:
     assert heard[0][0]["name"] == "x" and heard[0][1] == {}
     assert heard[1] == ({"data.a": 3}, {"name": 1})
     assert told._delta() == ({}, {})
+
+
+def test_a_list_of_references_is_fetched_when_it_is_read() -> None:
+    class Author(me.Document):
+        name = me.StringField()
+
+    class Shelf(me.Document):
+        authors = me.ListField(me.ReferenceField(Author))
+        things = me.ListField(me.GenericReferenceField())
+        by_name = me.MapField(me.ReferenceField(Author))
+
+    ada, bob = Author(name="Ada").save(), Author(name="Bob").save()
+    Shelf(authors=[ada, bob], things=[bob], by_name={"a": ada}).save()
+    bob.delete()
+    before = stored(Shelf)
+    for name in ("authors", "things", "by_name"):
+        shelf = Shelf.objects.first()
+        with query_counter() as sent:
+            assert len(shelf._data[name]) > 0 and sent == 0
+            value = getattr(shelf, name)
+            assert sent == 1
+            if name != "things":
+                assert value["a" if name == "by_name" else 0].name == "Ada"
+            getattr(shelf, name)
+            assert sent <= 2
+    assert shelf.authors == [ada, DBRef("author", bob.pk)]
+    shelf.save()
+    assert stored(Shelf) == before
+    with query_counter() as sent:
+        Shelf.objects.select_related()
+        assert sent > 0
+
+
+def test_a_mixins_meta_counts() -> None:
+    class Named:
+        meta = {"collection": lambda cls: cls.__name__.lower(), "indexes": ["name"]}
+
+    class MixedIn(mongodb.Document, Named):
+        name = mongodb.StringField()
+        age = mongodb.IntField()
+        meta = {"indexes": ["age"]}
+
+    assert MixedIn._get_collection_name() == "mixedin"
+    assert MixedIn.list_indexes()[:2] == [[("name", 1)], [("age", 1)]]
+
+
+def test_names_at_all_levels_below_lists_and_in_sums() -> None:
+    class Pay(mongodb.EmbeddedDocument):
+        values = mongodb.ListField(mongodb.IntField(), db_field="v")
+
+    class Paid(mongodb.Document):
+        pay = mongodb.EmbeddedDocumentField(Pay, db_field="p")
+        pays = mongodb.EmbeddedDocumentListField(Pay, db_field="ps")
+        info = mongodb.ListField()
+
+    pay = Pay(values=[1, 2])
+    paid = Paid(pay=pay, pays=[pay, pay], info=[{"test": 5}]).save()
+    assert paid.to_mongo(use_db_field=False) == {
+        "id": paid.pk,
+        "pay": {"values": [1, 2]},
+        "pays": [{"values": [1, 2]}] * 2,
+        "info": [{"test": 5}],
+    }
+    assert Paid.objects.sum("pay.values") == 3 and Paid.objects.average("pay.values") == 1.5
+    assert Paid.objects.sum("pays__values") == 6
+    assert Paid.objects(info__0__test=5).count() == 1
+    assert Paid.objects(info__0__test__gt=5).count() == 0

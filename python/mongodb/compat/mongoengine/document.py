@@ -76,6 +76,12 @@ class Document(_Habits, _document.Document):
         if isinstance(self._fields[self._fields_ordered[at]].get_default(), (list, dict)):
             super()._fetch_field(at)
 
+    @property
+    def _data(self) -> dict[str, Any]:
+        """The values, with nothing fetched."""
+        values = {name: self._get(at) for at, name in enumerate(self._fields)}
+        return values | self._beside_fields()
+
     @classmethod
     def create_index(cls, keys: Any, background: bool = False, **kwargs: Any) -> str:
         """Create one index, which begins with `_cls` where a class can have subclasses."""

@@ -11,6 +11,7 @@ from bson import DBRef, Decimal128
 
 from mongodb import fields as _fields
 from mongodb.base import BaseDocument
+from mongodb.compat.mongoengine._fetching import fetch_inside
 from mongodb.compat.mongoengine.base.fields import dereferences
 from mongodb.errors import InvalidDocumentError, ValidationError
 from mongodb.fields import *  # noqa: F403
@@ -34,6 +35,12 @@ class _Binding:
         super().__set__(instance, value)  # type: ignore[misc]
         if _holds_documents(self):
             _bind(value, instance)
+
+
+def _refers(field: Any) -> bool:
+    while field._item is not None:
+        field = field._item
+    return bool(field.kind in ("reference", "pointer"))
 
 
 def _holds_documents(field: Any) -> bool:
@@ -120,12 +127,15 @@ class ListField(_Binding, _fields.ListField):
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         value = super().__get__(instance, owner)
-        if instance is None or not value or not isinstance(self.field, ReferenceField):
+        if instance is None or not value or not _refers(self):
             return value
         fetches = dereferences(self)
-        if fetches and isinstance(value[0], (BaseDocument, DBRef)):
-            return value
-        value[:] = [self.field._unfetched(one, fetches) for one in value]
+        if fetches:
+            fetch_inside(self, value)
+        if isinstance(self.field, ReferenceField):
+            for at, one in enumerate(value):
+                if not isinstance(one, BaseDocument if fetches else DBRef):
+                    value[at] = self.field._unfetched(one, fetches)
         return value
 
 
@@ -139,6 +149,16 @@ class EmbeddedDocumentListField(_fields.EmbeddedDocumentListField, ListField):
 
 class DictField(_Binding, _fields.DictField):
     """A dict."""
+
+    @property
+    def _auto_dereference(self) -> bool:  # type: ignore[override]
+        return dereferences(self)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        value = super().__get__(instance, owner)
+        if instance is not None and value and _refers(self) and dereferences(self):
+            fetch_inside(self, value)
+        return value
 
 
 class MapField(_Declared, _fields.MapField, DictField):

@@ -72,6 +72,12 @@ class QuerySet(_queryset.QuerySet):
         check_known(self._document, [found])
         return found
 
+    def select_related(self, *fields: Any, max_depth: int = 1) -> Any:
+        """Load the documents, and what their references point to, now."""
+        found = super().select_related(*fields, max_depth=max_depth)
+        found._all()
+        return found
+
     # Options
 
     def max_time_ms(self, ms: int | None) -> Any:
