@@ -229,18 +229,18 @@ static void a_change_that_failed_half_way_is_read_again(void **state) {
     (void)state;
     const char *path = temp_path();
     ds__store *store = open_three(path);
-    ds_error err;
+    ds_error err = {0};
     ds__txn *txn = begin(store, DS_TXN_WRITE);
-    /* its table is made by somebody else: the index's row is not written */
+    const ds__coll *coll;
     int64_t next;
+    char sql[80];
+    /* its table is there already: the row that tells of the collection is written before */
     assert_true(
         ds__conn_int(txn->conn, "SELECT v+1 FROM ds_meta WHERE k='next_id'", 0, &next, &err));
-    char sql[80];
-    snprintf(sql, sizeof sql, "CREATE TABLE i%lld(x)", (long long)next);
+    snprintf(sql, sizeof sql, "CREATE TABLE c%lld(x)", (long long)next);
     assert_true(ds__conn_exec(txn->conn, sql, &err));
-    assert_false(index_on(txn, find(txn, "a"), "x", &err));
+    assert_false(ds__catalog_create(txn, "db", "e", ds__missing(), &coll, &err));
     index_ok(txn, "b", "y");
-    assert_int_equal(find(txn, "a")->index_count, 1);
     assert_int_equal(find(txn, "b")->index_count, 2);
     commit(txn);
     expect_as_read_anew(store, path);
@@ -293,6 +293,21 @@ static void another_processs_change_reads_one_collection(void **state) {
         ds__catalog_unref(before);
         expect_as_read_anew(store, path);
     }
+    ds__store_close(store);
+}
+
+/* What no version tells of is not looked at. */
+static void only_the_collections_told_of_are_read(void **state) {
+    (void)state;
+    const char *path = temp_path();
+    ds__store *store = open_three(path);
+    ds__catalog_unref(catalog_of(store)); /* the store knows a version */
+    run_sql(path, "UPDATE ds_coll SET name='z' WHERE name='b'");
+    change_elsewhere(path, 3);
+    ds__txn *txn = begin(store, DS_TXN_READ);
+    assert_non_null(find(txn, "b"));
+    assert_int_equal(find(txn, "a")->index_count, 2);
+    ds__txn_abort(txn);
     ds__store_close(store);
 }
 
@@ -518,6 +533,7 @@ int main(void) {
         cmocka_unit_test(an_aborted_change_leaves_nothing),
         cmocka_unit_test(a_change_that_failed_half_way_is_read_again),
         cmocka_unit_test(another_processs_change_reads_one_collection),
+        cmocka_unit_test(only_the_collections_told_of_are_read),
         cmocka_unit_test(a_change_that_is_not_told_of_is_found),
         cmocka_unit_test(a_file_of_before_is_read_and_changed),
         cmocka_unit_test(a_file_of_before_turns_multikey),
