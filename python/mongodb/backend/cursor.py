@@ -72,8 +72,8 @@ class Cursor:
         self._forget()
         run = getattr(self, f"_{prepared.kind}")
         if prepared.kind in ("insert", "update", "delete"):
-            table = prepared.table
-            parts = table is not None and self.connection.references.concerned(table)
+            table, references = prepared.table, self.connection.references
+            parts = table is not None and references.concerned(table, prepared.node)
             with self.connection.statement(rows=not _one_row(prepared), parts=parts):
                 run(prepared, params or ())
         elif prepared.kind == "define":

@@ -9,6 +9,7 @@ from typing import Any
 
 from mongodb.backend.errors import IntegrityError
 from mongodb.backend.plan.scope import TableInfo
+from mongodb.backend.sql import nodes as n
 
 __all__ = ["References"]
 
@@ -34,11 +35,20 @@ class References:
         self._gone.clear()
         self._whole.clear()
 
-    def concerned(self, info: TableInfo) -> bool:
-        """Whether a change of a table's rows may break a foreign key."""
+    def concerned(self, info: TableInfo, node: n.Node | None) -> bool:
+        """Whether an insert, update or delete of a table's rows may break a foreign key."""
         if not self.enabled or not self.connection.foreign_keys:
             return False
-        return bool(info.meta.get("keys")) or bool(self.connection.tables.referencing(info.name))
+        own = {key["columns"][0] for key in info.meta.get("keys", {}).values()}
+        if isinstance(node, n.Insert) and not node.update:
+            return bool(own)  # nothing names a row that was not there
+        others = self.connection.tables.referencing(info.name)
+        if isinstance(node, n.Delete):
+            return bool(others)
+        named = own | {child.meta["keys"][name]["to"][0] for child, name in others}
+        if isinstance(node, n.Update):
+            return not named.isdisjoint(column for column, _ in node.changes)
+        return bool(named)
 
     # What is written
 

@@ -114,3 +114,37 @@ def test_keys_of_ones_own_and_counted_ones_do_not_meet(handle: Any, seed: int) -
         key = insert(connection)
         assert key > greatest
         greatest = key
+
+
+@pytest.mark.parametrize(
+    ("sql", "alone"),
+    [
+        ('INSERT INTO "t" ("a") VALUES (7)', True),
+        ('UPDATE "t" SET "a" = 8 WHERE "id" = 1', True),
+        ('UPDATE "child" SET "b" = 1 WHERE "id" = 1', True),
+        ('DELETE FROM "child" WHERE "id" = 1', True),
+        ('INSERT INTO "child" ("t_id") VALUES (1)', False),
+        ('UPDATE "child" SET "t_id" = 1 WHERE "id" = 1', False),
+        ('DELETE FROM "t" WHERE "id" = 99', False),
+    ],
+)
+def test_a_transaction_is_begun_only_where_a_foreign_key_may_break(
+    handle: Any, sql: str, alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = dbapi.connect(handle)
+    cursor = connection.cursor()
+    cursor.execute('CREATE TABLE "child" ("id" integer auto PRIMARY KEY, "b" integer, "t_id" '
+                   'integer REFERENCES "t" ("id"))')  # fmt: skip
+    cursor.execute("INSERT INTO t (id, a) VALUES (1, 1)")
+    cursor.execute("INSERT INTO child (id, t_id) VALUES (1, 1)")
+    begun: list[int] = []
+    begin = connection.begin
+    monkeypatch.setattr(connection, "begin", lambda: (begun.append(1), begin())[1])
+    cursor.execute(sql)
+    assert (not begun) is alone
+    with pytest.raises(dbapi.IntegrityError):
+        cursor.execute("INSERT INTO child (t_id) VALUES (99)")
+    cursor.execute("INSERT INTO child (t_id) VALUES (1)")
+    for breaks in ("UPDATE child SET t_id = 99 WHERE t_id = 1", "DELETE FROM t WHERE id = 1"):
+        with pytest.raises(dbapi.IntegrityError):
+            cursor.execute(breaks)
