@@ -190,6 +190,12 @@ class GenericReferenceField(serializers.Field):
         return plain(value)
 
 
+def is_blank(value: Any) -> bool:
+    """Whether a form's part has fields and nothing in them."""
+    values = list(value.values()) if isinstance(value, dict) else []
+    return bool(values) and all(item in ("", []) for item in values)
+
+
 def refused_part(error: Exception) -> tuple[str, str]:
     """The path and the reason of what BSON cannot hold; no path for other errors."""
     found = re.match(r"field '(.*?)': (.*)", str(error), re.DOTALL)

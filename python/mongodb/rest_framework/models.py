@@ -23,7 +23,7 @@ from mongodb.backend.fields.polymorphic import LABEL
 from mongodb.backend.fields.values import as_text
 from mongodb.backend.models import EmbeddedModel
 
-from .fields import DynamicField, ObjectIdField
+from .fields import DynamicField, ObjectIdField, is_blank
 from .prototypes import kept
 
 __all__ = ["FIELDS", "ModelSerializer", "register"]
@@ -175,12 +175,6 @@ def is_embedded(serializer: Any) -> bool:
     """Whether a serializer's model has no collection of its own."""
     model = getattr(getattr(serializer, "Meta", None), "model", None)
     return isinstance(model, type) and issubclass(model, EmbeddedModel)
-
-
-def is_blank(value: Any) -> bool:
-    """Whether a form's part has fields and nothing in them."""
-    values = list(value.values()) if isinstance(value, dict) else []
-    return bool(values) and all(item in ("", []) for item in values)
 
 
 def stored(field: Any) -> Any:

@@ -16,17 +16,23 @@ from mongodb import errors
 from mongodb.document import Document
 from mongodb.embedded import EmbeddedDocument
 
-from .fields import DynamicField, ObjectIdField, ReferenceField, refused_part
+from .fields import DynamicField, ObjectIdField, ReferenceField, is_blank, refused_part
 from .keeper import know
 from .lists import DocumentListSerializer
 from .mapping import build_child, serializer_field
-from .models import ModelSerializer, is_blank
 from .prototypes import copy_field, is_copyable, kept
 from .validators import UniqueTogetherValidator
 
-__all__ = [
-    "DocumentSerializer", "DynamicField", "ModelSerializer", "ObjectIdField", "ReferenceField",
-]  # fmt: skip
+__all__ = ["DocumentSerializer", "DynamicField", "ObjectIdField", "ReferenceField"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ModelSerializer":  # documents need nothing of the ORM's backend
+        from .models import ModelSerializer
+
+        return ModelSerializer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 ALL_FIELDS = serializers.ALL_FIELDS
 DEEPEST = 10

@@ -4,6 +4,8 @@
 import datetime
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from types import SimpleNamespace
@@ -301,3 +303,18 @@ def test_other_models_are_mapped_as_before() -> None:
     known = drf.ModelSerializer.serializer_field_mapping
     assert all(cls.__module__.startswith("mongodb.") for cls in FIELDS)
     assert known[models.AutoField] is drf.IntegerField and known[models.Field] is drf.ModelField
+
+
+def test_documents_import_nothing_of_the_orms_backend() -> None:
+    code = """
+import sys, django
+from django.conf import settings
+settings.configure(INSTALLED_APPS=["rest_framework", "mongodb"])
+django.setup()
+from mongodb.rest_framework import serializers
+assert "mongodb.backend" not in sys.modules
+assert serializers.ModelSerializer.__mro__[1].__module__ == "rest_framework.serializers"
+assert not hasattr(serializers, "ModelSerialiser")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
