@@ -147,7 +147,7 @@ static void log_warnings(ds__py_client *self) {
             logging ? PyObject_CallMethod(logging, "getLogger", "s", "mongodb") : NULL;
         PyObject *done = logger ? PyObject_CallMethod(logger, "warning", "ss", "%s", text) : NULL;
         if (!done) {
-            PyErr_WriteUnraisable((PyObject *)self);
+            ds__py_pass_by((PyObject *)self);
         }
         Py_XDECREF(done);
         Py_XDECREF(logger);

@@ -60,3 +60,12 @@ bool ds__py_interrupt(void *ctx) {
     PyGILState_Release(state);
     return raised;
 }
+
+void ds__py_pass_by(PyObject *where) {
+    if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+        PyErr_Clear();
+        PyErr_SetInterrupt();
+    } else {
+        PyErr_WriteUnraisable(where);
+    }
+}

@@ -19,5 +19,8 @@ bool ds__py_interrupt(void *ctx);
 static inline bool ds__py_interrupted(void) {
     return PyErr_Occurred() != NULL;
 }
+/* For an exception of Python code that a command runs by the way: Ctrl-C comes again where the
+ * command ends, anything else is printed. */
+void ds__py_pass_by(PyObject *where);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tells a client's Python monitor of its commands: monitor(kind, name, db, body, host, port,
  * duration_us, error). It is called in the middle of a command, so nothing it does ends that. */
+#include "errors.h"
 #include "handles.h"
 
 #include "base/error.h"
@@ -28,7 +29,7 @@ static void call(ds__py_client *client, const ds_command_event *event) {
     ds__pstate *state = ds__pstate_of_type(Py_TYPE(client));
     PyObject *body = state ? body_of(state, event->body) : NULL;
     if (!body) { /* what Python cannot hold (a date beyond its years): the event comes without */
-        PyErr_WriteUnraisable(client->monitor);
+        ds__py_pass_by(client->monitor);
         body = Py_NewRef(Py_None);
     }
     PyObject *error = error_of(event->error);
@@ -40,12 +41,7 @@ static void call(ds__py_client *client, const ds_command_event *event) {
     Py_XDECREF(error);
     Py_DECREF(body);
     if (!done) {
-        if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
-            PyErr_Clear();
-            PyErr_SetInterrupt(); /* it comes again where the command ends */
-        } else {
-            PyErr_WriteUnraisable(client->monitor);
-        }
+        ds__py_pass_by(client->monitor);
     }
     Py_XDECREF(done);
 }

@@ -41,6 +41,7 @@ from mongodb.errors import (
     NotSupportedError,
     NotUniqueError,
     OperationError,
+    ProtectedError,
     SaveConditionError,
     ValidationError,
 )
@@ -93,6 +94,7 @@ __all__ = [
     "NotSupportedError",
     "NotUniqueError",
     "OperationError",
+    "ProtectedError",
     "Q",
     "QuerySet",
     "QuerySetManager",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mongodb.errors import NotRegistered, OperationError
+from mongodb.errors import NotRegistered, ProtectedError
 from mongodb.fields.references import CASCADE, DENY, DO_NOTHING, NULLIFY, PULL, ReferenceField
 
 __all__ = ["add_rule", "add_rules", "apply_rules", "rules_for"]
@@ -57,7 +57,7 @@ def apply_rules(cls: Any, ids: list[Any], seen: set[Any], write_concern: Any) ->
     rules = rules_for(cls)
     for owner, name, rule in rules:
         if rule == DENY and owner.objects(**{f"{name}__in": ids}).exists():
-            raise OperationError(
+            raise ProtectedError(
                 f"{cls.__name__} cannot be deleted: {owner.__name__}.{name} refers to it "
                 "(reverse_delete_rule is DENY)"
             )

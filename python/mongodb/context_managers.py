@@ -11,6 +11,7 @@ from typing import Any
 from mongodb._collections import prepare_known
 from mongodb._handle import _transactions
 from mongodb._rollback import Records
+from mongodb._scopes import ALONE, IDS, Scope
 from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle
 from mongodb.errors import MongoError, OperationError
 
@@ -167,7 +168,8 @@ class _Swap:
 class switch_db(_Swap):
     """Use another connection for a class: `with switch_db(User, "archive") as User:`.
 
-    A queryset made inside keeps that connection when it is read later.
+    A queryset made inside keeps that connection when it is read later. The class is changed for all
+    threads: `objects.using()` changes one query.
     """
 
     def __init__(self, cls: Any, db_alias: str) -> None:
@@ -175,52 +177,26 @@ class switch_db(_Swap):
 
 
 class switch_collection(_Swap):
-    """Use another collection for a class inside the block; querysets made inside keep it."""
+    """Use another collection for a class inside the block, in all threads; querysets made inside
+    keep it."""
 
     def __init__(self, cls: Any, collection_name: str) -> None:
         super().__init__(cls, "collection", collection_name)
 
 
-class no_dereference:
-    """Read references as ids: querysets of the class that are made inside give ids."""
+class no_dereference(Scope):
+    """Read references as ids: querysets of the class that are made inside give ids.
 
-    def __init__(self, cls: Any) -> None:
-        self.cls = cls
-        self._before: Any = None
+    Other threads and tasks are not inside.
+    """
 
-    def __enter__(self) -> Any:
-        self._before = self.cls._meta.get("queryset_class")
-        base: Any = type(self.cls._queryset())
-
-        class IdsQuerySet(base):
-            def __init__(self, document: Any, collection: Any = None) -> None:
-                super().__init__(document, collection)
-                self._raw_refs = True
-
-        self.cls._meta["queryset_class"] = IdsQuerySet
-        return self.cls
-
-    def __exit__(self, *args: object) -> None:
-        if self._before is None:
-            self.cls._meta.pop("queryset_class", None)
-        else:
-            self.cls._meta["queryset_class"] = self._before
+    _among = IDS
 
 
-class no_sub_classes:
-    """Leave out documents of subclasses inside the block."""
+class no_sub_classes(Scope):
+    """Leave out documents of subclasses inside the block; other threads and tasks see them."""
 
-    def __init__(self, cls: Any) -> None:
-        self.cls = cls
-        self._before: Any = None
-
-    def __enter__(self) -> Any:
-        self._before = self.cls._subclasses
-        self.cls._subclasses = (self.cls._class_name,)
-        return self.cls
-
-    def __exit__(self, *args: object) -> None:
-        self.cls._subclasses = self._before
+    _among = ALONE
 
 
 class query_counter:

@@ -23,6 +23,7 @@ __all__ = [
     "NotSupportedError",
     "NotUniqueError",
     "OperationError",
+    "ProtectedError",
     "SaveConditionError",
     "ValidationError",
 ]
@@ -68,6 +69,10 @@ class OperationError(MongoError):
 
 class NotUniqueError(OperationError):
     """A unique index already holds such a value; `details` has keyPattern and keyValue."""
+
+
+class ProtectedError(OperationError):
+    """A document cannot be deleted: a reference whose rule is DENY refers to it."""
 
 
 class BulkWriteError(OperationError):

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mongodb import _core
+from mongodb._scopes import ALONE, IDS
 from mongodb.connection import get_connection_handle
 from mongodb.errors import InvalidQueryError, LookUpError, MongoError, NotSupportedError
 from mongodb.queryset._cache import Cache
@@ -58,6 +59,8 @@ class BaseQuerySet(TextSearchMixin, PrivateNames):
         self._document = document
         self._alias: str = document._alias()
         self._collection_name: str = document._get_collection_name()
+        if document in IDS.get():
+            self._raw_refs = True
 
     @property
     def model(self) -> Any:
@@ -168,7 +171,7 @@ class BaseQuerySet(TextSearchMixin, PrivateNames):
         document = self._document
         if not self._class_query or not document._meta.get("allow_inheritance"):
             return {}
-        names = document._subclasses
+        names = (document._class_name,) if document in ALONE.get() else document._subclasses
         if len(names) > 1:
             return {"_cls": {"$in": list(names)}}
         # All documents are of a root class without subclasses, those before inheritance too.

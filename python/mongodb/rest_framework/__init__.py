@@ -7,7 +7,9 @@ viewsets and routers.
 
 from mongodb._django import adopt_exceptions
 
+from .conflicts import adopt_conflicts
 from .parsers import adopt_parser
 
+adopt_conflicts()
 adopt_exceptions()
 adopt_parser()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signals and close() end what runs on the embedded store, and undo it."""
 
+import logging
 import os
 import pathlib
 import signal
@@ -246,6 +247,28 @@ def test_a_warning_does_not_take_the_place_of_ctrl_c(
         with alarm(0.3), pytest.raises(KeyboardInterrupt):
             client.run("t", COMMANDS["count"])
         assert "is damaged at frame" in caplog.text
+
+
+def test_ctrl_c_in_a_logging_handler_reaches_the_caller(damaged_log: pathlib.Path) -> None:
+    class Interrupted(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise KeyboardInterrupt
+
+    handler = Interrupted()
+    logger = logging.getLogger("mongodb")
+    logger.addHandler(handler)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with (
+            _core.Client(f"docstore://{damaged_log}") as client,
+            pytest.raises(KeyboardInterrupt),
+        ):  # noqa: PT012
+            client.run("t", {"count": "n"})
+            for _ in range(1000):
+                pass
+    finally:
+        signal.signal(signal.SIGINT, before)
+        logger.removeHandler(handler)
 
 
 def test_ctrl_c_ends_a_queryset() -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`with` blocks: what holds inside, and that it is as before outside, whatever happened."""
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -277,6 +278,31 @@ def test_a_class_with_its_own_queryset_keeps_it_where_references_are_ids() -> No
         with no_dereference(Owned):
             assert [one.to for one in Owned.objects.first_two()] == [item.pk]
         assert [one.to for one in Owned.objects.first_two()] == [item]
+
+
+def test_other_threads_are_not_inside() -> None:
+    item = Item(n=1).save()
+    Pointer(to=item).save()
+    Base(name="a").save()
+    Below(name="b").save()
+    seen: list[Any] = []
+
+    def look() -> None:
+        seen.append((Pointer.objects.get().to, Base.objects.count()))
+
+    def elsewhere() -> Any:
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+        return seen.pop()
+
+    with no_dereference(Pointer), no_sub_classes(Base):
+        look()
+        assert seen.pop() == (item.pk, 1)
+        to, bases = elsewhere()
+        assert type(to) is Item and bases == 2
+    look()
+    assert seen.pop() == (item, 2)
 
 
 def test_documents_of_subclasses_are_left_out_inside_only() -> None:
