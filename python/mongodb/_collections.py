@@ -38,7 +38,7 @@ def _inside(handle: Any, key: Any) -> bool:
         and handle.collection_options(key[1]) is None
     )
     if inside:
-        transaction.created.add(key)
+        transaction.levels.made(handle, key)
     return bool(inside)
 
 

@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import contextvars
+import functools
+import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -21,9 +24,17 @@ from mongodb.errors import (
     from_reply,
 )
 
-__all__ = ["EMBEDDED_OPTIONS", "Handle", "current_transaction"]
+__all__ = [
+    "EMBEDDED_OPTIONS",
+    "Handle",
+    "current_transaction",
+    "documents_transaction",
+    "is_read",
+    "models",
+    "models_transaction",
+]
 
-# The transactions open in this context, by connection.
+# The transactions that documents' `atomic()` began in this context, by store.
 _transactions: contextvars.ContextVar[Mapping[Any, Any]] = contextvars.ContextVar(
     "mongodb_transactions", default=MappingProxyType({})
 )
@@ -39,9 +50,46 @@ EMBEDDED_OPTIONS = frozenset(
 _LOCAL_BATCH = 1000
 
 
+_READS = frozenset("find aggregate count distinct listCollections listIndexes explain".split())
+
+
+def is_read(command: Any) -> bool:
+    """Whether a command changes nothing; one that is BSON already is an insert."""
+    return isinstance(command, Mapping) and next(iter(command)) in _READS
+
+
+class _Models(threading.local):
+    """The connections of Django's backend that have a transaction in this thread, by store."""
+
+    def __init__(self) -> None:
+        self.open: dict[Any, list[Any]] = {}
+
+
+models = _Models()
+
+
+def documents_transaction(handle: Any) -> Any:
+    """Return the transaction that documents' `atomic()` began here on the store, or None."""
+    running = _transactions.get()
+    return running.get(handle.store) if running else None
+
+
+def models_transaction(handle: Any) -> Any:
+    """Return the connection of Django's backend whose transaction this thread is in, or None.
+
+    Of several on one file it is the one that writes, or the last.
+    """
+    if not models.open:
+        return None
+    found = models.open.get(handle.store)
+    if not found:
+        return None
+    return next((one for one in found if one.begun), found[-1])
+
+
 def current_transaction(handle: Any) -> Any:
-    """Return the transaction that is open on the connection here, or None."""
-    return _transactions.get().get(handle)
+    """Return the transaction that is open on the store here, of documents or of models."""
+    return documents_transaction(handle) or models_transaction(handle)
 
 
 class Handle:
@@ -196,21 +244,40 @@ class Handle:
 
     # Commands
 
-    def session(self) -> Any:
-        """Return the session of the transaction that is open here, or None."""
-        transaction = _transactions.get().get(self)
-        if transaction is None:
-            return None
-        transaction.begun = True
-        return transaction.session
+    @functools.cached_property
+    def store(self) -> Any:
+        """What a transaction covers: a file, a store in memory, a database of a server."""
+        where, _, options = self.uri.split("://", 1)[1].partition("?")
+        if self.embedded:
+            return self if where == ":memory:" else os.path.realpath(unquote(where))
+        login, _, hosts = where.partition("/")[0].rpartition("@")
+        named = (
+            one if re.search(r":\d+$|%2F", one) else f"{one}:27017" for one in hosts.split(",")
+        )
+        source = [one for one in options.lower().split("&") if one.startswith("authsource=")]
+        return (frozenset(named), login, *source, self.name)
+
+    def session(self, write: bool = True) -> Any:
+        """Return the session of the transaction that is open here, or None.
+
+        Models' transaction begins with the first write.
+        """
+        transaction = current_transaction(self)
+        return None if transaction is None else transaction.session(write)
 
     def run(self, command: Any) -> dict[str, Any]:
         """Run a command on the database and return the reply."""
-        return self.client.run(self.name, command, self.session())  # type: ignore[no-any-return]
+        transaction = current_transaction(self)
+        if transaction is None:
+            return self.client.run(self.name, command)  # type: ignore[no-any-return]
+        return transaction.run_for(self, command)  # type: ignore[no-any-return]
 
     def cursor(self, command: Any, batch_size: int = 0) -> Any:
         """Run a command that answers with a cursor."""
-        return self.client.cursor(self.name, command, self.session(), batch_size=batch_size)
+        transaction = current_transaction(self)
+        if transaction is None:
+            return self.client.cursor(self.name, command, batch_size=batch_size)
+        return transaction.cursor_for(self, command, batch_size)
 
     def batches(self, command: Any, batch_size: int = 0) -> Iterator[Any]:
         """Yield the replies' arrays of documents, as buffers."""
@@ -233,7 +300,7 @@ class Handle:
     # Writes
 
     def _write(self, command: Any, concern: Any) -> dict[str, Any]:
-        if isinstance(command, dict) and concern and self.session() is None:
+        if isinstance(command, dict) and concern and current_transaction(self) is None:
             command["writeConcern"] = dict(concern)
         reply = self.run(command)
         errors = reply.get("writeErrors")
@@ -278,10 +345,11 @@ class Handle:
     def count(self, collection: str, query: Any, **options: Any) -> int:
         """Return how many documents match."""
         near = b"$near" in bytes(query) if isinstance(query, _core.Raw) else False
-        if near and self.session() is not None:  # neither $match nor a transaction's count has it
+        inside = self.session(False) is not None
+        if near and inside:  # neither $match nor a transaction's count has it
             command = {"find": collection, "filter": query, "projection": {"_id": 1}, **options}
             return sum(1 for _ in self.cursor(command))
-        if self.session() is None and (self.embedded or near or not query):
+        if not inside and (self.embedded or near or not query):
             command = {"count": collection, "query": query, **options}
             return int(self.run(command)["n"])
         pipeline: list[dict[str, Any]] = [{"$match": query}]
@@ -301,8 +369,11 @@ class Handle:
         They are created beside a server's transaction, or `inside`, where only new collections can
         have them. The embedded store has one writer: there they are part of its transaction.
         """
-        session = self.session() if self.embedded or inside else None
-        self.client.run(self.name, {"createIndexes": collection, "indexes": specs}, session)
+        command = {"createIndexes": collection, "indexes": specs}
+        if self.embedded or inside:
+            self.run(command)
+        else:
+            self.client.run(self.name, command)
 
     def list_indexes(self, collection: str) -> list[dict[str, Any]]:
         """Return the indexes of a collection; none when it does not exist."""
@@ -330,9 +401,11 @@ class Handle:
 
     def drop(self, collection: str) -> None:
         """Drop a collection if it exists."""
-        reply = self.client.run(self.name, {"drop": collection}, self.session(), check=False)
-        if not reply.get("ok") and reply.get("code") != 26:
-            raise from_reply(reply)
+        try:
+            self.run({"drop": collection})
+        except MongoError as error:
+            if error.code != 26:  # NamespaceNotFound
+                raise
 
 
 def _write_error(reply: dict[str, Any], errors: list[dict[str, Any]]) -> MongoError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from mongodb._handle import _transactions
+from mongodb._handle import _transactions, current_transaction, models
 from mongodb.connection import get_connection_handle
 
 __all__ = ["Records", "note"]
@@ -87,18 +87,12 @@ class Records:
         return len(self._by_id)
 
 
-def _records(doc: Any) -> Records | None:
-    running = _transactions.get()
-    if not running:
+def note(doc: Any) -> Any:
+    """Return the document's record in the transaction that is open here, or None."""
+    if not _transactions.get() and not models.open:
         return None
-    transaction = running.get(get_connection_handle(doc._db_alias or doc._alias()))
+    transaction = current_transaction(get_connection_handle(doc._db_alias or doc._alias()))
     if transaction is None:
         return None
     doc._home()  # its collection is made before the transaction's first command
-    return transaction.records  # type: ignore[no-any-return]
-
-
-def note(doc: Any) -> _Record | None:
-    """Return the document's record in the transaction that is open here, or None."""
-    records = _records(doc)
-    return None if records is None else records.note(doc)
+    return transaction.levels.note(doc)

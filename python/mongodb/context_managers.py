@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mongodb._collections import prepare_known
-from mongodb._handle import _transactions
-from mongodb._rollback import Records
+from mongodb._handle import _transactions, current_transaction
 from mongodb._scopes import ALONE, IDS, Scope
+from mongodb._transaction import Transaction
 from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle
 from mongodb.errors import MongoError, OperationError
 
@@ -26,29 +26,12 @@ __all__ = [
 ]
 
 
-class _Transaction:
-    """The transaction of one outermost `atomic()`."""
-
-    def __init__(self, session: Any, options: Mapping[str, Any]) -> None:
-        self.session = session
-        self.doomed = False
-        self.records = Records()
-        self.begun = False  # a command was sent
-        level = (options.get("readConcern") or {}).get("level", "local")
-        self.may_create = level == "local"  # a server's rule for collections made inside
-        self.created: set[Any] = set()
-
-    def undo(self, handle: Any, known: bool = True) -> None:
-        """Forget what was made inside, and give documents their state back."""
-        handle.ready -= self.created
-        self.records.restore(known)
-
-
 class atomic:
     """A transaction: all writes inside happen, or none. A context manager and a decorator.
 
-    Reads inside see the writes. A nested `atomic()` joins the outer one: when the inner block
-    raises, the outer one cannot commit any more and raises OperationError at its end. After a
+    Reads inside see the writes, of Django's models of the same store too. A nested `atomic()`,
+    also one of Django's, is undone alone on the embedded store; within documents' `atomic()` on a
+    server the outer one cannot commit any more and raises OperationError at its end. After a
     rollback document objects are as they were stored before, and keep what was assigned to them:
     saving them again stores it.
     """
@@ -64,7 +47,7 @@ class atomic:
         self._alias = using or (DEFAULT_CONNECTION_NAME if callable(alias) else alias)
         self._session_kwargs = dict(session_kwargs or {})
         self._transaction_kwargs = dict(transaction_kwargs or {})
-        self._entered: list[tuple[Any, _Transaction, Any]] = []
+        self._entered: list[tuple[Any, Any, Any]] = []
         if self._function is not None:
             functools.update_wrapper(self, self._function)
 
@@ -86,48 +69,66 @@ class atomic:
 
     def __enter__(self) -> Any:
         handle = get_connection_handle(self._alias)
-        running = _transactions.get().get(handle)
+        running = current_transaction(handle)
         if running is not None:
-            self._entered.append((handle, running, None))
-            return running.session
+            name = f"atomic {len(running.levels)}"
+            running.save_to(name)
+            self._entered.append((running, name, None))
+            return running.owned
         prepare_known(handle)
         session = handle.client.session(self._session_kwargs or None)
+        options = dict(self._transaction_kwargs)
+        if handle.embedded:
+            options["savepoints"] = True
         try:
-            session.begin(self._transaction_kwargs or None)
+            session.begin(options or None)
         except BaseException:
             session.close()
             raise
-        transaction = _Transaction(session, self._transaction_kwargs)
-        token = _transactions.set({**_transactions.get(), handle: transaction})
-        self._entered.append((handle, transaction, token))
+        transaction = Transaction(handle, session, options)
+        token = _transactions.set({**_transactions.get(), handle.store: transaction})
+        self._entered.append((transaction, "", token))
         return session
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        handle, transaction, token = self._entered.pop()
+        transaction, name, token = self._entered.pop()
         if token is None:
-            transaction.doomed = transaction.doomed or kind is not None
+            _leave(transaction, name, kind is not None)
             return
         _transactions.reset(token)
-        session = transaction.session
+        transaction.ended = True
+        session = transaction.owned
         try:
             if kind is not None or transaction.doomed:
                 with contextlib.suppress(MongoError):
                     session.abort()
-                transaction.undo(handle)
+                transaction.levels.undo()
                 if kind is None:
-                    raise OperationError(
-                        "rolled back: an atomic() inside this one failed, and its error was caught"
-                    )
+                    raise OperationError(f"rolled back: {transaction.doomed}")
             else:
-                _commit(handle, transaction)
+                _commit(transaction)
         finally:
             session.close()
+        for hook in transaction.levels[0].hooks:
+            hook()
 
 
-def _commit(handle: Any, transaction: _Transaction) -> None:
+def _leave(transaction: Any, name: str, failed: bool) -> None:
+    """End a block within another: its error, not one of undoing it, is what the program sees."""
+    if not failed:
+        transaction.release(name)
+        return
+    try:
+        transaction.undo_to(name)
+        transaction.release(name)
+    except MongoError as error:
+        transaction.doomed = transaction.doomed or str(error)
+
+
+def _commit(transaction: Transaction) -> None:
     for attempt in range(3):
         try:
-            transaction.session.commit()
+            transaction.owned.commit()
             return
         except BaseException as error:
             unknown = isinstance(error, MongoError) and error.has_error_label(
@@ -136,7 +137,7 @@ def _commit(handle: Any, transaction: _Transaction) -> None:
             if attempt < 2 and unknown:
                 continue
             # It may have happened: with the keys they have now, saving again cannot store twice.
-            transaction.undo(handle, known=not unknown)
+            transaction.levels.undo(known=not unknown)
             raise
 
 

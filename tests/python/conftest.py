@@ -256,7 +256,7 @@ def orm(request: pytest.FixtureRequest) -> Iterator[Callable[..., None]]:
         yield make
 
 
-@pytest.fixture(name="models_on")
+@pytest.fixture(name="models_on", scope="session")
 def _models_on() -> Any:
     return models_on
 

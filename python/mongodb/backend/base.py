@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import pathlib
+import weakref
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.asyncio import async_unsafe
 
+from mongodb._handle import documents_transaction
 from mongodb.backend import dbapi as Database
 from mongodb.backend.client import DatabaseClient
 from mongodb.backend.creation import DatabaseCreation
@@ -23,6 +27,7 @@ from mongodb.connection import shared_handle
 __all__ = ["DatabaseWrapper"]
 
 register()
+logger = logging.getLogger("mongodb")
 
 
 def _varchar(data: dict[str, Any]) -> str:
@@ -109,7 +114,9 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             "lengths": bool(options.pop("enforce_max_length", False)),
             "foreign_keys": options.pop("enforce_foreign_keys", None),
         }
-        return Database.connect(shared_handle(self.alias, **conn_params, **options), **held)
+        made = Database.connect(shared_handle(self.alias, **conn_params, **options), **held)
+        made.wrapper = weakref.proxy(self)
+        return made
 
     def init_connection_state(self) -> None:
         super().init_connection_state()
@@ -120,7 +127,32 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         return tuple(reply["versionArray"])
 
     def create_cursor(self, name: str | None = None) -> Any:
+        if self.atomic_blocks and self.connection.joined and self.atomic_blocks[0].durable:
+            raise RuntimeError(
+                "A durable atomic block cannot be nested within documents' atomic()."
+            )
         return self.connection.cursor()
+
+    def on_commit(self, func: Any, robust: bool = False) -> None:
+        """Call a function after the commit, also when that is of documents' `atomic()`."""
+        outer = self._documents()
+        if outer is None or self.in_atomic_block or not callable(func):
+            super().on_commit(func, robust)
+        else:
+            outer.levels[-1].hooks.append(functools.partial(_run_hook, func, robust))
+
+    def run_and_clear_commit_hooks(self) -> None:
+        outer = self._documents()
+        if outer is None:
+            super().run_and_clear_commit_hooks()
+            return
+        waiting, self.run_on_commit = self.run_on_commit, []
+        for _, func, robust in waiting:
+            outer.levels[-1].hooks.append(functools.partial(_run_hook, func, robust))
+
+    def _documents(self) -> Any:
+        """Return documents' transaction that this connection's is a part of here, or None."""
+        return None if self.connection is None else documents_transaction(self.connection.handle)
 
     def _set_autocommit(self, autocommit: bool) -> None:
         with self.wrap_database_errors:
@@ -171,6 +203,15 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         self.ensure_connection()
         with self.wrap_database_errors:
             return list(self.connection.documents(command))
+
+
+def _run_hook(func: Any, robust: bool) -> None:
+    try:
+        func()
+    except Exception:
+        if not robust:
+            raise
+        logger.exception("Error calling %s in on_commit()", getattr(func, "__qualname__", func))
 
 
 def _embedded_uri(name: str) -> str:

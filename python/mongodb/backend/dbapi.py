@@ -9,6 +9,8 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mongodb._handle import documents_transaction
+from mongodb._transaction import Level, Levels
 from mongodb.backend.cursor import Cursor, adapt
 from mongodb.backend.errors import (
     DatabaseError,
@@ -23,6 +25,7 @@ from mongodb.backend.errors import (
     Warning,
     translate,
 )
+from mongodb.backend.joined import Shared
 from mongodb.backend.plan import prepare
 from mongodb.backend.plan.prepare import Prepared
 from mongodb.backend.plan.scope import PlanError
@@ -70,13 +73,13 @@ def connect(handle: Any, lengths: bool = False, foreign_keys: bool | None = None
     return Connection(handle, lengths, foreign_keys)
 
 
-class Connection:
+class Connection(Shared):
     """A connection: transactions, savepoints, cursors. One thread at a time."""
 
     def __init__(
         self, handle: Any, lengths: bool = False, foreign_keys: bool | None = None
     ) -> None:
-        self.handle = handle
+        super().__init__(handle)
         self.lengths = lengths
         wanted = handle.embedded if foreign_keys is None else foreign_keys
         self.foreign_keys = bool(wanted) and self.transactional
@@ -84,12 +87,8 @@ class Connection:
         self.references = References(self)
         self.autocommit = True
         self.closed = False
-        self._session: Any = None
-        self._begun = False
-        self._broken: str | None = None  # why the transaction can only be rolled back
         self._savepoints: list[str] = []
         self._marks: list[int] = []  # of each savepoint: how much of the log is older
-        self._log: list[tuple[Any, Any, Any]] = []  # a server's transaction: what it wrote
         self._plans: OrderedDict[Any, Prepared] = OrderedDict()
 
     # Statements
@@ -125,16 +124,23 @@ class Connection:
         if self.closed:
             raise InterfaceError("the connection is closed")
         session = None if outside else self.session_for(command)
-        replayed = session is not None and not self.handle.embedded
+        replayed = session is not None and session is self._session and not self.handle.embedded
         try:
             reply = self._send(command, session)
         except MongoError as error:
             if replayed:
                 self._after(error)
+            elif session is not None:
+                error = self._told(error)
             raise translate(error, self._checks(command) if error.code == 121 else ()) from error
         if replayed and next(iter(command)) not in _READS:
-            self._log.append((command, reply.get("n"), reply.get("value")))
+            self._log.append((self.handle.name, command, reply.get("n"), reply.get("value")))
         return reply
+
+    def _told(self, error: MongoError) -> MongoError:
+        """Return what to raise for an error: in documents' transaction that one knows the first."""
+        outer = documents_transaction(self.handle)
+        return error if outer is None else outer.failed(error)
 
     def _checks(self, command: Any) -> list[str]:
         """Return the names of the checks in a collection's validator, in their order."""
@@ -156,10 +162,14 @@ class Connection:
         except Error as why:
             self._broken = str(why)
 
-    def _send(self, command: Any, session: Any) -> dict[str, Any]:
+    def _client(self, session: Any) -> Any:
+        """The client of a session: documents' transaction may be another connection's."""
+        return self.handle.client if session is None else session.client
+
+    def _send(self, command: Any, session: Any, name: str | None = None) -> dict[str, Any]:
         try:
-            reply: dict[str, Any] = self.handle.client.run(
-                self.handle.name, command, session, plain_int=True
+            reply: dict[str, Any] = self._client(session).run(
+                name or self.handle.name, command, session, plain_int=True
             )
         except (OverflowError, RecursionError, TypeError, ValueError) as error:
             raise DataError(f"a value that cannot be stored: {error}") from error
@@ -181,9 +191,9 @@ class Connection:
         except MongoError:
             pass  # the server has ended it
         session.begin()
-        for command, many, value in log:
+        for name, command, many, value in log:
             try:
-                reply = self._send(command, session)
+                reply = self._send(command, session, name)
             except MongoError as error:
                 raise translate(error) from error
             if (reply.get("n"), reply.get("value")) != (many, value):
@@ -194,7 +204,7 @@ class Connection:
 
     def count(self, command: Any) -> int:
         """Run a `count`; within a server's transaction, where there is none, its pipeline."""
-        if self._begun and not self.handle.embedded:
+        if self.session_for(command, read=True) is not None and not self.handle.embedded:
             pipeline = [{"$match": command["query"]}, {"$count": "n"}]
             found = list(self.documents(
                 {"aggregate": command["count"], "pipeline": pipeline, "cursor": {}}
@@ -232,7 +242,7 @@ class Connection:
 
     def _open(self, command: Any, session: Any) -> Any:
         batch = _LOCAL_BATCH if self.handle.embedded else 0
-        return self.handle.client.cursor(
+        return self._client(session).cursor(
             self.handle.name, command, session, batch_size=batch, plain_int=True
         )
 
@@ -242,39 +252,52 @@ class Connection:
             return DataError(f"a value that cannot be sent: {error}")
         if isinstance(error, (OverflowError, RecursionError, ValueError)):
             return error
-        if session is not None and not self.handle.embedded:
+        if session is not None and session is not self._session:
+            error = self._told(error)
+        elif session is not None and not self.handle.embedded:
             self._after(error)
         return translate(error)
 
     # Transactions
 
-    def session_for(self, command: Any) -> Any:
+    def session_for(self, command: Any, read: bool = False) -> Any:
         """Return the session a command runs in: None outside of a transaction.
 
         A transaction begins with its first write. What is read before sees what is committed, as
         at SQL's level READ COMMITTED; from then on nobody else writes.
         """
         name = next(iter(command))
-        if not self.handle.embedded and (name not in _IN_TRANSACTIONS or command[name] == 1):
+        if (
+            not self.handle.embedded
+            and not read
+            and (name not in _IN_TRANSACTIONS or command[name] == 1)
+        ):
             return None  # what a server's transactions do not take
         if self._broken is not None:
             raise OperationalError(f"the transaction is lost, run it again: {self._broken}")
-        if self._begun:
+        if self.begun:
             return self._session
-        if self.autocommit or name in _READS:
+        outer = self.outer()
+        if outer is not None:
+            return outer.session(name not in _READS)
+        if name in _READS:
+            return None
+        if self.autocommit:
+            self._refuse_to_wait()
             return None
         self.begin()
         return self._session
 
     def begin(self) -> None:
         """Begin the transaction now, with the savepoints that were set before."""
-        if self._begun:
+        if self.begun or self.outer() is not None:
             return
+        self._refuse_to_wait()
         client = self.handle.client
         self._session = client.session()
         options = {"savepoints": True} if self.handle.embedded else None
         self._session.begin(options)
-        self._begun = True
+        self.begun = True
         if self.handle.embedded:
             for name in self._savepoints:
                 self.run({"savepoint": name})
@@ -284,7 +307,8 @@ class Connection:
 
         Of a statement alone the turn ends with it.
         """
-        alone = self.autocommit and not self._begun
+        outer = self.outer()
+        alone = self.autocommit and not self.begun and outer is None
         if alone and not self.handle.embedded:
             return
         self.begin()
@@ -309,9 +333,11 @@ class Connection:
         `parts` that it takes more than one command.
         """
         alone = not rows and not parts
-        if not self.autocommit or self._begun or alone or not self.transactional:
+        if not self.autocommit or self.begun or alone or not self.transactional:
             yield
             return
+        if self.outer() is not None:
+            self._join()
         self.begin()
         try:
             if rows:
@@ -330,26 +356,32 @@ class Connection:
              "CONSTRAINTS DEFERRED": lambda: None}[verb]()  # fmt: skip
             return
         embedded = self.handle.embedded
+        if self._outer is not None:
+            self._control_outer(verb, name)
+            return
         if verb == "SAVEPOINT":
-            if self._begun and embedded:
+            if self.begun and embedded:
                 self.run({"savepoint": name})
             self._savepoints.append(name)
             self._marks.append(len(self._log))
+            self.levels.append(Level(name))
             return
         if name not in self._savepoints:
             raise OperationalError(f"no such savepoint: {name}")
         at = len(self._savepoints) - 1 - self._savepoints[::-1].index(name)
         if verb == "RELEASE":
-            if self._begun and embedded:
+            if self.begun and embedded:
                 self.run({"releaseSavepoint": name})
             del self._savepoints[at:], self._marks[at:]
+            self.levels.drop(at + 1)
             return
+        self.levels.undo(at + 1)
         if self._broken is not None:
             raise OperationalError(f"the transaction is lost, run it again: {self._broken}")
-        if self._begun and embedded:
+        if self.begun and embedded:
             self.run({"rollbackToSavepoint": name})
             self.tables.undone()
-        elif self._begun and len(self._log) > self._marks[at]:
+        elif self.begun and len(self._log) > self._marks[at]:
             del self._log[self._marks[at] :]
             try:
                 self._replay()
@@ -359,48 +391,59 @@ class Connection:
         del self._savepoints[at + 1 :], self._marks[at + 1 :]
 
     def _end(self, how: str) -> None:
-        if how == "commit" and self.references and self._begun and self._broken is None:
+        begun = self.begun or self._outer is not None
+        if how == "commit" and self.references and begun and self._broken is None:
             try:
                 self.references.check()
             except Error:
                 self._end("abort")
                 raise
         self.references.forget()
+        if self._outer is not None:
+            self._end_outer(how)
+            return
         session, self._session = self._session, None
-        begun, self._begun = self._begun, False
+        begun, self.begun = self.begun, False
         broken, self._broken = self._broken, None
         self._savepoints.clear()
         self._marks.clear()
         self._log.clear()
+        levels, self.levels = self.levels, Levels()
         if not begun:
+            if how == "abort":
+                levels.undo()
             return
         try:
             if broken is not None and how == "commit":
                 session.abort()
+                levels.undo()
                 raise OperationalError(f"the transaction is lost, run it again: {broken}")
             getattr(session, how)()
         except MongoError as error:
             if how == "commit":
+                levels.undo(known=not error.has_error_label("UnknownTransactionCommitResult"))
                 raise translate(error) from error
         finally:
             session.close()
             if how == "abort":
                 self.tables.undone()
                 self.tables.recount()
+                levels.undo()
             self.tables.changed = False
 
     def admin(self, command: Any) -> dict[str, Any]:
         """Run a command on the database admin."""
         try:
-            return self.handle.client.run(  # type: ignore[no-any-return]
-                "admin", command, self.session_for(command)
-            )
+            session = self.session_for(command)
+            return self._client(session).run("admin", command, session)  # type: ignore[no-any-return]
         except MongoError as error:
             raise translate(error) from error
 
     def set_autocommit(self, autocommit: bool) -> None:
         if autocommit and not self.autocommit:
             self._end("commit")
+        if autocommit != self.autocommit:
+            self._show(not autocommit)
         self.autocommit = autocommit
 
     def cursor(self) -> Cursor:
@@ -415,4 +458,5 @@ class Connection:
     def close(self) -> None:
         if not self.closed:
             self._end("abort")
+            self._show(False)
         self.closed = True

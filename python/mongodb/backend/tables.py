@@ -209,7 +209,8 @@ class Tables:
         ))  # fmt: skip
         highest = top[0]["_id"] if top and isinstance(top[0]["_id"], int) else 0
         # a transaction that is undone gives its numbers back: there they are not kept
-        keeps = many == 1 and connection.autocommit and connection.handle.embedded
+        alone = connection.autocommit and connection.outer() is None
+        keeps = many == 1 and alone and connection.handle.embedded
         kept = self._kept.pop(info.name, None)
         size = many
         if keeps and kept is not None and highest <= kept.last:  # nobody else inserts

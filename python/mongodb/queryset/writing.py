@@ -8,6 +8,7 @@ from typing import Any
 
 from mongodb import _core, _persist
 from mongodb._delete_rules import apply_rules, rules_for
+from mongodb._handle import current_transaction
 from mongodb.errors import (
     InvalidQueryError,
     NotSupportedError,
@@ -126,7 +127,7 @@ class WritingMixin:
     def _insert(self: Any, docs: list[Any], concern: Any, ordered: bool) -> None:
         handle = self._handle()
         options: dict[str, Any] = {"ordered": ordered}
-        if concern and handle.session() is None:
+        if concern and current_transaction(handle) is None:
             options["writeConcern"] = dict(concern)
         at = 0
         while at < len(docs):
@@ -134,7 +135,7 @@ class WritingMixin:
             try:
                 handle.insert_raw(command)
             except OperationError as error:
-                if handle.session() is None:
+                if current_transaction(handle) is None:
                     _persist.partly_inserted(docs[at:end], error, ordered)
                 raise
             _core.inserted(docs, at, command)
