@@ -171,7 +171,8 @@ class Cursor:
         self.connection.references.written(info, documents)
         self.rowcount = 0
         # a refused row would undo its statement, were there others in it
-        size = 1 if ignore and not self.connection.autocommit else 1000
+        alone = self.connection.autocommit and self.connection.outer() is None
+        size = 1 if ignore and not alone else 1000
         for at in range(0, len(documents), size):
             command = {"insert": info.name, "documents": documents[at : at + size],
                        "ordered": not ignore}  # fmt: skip
