@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from mongodb._django import adopt_exceptions
 from mongodb._django_tests import watch
 from mongodb._handle import EMBEDDED_OPTIONS
+from mongodb.compat import install
 from mongodb.connection import DEFAULT_CONNECTION_NAME, OTHER_OPTIONS, register_connection
 from mongodb.errors import ConnectionFailure, NotSupportedError
 
@@ -26,6 +27,14 @@ class MongodbConfig(AppConfig):
 
     name = "mongodb"
     verbose_name = "MongoDB"
+
+    def __init__(self, app_name: str, app_module: Any) -> None:
+        super().__init__(app_name, app_module)
+        for library in getattr(settings, "MONGODB_COMPAT", ()):  # before models are imported
+            try:
+                install(library)
+            except ValueError as error:
+                raise ImproperlyConfigured(f"MONGODB_COMPAT: {error}") from error
 
     def ready(self) -> None:
         """Note the connections of MONGODB_SETTINGS; each opens when it is first used."""

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `mongodb.compat` does as MongoEngine does it, and plain `mongodb` otherwise."""
 
+import pathlib
 import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
@@ -182,6 +185,7 @@ def test_querysets_take_what_mongoengines_take() -> None:
     with pytest.raises(TypeError, match="int or None"):
         Row.objects.max_time_ms("1")
     assert Row.objects.where("this[~name] > {{~age}}")._where_clause == 'this["n"] > age'
+    assert len(Row.objects.limit(0)) == 3 and len(Row.objects[1:1]) == 0
     assert Row.objects.timeout(False)._cursor_args == {"no_cursor_timeout": True}
     with pytest.raises(me.OperationError, match="already cached"):
         found.no_cache()
@@ -309,3 +313,33 @@ def test_names_at_all_levels_below_lists_and_in_sums() -> None:
     assert Paid.objects.sum("pays__values") == 6
     assert Paid.objects(info__0__test=5).count() == 1
     assert Paid.objects(info__0__test__gt=5).count() == 0
+
+
+def run(folder: pathlib.Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_pytest_and_django_install_it_by_a_setting(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "conftest.py").write_text("import mongoengine\n")
+    (tmp_path / "test_it.py").write_text(
+        "import mongoengine\ndef test_it(): assert mongoengine.__name__.startswith('mongodb.')\n"
+    )
+    plugin = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "mongodb.compat.pytest_plugin"]
+    done = run(tmp_path, *plugin, "--mongodb-compat", "mongoengine")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = run(tmp_path, *plugin, "--mongodb-compat", "mongoengin")
+    assert done.returncode == 4 and "'mongoengin' is none of" in done.stderr
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmongodb_compat = mongoengine\n")
+    assert run(tmp_path, *plugin).returncode == 0
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__init__.py").write_text("")
+    (tmp_path / "shop" / "models.py").write_text("import mongoengine\nprint(mongoengine.__name__)")
+    code = (
+        "import django; from django.conf import settings; "
+        "settings.configure(INSTALLED_APPS=['mongodb', 'shop'], MONGODB_COMPAT=['mongoengine']); "
+        "django.setup()"
+    )
+    done = run(tmp_path, "-c", code)
+    assert done.stdout.strip() == "mongodb.compat.mongoengine", done.stderr

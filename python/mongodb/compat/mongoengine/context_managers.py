@@ -9,6 +9,7 @@ from typing import Any
 
 from mongodb import context_managers as _plain
 from mongodb.compat.mongoengine.base.fields import _no_dereference_for_fields
+from mongodb.compat.mongoengine.fields import refers
 from mongodb.connection import get_db
 from mongodb.context_managers import (
     no_sub_classes,
@@ -33,15 +34,9 @@ __all__ = [
 @contextlib.contextmanager
 def no_dereference(cls: Any) -> Iterator[Any]:
     """Read references of a class's documents as DBRefs, in this thread."""
-    fields = [field for field in cls._fields.values() if _refers(field)]
+    fields = [field for field in cls._fields.values() if refers(field)]
     with _no_dereference_for_fields(cls, *fields):
         yield cls
-
-
-def _refers(field: Any) -> bool:
-    while field._item is not None:
-        field = field._item
-    return field.kind in ("reference", "pointer")
 
 
 class query_counter(_plain.query_counter):

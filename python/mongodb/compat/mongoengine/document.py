@@ -9,6 +9,7 @@ from mongodb import document as _document
 from mongodb import embedded as _embedded
 from mongodb._indexes import parse_keys
 from mongodb.compat.mongoengine._words import in_their_words
+from mongodb.compat.mongoengine.fields import refers
 from mongodb.compat.mongoengine.queryset.queryset import QuerySet
 from mongodb.errors import (
     InvalidCollectionError,
@@ -78,8 +79,11 @@ class Document(_Habits, _document.Document):
 
     @property
     def _data(self) -> dict[str, Any]:
-        """The values, with nothing fetched."""
-        values = {name: self._get(at) for at, name in enumerate(self._fields)}
+        """The values; references in lists and dicts are not fetched for it."""
+        values = {
+            name: self._get(at) if refers(field) else getattr(self, name)
+            for at, (name, field) in enumerate(self._fields.items())
+        }
         return values | self._beside_fields()
 
     @classmethod

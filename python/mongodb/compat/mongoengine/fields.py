@@ -37,7 +37,8 @@ class _Binding:
             _bind(value, instance)
 
 
-def _refers(field: Any) -> bool:
+def refers(field: Any) -> bool:
+    """Whether it is a reference, or holds some."""
     while field._item is not None:
         field = field._item
     return bool(field.kind in ("reference", "pointer"))
@@ -127,7 +128,7 @@ class ListField(_Binding, _fields.ListField):
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         value = super().__get__(instance, owner)
-        if instance is None or not value or not _refers(self):
+        if instance is None or not value or not refers(self):
             return value
         fetches = dereferences(self)
         if fetches:
@@ -156,7 +157,7 @@ class DictField(_Binding, _fields.DictField):
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         value = super().__get__(instance, owner)
-        if instance is not None and value and _refers(self) and dereferences(self):
+        if instance is not None and value and refers(self) and dereferences(self):
             fetch_inside(self, value)
         return value
 

@@ -62,6 +62,10 @@ class QuerySet(_queryset.QuerySet):
             said = "2 or more items returned, instead of 1"
             raise document.MultipleObjectsReturned(said) from error
 
+    def limit(self, n: int | None) -> Any:
+        """Take at most n documents; 0 and None mean all."""
+        return super().limit(n or None)
+
     def _batches(self) -> Iterator[Any]:
         for batch in super()._batches():
             check_known(self._document, batch)
