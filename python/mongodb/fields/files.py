@@ -133,8 +133,7 @@ class GridFSProxy:
             self._remove(old)
 
     def _refuse_second(self) -> None:
-        held = self._held()
-        if self.grid_id is not None or (held is not None and held.grid_id is not None):
+        if self.grid_id is not None or self._held():
             raise GridFSError(
                 "the document has a file already: delete() it, or replace() it by another"
             )
@@ -153,9 +152,9 @@ class GridFSProxy:
 
     def _held(self) -> Any:
         """Return what the document has in this place: another one may have been stored."""
-        field = self._own_field()
-        held = None if field is None else self.instance._get(self.instance._schema.index(self.key))
-        return None if held is self or not isinstance(held, GridFSProxy) else held
+        if self._own_field() is None:
+            return None
+        return self.instance._get(self.instance._schema.index(self.key))
 
     def _take(self, grid_id: Any) -> None:
         self.grid_id = grid_id
@@ -270,10 +269,9 @@ class FileField(BaseField):
         if isinstance(getattr(value, "content_type", None), str):  # an upload of Django's
             options = {"filename": value.name, "content_type": value.content_type}
         held = self.__get__(instance)
-        if isinstance(held, GridFSProxy) and held:
-            held.replace(value, **options)
-        else:
-            self.get_proxy_obj(self.name, instance).put(value, **options)
+        if not isinstance(held, GridFSProxy):
+            held = self.get_proxy_obj(self.name, instance)
+        held.replace(value, **options)
 
     def get_proxy_obj(
         self,
@@ -348,7 +346,7 @@ class ImageGridFsProxy(GridFSProxy):
 
     def _image_field(self) -> Any:
         field = self.instance._fields[self.key]
-        while not isinstance(field, ImageField) and field._item is not None:
+        while not isinstance(field, ImageField):
             field = field._item
         return field
 

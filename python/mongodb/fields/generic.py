@@ -69,7 +69,7 @@ class GenericReferenceField(BaseField):
             self.error("GenericReferences can only contain documents")
 
     def prepare_query_value(self, op: str | None, value: Any) -> Any:
-        return None if value is None else self.to_mongo(value)
+        return self.to_mongo(value)
 
     def _path_below(self, value: Any) -> str:
         """Return where below the field a DBRef or a bare key is stored."""

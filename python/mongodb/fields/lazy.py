@@ -118,7 +118,7 @@ class LazyReferenceField(ReferenceField):
         return lazy(value, self.document_type, self.passthrough)
 
     def to_python(self, value: Any) -> Any:
-        if value is None or _registry.is_document(value) or isinstance(value, DBRef):
+        if _registry.is_document(value) or isinstance(value, DBRef):
             return self.build_lazyref(value)
         return self.build_lazyref(self._key_field().to_python(value))
 

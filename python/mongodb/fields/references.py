@@ -131,6 +131,4 @@ class ReferenceField(BaseField):
         return self.document_type._fields.get(member_name)  # type: ignore[no-any-return]
 
     def prepare_query_value(self, op: str | None, value: Any) -> Any:
-        if value is None:
-            return None
         return self.to_mongo(value)

@@ -105,6 +105,7 @@ def values() -> list[tuple[Any, list[tuple[Any, Any]], list[Any]]]:
             ["a", "@b.co", "a@", "a b@c.de", "a@localhost", "ü@b.co", "a@[127.0.0.1]", "a@b..co"],
         ),
         (EmailField(domain_whitelist=["localhost"]), [("a@localhost", "a@localhost")], ["a@host"]),
+        (EmailField(domain_whitelist=["bücher"]), [("a@bücher", "a@bücher")], ["a@buch"]),
         (EmailField(allow_utf8_user=True), [("ü@b.co", "ü@b.co")], ["ü b@b.co", "a,b@b.co"]),
         (
             EmailField(allow_ip_domain=True),
@@ -158,6 +159,7 @@ def values() -> list[tuple[Any, list[tuple[Any, Any]], list[Any]]]:
             [(b"ab", b"ab"), (bytearray(b"a"), b"a"), (memoryview(b"b"), b"b")],
             [b"abc", "ab", 2],
         ),
+        (BinaryField(), [(b"abc", b"abc")], [5]),
         (ObjectIdField(), [(OID, OID), (str(OID), OID)], ["x", 5]),
         (
             UUIDField(),
@@ -192,7 +194,9 @@ def values() -> list[tuple[Any, list[tuple[Any, Any]], list[Any]]]:
         (ReferenceField(FieldAim, dbref=True),
          [(FieldAim(id=OID), DBRef("field_aim", OID)), (DBRef("field_aim", OID), DBRef("field_aim", OID))], [FieldAim()]),
         (ReferenceField(FieldTree, dbref=True),
-         [(FieldOak(id=OID), DBRef("field_tree", OID, _cls="FieldTree.FieldOak"))], [FieldAim(id=OID)]),
+         [(FieldOak(id=OID), DBRef("field_tree", OID, _cls="FieldTree.FieldOak")),
+          (DBRef("field_tree", OID, _cls="FieldTree.FieldOak"), DBRef("field_tree", OID, _cls="FieldTree.FieldOak"))],
+         [FieldAim(id=OID)]),
         (ListField(StringField(max_length=2), max_length=2),
          [(["a"], ["a"]), (("a", "b"), ["a", "b"]), ([], [])],
          ["ab", 5, {"a": 1}, ["abc"], ["a", "b", "c"], [5], b"x", FieldLeaf()]),
@@ -294,6 +298,33 @@ def test_limits_hold_in_python_as_they_do_in_c() -> None:
 def test_lookups_of_text(op: str, value: Any, found: list[str]) -> None:
     FieldAim.objects.insert([FieldAim(name=name) for name in ("a.b", "ab", "b", "x x")])
     assert sorted(FieldAim.objects(**{f"name__{op}": value}).scalar("name")) == found
+
+
+def test_rules_of_ones_own_for_addresses_hold() -> None:
+    class StaffField(EmailField):
+        def validate_user_part(self, user_part: str) -> bool:
+            return user_part != "root" and super().validate_user_part(user_part)
+
+    cls: Any = type("Staff", (Document,), {"mail": StaffField()})
+    cls(mail="ada@b.co").save()
+    with pytest.raises(ValidationError, match="must be an e-mail address"):
+        cls(mail="root@b.co").save()
+
+
+def test_what_is_neither_true_nor_false_is_told() -> None:
+    class Unsure:
+        def __bool__(self) -> bool:
+            raise ValueError("neither")
+
+    cls: Any = type("Sure", (Document,), {"v": BooleanField()})
+    with pytest.raises(ValidationError, match="must be True or False"):
+        cls(v=Unsure()).save()
+
+
+def test_a_key_that_is_none_is_told_in_words_of_the_reference() -> None:
+    cls: Any = type("Aiming", (Document,), {"v": ReferenceField(FieldAim)})
+    with pytest.raises(ValidationError, match="must be a FieldAim document or its id, not 'x'"):
+        cls(v="x").save()
 
 
 def test_a_reference_that_was_stored_as_another_class_is_read_as_it() -> None:

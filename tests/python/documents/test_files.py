@@ -4,6 +4,7 @@
 import copy
 import io
 import pickle
+import sys
 import tracemalloc
 from typing import Any
 
@@ -17,6 +18,7 @@ from mongodb.fields import (
     EmbeddedDocumentField,
     FileField,
     ImageField,
+    ImproperlyConfigured,
     ListField,
     MapField,
     StringField,
@@ -133,12 +135,36 @@ def test_two_looks_at_an_empty_file_are_one_file(connected: str) -> None:
     assert kept.file is first
 
 
+def test_an_empty_file_is_no_file_without_an_id(connected: str) -> None:
+    Files().put(b"x", _id=None)
+    kept = Kept()
+    assert kept.file.read() is None and not kept.file
+    kept.file.close()
+    kept.file.new_file()
+    kept.file.close()
+    kept.file.close()
+    assert kept.file.read() == b""
+
+
+def test_a_shared_file_stays_that_of_its_first_document(connected: str) -> None:
+    first, second = Kept(file=b"a").save(), Kept()
+    second.file = shared = first.file
+    assert second.file is shared
+    shared.delete()
+    assert first.file.grid_id is None and first._get_changed_fields() == ["file"]
+
+
 def test_assigned_content_is_stored(connected: str) -> None:
     kept = Kept(file=b"one")
     kept.save()
     kept.file = io.BytesIO(b"two")
     kept.save()
     assert Kept.objects.get().file.read() == b"two" and left() == (1, 1)
+    upload = io.BytesIO(b"three")
+    upload.name, upload.content_type = "3.txt", "text/plain"  # type: ignore[misc, attr-defined]
+    kept.file = upload
+    assert (kept.file.filename, kept.file.content_type) == ("3.txt", "text/plain")
+    assert kept.file.read() == b"three" and left() == (1, 1)
     kept.file = None
     kept.save()
     assert "file" not in get_db().kept.find_one()
@@ -434,6 +460,7 @@ def test_images(connected: str) -> None:
         many = ListField(ImageField(size=(10, 10, True)))
 
     photo = Photo()
+    assert photo.image.size is None and photo.image.thumbnail is None
     photo.image.put(picture(200, 200, "JPEG"), filename="red", progressive=True)
     photo.small.put(picture(100, 50))
     one = Photo.many.field.get_proxy_obj("many", photo)
@@ -443,19 +470,28 @@ def test_images(connected: str) -> None:
     found = Photo.objects.get()
     assert (found.image.size, found.image.format) == ((80, 60), "JPEG")
     assert found.image.filename == "red" and found.image.thumbnail.width == 20
+    assert found.image.thumbnail.height == 15
     assert found.small.size == (50, 25) and found.small.thumbnail is None
     assert found.many[0].size == (10, 10)
-    assert pytest.importorskip("PIL.Image").open(found.image).size == (80, 60)
+    shown = pytest.importorskip("PIL.Image").open(found.image)
+    assert shown.size == (80, 60) and shown.info.get("progressive")
     with pytest.raises(ValidationError, match="Invalid image"):
         Photo().image.put(io.BytesIO(b"no image"))
     with pytest.raises(RuntimeError, match=r"put\(\)"):
         found.image.write(b"x")
-    found.image.replace(picture(10, 10))
+    found.image.replace(picture(10, 10, "JPEG"))
+    assert not pytest.importorskip("PIL.Image").open(found.image).info.get("progressive")
     assert found.image.size == (10, 10) and left("images") == (3, 3)
     found.image.delete()
     assert left("images") == (1, 1)
     with pytest.raises(TypeError, match="width, height, force"):
         ImageField(size=5)
+
+
+def test_images_without_pillow_say_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImproperlyConfigured, match="need Pillow"):
+        ImageField()
 
 
 def test_a_failed_image_takes_its_thumbnail_back(

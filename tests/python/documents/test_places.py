@@ -85,12 +85,17 @@ def test_places_are_stored_as_mongoengine_stores_them(place: Any) -> None:
         (GeoPointField(), "x", "GeoPointField can only accept tuples or lists of (x, y)"),
         (GeoPointField(), [1], "Value ([1]) must be a two-dimensional point"),
         (LineStringField(), [], "Invalid LineString must contain at least one valid point"),
+        (LineStringField(), [[1, 2], 5], "Points must be a list of coordinate pairs"),
         (LineStringField(), [[1]], "Invalid LineString:\nValue ([1]) must be"),
         (PolygonField(), [[1, 2]], "Invalid Polygon must contain at least one valid linestring"),
         (PolygonField(), [[[1, 2], [3, 4]]], "LineStrings must start and end at the same point"),
+        (PolygonField(), [RING, 5], "LineStrings must contain list of coordinate pairs"),
+        (PolygonField(), [RING, []], "Invalid LineString must contain at least one valid point"),
         (MultiPointField(), [1, 2], "Invalid MultiPoint must contain at least one valid point"),
         (MultiPointField(), [[1, "b"]], "Both values ([1, 'b']) in point"),
         (MultiLineStringField(), [[[1, 2], [3]]], "Invalid MultiLineString:\nValue ([3])"),
+        (MultiPolygonField(), [[RING], 5], "Polygons must contain list of linestrings"),
+        (MultiPolygonField(), [[RING], []], "Invalid Polygon must contain at least one"),
         (MultiPolygonField(), [[[[1, 2], [3, 4]]]], "Invalid MultiPolygon:\nLineStrings must"),
     ],
 )
@@ -98,6 +103,14 @@ def test_a_place_that_is_none_is_refused(field: Any, value: Any, message: str) -
     with pytest.raises(ValidationError) as refused:
         field.validate(value)
     assert message in str(refused.value)
+    with pytest.raises(ValidationError):
+        field.prepare_query_value(None, value)
+
+
+def test_places_that_are_missing_are_found(place: Any) -> None:
+    place(name="nowhere").save()
+    assert place.objects.get(at=None).name == place.objects.get(flat=None).name == "nowhere"
+    assert PointField().to_mongo(None) is None
 
 
 @pytest.mark.parametrize(

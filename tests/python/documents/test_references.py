@@ -159,6 +159,15 @@ def test_what_no_reference_takes(ada: Any) -> None:
             Keeper(**{name: 5}).save()
     with pytest.raises(ValidationError, match=r"must be one of Someone, Gadget, not Trunk\.Twig"):
         Keeper(some=leaf).save()
+    with pytest.raises(ValidationError, match=r"not Trunk\.Twig"):
+        Keeper(some={"_cls": "Trunk.Twig", "_ref": leaf.to_dbref()}).save()
+    Keeper(some=LazyReference(Someone, ada.pk)).save()
+
+    class Nest(Document):
+        twig = LazyReferenceField(Twig)
+
+    with pytest.raises(ValidationError, match="must refer to a Twig"):
+        Nest(twig=LazyReference(Trunk, leaf.pk)).save()
     for wrong in (DBRef("trunk", ada.pk), LazyReference(Twig, ada.pk)):
         with pytest.raises(ValidationError, match="must refer to a Someone"):
             Keeper(lazy=wrong).save()
@@ -227,6 +236,9 @@ def test_lazy_references(ada: Any) -> None:
     found.lazy_any = found.lazy
     found.save()
     assert raw()["lazy_any"] == {"_cls": "Someone", "_ref": DBRef("someone", ada.pk)}
+    given = Keeper(lazy=str(ada.pk), lazy_any=thing)
+    assert given.lazy.fetch() == ada and isinstance(given.lazy_any, LazyReference)
+    assert Keeper.lazy.to_python(None) is None
 
 
 def test_delete_rules_of_lazy_references(ada: Any) -> None:
@@ -307,6 +319,8 @@ def test_references_are_read_as_they_are_stored(ada: Any) -> None:
     assert found.any == {"_cls": "Someone", "_ref": DBRef("someone", ada.pk)}
     found.save()
     assert Keeper.objects.get().any == ada
+    get_db().keeper.update_one({}, {"$set": {"any": 5}})
+    assert Keeper.objects.get().any == 5
 
 
 def test_mongoengine_reads_what_is_written_and_the_reverse(ada: Any, connected: str) -> None:
