@@ -503,7 +503,7 @@ static void threads_read_while_the_catalog_changes(void **state) {
 
 static void a_transaction_of_many_changes_keeps_little(void **state) {
     (void)state;
-    enum { MADE = 600, MOST = 10 << 20 };
+    enum { MADE = 600, MOST = 20 << 20 };
     ds__store *store = open_three(temp_path());
     ds__txn *txn = begin(store, DS_TXN_WRITE);
     size_t before = allocated();
