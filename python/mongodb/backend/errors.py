@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mongodb.errors import ConnectionFailure, MongoError
@@ -107,18 +107,31 @@ def _too_long(details: Any) -> list[str]:
     ]
 
 
-def _types(told: Any) -> list[str]:
-    """Say which type a property should have and which it has, where that is what is wrong."""
-    out = []
-    for why in told.get("details", ()):
-        wanted = (why.get("specifiedAs") or {}).get("bsonType")
-        if why.get("operatorName") == "bsonType" and wanted:
-            types = [wanted] if isinstance(wanted, str) else wanted
-            out.append(
-                f"{told.get('propertyName', '?')} must be {' or '.join(types)}, "
-                f"is {why.get('consideredType', '?')}"
-            )
-    return out
+def _inside(told: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield what a schema says of a property, with the path to what within it is wrong."""
+    for why in told:
+        if why.get("operatorName") == "items":
+            yield from _inside(why.get("details", ()), f"{path}.{why.get('itemIndex', '?')}")
+        elif "propertiesNotSatisfied" in why:
+            for one in why["propertiesNotSatisfied"]:
+                inner = f"{path}.{one.get('propertyName', '?')}"
+                yield from _inside(one.get("details", ()), inner)
+        elif why.get("missingProperties"):
+            yield from ((f"{path}.{name}", {}) for name in why["missingProperties"])
+        else:
+            yield path, why
+
+
+def _reason(path: str, why: Any) -> str | None:
+    """Say which type a property should have and which it has, or where it begins."""
+    wanted = why.get("specifiedAs") or {}
+    if why.get("operatorName") == "bsonType" and wanted.get("bsonType"):
+        types = wanted["bsonType"]
+        types = [types] if isinstance(types, str) else types
+        return f"{path} must be {' or '.join(types)}, is {why.get('consideredType', '?')}"
+    if why.get("operatorName") == "minimum":
+        return f"{path} must be at least {wanted.get('minimum')}, is {why.get('consideredValue')}"
+    return None
 
 
 def _validation(message: str, details: Any, checks: Sequence[str]) -> str:
@@ -130,8 +143,10 @@ def _validation(message: str, details: Any, checks: Sequence[str]) -> str:
         for rule in one.get("schemaRulesNotSatisfied", ()):
             columns += rule.get("missingProperties", ())
             for told in rule.get("propertiesNotSatisfied", ()):
-                columns.append(told.get("propertyName", "?"))
-                reasons += _types(told)
+                column = told.get("propertyName", "?")
+                found = list(_inside(told.get("details", ()), column)) or [(column, {})]
+                columns += dict.fromkeys(path for path, _ in found)
+                reasons += filter(None, (_reason(path, why) for path, why in found))
         if one.get("operatorName") == "$nor":
             clauses = one.get("clausesSatisfied") or one.get("clausesNotSatisfied") or ()
             names += [checks[c["index"]] for c in clauses if c["index"] < len(checks)]

@@ -41,6 +41,15 @@ def embedded_field(model: Any, name: str) -> tuple[list[Any], str]:
     raise FieldDoesNotExist(f"{model.__name__} has no field named '{name}'.")
 
 
+def __getattr__(name: str) -> Any:
+    if name in ("SearchIndex", "VectorSearchIndex"):
+        raise ImportError(
+            f"{name} is not supported: it is an index of Atlas Search. Make it by "
+            "createSearchIndexes on a server that has it (docs/limitations.md)"
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 class EmbeddedNames:
     """Of an index or a constraint: its fields may be dotted names."""
 

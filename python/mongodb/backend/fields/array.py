@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Field, Func, IntegerField, JSONField, Transform, Value
 from django.db.models.fields.mixins import CheckFieldDefaultMixin
 from django.db.models.lookups import Exact, FieldGetDbPrepValueMixin, In, Lookup
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from mongodb.backend import forms
@@ -256,7 +257,12 @@ class ArrayLength(Transform):
 
     lookup_name = "len"
     function = "ARRAY_LEN"
-    output_field = IntegerField()
+
+    @cached_property
+    def output_field(self) -> Any:
+        field = IntegerField()
+        field.name = f"{getattr(self.lhs.output_field, 'name', 'array')}__len"  # for its messages
+        return field
 
 
 class Array(Func):
@@ -293,13 +299,20 @@ def _is_expression(value: Any) -> bool:
     return hasattr(value, "resolve_expression")
 
 
+def _check_list(lookup: Any, value: Any, of: str) -> None:
+    if not _is_expression(value) and not isinstance(value, (list, tuple, set, frozenset)):
+        name = getattr(lookup.lhs.output_field, "name", None) or "an array"
+        hint = f"; {name}__contains=[{value!r}] asks for one item" if of == "values" else ""
+        raise ValueError(
+            f"{lookup.lookup_name} of {name} takes a list of {of}, not {value!r}{hint}"
+        )
+
+
 class _ArrayTest(_ArrayLookup, Lookup):
     function: str
 
     def get_prep_lookup(self) -> Any:
-        rhs = self.rhs
-        if not _is_expression(rhs) and not isinstance(rhs, (list, tuple, set, frozenset)):
-            raise ValueError(f"{self.lookup_name} of an array takes a list of values, not {rhs!r}")
+        _check_list(self, self.rhs, "values")
         return super().get_prep_lookup()
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
@@ -340,7 +353,20 @@ class ArrayOverlap(_ArrayTest):
 class ArrayExact(_ArrayLookup, Exact):
     """The items are the given values, in their order."""
 
+    def get_prep_lookup(self) -> Any:
+        if self.rhs is not None:
+            _check_list(self, self.rhs, "values")
+        return super().get_prep_lookup()
+
 
 @ArrayField.register_lookup
 class ArrayIn(_ArrayLookup, In):
     """The array is one of the given arrays."""
+
+    def get_prep_lookup(self) -> Any:
+        _check_list(self, self.rhs, "lists")
+        if not _is_expression(self.rhs):
+            for one in self.rhs:
+                if one is not None:
+                    _check_list(self, one, "lists")
+        return super().get_prep_lookup()
