@@ -279,6 +279,30 @@ def test_a_list_of_references_is_fetched_when_it_is_read() -> None:
         assert sent > 0
 
 
+def test_reading_a_dbref_to_nothing_does_not_rewrite_it() -> None:
+    class Maker(me.Document):
+        meta = {"allow_inheritance": True}
+
+    class Studio(Maker):
+        name = me.StringField()
+
+    class Work(me.Document):
+        makers = me.ListField(me.ReferenceField(Maker, dbref=True))
+
+    Work(makers=[Studio().save()]).save()
+    before = stored(Work)
+    assert before["makers"][0].as_doc()["_cls"] == "Maker.Studio"
+    work = Work.objects.get()
+    with no_dereference(Work):
+        assert isinstance(work.makers[0], DBRef)
+    Studio.drop_collection()
+    for one in (work, Work.objects.get()):
+        assert isinstance(one.makers[0], DBRef)
+        assert one._delta() == ({}, {})
+        one.save()
+    assert stored(Work) == before
+
+
 def test_a_mixins_meta_counts() -> None:
     class Named:
         meta = {"collection": lambda cls: cls.__name__.lower(), "indexes": ["name"]}

@@ -9,7 +9,7 @@ from typing import Any
 from mongodb import _persist
 from mongodb.fields.references import ReferenceField
 
-__all__ = ["fetch_inside"]
+__all__ = ["fetch_inside", "unfetched"]
 
 
 def fetch_inside(field: Any, value: Any) -> None:
@@ -34,7 +34,12 @@ def fetch_inside(field: Any, value: Any) -> None:
                 else:
                     place[key] = found
             elif isinstance(inner, ReferenceField):
-                place[key] = one.to_dbref()
+                place[key] = unfetched(inner, one)
+
+
+def unfetched(field: Any, document: Any) -> Any:
+    """Return the DBRef of a document; as it is stored, where a DBRef is."""
+    return field.to_mongo(document) if field.dbref else document.to_dbref()
 
 
 def _hollow(value: Any) -> Iterator[tuple[Any, Any, Any]]:

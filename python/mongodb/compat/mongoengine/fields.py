@@ -11,7 +11,7 @@ from bson import DBRef, Decimal128
 
 from mongodb import fields as _fields
 from mongodb.base import BaseDocument
-from mongodb.compat.mongoengine._fetching import fetch_inside
+from mongodb.compat.mongoengine._fetching import fetch_inside, unfetched
 from mongodb.compat.mongoengine.base.fields import dereferences
 from mongodb.errors import InvalidDocumentError, ValidationError
 from mongodb.fields import *  # noqa: F403
@@ -92,7 +92,7 @@ class ReferenceField(_Declared, _fields.ReferenceField):
         if value is None or isinstance(value, DBRef):
             return value
         if isinstance(value, BaseDocument):
-            return value if fetches or value.pk is None else value.to_dbref()  # type: ignore[attr-defined]
+            return value if fetches or value.pk is None else unfetched(self, value)  # type: ignore[attr-defined]
         return DBRef(self.document_type._get_collection_name(), value)
 
 
