@@ -291,6 +291,7 @@ def soak() -> tuple[int, int]:
 THREADED = [
     "client_test_client",
     "client_test_threads",
+    "engine_catalog_test_load",
     "engine_test_engine",
     "engine_test_reaper",
     "engine_test_threads",

@@ -12,6 +12,9 @@ def _of(group: str, names: str) -> set[str]:
 
 
 SKIPS: dict[str, set[str]] = {
+    "A PASSWORD without HOST is refused as ImproperlyConfigured: the embedded store has none.": {
+        "backends.tests.BackendTestCase.test_unicode_password",
+    },
     "Times are kept to the millisecond.": {
         *_of(
             "basic.tests.ModelRefreshTests",
