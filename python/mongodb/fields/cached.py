@@ -10,12 +10,13 @@ from bson import SON
 
 from mongodb import _cached, _registry
 from mongodb.errors import InvalidDocumentError
-from mongodb.fields.base import STORING_OPERATORS, BaseField
+from mongodb.fields.base import STORING_OPERATORS
+from mongodb.fields.references import RefersToClass
 
 __all__ = ["CachedReferenceField"]
 
 
-class CachedReferenceField(BaseField):
+class CachedReferenceField(RefersToClass):
     """A reference, stored with copies of `fields` (or of all) as `{_id, …}`.
 
     It reads as the document in its collection. With `auto_sync`, saving a document brings the
@@ -37,12 +38,6 @@ class CachedReferenceField(BaseField):
         self.auto_sync = auto_sync
         super().__init__(**kwargs)
 
-    @property
-    def document_type(self) -> Any:
-        if isinstance(self.document_type_obj, str):
-            self.document_type_obj = _registry.resolve(self.document_type_obj, self.owner_document)
-        return self.document_type_obj
-
     def watch(self, owner: Any) -> None:
         """Follow the documents that are referred to; runs when the class is complete."""
         if owner._schema_embedded:
@@ -52,10 +47,6 @@ class CachedReferenceField(BaseField):
             )
         if self.auto_sync:
             _cached.watch(self)
-
-    def _key_field(self) -> BaseField:
-        cls = self.document_type
-        return cls._fields[cls._meta["id_field"]]  # type: ignore[no-any-return]
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, Mapping) and "_id" in value:
@@ -76,9 +67,6 @@ class CachedReferenceField(BaseField):
             self.error("A CachedReferenceField only accepts documents")
         if value.pk is None:
             self.error("You can only reference documents once they have been saved to the database")
-
-    def lookup_member(self, member_name: str) -> BaseField | None:
-        return self.document_type._fields.get(member_name)  # type: ignore[no-any-return]
 
     def prepare_query_value(self, op: str | None, value: Any) -> Any:
         if value is None:

@@ -10,7 +10,7 @@ from bson import SON, DBRef, ObjectId
 
 from mongodb import _registry
 from mongodb.fields.base import BaseField
-from mongodb.fields.lazy import LazyReference, lazy
+from mongodb.fields.lazy import LazyReference, ReadsLazily, lazy
 
 __all__ = ["GenericLazyReferenceField", "GenericReferenceField"]
 
@@ -80,7 +80,7 @@ class GenericReferenceField(BaseField):
         return "._ref.$id" if isinstance(value, ObjectId) else ""
 
 
-class GenericLazyReferenceField(GenericReferenceField):
+class GenericLazyReferenceField(ReadsLazily, GenericReferenceField):
     """A reference to a document of any class that reads as a `LazyReference`."""
 
     kind = "python"
@@ -88,15 +88,6 @@ class GenericLazyReferenceField(GenericReferenceField):
     def __init__(self, *args: Any, passthrough: bool = False, **kwargs: Any) -> None:
         self.passthrough = passthrough
         super().__init__(*args, **kwargs)
-
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        value = super().__get__(instance, owner)
-        if instance is None or value is None:
-            return value
-        built = self.build_lazyref(value)
-        if built is not value:
-            instance._put(instance._schema.index(self.name), built)
-        return built
 
     def build_lazyref(self, value: Any) -> Any:
         """Return a document, or a stored reference, as a LazyReference."""

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 from bson import DBRef
 
 from mongodb import _registry
+from mongodb.fields.base import BaseField
 from mongodb.fields.references import DO_NOTHING, ReferenceField
 
 __all__ = ["LazyReference", "LazyReferenceField"]
@@ -88,7 +90,22 @@ def lazy(value: Any, cls: Any, passthrough: bool) -> Any:
     return LazyReference(cls, value, None, passthrough)
 
 
-class LazyReferenceField(ReferenceField):
+class ReadsLazily(BaseField):
+    """A field whose value, when it is first read, becomes what `build_lazyref` makes of it."""
+
+    build_lazyref: Callable[[Any], Any]
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        value = super().__get__(instance, owner)
+        if instance is None or value is None:
+            return value
+        built = self.build_lazyref(value)
+        if built is not value:
+            instance._put(instance._schema.index(self.name), built)
+        return built
+
+
+class LazyReferenceField(ReadsLazily, ReferenceField):
     """A reference that reads as a `LazyReference`: `.pk` is known, `fetch()` asks the store."""
 
     kind = "python"
@@ -103,15 +120,6 @@ class LazyReferenceField(ReferenceField):
     ) -> None:
         self.passthrough = passthrough
         super().__init__(document_type, dbref, reverse_delete_rule, **kwargs)
-
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        value = super().__get__(instance, owner)
-        if instance is None or value is None:
-            return value
-        built = self.build_lazyref(value)
-        if built is not value:
-            instance._put(instance._schema.index(self.name), built)
-        return built
 
     def build_lazyref(self, value: Any) -> Any:
         """Return a document, a DBRef or a primary key as a LazyReference."""

@@ -16,11 +16,30 @@ __all__ = ["CASCADE", "DENY", "DO_NOTHING", "NULLIFY", "PULL", "ReferenceField"]
 DO_NOTHING, NULLIFY, CASCADE, DENY, PULL = _RULES = 0, 1, 2, 3, 4
 
 
+class RefersToClass(BaseField):
+    """A field that names one class of documents, perhaps before there is the class."""
+
+    document_type_obj: Any
+
+    @property
+    def document_type(self) -> Any:
+        if isinstance(self.document_type_obj, str):
+            self.document_type_obj = _registry.resolve(self.document_type_obj, self.owner_document)
+        return self.document_type_obj
+
+    def _key_field(self) -> BaseField:
+        cls = self.document_type
+        return cls._fields[cls._meta["id_field"]]  # type: ignore[no-any-return]
+
+    def lookup_member(self, member_name: str) -> BaseField | None:
+        return self.document_type._fields.get(member_name)  # type: ignore[no-any-return]
+
+
 def _class_in(value: DBRef) -> Any:
     return getattr(value, "_cls", None) or value._DBRef__kwargs.get("_cls")
 
 
-class ReferenceField(BaseField):
+class ReferenceField(RefersToClass):
     """A reference, stored as the primary key (with `dbref=True`, as a DBRef).
 
     Reading it gives the document. Its primary key is known without a query; the rest is fetched
@@ -50,16 +69,6 @@ class ReferenceField(BaseField):
         self.document_type_obj = document_type
         self.reverse_delete_rule = reverse_delete_rule
         super().__init__(**kwargs)
-
-    @property
-    def document_type(self) -> Any:
-        if isinstance(self.document_type_obj, str):
-            self.document_type_obj = _registry.resolve(self.document_type_obj, self.owner_document)
-        return self.document_type_obj
-
-    def _key_field(self) -> BaseField:
-        cls = self.document_type
-        return cls._fields[cls._meta["id_field"]]  # type: ignore[no-any-return]
 
     def to_python(self, value: Any) -> Any:
         if value is None or _registry.is_document(value):
@@ -126,9 +135,6 @@ class ReferenceField(BaseField):
         if isinstance(value, (dict, list)) or wrong:
             self.error(f"must be a {self.document_type.__name__} document or its id, not {value!r}")
         key._validate(value)
-
-    def lookup_member(self, member_name: str) -> BaseField | None:
-        return self.document_type._fields.get(member_name)  # type: ignore[no-any-return]
 
     def prepare_query_value(self, op: str | None, value: Any) -> Any:
         return self.to_mongo(value)

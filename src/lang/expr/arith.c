@@ -20,6 +20,21 @@ static bool run_two(const ds__expr *expr, ds__eval *eval, ds_value *a, ds_value 
     return ds__expr_run(expr->args[0], eval, a, err) && ds__expr_run(expr->args[1], eval, b, err);
 }
 
+/* Two numbers, or null when either is; the second's error code follows the first's. */
+static bool run_two_numbers(const ds__expr *expr, ds__eval *eval, const char *const names[2],
+                            int code, ds_value *a, ds_value *b, bool *null, ds_error *err) {
+    if (!run_two(expr, eval, a, b, err)) {
+        return false;
+    }
+    *null = ds__is_nullish(*a) || ds__is_nullish(*b);
+    bool second = ds__is_number(*a);
+    if (*null || (second && ds__is_number(*b))) {
+        return true;
+    }
+    return ds__error_set(err, code + second, "%s must be numeric, not %s", names[second],
+                         ds__type_name(second ? b->type : a->type));
+}
+
 /* A sum that holds one date is a date. */
 static bool date_sum(const ds__sum *sum, ds_value *out, ds_error *err) {
     int64_t ms = 0;
@@ -327,20 +342,14 @@ static bool is_one(ds_value v) {
 static bool eval_log(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds_value v;
     ds_value base;
-    if (!run_two(expr, eval, &v, &base, err)) {
+    bool null;
+    if (!run_two_numbers(expr, eval, (const char *[]){"$log's argument", "$log's base"}, 28756, &v,
+                         &base, &null, err)) {
         return false;
     }
-    if (ds__is_nullish(v) || ds__is_nullish(base)) {
+    if (null) {
         *out = ds__null();
         return true;
-    }
-    if (!ds__is_number(v)) {
-        return ds__error_set(err, 28756, "$log's argument must be numeric, not %s",
-                             ds__type_name(v.type));
-    }
-    if (!ds__is_number(base)) {
-        return ds__error_set(err, 28757, "$log's base must be numeric, not %s",
-                             ds__type_name(base.type));
     }
     if (!must_be_positive(expr, v, 28758, err)) {
         return false;
@@ -400,20 +409,14 @@ static ds_value power(ds_value base, ds_value exp) {
 static bool eval_pow(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
     ds_value base;
     ds_value exp;
-    if (!run_two(expr, eval, &base, &exp, err)) {
+    bool null;
+    if (!run_two_numbers(expr, eval, (const char *[]){"$pow's base", "$pow's exponent"}, 28762,
+                         &base, &exp, &null, err)) {
         return false;
     }
-    if (ds__is_nullish(base) || ds__is_nullish(exp)) {
+    if (null) {
         *out = ds__null();
         return true;
-    }
-    if (!ds__is_number(base)) {
-        return ds__error_set(err, 28762, "$pow's base must be numeric, not %s",
-                             ds__type_name(base.type));
-    }
-    if (!ds__is_number(exp)) {
-        return ds__error_set(err, 28763, "$pow's exponent must be numeric, not %s",
-                             ds__type_name(exp.type));
     }
     bool negative = ds__number_sign(exp) < 0;
     if (either(base, exp, DS_DECIMAL)) { /* here -0 counts as negative */
