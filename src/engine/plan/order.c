@@ -155,16 +155,24 @@ static const ds__node_kind sort_kind = {.stage = "SORT",
                                         .explain = sort_explain,
                                         .at_end = sort_at_end};
 
-ds__node *ds__node_sort(ds__course *course, const ds__plan *plan, ds__node *input, ds_error *err) {
-    sort_node *self =
-        input ? (sort_node *)ds__node_new(sizeof *self, &sort_kind, course, 1, err) : NULL;
-    if (self == NULL) {
+/* A node over one input, which it takes; NULL: the input is closed or there was none. */
+static ds__node *node_over(size_t size, const ds__node_kind *kind, ds__course *course,
+                           ds__node *input, ds_error *err) {
+    ds__node *node = input ? ds__node_new(size, kind, course, 1, err) : NULL;
+    if (node == NULL) {
         ds__node_close(input);
         return NULL;
     }
-    self->plan = plan;
-    ds__node_put(&self->base, 0, input);
-    return &self->base;
+    ds__node_put(node, 0, input);
+    return node;
+}
+
+ds__node *ds__node_sort(ds__course *course, const ds__plan *plan, ds__node *input, ds_error *err) {
+    sort_node *self = (sort_node *)node_over(sizeof *self, &sort_kind, course, input, err);
+    if (self != NULL) {
+        self->plan = plan;
+    }
+    return (ds__node *)self;
 }
 
 typedef struct first_node {
@@ -227,13 +235,9 @@ static void first_close(ds__node *node) {
 static const ds__node_kind first_kind = {.stage = "SORT", .next = first_next, .close = first_close};
 
 ds__node *ds__node_first(ds__course *course, const ds__plan *plan, ds__node *input, ds_error *err) {
-    first_node *self =
-        input ? (first_node *)ds__node_new(sizeof *self, &first_kind, course, 1, err) : NULL;
-    if (self == NULL) {
-        ds__node_close(input);
-        return NULL;
+    first_node *self = (first_node *)node_over(sizeof *self, &first_kind, course, input, err);
+    if (self != NULL) {
+        self->plan = plan;
     }
-    self->plan = plan;
-    ds__node_put(&self->base, 0, input);
-    return &self->base;
+    return (ds__node *)self;
 }
