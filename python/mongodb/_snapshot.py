@@ -8,6 +8,7 @@ from typing import Any
 
 from bson.raw_bson import RawBSONDocument
 
+from mongodb._handle import current_transaction
 from mongodb.errors import MongoError
 
 __all__ = ["Snapshot"]
@@ -98,7 +99,7 @@ def _drop(handle: Any, name: str) -> None:
 
 def _hashes(handle: Any) -> dict[str, str] | None:
     """Return a server's hash of each collection; None where it is not to be had."""
-    if handle.embedded:
+    if handle.embedded or current_transaction(handle) is not None:  # dbHash would wait for its end
         return None
     try:
         return handle.client.run(handle.name, {"dbHash": 1})["collections"]  # type: ignore[no-any-return]

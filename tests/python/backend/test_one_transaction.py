@@ -4,6 +4,9 @@
 import asyncio
 import contextlib
 import itertools
+import pathlib
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -253,3 +256,73 @@ def test_documents_atomic_holds_what_is_awaited(maker: Any) -> None:
         return  # one thread's connections
     asyncio.run(_both(maker))
     assert stored(maker) == ({"b"}, set())
+
+
+PROJECT = """
+import sys
+from django.conf import settings
+store = {"HOST": sys.argv.pop()}
+settings.configure(
+    SECRET_KEY="x", INSTALLED_APPS=["mongodb", "shop"],
+    DATABASES={"default": {"ENGINE": "mongodb.backend", "NAME": "shop", **store}},
+    MONGODB_SETTINGS={"db": "shop", "host": store["HOST"]},
+)
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+"""
+CASES = """
+from django.db import models, transaction
+from django.test import TestCase
+from mongodb import Document
+from mongodb.fields import StringField
+
+class Maker(models.Model):
+    name = models.CharField(max_length=10)
+
+class Doctor(Document):
+    code = StringField(unique=True)
+
+class Tests(TestCase):
+    @classmethod
+    def setUpTestData(cls):
+        Maker.objects.create(name="a")
+        Doctor(code="a").save()
+
+    def look(self):
+        self.assertEqual([one.name for one in Maker.objects.all()], ["a"])
+        self.assertEqual([one.code for one in Doctor.objects], ["a"])
+
+    def test_first(self):
+        self.look()
+        Maker.objects.create(name="b")
+        Doctor(code="b").save()
+
+    def test_second(self):
+        self.test_first()
+
+    def test_undone(self):
+        with self.assertRaises(KeyError), transaction.atomic():
+            Maker.objects.create(name="b")
+            Doctor(code="b").save()
+            raise KeyError
+        self.look()
+
+class After(TestCase):
+    def test_nothing_stays(self):
+        self.assertEqual((Maker.objects.count(), Doctor.objects.count()), (0, 0))
+"""
+
+
+def test_a_test_cases_transaction_holds_documents(mongod: str, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "manage.py").write_text(PROJECT)
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/__init__.py").write_text("")
+    (tmp_path / "shop/models.py").write_text(CASES.split("class Tests")[0])
+    (tmp_path / "shop/tests.py").write_text(
+        "from shop.models import *\nclass Tests" + CASES.split("class Tests")[1]
+    )
+    done = subprocess.run(
+        [sys.executable, "manage.py", "test", mongod],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0 and "Ran 4 tests" in done.stderr, done.stdout + done.stderr
