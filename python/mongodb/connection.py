@@ -188,7 +188,7 @@ def _server_uri(host: str | None, port: int | None, username: str | None, passwo
                 options: dict[str, Any]) -> str:  # fmt: skip
     hosts = []
     for one in (host or DEFAULT_HOST).split(","):
-        bare = one.startswith("/") or ":" in one.rpartition("]")[2]
+        bare = ":" in one.rpartition("]")[2]
         hosts.append(quote_plus(one) if one.startswith("/") else one if bare else
                      f"{one}:{port or DEFAULT_PORT}")  # fmt: skip
     login = _login(username, password) if username else ""

@@ -250,7 +250,7 @@ class _Pieces(io.RawIOBase):
         self._size = _stored_size(files, document, "chunkSize") or CHUNK_SIZE
         self._at = 0
         self._n = -1
-        self._data = b""
+        self._data: bytes  # of the chunk number _n
         self._next = -1  # the chunk that the cursor gives next
         self._cursor: Iterator[dict[str, Any]] | None = None
 

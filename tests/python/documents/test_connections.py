@@ -3,6 +3,7 @@
 
 import logging
 import pathlib
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import mongodb
 from mongodb import ConnectionFailure, NotSupportedError, connect, disconnect, disconnect_all
+from mongodb._handle import Handle
 from mongodb.connection import (
     bring_back,
     close,
@@ -99,6 +101,35 @@ def test_without_a_host_the_project_has_a_store_of_its_own(tmp_path: pathlib.Pat
         meant(host=MEMORY, username="u")
 
 
+def test_without_django_the_store_is_in_the_working_directory(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "django.conf", None)  # type: ignore[arg-type]
+    assert meant("shop")["uri"] == f"docstore://{tmp_path}/shop.docstore"
+
+
+def test_a_connection_may_be_closed_twice() -> None:
+    handle = connect(host=MEMORY)
+    handle.close()
+    handle.close()
+
+
+@pytest.mark.parametrize(
+    ("uri", "named"),
+    [
+        ("mongodb://h:1/", "mongodb://h:1/shop"),
+        ("mongodb://h:1/?w=1", "mongodb://h:1/shop?w=1"),
+        ("mongodb://u:p@h", "mongodb://u:p@h/shop?authSource=admin"),
+        ("mongodb://u:p@h/?authSource=me", "mongodb://u:p@h/shop?authSource=me"),
+        ("mongodb://u:p@h/me", "mongodb://u:p@h/me"),
+    ],
+)
+def test_the_login_is_looked_up_where_the_uri_said(uri: str, named: str) -> None:
+    assert Handle("a", uri, "shop", {}, {})._with_db(uri) == named
+    own = Handle("a", uri, "shop", {}, {"authSource": "mine"})._with_db(uri)
+    assert "authSource=admin" not in own
+
+
 def test_the_environment_names_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MONGODB_URI", "mongodb://env/d")
     assert (meant()["uri"], meant()["db"]) == ("mongodb://env/d", "d")
@@ -154,8 +185,10 @@ def test_a_registered_connection_opens_when_it_is_used() -> None:
     assert open_connections() == []
     assert get_db("later").name == "d"
     assert get_connection_handle("later") is get_connection_handle("later")
-    with pytest.raises(ConnectionFailure, match="alias 'never'"):
+    with pytest.raises(ConnectionFailure, match=r"'never': call connect\(\.\.\., alias='never'\)"):
         get_connection_handle("never")
+    with pytest.raises(ConnectionFailure, match=r"'default': call connect\(\) first"):
+        get_connection_handle()
     close("later")
     assert open_connections() == [] and get_connection_handle("later").name == "d"
     close("never")

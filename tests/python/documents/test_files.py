@@ -334,6 +334,33 @@ def test_pieces_that_are_no_bytes_are_told(connected: str, data: Any) -> None:
         Files().get(key).read()
 
 
+def test_a_file_is_read_from_anywhere_in_any_order_of_its_pieces(connected: str) -> None:
+    key = Files().put(BIG)
+    out = Files().get(key)
+    out.seek(261125)
+    assert out.read(3) == BIG[261125:261128]
+    out = Files().get(key)
+    assert out.seek(300_000, io.SEEK_CUR) == 300_000 and out.read(3) == BIG[300_000:300_003]
+    chunks = get_db()["fs.chunks"]
+    pieces = list(chunks.find())
+    chunks.drop()
+    chunks.insert_many(pieces[::-1])
+    assert Files().get(key).read() == BIG
+
+
+def test_a_file_that_is_closed_takes_no_more(connected: str) -> None:
+    file = Files().new_file(filename="f")
+    assert file.write(b"ab") == 2 and file.write(io.BytesIO(b"cde")) == 3
+    assert file.filename == "f"
+    with pytest.raises(AttributeError, match="nothing"):
+        file.nothing  # noqa: B018
+    file.close()
+    file.close()
+    with pytest.raises(GridFSError, match="closed"):
+        file.write(b"f")
+    assert Files().get(file._id).read() == b"abcde" and left() == (1, 1)
+
+
 def test_memory_does_not_grow_with_the_file(connected: str) -> None:
     class Endless(io.RawIOBase):
         left = 24 * 2**20
@@ -433,6 +460,8 @@ def test_what_a_file_cannot_be_given(connected: str) -> None:
         files.put(b"x", length=5)
     with pytest.raises(ValueError, match="chunk_size"):
         files.put(b"x", chunk_size=0)
+    with pytest.raises(ValueError, match="chunk_size"):
+        files.put(b"x", chunk_size=10.5)
     files.put(b"x", _id="mine")
     with pytest.raises(GridFSError, match="'mine' is in fs.files already"):
         files.put(b"y", _id="mine")

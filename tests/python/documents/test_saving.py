@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one call of save(), insert() or delete() does with its arguments, and whom it tells."""
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -512,13 +513,22 @@ def test_modify_of_a_document_takes_over_what_is_stored() -> None:
         assert sent == 0
 
 
+def test_a_reference_that_was_not_read_is_copied_unread() -> None:
+    book = SavedBook(author=SavedAuthor(name="a").save()).save()
+    found = SavedBook.objects.get(pk=book.pk)
+    with query_counter() as queries:
+        copied = copy.copy(found.author)
+        assert copied == found.author and queries == 0
+    assert copied.name == "a"
+
+
 def test_documents_equal_by_class_and_key() -> None:
     from bson import DBRef
 
     one, two = Saved(name="a").save(), Saved(name="b").save()
     assert one == Saved.objects.get(name="a") and one != two and one != 1
     assert one == one.to_dbref() and one != DBRef("other", one.pk) and one != two.to_dbref()
-    assert hash(one) == hash(Saved.objects.get(name="a"))
+    assert hash(one) == hash(Saved.objects.get(name="a")) and one != SavedAuthor(pk=one.pk)
     base, below = SavedChecked(name="a").save(), SavedCleaned(name="b").save()
     assert base != below and SavedChecked(pk=below.pk) == below == SavedChecked(pk=below.pk)
     new = Saved()

@@ -94,6 +94,15 @@ def test_the_write_concern_is_sent_with_every_write(commands: list[dict[str, Any
     assert all("writeConcern" not in one for one in commands)
 
 
+def test_cascades_hand_the_write_concern_on(commands: list[dict[str, Any]]) -> None:
+    linked = Linked(name="a", next=Linked(name="b").save()).save()
+    linked.next.name = "c"
+    commands.clear()
+    linked.cascade_save(write_concern=CONCERN)
+    (sent,) = (one for one in commands if "update" in one)
+    assert sent["writeConcern"] == CONCERN
+
+
 def test_a_transaction_has_one_concern_for_all(commands: list[dict[str, Any]]) -> None:
     with atomic():
         doc = Sent(name="a").save(write_concern=CONCERN)

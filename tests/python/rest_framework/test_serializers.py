@@ -10,9 +10,17 @@ from rest_framework import serializers
 from rest_framework.test import APIRequestFactory
 from rest_framework.viewsets import ModelViewSet
 
-from mongodb import Document, EmbeddedDocumentField, FieldDoesNotExist, IntField
+from mongodb import (
+    DictField,
+    Document,
+    EmbeddedDocumentField,
+    FieldDoesNotExist,
+    IntField,
+    StringField,
+)
 from mongodb.rest_framework.fields import ObjectIdField
 from mongodb.rest_framework.serializers import DocumentSerializer
+from mongodb.rest_framework.validators import UniqueTogetherValidator, UniqueValidator
 
 from .conftest import Address, Country, Person
 
@@ -141,6 +149,62 @@ def test_duplicate_that_wins_the_race_is_the_same_error(odm: SimpleNamespace) ->
     with pytest.raises(serializers.ValidationError) as refused:
         serializer.save()
     assert refused.value.detail["email"][0].code == "unique"
+
+
+def test_a_combination_that_another_has_is_refused(odm: SimpleNamespace) -> None:
+    class Seat(Document):
+        row = StringField()
+        number = IntField(unique_with="row")
+
+    class Serializer(DocumentSerializer):
+        class Meta:
+            model = Seat
+            fields = ["row", "number"]
+
+    Seat.drop_collection()
+    first, second = Seat(row="a", number=1).save(), Seat(row="a", number=2).save()
+    taken = {"row": "a", "number": 1}
+    for serializer in (
+        Serializer(data=taken),
+        Serializer(second, data=taken),
+        Serializer(second, data={"number": 1}, partial=True),
+    ):
+        assert not serializer.is_valid()
+        (refusal,) = serializer.errors["non_field_errors"]
+        assert refusal.code == "unique" and "row, number" in refusal
+    for serializer in (
+        Serializer(first, data=taken),
+        Serializer(second, data={"number": 3}, partial=True),
+        Serializer(data={"row": "b", "number": 1}),
+        Serializer(data={"row": "b"}),
+        Serializer(data={"row": "a", "number": 2**70}),
+    ):
+        assert "non_field_errors" not in serializer.errors if not serializer.is_valid() else True
+    own = UniqueTogetherValidator(Seat.objects, ("row", "number"), message="{field_names}: taken")
+    with pytest.raises(serializers.ValidationError, match="row, number: taken"):
+        own(taken, Serializer())
+
+
+def test_unique_values_may_look_like_operators(odm: SimpleNamespace) -> None:
+    class Shape(Document):
+        spec = DictField()
+        n = IntField(unique=True)
+
+    class Serializer(DocumentSerializer):
+        spec = serializers.DictField(validators=[UniqueValidator(Shape.objects, "spec")])
+
+        class Meta:
+            model = Shape
+            fields = ["spec", "n"]
+
+    Shape.drop_collection()
+    Shape(spec={"gt": 1}, n=1).save()
+    again = Serializer(data={"spec": {"gt": 1}, "n": 2})
+    assert not again.is_valid() and again.errors["spec"][0].code == "unique"
+    assert Serializer(data={"spec": {"gt": 0}, "n": 2}).is_valid()
+    assert Serializer(data={"spec": {"$exists": True}, "n": 2}).is_valid()
+    huge = Serializer(data={"spec": {}, "n": 2**70})
+    assert huge.is_valid() or huge.errors["n"][0].code != "unique"
 
 
 def test_saving_a_document_under_its_own_unique_value(odm: SimpleNamespace) -> None:
