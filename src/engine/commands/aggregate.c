@@ -106,6 +106,12 @@ bool ds__aggregate_parse(ds__op *op, ds_value command, bool explain, ds__aggrega
     return ds__check_hint(r->hint, err) && ds__check_collation(v[A_COLLATION], err);
 }
 
+bool ds__aggregate_check(ds__op *op, ds_error *err) {
+    ds__aggregate_request r;
+    bool explain;
+    return ds__aggregate_parse(op, op->command, false, &r, &explain, err);
+}
+
 /* The first stage's name, for messages. */
 static const char *first_stage(ds_value pipeline) {
     ds__iter it, stage;

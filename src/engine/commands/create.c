@@ -287,6 +287,14 @@ static bool check_transaction(const ds__op *op, const ds_value *v, ds_error *err
                          "Cannot create a view in a multi-document transaction.");
 }
 
+bool ds__create_parse(ds__op *op, ds_error *err) {
+    ds_value v[ARGS];
+    const char *name;
+    size_t size;
+    return ds__args_read("create", true, op->command, args, ARGS, v, err) &&
+           ds__op_collection(op, &name, &size, err);
+}
+
 bool ds__cmd_create(ds__op *op, ds_buf *reply, ds_error *err) {
     ds_value v[ARGS];
     const char *name;

@@ -222,6 +222,10 @@ static void pause_cursor(ds__cursor *c) {
     } else if (c->pipeline != NULL) {
         ds__pipeline_pause(c->pipeline);
     }
+    if (c->today != NULL) {
+        ds__catalog_unref(c->today);
+        c->today = NULL;
+    }
     c->op = NULL;
     tell(c, NULL);
 }

@@ -24,6 +24,7 @@ struct ds__cursor {
     ds__exec *exec;         /* find; NULL: a pipeline */
     ds__pipeline *pipeline; /* its source owns the scan */
     ds__catalog *catalog;   /* what the plan borrows from, once the cursor outlives its command */
+    ds__catalog *today;     /* during a getMore: what there is now, also when it reads a snapshot */
     /* in the arena */
     const char *ns;
     ds_value command;
@@ -72,6 +73,8 @@ bool ds__cursors_keep(ds__op *op, ds__cursor *cursor, int64_t *id, ds_error *err
 bool ds__cursors_take(ds__op *op, int64_t id, ds__cursor **out, ds_error *err);
 /* Gives it back; when exhausted or failed it is freed. */
 void ds__cursors_give(ds__op *op, ds__cursor *cursor);
+/* Goes on with an execution of the cursor's in a getMore. Errors: those of ds__exec_check. */
+bool ds__cursor_resume(ds__cursor *cursor, ds__exec *exec, ds_error *err);
 /* True when there was such a cursor. */
 bool ds__cursors_kill(ds_engine *engine, int64_t id);
 /* Closes those of a session, or of all sessions when `id` is NULL. */

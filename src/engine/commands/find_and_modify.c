@@ -181,6 +181,10 @@ bool ds__find_and_modify_check(ds_value command, ds_error *err) {
     return ds__args_read("findAndModify", true, command, args, A_COUNT, v, err);
 }
 
+bool ds__find_and_modify_parse(ds__op *op, ds_error *err) {
+    return ds__find_and_modify_check(op->command, err);
+}
+
 bool ds__cmd_find_and_modify(ds__op *op, ds_buf *reply, ds_error *err) {
     ds_value v[A_COUNT];
     ds__write w = {0};

@@ -77,6 +77,18 @@ void ds__idle_ops(const ds__op *op, ds__idle_listed which, ds_buf *out, size_t *
 /* A command as listings show it: a long one by its beginning. */
 void ds__write_command(ds_buf *out, const char *name, ds_value command);
 
+/* What is wrong with a command is found before its session is used: a transaction goes on. */
+bool ds__aggregate_check(ds__op *op, ds_error *err);
+bool ds__create_parse(ds__op *op, ds_error *err);
+bool ds__create_indexes_parse(ds__op *op, ds_error *err);
+bool ds__delete_parse(ds__op *op, ds_error *err);
+bool ds__end_parse(ds__op *op, ds_error *err);
+bool ds__find_and_modify_parse(ds__op *op, ds_error *err);
+bool ds__get_more_parse(ds__op *op, ds_error *err);
+bool ds__insert_parse(ds__op *op, ds_error *err);
+bool ds__kill_cursors_parse(ds__op *op, ds_error *err);
+bool ds__update_parse(ds__op *op, ds_error *err);
+
 /* The arguments of the commands explain can look into. */
 bool ds__count_check(ds_value command, ds_error *err);
 bool ds__delete_check(ds_value command, ds_error *err);

@@ -44,7 +44,7 @@ static ds_next source_next(ds__source *self, ds_value *doc, ds_error *err) {
     }
     ds__row row;
     if (s->paused) {
-        if (!ds__exec_resume(s->exec, s->cursor->op->txn, err)) {
+        if (!ds__cursor_resume(s->cursor, s->exec, err)) {
             return DS_NEXT_ERROR;
         }
         s->paused = false;

@@ -130,19 +130,25 @@ static bool forget_unknown(ds__op *op, ds_value *specs, ds_error *err) {
     return ok;
 }
 
+enum { INDEXES, QUORUM, IGNORE_UNKNOWN, VERSION, CREATE_ARGS };
+static const ds__arg create_args[CREATE_ARGS] = {
+    [INDEXES] = {"indexes", DS_ARG_OBJECTS, DS_ARG_REQUIRED},
+    [QUORUM] = {"commitQuorum", DS_ARG_ANY, DS_ARG_NULL_IS_MISSING},
+    [IGNORE_UNKNOWN] = {"ignoreUnknownIndexOptions", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
+    [VERSION] = {"v", DS_ARG_NUMBER, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+};
+
+bool ds__create_indexes_parse(ds__op *op, ds_error *err) {
+    ds_value v[CREATE_ARGS];
+    return ds__args_read("createIndexes", true, op->command, create_args, CREATE_ARGS, v, err);
+}
+
 bool ds__cmd_create_indexes(ds__op *op, ds_buf *reply, ds_error *err) {
-    enum { INDEXES, QUORUM, IGNORE_UNKNOWN, VERSION, ARGS };
-    static const ds__arg args[ARGS] = {
-        [INDEXES] = {"indexes", DS_ARG_OBJECTS, DS_ARG_REQUIRED},
-        [QUORUM] = {"commitQuorum", DS_ARG_ANY, DS_ARG_NULL_IS_MISSING},
-        [IGNORE_UNKNOWN] = {"ignoreUnknownIndexOptions", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
-        [VERSION] = {"v", DS_ARG_NUMBER, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
-    };
-    ds_value v[ARGS];
+    ds_value v[CREATE_ARGS];
     const ds__coll *coll;
     const char *name;
     if (!ds__session_check_change(op, err) ||
-        !ds__args_read("createIndexes", true, op->command, args, ARGS, v, err) ||
+        !ds__args_read("createIndexes", true, op->command, create_args, CREATE_ARGS, v, err) ||
         !ds__ddl_find(op, &coll, &name, err) || !check_quorum(v[QUORUM], err)) {
         return false;
     }

@@ -7,7 +7,7 @@
 #include "bson/writer.h"
 
 /* A token is for the routers of a cluster. */
-static bool check_end(ds__op *op, ds_error *err) {
+bool ds__end_parse(ds__op *op, ds_error *err) {
     static const ds__arg args[] = {
         {"recoveryToken", DS_ARG_OBJECT, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
         {"commitTimestamp", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING}};
@@ -18,12 +18,12 @@ static bool check_end(ds__op *op, ds_error *err) {
 
 bool ds__cmd_commit_transaction(ds__op *op, ds_buf *reply, ds_error *err) {
     (void)reply;
-    return check_end(op, err) && ds__session_commit(op, err);
+    return ds__end_parse(op, err) && ds__session_commit(op, err);
 }
 
 bool ds__cmd_abort_transaction(ds__op *op, ds_buf *reply, ds_error *err) {
     (void)reply;
-    return check_end(op, err) && ds__session_abort(op, err);
+    return ds__end_parse(op, err) && ds__session_abort(op, err);
 }
 
 bool ds__cmd_start_session(ds__op *op, ds_buf *reply, ds_error *err) {

@@ -4,7 +4,6 @@
 #include "engine/commands/cursor.h"
 #include "engine/commands/handlers.h"
 #include "engine/commands/session_internal.h"
-#include "engine/commands/write.h"
 #include "engine/reaper.h"
 
 enum { TURN_WAIT_MS = 1000 };
@@ -185,11 +184,28 @@ static bool enter_transaction(ds__op *op, ds__session_fields f, int64_t number, 
 }
 
 static bool parses(ds__op *op, ds_error *err) {
-    const ds__command_fn run = op->row->run;
-    return run == ds__cmd_insert   ? ds__insert_parse(op, err)
-           : run == ds__cmd_update ? ds__update_parse(op, err)
-           : run == ds__cmd_delete ? ds__delete_parse(op, err)
-                                   : true;
+    static const struct {
+        ds__command_fn run;
+        bool (*parse)(ds__op *op, ds_error *err);
+    } all[] = {
+        {ds__cmd_insert, ds__insert_parse},
+        {ds__cmd_update, ds__update_parse},
+        {ds__cmd_delete, ds__delete_parse},
+        {ds__cmd_find_and_modify, ds__find_and_modify_parse},
+        {ds__cmd_aggregate, ds__aggregate_check},
+        {ds__cmd_get_more, ds__get_more_parse},
+        {ds__cmd_kill_cursors, ds__kill_cursors_parse},
+        {ds__cmd_create, ds__create_parse},
+        {ds__cmd_create_indexes, ds__create_indexes_parse},
+        {ds__cmd_commit_transaction, ds__end_parse},
+        {ds__cmd_abort_transaction, ds__end_parse},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (all[i].run == op->row->run) {
+            return all[i].parse(op, err);
+        }
+    }
+    return true;
 }
 
 bool ds__session_enter(ds__op *op, ds_error *err) {

@@ -74,11 +74,6 @@ typedef struct ds__statement_spec {
     bool first; /* one document, the first in the order of `sort` */
 } ds__statement_spec;
 
-/* What is wrong with a command is found before its session is used: a transaction goes on. */
-bool ds__insert_parse(ds__op *op, ds_error *err);
-bool ds__update_parse(ds__op *op, ds_error *err);
-bool ds__delete_parse(ds__op *op, ds_error *err);
-
 /* A retryable write changes one document: InvalidOptions for a statement whose option (as
  * "limit=0") says that it may change more. */
 bool ds__statement_check_retryable(const ds__write *w, const ds__statement_spec *spec,

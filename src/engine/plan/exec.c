@@ -139,6 +139,43 @@ bool ds__exec_resume(ds__exec *x, ds__txn *txn, ds_error *err) {
     return ds__node_restore(x->now->root, err);
 }
 
+static bool check_indexes(const ds__plan *plan, const ds__coll *now, ds_error *err) {
+    bool found = plan->index == NULL;
+    for (size_t i = 0; !found && i < now->index_count; i++) {
+        found = now->indexes[i].id == plan->index->id && !now->indexes[i].hidden;
+    }
+    if (!found) {
+        return ds__error_set(err, DS_QUERY_PLAN_KILLED, "query plan killed :: index '%s' dropped",
+                             plan->index->name);
+    }
+    for (size_t i = 0; i < plan->branch_count; i++) {
+        if (!check_indexes(plan->branches[i], now, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool ds__exec_check(const ds__exec *x, const ds__catalog *today, bool held, ds_error *err) {
+    const ds__plan *plan = x->now->plan;
+    const ds__coll *was = plan->coll;
+    if (was == NULL) {
+        return true;
+    }
+    const ds__coll *now = ds__catalog_find_id(today, was->id);
+    if (now != NULL && strcmp(now->ns, was->ns) == 0) {
+        return check_indexes(plan, now, err);
+    }
+    if (held && ds__catalog_find(today, was->db, strlen(was->db), was->name, strlen(was->name))) {
+        return ds__error_set(err, DS_SNAPSHOT_UNAVAILABLE,
+                             "Unable to read from a snapshot: another collection is called %s now",
+                             was->ns);
+    }
+    return now == NULL ? ds__error_set(err, DS_QUERY_PLAN_KILLED, "collection dropped: %s", was->ns)
+                       : ds__error_set(err, DS_QUERY_PLAN_KILLED,
+                                       "collection renamed from '%s' to '%s'", was->ns, now->ns);
+}
+
 void ds__exec_stats_get(const ds__exec *x, ds__exec_stats *out) {
     *out = (ds__exec_stats){.returned = x->returned};
     ds__node_examined(x->now->root, &out->keys_examined, &out->docs_examined);

@@ -122,6 +122,10 @@ ds_next ds__exec_next(ds__exec *exec, ds__row *row, ds__match_info *match, ds_er
 /* Lets go of the transaction, and goes on in another. */
 void ds__exec_pause(ds__exec *exec);
 bool ds__exec_resume(ds__exec *exec, ds__txn *txn, ds_error *err);
+/* Whether `today` still has the collection under its name, and the indexes that are read. `held`:
+ * the execution reads a snapshot that is older. Errors: QueryPlanKilled; SnapshotUnavailable when
+ * another collection has the name of one that was read in a held snapshot. */
+bool ds__exec_check(const ds__exec *exec, const ds__catalog *today, bool held, ds_error *err);
 /* Whether it is known already that nothing more comes. */
 bool ds__exec_at_end(const ds__exec *exec);
 /* The plan that runs. */
