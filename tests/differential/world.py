@@ -66,6 +66,7 @@ class World:
         self.changes = 0  # commits that may have changed something
         self.certain = 0  # that did
         self.changed: dict[str, int] = {}  # collections: the last change of them themselves
+        self.absent: set[str] = set()  # those that were not there before the step
         self.view_made = False
         self.log: list[tuple[str, Document, Document, Document]] = []
         self.conflicts = 0
@@ -296,6 +297,7 @@ class World:
         conflict = self.allowed_conflict(step, command)
         must = self.must_conflict(step, conflict)
         fields = self.dress(step, command)
+        self.absent = self.missing()
         mine = self.embedded.run(db, self.undressed(step, 0, fields))
         refused = code_of(mine) in CONFLICTS
         if refused and conflict and self.writes(step):
@@ -378,7 +380,7 @@ class World:
             self.remember_cursor(step, mine, theirs)
         if step.what in ("commit", "abort"):
             self.changes += bool(step.what == "commit" and session.wrote and mine["ok"])
-            for name in session.made if step.what == "commit" else ():
+            for name in session.made - self.missing() if step.what == "commit" else ():
                 self.changed[name] = self.changes
             if mine["ok"] or step.what == "abort":
                 session.ended()
@@ -391,7 +393,7 @@ class World:
             self.certain += step.what in WRITES and mine.get("nModified", mine.get("n", 0)) > 0
             if step.retryable and not all_done(command, mine):
                 session.last = None
-            for name in names if step.what in CHANGES else names & self.unknown():
+            for name in names if step.what in CHANGES else names & self.absent - self.missing():
                 self.changed[name] = self.changes
 
     def end_session(self, step: Step) -> None:
@@ -401,9 +403,6 @@ class World:
         session.ended()
         if step.what == "end_session":
             session.renew()
-
-    def unknown(self) -> set[str]:
-        return {name for name in COLLECTIONS if name not in self.changed}
 
     def remember_in_transaction(
         self, step: Step, session: Session, names: set[str], failed: bool
@@ -415,7 +414,7 @@ class World:
         session.touched |= names
         if self.writes(step) and not failed:
             session.wrote = True
-            session.made |= names if step.what in CHANGES else names & self.unknown()
+            session.made |= names if step.what in CHANGES else names & self.missing()
         if failed:
             self.probe(session)
 
