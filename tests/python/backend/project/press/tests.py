@@ -186,7 +186,7 @@ class Asked(Rows):
         assert names(found(words__in=[["y"], ["q"]])) == ["B"]
         assert names(found(words__contains={"x", "y"})) == ["A"]
         for lookup in ("contains", "contained_by", "overlap"):
-            with self.assertRaisesMessage(ValueError, f"{lookup} of an array takes a list"):
+            with self.assertRaisesMessage(ValueError, f"{lookup} of words takes a list of values"):
                 found(**{f"words__{lookup}": "xy"})
         assert names(found(words__0__startswith="x")) == ["A"]
         assert names(found(words__0_1=["y"])) == ["B"]
