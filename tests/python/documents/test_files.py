@@ -17,6 +17,7 @@ from mongodb.errors import MongoError, OperationError, ValidationError
 from mongodb.fields import (
     EmbeddedDocumentField,
     FileField,
+    GridFSProxy,
     ImageField,
     ImproperlyConfigured,
     ListField,
@@ -138,12 +139,21 @@ def test_two_looks_at_an_empty_file_are_one_file(connected: str) -> None:
 def test_an_empty_file_is_no_file_without_an_id(connected: str) -> None:
     Files().put(b"x", _id=None)
     kept = Kept()
-    assert kept.file.read() is None and not kept.file
+    assert kept.file.read() is None and not kept.file and list(kept.file) == []
+    with pytest.raises(AttributeError, match="no file to have 'filename'"):
+        kept.file.filename  # noqa: B018
+    assert isinstance(Kept.file, FileField)
     kept.file.close()
     kept.file.new_file()
     kept.file.close()
     kept.file.close()
     assert kept.file.read() == b""
+
+
+def test_a_file_under_a_key_of_ones_own_is_read(connected: str) -> None:
+    Files().put(b"x", _id="mine")
+    get_db().kept.insert_one({"file": "mine"})
+    assert Kept.objects.get().file.read() == b"x"
 
 
 def test_a_shared_file_stays_that_of_its_first_document(connected: str) -> None:
@@ -399,6 +409,11 @@ def test_files_inside_lists_maps_and_embedded_documents(connected: str) -> None:
     one = Folder.many.field.get_proxy_obj("many", holder)
     one.put(b"list")
     holder.many.append(one)
+    second = Folder.many.field.get_proxy_obj("many", holder)
+    second.put(b"second")
+    alone = GridFSProxy()
+    alone.put(b"alone")
+    holder.many += [second, alone]
     other = Folder.named.field.get_proxy_obj("named", holder)
     other.put(b"map")
     holder.named["k"] = other
@@ -407,7 +422,8 @@ def test_files_inside_lists_maps_and_embedded_documents(connected: str) -> None:
     assert (found.inner.file.read(), found.many[0].read(), found.named["k"].read()) == (
         b"in", b"list", b"map",
     )  # fmt: skip
-    assert left("inner") == (1, 1) and left() == (2, 2)
+    assert [one.read() for one in found.many[1:]] == [b"second", b"alone"]
+    assert left("inner") == (1, 1) and left() == (4, 4)
     found.inner.file.delete()
     found.save()
     assert get_db().folder.find_one()["inner"] == {} and left("inner") == (0, 0)

@@ -162,6 +162,8 @@ def test_what_no_reference_takes(ada: Any) -> None:
     with pytest.raises(ValidationError, match=r"not Trunk\.Twig"):
         Keeper(some={"_cls": "Trunk.Twig", "_ref": leaf.to_dbref()}).save()
     Keeper(some=LazyReference(Someone, ada.pk)).save()
+    with pytest.raises(ValidationError, match="its id, not 5"):
+        Keeper(lazy=DBRef("someone", 5)).save()
 
     class Nest(Document):
         twig = LazyReferenceField(Twig)

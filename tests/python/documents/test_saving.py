@@ -513,6 +513,28 @@ def test_modify_of_a_document_takes_over_what_is_stored() -> None:
         assert sent == 0
 
 
+def test_words_for_what_is_missing_or_wrong() -> None:
+    class OddField(StringField):
+        def validate(self, value: Any, clean: bool = True) -> None:
+            raise ValueError("odd one" if value == "odd" else "")
+
+    class Listed(Document):
+        many = ListField(StringField(), required=True)
+        name = StringField(required=True)
+        odd = OddField()
+        even = OddField()
+
+    with pytest.raises(ValidationError) as refused:
+        Listed(many=[], odd="odd", even="even").validate()
+    assert refused.value.flat() == {
+        "many": "is required and cannot be empty",
+        "name": "is required",
+        "odd": "odd one",
+        "even": "ValueError",
+    }
+    assert str(Listed()) == "Listed object"
+
+
 def test_a_reference_that_was_not_read_is_copied_unread() -> None:
     book = SavedBook(author=SavedAuthor(name="a").save()).save()
     found = SavedBook.objects.get(pk=book.pk)

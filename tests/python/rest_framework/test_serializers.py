@@ -11,6 +11,7 @@ from rest_framework.test import APIRequestFactory
 from rest_framework.viewsets import ModelViewSet
 
 from mongodb import (
+    DecimalField,
     DictField,
     Document,
     EmbeddedDocumentField,
@@ -189,16 +190,19 @@ def test_unique_values_may_look_like_operators(odm: SimpleNamespace) -> None:
     class Shape(Document):
         spec = DictField()
         n = IntField(unique=True)
+        price = DecimalField(unique=True)
 
     class Serializer(DocumentSerializer):
         spec = serializers.DictField(validators=[UniqueValidator(Shape.objects, "spec")])
 
         class Meta:
             model = Shape
-            fields = ["spec", "n"]
+            fields = ["spec", "n", "price"]
 
     Shape.drop_collection()
-    Shape(spec={"gt": 1}, n=1).save()
+    Shape(spec={"gt": 1}, n=1, price="1.50").save()
+    same = Serializer(data={"spec": {}, "price": "1.50"})
+    assert not same.is_valid() and same.errors["price"][0].code == "unique"
     again = Serializer(data={"spec": {"gt": 1}, "n": 2})
     assert not again.is_valid() and again.errors["spec"][0].code == "unique"
     assert Serializer(data={"spec": {"gt": 0}, "n": 2}).is_valid()
