@@ -170,7 +170,7 @@ def check_name(name: str | None) -> None:
 
 
 def _read_preference(value: Any) -> str:
-    name = value if isinstance(value, str) else getattr(value, "mongos_mode", str(value))
+    name = getattr(value, "mongos_mode", str(value))
     known = ("primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest")
     by_key = {one.lower(): one for one in known}
     found = by_key.get(name.replace("_", "").lower())

@@ -148,6 +148,8 @@ def test_options_of_a_connection() -> None:
     assert meant(host="h", read_preference=ReadPreference.NEAREST)["options"] == {
         "readPreference": "nearest"
     }
+    for name in ("primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"):
+        assert meant(host="h", read_preference=name)["options"] == {"readPreference": name}
     for wrong in (
         {"host": "h", "read_preference": "mine"}, {"host": 5}, {"host": "http://h"},
         {"host": "h", "tz_aware": True}, {"host": "h", "tzinfo": 1}, {"host": "mongomock://h"},

@@ -272,6 +272,9 @@ def test_missing_pieces_are_told(connected: str) -> None:
     chunks.update_one({"n": 2}, {"$set": {"data": b"x"}})
     with pytest.raises(CorruptGridFile, match="chunk 2 of 3 has 1 bytes, not 117760"):
         Kept.objects.get().file.read()
+    chunks.delete_one({"n": 2})
+    with pytest.raises(CorruptGridFile, match="chunk 2 of 3 is missing"):
+        Kept.objects.get().file.read()
     chunks.delete_one({"n": 1})
     found = Kept.objects.get()
     assert found.file.read(10) == BIG[:10]

@@ -13,6 +13,8 @@ from mongodb import (
     NotUniqueError,
     OperationError,
     ValidationError,
+    connect,
+    disconnect,
     get_db,
     signals,
 )
@@ -511,6 +513,16 @@ def test_modify_of_a_document_takes_over_what_is_stored() -> None:
         assert part.name == "a" and sent == 0
         part.save()
         assert sent == 0
+
+
+def test_a_document_of_another_store_is_changed_there() -> None:
+    connect("other", alias="elsewhere", host="docstore://:memory:")
+    try:
+        doc = Saved(name="a").switch_db("elsewhere").save()
+        doc.update(n=5)
+        assert doc.reload().n == 5 and Saved.objects.count() == 0
+    finally:
+        disconnect("elsewhere")
 
 
 def test_words_for_what_is_missing_or_wrong() -> None:
