@@ -49,7 +49,7 @@ COMMANDS: dict[str, Spec] = {
     "findAndModify": {"findAndModify": "c", "query": slow(0), "update": {"$inc": {"n": 1}}},
     "findAndModify sorted": {"findAndModify": "c", "query": slow(), "sort": {"n": -1},
                              "remove": True},
-    "aggregate": {"aggregate": "c", "pipeline": COPIED, "cursor": {}},
+    "aggregate": {"aggregate": "c", "pipeline": [{"$match": slow(0)}], "cursor": {}},
     "$out": {"aggregate": "c", "pipeline": [*COPIED, {"$out": "target"}], "cursor": {}},
     "$merge": {"aggregate": "c", "pipeline": [*COPIED, {"$merge": "target"}], "cursor": {}},
     "createIndexes": {"createIndexes": "c", "indexes": [{"key": {"a": 1, "n": 1}, "name": "an"}]},

@@ -141,33 +141,33 @@ def test_decimals_are_doubles_unless_digits_would_be_lost() -> None:
 
 
 def test_references_that_are_not_fetched_are_dbrefs() -> None:
-    class Author(me.Document):
+    class Dramatist(me.Document):
         name = me.StringField()
 
-    class Book(me.Document):
-        author = me.ReferenceField(Author)
-        others = me.ListField(me.ReferenceField(Author))
+    class Play(me.Document):
+        author = me.ReferenceField(Dramatist)
+        others = me.ListField(me.ReferenceField(Dramatist))
 
-    ada = Author(name="Ada").save()
-    Book(author=ada, others=[ada]).save()
-    before = stored(Book)
-    reference = DBRef("author", ada.pk)
-    book = Book.objects.no_dereference().first()
+    ada = Dramatist(name="Ada").save()
+    Play(author=ada, others=[ada]).save()
+    before = stored(Play)
+    reference = DBRef("dramatist", ada.pk)
+    book = Play.objects.no_dereference().first()
     assert book.author == reference and book.others == [reference]
     book.others.append(ada)
     book.save()
-    assert stored(Book)["others"] == [ada.pk, ada.pk]
-    mongodb.get_db()["book"].replace_one({}, before)
+    assert stored(Play)["others"] == [ada.pk, ada.pk]
+    mongodb.get_db()["play"].replace_one({}, before)
     seen = []
-    with no_dereference(Book):
-        assert not Book.author._auto_dereference
-        assert isinstance(Book.objects.first().author, DBRef)
-        other = threading.Thread(target=lambda: seen.append(Book.objects.first().author))
+    with no_dereference(Play):
+        assert not Play.author._auto_dereference
+        assert isinstance(Play.objects.first().author, DBRef)
+        other = threading.Thread(target=lambda: seen.append(Play.objects.first().author))
         other.start()
         other.join()
-    assert isinstance(seen[0], Author) and isinstance(Book.objects.first().author, Author)
-    Book.objects.first().save()
-    assert stored(Book) == before
+    assert isinstance(seen[0], Dramatist) and isinstance(Play.objects.first().author, Dramatist)
+    Play.objects.first().save()
+    assert stored(Play) == before
 
 
 def test_querysets_take_what_mongoengines_take() -> None:
@@ -249,15 +249,15 @@ def test_receivers_of_post_save_learn_the_values_that_were_sent() -> None:
 
 
 def test_a_list_of_references_is_fetched_when_it_is_read() -> None:
-    class Author(me.Document):
+    class Novelist(me.Document):
         name = me.StringField()
 
     class Shelf(me.Document):
-        authors = me.ListField(me.ReferenceField(Author))
+        authors = me.ListField(me.ReferenceField(Novelist))
         things = me.ListField(me.GenericReferenceField())
-        by_name = me.MapField(me.ReferenceField(Author))
+        by_name = me.MapField(me.ReferenceField(Novelist))
 
-    ada, bob = Author(name="Ada").save(), Author(name="Bob").save()
+    ada, bob = Novelist(name="Ada").save(), Novelist(name="Bob").save()
     Shelf(authors=[ada, bob], things=[bob], by_name={"a": ada}).save()
     bob.delete()
     before = stored(Shelf)
@@ -271,7 +271,7 @@ def test_a_list_of_references_is_fetched_when_it_is_read() -> None:
                 assert value["a" if name == "by_name" else 0].name == "Ada"
             getattr(shelf, name)
             assert sent <= 2
-    assert shelf.authors == [ada, DBRef("author", bob.pk)]
+    assert shelf.authors == [ada, DBRef("novelist", bob.pk)]
     shelf.save()
     assert stored(Shelf) == before
     with query_counter() as sent:
