@@ -38,15 +38,12 @@ static const ds__node_kind count_kind = {
 
 ds__node *ds__node_count(ds__course *course, int64_t skip, int64_t limit, ds__node *input,
                          ds_error *err) {
-    count_node *self =
-        input ? (count_node *)ds__node_new(sizeof *self, &count_kind, course, 1, err) : NULL;
+    count_node *self = (count_node *)ds__node_over(sizeof *self, &count_kind, course, input, err);
     if (self == NULL) {
-        ds__node_close(input);
         return NULL;
     }
     self->skip = skip;
     self->limit = limit;
-    ds__node_put(&self->base, 0, input);
     return &self->base;
 }
 

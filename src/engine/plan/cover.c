@@ -50,8 +50,7 @@ void ds__plan_cover(ds__plan *plan) {
 
 typedef struct cover_node {
     ds__node base;
-    ds__scan *points; /* owned; NULL: nothing was fetched yet */
-    ds__node *scan;   /* below */
+    ds__node *below; /* the scan of the index */
     const ds__plan *plan;
     ds_buf doc;
     ds_buf text;
@@ -107,9 +106,9 @@ static ds__step cover_next(ds__node *node, ds__row *row, ds_error *err) {
             return step;
         }
         if (++self->fetched == TRIES) {
-            ds__node_index_fetch(self->scan);
+            ds__node_index_fetch(self->below);
         }
-        if (!ds__node_fetch_doc(node, self->plan->coll, &self->points, row, err)) {
+        if (!ds__node_fetch_doc(node, self->plan->coll, row, err)) {
             return DS_STEP_ERROR;
         }
     }
@@ -117,27 +116,10 @@ static ds__step cover_next(ds__node *node, ds__row *row, ds_error *err) {
     return ds__env_step(node->course->eval->env, DS_DOC_STEPS, err) ? step : DS_STEP_ERROR;
 }
 
-static void cover_save(ds__node *node) {
-    cover_node *self = (cover_node *)node;
-    if (self->points != NULL) {
-        ds__scan_pause(self->points);
-    }
-}
-
-static bool cover_restore(ds__node *node, ds_error *err) {
-    cover_node *self = (cover_node *)node;
-    return self->points == NULL || ds__scan_resume(self->points, node->course->txn, err);
-}
-
 static void cover_close(ds__node *node) {
     cover_node *self = (cover_node *)node;
-    ds__scan_close(self->points);
     ds_buf_clear(&self->doc);
     ds_buf_clear(&self->text);
-}
-
-static bool cover_at_end(const ds__node *node) {
-    return ds__node_at_end(node->inputs[0]);
 }
 
 static void cover_explain(const ds__node *node, ds__printer *printer) {
@@ -148,23 +130,18 @@ static void cover_explain(const ds__node *node, ds__printer *printer) {
 
 static const ds__node_kind cover_kind = {.stage = "PROJECTION_COVERED",
                                          .next = cover_next,
-                                         .save = cover_save,
-                                         .restore = cover_restore,
                                          .close = cover_close,
                                          .explain = cover_explain,
-                                         .at_end = cover_at_end};
+                                         .at_end = ds__node_input_at_end};
 
 ds__node *ds__node_cover(ds__course *course, const ds__plan *plan, ds__node *scan, ds__node *input,
                          ds_error *err) {
-    cover_node *self =
-        input ? (cover_node *)ds__node_new(sizeof *self, &cover_kind, course, 1, err) : NULL;
+    cover_node *self = (cover_node *)ds__node_over(sizeof *self, &cover_kind, course, input, err);
     if (self == NULL) {
-        ds__node_close(input);
         return NULL;
     }
     self->plan = plan;
-    self->scan = scan;
+    self->below = scan;
     self->doc.meter = self->text.meter = course->eval->env->meter;
-    ds__node_put(&self->base, 0, input);
     return &self->base;
 }

@@ -4,16 +4,14 @@
 
 typedef struct fetch_node {
     ds__node base;
-    ds__scan *points; /* owned; NULL: the input brings its documents, or none was asked for yet */
     const ds__coll *coll;
 } fetch_node;
 
-bool ds__node_fetch_doc(ds__node *node, const ds__coll *coll, ds__scan **points, ds__row *row,
-                        ds_error *err) {
-    if (*points == NULL && !ds__scan_points(node->course->txn, coll, points, err)) {
+bool ds__node_fetch_doc(ds__node *node, const ds__coll *coll, ds__row *row, ds_error *err) {
+    if (node->scan == NULL && !ds__scan_points(node->course->txn, coll, &node->scan, err)) {
         return false;
     }
-    if (!ds__scan_get(*points, row->rid, &row->doc, err)) {
+    if (!ds__scan_get(node->scan, row->rid, &row->doc, err)) {
         return false;
     }
     return row->doc.type != DS_MISSING ||
@@ -29,8 +27,7 @@ static ds__step fetch_next(ds__node *node, ds__row *row, ds_error *err) {
         if (step != DS_STEP_ROW) {
             return step;
         }
-        if ((row->doc.type == DS_MISSING &&
-             !ds__node_fetch_doc(node, self->coll, &self->points, row, err)) ||
+        if ((row->doc.type == DS_MISSING && !ds__node_fetch_doc(node, self->coll, row, err)) ||
             !ds__node_match(node, row->doc, &matched, err)) {
             return DS_STEP_ERROR;
         }
@@ -40,49 +37,23 @@ static ds__step fetch_next(ds__node *node, ds__row *row, ds_error *err) {
     }
 }
 
-static void fetch_save(ds__node *node) {
-    fetch_node *self = (fetch_node *)node;
-    if (self->points != NULL) {
-        ds__scan_pause(self->points);
-    }
-}
-
-static bool fetch_restore(ds__node *node, ds_error *err) {
-    fetch_node *self = (fetch_node *)node;
-    return self->points == NULL || ds__scan_resume(self->points, node->course->txn, err);
-}
-
-static void fetch_close(ds__node *node) {
-    ds__scan_close(((fetch_node *)node)->points);
-}
-
 static void fetch_explain(const ds__node *node, ds__printer *printer) {
     ds__print_count(printer, "docsExamined", node->docs);
     ds__print_count(printer, "alreadyHasObj", 0);
 }
 
-static bool fetch_at_end(const ds__node *node) {
-    return ds__node_at_end(node->inputs[0]);
-}
-
 static const ds__node_kind fetch_kind = {.stage = "FETCH",
                                          .next = fetch_next,
-                                         .save = fetch_save,
-                                         .restore = fetch_restore,
-                                         .close = fetch_close,
                                          .explain = fetch_explain,
-                                         .at_end = fetch_at_end};
+                                         .at_end = ds__node_input_at_end};
 
 ds__node *ds__node_fetch(ds__course *course, const ds__coll *coll, const ds__filter *filter,
                          ds__node *input, ds_error *err) {
-    fetch_node *self =
-        input ? (fetch_node *)ds__node_new(sizeof *self, &fetch_kind, course, 1, err) : NULL;
+    fetch_node *self = (fetch_node *)ds__node_over(sizeof *self, &fetch_kind, course, input, err);
     if (self == NULL) {
-        ds__node_close(input);
         return NULL;
     }
     self->coll = coll;
     self->base.filter = filter;
-    ds__node_put(&self->base, 0, input);
     return &self->base;
 }

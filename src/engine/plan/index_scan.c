@@ -10,7 +10,6 @@ enum { LEAP_AFTER = 4 }; /* keys that fail in a row: a leap costs as much as a f
 typedef struct index_node {
     ds__node base;
     const ds__plan *plan;
-    ds__scan *scan; /* owned; NULL: there are no intervals */
     ds__ridset seen;
     ds_buf target; /* where to leap to */
     ds_buf part;   /* a descending part's key, turned */
@@ -161,22 +160,22 @@ static bool take(index_node *self, const ds__scan_row *found, bool *taken, ds_er
 static ds__step index_next(ds__node *node, ds__row *row, ds_error *err) {
     index_node *self = (index_node *)node;
     ds__scan_row found;
-    while (self->scan != NULL) {
+    while (node->scan != NULL) { /* else there are no intervals */
         bool taken;
         if (node->course->works-- <= 0) {
             return DS_STEP_WAIT;
         }
         if (self->leap) {
-            ds__scan_seek(self->scan, self->target.data, self->target.size);
+            ds__scan_seek(node->scan, self->target.data, self->target.size);
             self->leap = false;
             self->failed = 0;
         }
-        ds_next n = ds__scan_next(self->scan, &found, err);
+        ds_next n = ds__scan_next(node->scan, &found, err);
         if (n != DS_NEXT_ROW) {
-            node->keys = ds__scan_examined(self->scan);
+            node->keys = ds__scan_examined(node->scan);
             return n == DS_NEXT_END ? DS_STEP_END : DS_STEP_ERROR;
         }
-        node->keys = ds__scan_examined(self->scan);
+        node->keys = ds__scan_examined(node->scan);
         if (!ds__env_step(node->course->eval->env, 1, err) || !take(self, &found, &taken, err)) {
             return DS_STEP_ERROR;
         }
@@ -193,27 +192,13 @@ static ds__step index_next(ds__node *node, ds__row *row, ds_error *err) {
 }
 
 void ds__node_index_fetch(ds__node *node) {
-    index_node *self = (index_node *)node;
-    if (self->scan != NULL) {
-        ds__scan_fetch(self->scan);
+    if (node->scan != NULL) {
+        ds__scan_fetch(node->scan);
     }
-}
-
-static void index_save(ds__node *node) {
-    index_node *self = (index_node *)node;
-    if (self->scan != NULL) {
-        ds__scan_pause(self->scan);
-    }
-}
-
-static bool index_restore(ds__node *node, ds_error *err) {
-    index_node *self = (index_node *)node;
-    return self->scan == NULL || ds__scan_resume(self->scan, node->course->txn, err);
 }
 
 static void index_close(ds__node *node) {
     index_node *self = (index_node *)node;
-    ds__scan_close(self->scan);
     ds__ridset_clear(&self->seen);
     ds_buf_clear(&self->target);
     ds_buf_clear(&self->part);
@@ -224,7 +209,7 @@ static void scan_explain(const ds__node *node, ds__printer *printer) {
     const index_node *self = (const index_node *)node;
     ds__print_index(printer, self->plan, false);
     ds__print_count(printer, "keysExamined", node->keys);
-    ds__print_count(printer, "seeks", self->scan ? ds__scan_seeks(self->scan) : 0);
+    ds__print_count(printer, "seeks", node->scan ? ds__scan_seeks(node->scan) : 0);
     ds__print_count(printer, "dupsTested", self->seen.count + self->dups);
     ds__print_count(printer, "dupsDropped", self->dups);
 }
@@ -242,10 +227,7 @@ static void distinct_explain(const ds__node *node, ds__printer *printer) {
 }
 
 #define INDEX_KIND(name, print)                                                                    \
-    {                                                                                              \
-        .stage = name, .next = index_next, .save = index_save, .restore = index_restore,           \
-        .close = index_close, .explain = print                                                     \
-    }
+    { .stage = name, .next = index_next, .close = index_close, .explain = print }
 static const ds__node_kind kinds[] = {
     [DS_SCAN_KEYS] = INDEX_KIND("IXSCAN", scan_explain),
     [DS_SCAN_FETCH] = INDEX_KIND("IXSCAN", scan_explain),
@@ -270,7 +252,7 @@ ds__node *ds__node_index(ds__course *course, const ds__plan *plan, ds__scan_use 
     bool fetch = use == DS_SCAN_FETCH && !self->filters;
     if (plan->interval_count > 0 &&
         !ds__scan_index(course->txn, plan->coll, plan->index, plan->intervals, plan->interval_count,
-                        plan->backward, fetch, &self->scan, err)) {
+                        plan->backward, fetch, &self->base.scan, err)) {
         ds__node_close(&self->base);
         return NULL;
     }

@@ -25,6 +25,17 @@ ds__node *ds__node_new(size_t size, const ds__node_kind *kind, ds__course *cours
     return node;
 }
 
+ds__node *ds__node_over(size_t size, const ds__node_kind *kind, ds__course *course, ds__node *input,
+                        ds_error *err) {
+    ds__node *node = input ? ds__node_new(size, kind, course, 1, err) : NULL;
+    if (node == NULL) {
+        ds__node_close(input);
+        return NULL;
+    }
+    ds__node_put(node, 0, input);
+    return node;
+}
+
 static bool in_room(const ds__node *node) {
     uintptr_t at = (uintptr_t)node;
     uintptr_t room = (uintptr_t)node->course->room;
@@ -38,6 +49,7 @@ void ds__node_close(ds__node *node) {
     for (size_t i = 0; i < node->input_count; i++) {
         ds__node_close(node->inputs[i]);
     }
+    ds__scan_close(node->scan);
     if (node->kind->close != NULL) {
         node->kind->close(node);
     }
@@ -50,8 +62,8 @@ void ds__node_save(ds__node *node) {
     for (size_t i = 0; i < node->input_count; i++) {
         ds__node_save(node->inputs[i]);
     }
-    if (node->kind->save != NULL) {
-        node->kind->save(node);
+    if (node->scan != NULL) {
+        ds__scan_pause(node->scan);
     }
 }
 
@@ -61,11 +73,15 @@ bool ds__node_restore(ds__node *node, ds_error *err) {
             return false;
         }
     }
-    return node->kind->restore == NULL || node->kind->restore(node, err);
+    return node->scan == NULL || ds__scan_resume(node->scan, node->course->txn, err);
 }
 
 bool ds__node_at_end(const ds__node *node) {
     return node->ended || (node->kind->at_end != NULL && node->kind->at_end(node));
+}
+
+bool ds__node_input_at_end(const ds__node *node) {
+    return ds__node_at_end(node->inputs[0]);
 }
 
 void ds__node_put(ds__node *node, size_t at, ds__node *input) {
@@ -167,19 +183,17 @@ ds__node *ds__node_id(ds__course *course, const ds__plan *plan, ds_error *err) {
 
 typedef struct table_node {
     ds__node base;
-    ds__scan *scan; /* owned */
     const ds__plan *plan;
 } table_node;
 
 static ds__step table_next(ds__node *node, ds__row *row, ds_error *err) {
-    table_node *self = (table_node *)node;
     ds__scan_row found;
     for (;;) {
         bool matched;
         if (node->course->works-- <= 0) {
             return DS_STEP_WAIT;
         }
-        ds_next n = ds__scan_next(self->scan, &found, err);
+        ds_next n = ds__scan_next(node->scan, &found, err);
         if (n != DS_NEXT_ROW) {
             return n == DS_NEXT_END ? DS_STEP_END : DS_STEP_ERROR;
         }
@@ -194,30 +208,14 @@ static ds__step table_next(ds__node *node, ds__row *row, ds_error *err) {
     }
 }
 
-static void table_save(ds__node *node) {
-    ds__scan_pause(((table_node *)node)->scan);
-}
-
-static bool table_restore(ds__node *node, ds_error *err) {
-    return ds__scan_resume(((table_node *)node)->scan, node->course->txn, err);
-}
-
-static void table_close(ds__node *node) {
-    ds__scan_close(((table_node *)node)->scan);
-}
-
 static void table_explain(const ds__node *node, ds__printer *printer) {
     const ds__plan *plan = ((const table_node *)node)->plan;
     ds__write_str(printer->out, "direction", plan->backward ? "backward" : "forward");
     ds__print_count(printer, "docsExamined", node->docs);
 }
 
-static const ds__node_kind table_kind = {.stage = "COLLSCAN",
-                                         .next = table_next,
-                                         .save = table_save,
-                                         .restore = table_restore,
-                                         .close = table_close,
-                                         .explain = table_explain};
+static const ds__node_kind table_kind = {
+    .stage = "COLLSCAN", .next = table_next, .explain = table_explain};
 
 ds__node *ds__node_table(ds__course *course, const ds__plan *plan, ds_error *err) {
     table_node *self = (table_node *)ds__node_new(sizeof *self, &table_kind, course, 0, err);
@@ -226,7 +224,7 @@ ds__node *ds__node_table(ds__course *course, const ds__plan *plan, ds_error *err
     }
     self->plan = plan;
     self->base.filter = plan->filter;
-    if (!ds__scan_table(course->txn, plan->coll, plan->backward, &self->scan, err)) {
+    if (!ds__scan_table(course->txn, plan->coll, plan->backward, &self->base.scan, err)) {
         ds__node_close(&self->base);
         return NULL;
     }

@@ -17,7 +17,7 @@ typedef enum ds__step {
     DS_STEP_WAIT /* the works are used up: ask again with more */
 } ds__step;
 
-enum { DS_NODE_ROOM = 96 }; /* a find by id needs no more */
+enum { DS_NODE_ROOM = 112 }; /* a find by id needs no more */
 
 /* What the nodes of one tree share. Zero-initialise; it stays where it is while the tree stands. */
 typedef struct ds__course {
@@ -43,10 +43,7 @@ typedef struct ds__printer ds__printer;
 typedef struct ds__node_kind {
     const char *stage;
     ds__step (*next)(ds__node *node, ds__row *row, ds_error *err);
-    /* Lets go of the transaction: rows given are gone. NULL: nothing to do. */
-    void (*save)(ds__node *node);
-    /* Goes on in course->txn. */
-    bool (*restore)(ds__node *node, ds_error *err);
+    /* Frees what the node has beside its scan. NULL: nothing. */
     void (*close)(ds__node *node);
     /* Its own fields of explain. */
     void (*explain)(const ds__node *node, ds__printer *printer);
@@ -58,6 +55,7 @@ struct ds__node {
     const ds__node_kind *kind;
     /* owned */
     ds__node **inputs;
+    ds__scan *scan; /* what the node reads; NULL: nothing, or not yet */
     /* borrowed */
     ds__course *course;
     const ds__filter *filter; /* of documents; NULL: all pass */
@@ -80,11 +78,18 @@ static inline ds__step ds__node_next(ds__node *node, ds__row *row, ds_error *err
 /* `size` bytes, zeroed, that begin with a ds__node over `inputs` other nodes. */
 ds__node *ds__node_new(size_t size, const ds__node_kind *kind, ds__course *course, size_t inputs,
                        ds_error *err);
+/* The same over one input, which it takes over, also when it fails; NULL as input: it failed. */
+ds__node *ds__node_over(size_t size, const ds__node_kind *kind, ds__course *course, ds__node *input,
+                        ds_error *err);
 /* With all below it. NULL is allowed. */
 void ds__node_close(ds__node *node);
+/* Lets go of the transaction: rows given are gone. */
 void ds__node_save(ds__node *node);
+/* Goes on in course->txn. */
 bool ds__node_restore(ds__node *node, ds_error *err);
 bool ds__node_at_end(const ds__node *node);
+/* A kind's at_end, where no more comes than from its one input. */
+bool ds__node_input_at_end(const ds__node *node);
 /* Keys and documents looked at by the whole tree. */
 void ds__node_examined(const ds__node *node, uint64_t *keys, uint64_t *docs);
 /* As often as the node was asked for a row, were it to answer "not yet" for each one passed. */
@@ -110,9 +115,8 @@ ds__node *ds__node_index(ds__course *course, const ds__plan *plan, ds__scan_use 
 /* From the next row on it brings documents; `node` is a scan of an index. */
 void ds__node_index_fetch(ds__node *node);
 
-/* The document of a row that is an entry; `points` is opened by the first. */
-bool ds__node_fetch_doc(ds__node *node, const ds__coll *coll, ds__scan **points, ds__row *row,
-                        ds_error *err);
+/* The document of a row that is an entry; the node's scan is opened by the first. */
+bool ds__node_fetch_doc(ds__node *node, const ds__coll *coll, ds__row *row, ds_error *err);
 
 /* These take their inputs over, also when they fail. */
 /* Documents made of entries; those entries do not tell are fetched. `scan` lies below `input`, or

@@ -21,10 +21,6 @@ static ds__step skip_next(ds__node *node, ds__row *row, ds_error *err) {
     }
 }
 
-static bool input_at_end(const ds__node *node) {
-    return ds__node_at_end(node->inputs[0]);
-}
-
 static void skip_explain(const ds__node *node, ds__printer *printer) {
     const count_node *self = (const count_node *)node;
     ds__write_int32(printer->out, "skipAmount",
@@ -32,7 +28,7 @@ static void skip_explain(const ds__node *node, ds__printer *printer) {
 }
 
 static const ds__node_kind skip_kind = {
-    .stage = "SKIP", .next = skip_next, .explain = skip_explain, .at_end = input_at_end};
+    .stage = "SKIP", .next = skip_next, .explain = skip_explain, .at_end = ds__node_input_at_end};
 
 static ds__step limit_next(ds__node *node, ds__row *row, ds_error *err) {
     count_node *self = (count_node *)node;
@@ -45,7 +41,7 @@ static ds__step limit_next(ds__node *node, ds__row *row, ds_error *err) {
 }
 
 static bool limit_at_end(const ds__node *node) {
-    return ((const count_node *)node)->left == 0 || input_at_end(node);
+    return ((const count_node *)node)->left == 0 || ds__node_input_at_end(node);
 }
 
 static void limit_explain(const ds__node *node, ds__printer *printer) {
@@ -57,15 +53,11 @@ static const ds__node_kind limit_kind = {
 
 static ds__node *count_node_new(ds__course *course, const ds__node_kind *kind, int64_t amount,
                                 ds__node *input, ds_error *err) {
-    count_node *self =
-        input ? (count_node *)ds__node_new(sizeof *self, kind, course, 1, err) : NULL;
-    if (self == NULL) {
-        ds__node_close(input);
-        return NULL;
+    count_node *self = (count_node *)ds__node_over(sizeof *self, kind, course, input, err);
+    if (self != NULL) {
+        self->amount = self->left = amount;
     }
-    self->amount = self->left = amount;
-    ds__node_put(&self->base, 0, input);
-    return &self->base;
+    return (ds__node *)self;
 }
 
 ds__node *ds__node_skip(ds__course *course, int64_t skip, ds__node *input, ds_error *err) {
@@ -155,20 +147,8 @@ static const ds__node_kind sort_kind = {.stage = "SORT",
                                         .explain = sort_explain,
                                         .at_end = sort_at_end};
 
-/* A node over one input, which it takes; NULL: the input is closed or there was none. */
-static ds__node *node_over(size_t size, const ds__node_kind *kind, ds__course *course,
-                           ds__node *input, ds_error *err) {
-    ds__node *node = input ? ds__node_new(size, kind, course, 1, err) : NULL;
-    if (node == NULL) {
-        ds__node_close(input);
-        return NULL;
-    }
-    ds__node_put(node, 0, input);
-    return node;
-}
-
 ds__node *ds__node_sort(ds__course *course, const ds__plan *plan, ds__node *input, ds_error *err) {
-    sort_node *self = (sort_node *)node_over(sizeof *self, &sort_kind, course, input, err);
+    sort_node *self = (sort_node *)ds__node_over(sizeof *self, &sort_kind, course, input, err);
     if (self != NULL) {
         self->plan = plan;
     }
@@ -235,7 +215,7 @@ static void first_close(ds__node *node) {
 static const ds__node_kind first_kind = {.stage = "SORT", .next = first_next, .close = first_close};
 
 ds__node *ds__node_first(ds__course *course, const ds__plan *plan, ds__node *input, ds_error *err) {
-    first_node *self = (first_node *)node_over(sizeof *self, &first_kind, course, input, err);
+    first_node *self = (first_node *)ds__node_over(sizeof *self, &first_kind, course, input, err);
     if (self != NULL) {
         self->plan = plan;
     }

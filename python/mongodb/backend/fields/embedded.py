@@ -35,6 +35,14 @@ class Embedding(Field):
         """Return what isinstance() is asked."""
         raise NotImplementedError
 
+    def contribute_to_class(self, cls: Any, name: str, **kwargs: Any) -> None:
+        super().contribute_to_class(cls, name, **kwargs)
+        self.resolve(cls)
+
+    def resolve(self, cls: Any) -> None:
+        """Look up, as soon as they are there, the models that are named lazily."""
+        raise NotImplementedError
+
     def db_type(self, connection: Any) -> str:
         return "object"
 
@@ -171,10 +179,6 @@ class EmbeddedModelField(Embedding):
 
     def get_internal_type(self) -> str:
         return "EmbeddedModelField"
-
-    def contribute_to_class(self, cls: Any, name: str, **kwargs: Any) -> None:
-        super().contribute_to_class(cls, name, **kwargs)
-        self.resolve(cls)
 
     def resolve(self, cls: Any) -> None:
         """Look the model up as soon as it is there, when it is named lazily."""

@@ -40,10 +40,6 @@ class PolymorphicEmbeddedModelField(Embedding):
     def get_internal_type(self) -> str:
         return "PolymorphicEmbeddedModelField"
 
-    def contribute_to_class(self, cls: Any, name: str, **kwargs: Any) -> None:
-        super().contribute_to_class(cls, name, **kwargs)
-        self.resolve(cls)
-
     def resolve(self, cls: Any) -> None:
         """Look the models up as soon as they are there, where they are named lazily."""
         lazy = any(isinstance(model, str) for model in self.embedded_models)

@@ -14,21 +14,19 @@ from django.utils.text import capfirst
 
 from mongodb.backend.forms.embedded import PrefixWidget, in_lines, no_errors
 
-__all__ = ["EmbeddedModelArrayBoundField", "EmbeddedModelArrayField"]
+__all__ = ["EmbeddedModelArrayBoundField", "EmbeddedModelArrayField", "FormsetField"]
 
 
-class EmbeddedModelArrayField(forms.Field):
+class FormsetField(forms.Field):
     """Shows a form for each item, and `extra_forms` empty ones; at most `max_num`."""
 
-    def __init__(self, model: Any, *, prefix: str, max_num: int | None = None,
+    def __init__(self, form: Any, item_name: Any, *, prefix: str, max_num: int | None = None,
                  extra_forms: int = 3, **kwargs: Any) -> None:  # fmt: skip
-        self.model = model
         self.prefix = prefix
-        form = modelform_factory(model, fields="__all__")
         self.formset = formset_factory(form, can_delete=True, can_delete_extra=False,
                                        max_num=max_num, extra=extra_forms,
                                        validate_max=True)  # fmt: skip
-        self.item_name = capfirst(model._meta.verbose_name)
+        self.item_name = item_name
         kwargs["widget"] = PrefixWidget()
         super().__init__(**kwargs)
 
@@ -41,12 +39,32 @@ class EmbeddedModelArrayField(forms.Field):
             return []
         if not formset.is_valid():
             raise ValidationError(formset.errors + formset.non_form_errors())
-        filled = [data for data in formset.cleaned_data if data and not data.get("DELETE")]
-        return [self.model(**{k: v for k, v in data.items() if k != "DELETE"}) for data in filled]
+        return self.items(
+            [data for data in formset.cleaned_data if data and not data.get("DELETE")]
+        )
 
     def initial_items(self, instances: Any) -> list[Any]:
         """Return the formset's initial data."""
+        raise NotImplementedError
+
+    def items(self, filled: list[Any]) -> list[Any]:
+        """Return the instances of the forms' data."""
+        raise NotImplementedError
+
+
+class EmbeddedModelArrayField(FormsetField):
+    """A list of instances of one embedded model."""
+
+    def __init__(self, model: Any, **kwargs: Any) -> None:
+        self.model = model
+        form = modelform_factory(model, fields="__all__")
+        super().__init__(form, capfirst(model._meta.verbose_name), **kwargs)
+
+    def initial_items(self, instances: Any) -> list[Any]:
         return [model_to_dict(one) for one in instances or []]
+
+    def items(self, filled: list[Any]) -> list[Any]:
+        return [self.model(**{k: v for k, v in data.items() if k != "DELETE"}) for data in filled]
 
 
 class EmbeddedModelArrayBoundField(forms.BoundField):

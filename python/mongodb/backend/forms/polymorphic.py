@@ -9,7 +9,6 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.forms import formset_factory
 from django.forms.models import modelform_factory
 from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
@@ -17,11 +16,11 @@ from django.utils.translation import gettext_lazy as _
 
 from mongodb.backend.forms.embedded import (
     EmbeddedModelWidget,
-    PrefixWidget,
     in_lines,
     nested_prefix,
     no_errors,
 )
+from mongodb.backend.forms.embedded_array import FormsetField
 
 __all__ = ["PolymorphicEmbeddedModelArrayField", "PolymorphicEmbeddedModelField"]
 
@@ -103,36 +102,16 @@ class PolymorphicBoundField(forms.BoundField):
         return format_html("<div><div>{}</div>\n{}</div>", choice, parts)
 
 
-class PolymorphicEmbeddedModelArrayField(forms.Field):
-    """A choice of the class and its form for each item, and `extra_forms` empty ones."""
+class PolymorphicEmbeddedModelArrayField(FormsetField):
+    """A choice of the class and its form for each item."""
 
-    def __init__(self, models: Sequence[Any], *, prefix: str, max_num: int | None = None,
-                 extra_forms: int = 3, **kwargs: Any) -> None:  # fmt: skip
+    def __init__(self, models: Sequence[Any], **kwargs: Any) -> None:
         self.models = tuple(models)
         item = PolymorphicEmbeddedModelField(models, prefix="item", required=False, label="")
-        form = type("ItemForm", (forms.Form,), {"item": item})
-        self.prefix = prefix
-        self.formset = formset_factory(form, can_delete=True, can_delete_extra=False,
-                                       max_num=max_num, extra=extra_forms,
-                                       validate_max=True)  # fmt: skip
-        self.item_name = _("Item")
-        kwargs["widget"] = PrefixWidget()
-        super().__init__(**kwargs)
-
-    def get_bound_field(self, form: Any, field_name: str) -> Any:
-        from mongodb.backend.forms.embedded_array import EmbeddedModelArrayBoundField
-
-        return EmbeddedModelArrayBoundField(form, self, field_name)
+        super().__init__(type("ItemForm", (forms.Form,), {"item": item}), _("Item"), **kwargs)
 
     def initial_items(self, instances: Any) -> list[Any]:
-        """Return the formset's initial data."""
         return [{"item": one} for one in instances or []]
 
-    def _clean_bound_field(self, bound: Any) -> Any:
-        formset = bound.formset
-        if not formset.is_bound:
-            return []
-        if not formset.is_valid():
-            raise ValidationError(formset.errors + formset.non_form_errors())
-        filled = [data for data in formset.cleaned_data if data and not data.get("DELETE")]
+    def items(self, filled: list[Any]) -> list[Any]:
         return [data["item"] for data in filled if data.get("item") is not None]
