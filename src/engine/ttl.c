@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "bson/key.h"
-#include "engine/store/records.h"
+#include "engine/records/records.h"
 #include "engine/store/scan.h"
 
 enum { EVERY_MS = 5000, MOST_AT_ONCE = 2000, WAIT_MS = 20 };

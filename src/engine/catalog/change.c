@@ -11,8 +11,8 @@
 #include "base/mem.h"
 #include "bson/writer.h"
 #include "engine/catalog/internal.h"
-#include "engine/index/build.h"
-#include "engine/store/records.h"
+#include "engine/records/build.h"
+#include "engine/records/records.h"
 
 /* One parameter of a statement. */
 typedef struct param {

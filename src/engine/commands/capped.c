@@ -4,7 +4,7 @@
 #include "bson/number.h"
 #include "engine/commands/ddl.h"
 #include "engine/commands/handlers.h"
-#include "engine/store/records.h"
+#include "engine/records/records.h"
 
 bool ds__cmd_convert_to_capped(ds__op *op, ds_buf *reply, ds_error *err) {
     static const ds__arg args[] = {{"size", DS_ARG_NUMBER, DS_ARG_REQUIRED}};

@@ -2,7 +2,7 @@
 /* count: from the collection's counters, an index, or by looking. */
 #include "engine/commands/handlers.h"
 #include "engine/commands/pipeline.h"
-#include "engine/store/records.h"
+#include "engine/records/records.h"
 
 enum { C_COLLATION, C_FIELDS, C_HINT, C_LIMIT, C_QUERY, C_SKIP, C_ENCRYPTION, C_COUNT };
 static const ds__arg args[C_COUNT] = {

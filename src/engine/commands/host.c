@@ -5,7 +5,7 @@
 #include "engine/commands/handlers.h"
 #include "engine/commands/pipeline.h"
 #include "engine/plan/cache.h"
-#include "engine/store/records.h"
+#include "engine/records/records.h"
 
 /* A plan running, or a view's pipeline over one. */
 typedef struct engine_source {

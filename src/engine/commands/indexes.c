@@ -7,7 +7,7 @@
 #include "engine/commands/ddl.h"
 #include "engine/commands/handlers.h"
 #include "engine/commands/session.h"
-#include "engine/store/records.h"
+#include "engine/records/records.h"
 #include "engine/index/spec.h"
 
 /* Adds the index of one spec unless it is there. */

@@ -6,7 +6,7 @@
 
 #include "bson/number.h"
 #include "engine/index/index.h"
-#include "engine/store/records.h"
+#include "engine/records/records.h"
 
 /* A filter over the documents that are listed. */
 typedef struct listing {

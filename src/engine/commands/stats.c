@@ -5,8 +5,8 @@
 #include "bson/number.h"
 #include "engine/commands/ddl.h"
 #include "engine/commands/handlers.h"
-#include "engine/store/check.h"
-#include "engine/store/records.h"
+#include "engine/records/check.h"
+#include "engine/records/records.h"
 
 /* Sums over a collection or a database. */
 typedef struct totals {

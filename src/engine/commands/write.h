@@ -4,7 +4,7 @@
 #define DS_ENGINE_COMMANDS_WRITE_H
 
 #include "engine/commands/query.h"
-#include "engine/store/records.h"
+#include "engine/records/records.h"
 #include "lang/update/update.h"
 
 /* A batch of write statements on one collection, in one transaction. */

@@ -5,7 +5,7 @@
 #include "engine/plan/cache.h"
 #include "engine/plan/candidate.h"
 #include "engine/plan/runner.h"
-#include "engine/store/records.h"
+#include "engine/records/records.h"
 
 enum {
     LAP = 16,          /* works each rival gets in turn */

@@ -226,7 +226,7 @@ bool ds__catalog_reload(ds__txn *txn, int64_t coll, ds_error *err);
 bool ds__catalog_restore(ds__txn *txn, ds__catalog *saved, ds_error *err);
 void ds__catalog_end(ds__txn *txn, bool committed);
 
-/* catalog/filter.c */
+/* records/filters.c */
 void ds__txn_filters_clear(ds__txn *txn);
 /* Compiles and matches a filter that is not the catalog's. `*matched` stays as it is when it cannot
  * be compiled. */

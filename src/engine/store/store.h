@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SQLite as an ordered store: one file, a pool of connections, transactions, savepoints. Above this
- * file nobody sees SQLite but store/scan.c and store/records.c. */
+ * file nobody sees SQLite but store/scan.c, records/ and catalog/. */
 #ifndef DS_ENGINE_STORE_STORE_H
 #define DS_ENGINE_STORE_STORE_H
 

@@ -13,7 +13,7 @@
 
 #include "engine/catalog/change.h"
 #include "engine/index/spec.h"
-#include "engine/store/records.h"
+#include "engine/records/records.h"
 #include "engine/store/scan.h"
 
 static inline ds_value doc_of(const char *json) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Documents of a collection: insert, replace, delete with the upkeep of all its indexes, validator
  * and capped limits. Each call is atomic: when it fails the transaction is as it was before. */
-#ifndef DS_ENGINE_STORE_RECORDS_H
-#define DS_ENGINE_STORE_RECORDS_H
+#ifndef DS_ENGINE_RECORDS_RECORDS_H
+#define DS_ENGINE_RECORDS_RECORDS_H
 
 #include "engine/catalog/catalog.h"
 #include "engine/store/store.h"

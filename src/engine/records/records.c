@@ -2,12 +2,12 @@
 /* Writing documents with the upkeep of their indexes. A unique index refuses by its table's key, so
  * the common case needs no look-up first; the rare refusal is undone by hand, entry by entry, which
  * spares every document a savepoint. */
-#include "engine/store/records.h"
+#include "engine/records/records.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "bson/key.h"
-#include "engine/index/build.h"
+#include "engine/records/build.h"
 #include "bson/writer.h"
 #include "engine/store/checksum.h"
 #include "engine/store/internal.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checking a collection against its indexes and SQLite's own structure; sizes of tables. */
-#ifndef DS_ENGINE_STORE_CHECK_H
-#define DS_ENGINE_STORE_CHECK_H
+#ifndef DS_ENGINE_RECORDS_CHECK_H
+#define DS_ENGINE_RECORDS_CHECK_H
 
 #include "base/limits.h"
 #include "engine/catalog/catalog.h"

@@ -4,7 +4,7 @@
 #include "base/limits.h"
 #include "bson/validate.h"
 #include "bson/writer.h"
-#include "engine/store/records.h"
+#include "engine/records/records.h"
 
 static bool check_id(ds_value id, ds_error *err) {
     switch (id.type) {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every document must be well-formed and have exactly its keys in every index; the count of entries
  * then tells of entries too many. */
-#include "engine/store/check.h"
+#include "engine/records/check.h"
 
 #include "bson/validate.h"
 #include "bson/writer.h"
-#include "engine/index/build.h"
+#include "engine/records/build.h"
 #include "engine/store/internal.h"
-#include "engine/store/records.h"
+#include "engine/records/records.h"
 
 enum { MAX_ERRORS = 50 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fills a new index: keys are gathered, sorted and appended in order, in rounds of bounded memory,
  * so that the index's pages are written one after the other. */
-#include "engine/index/build.h"
+#include "engine/records/build.h"
 
 #include "base/mem.h"
 #include "bson/json.h"

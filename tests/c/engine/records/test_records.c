@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writing documents: uniqueness, undoing, multikey, partial and sparse indexes, savepoints,
  * conflicts, scans that pause. */
-#include "util.h"
+#include "../store/util.h"
 
 #include "bson/key.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Filling an index from the documents that are there, and the errors of unique indexes. */
-#ifndef DS_ENGINE_INDEX_BUILD_H
-#define DS_ENGINE_INDEX_BUILD_H
+#ifndef DS_ENGINE_RECORDS_BUILD_H
+#define DS_ENGINE_RECORDS_BUILD_H
 
 #include "engine/index/index.h"
 
