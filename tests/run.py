@@ -1,18 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run every test and end with one line of totals.
+"""Run every test and end with what failed, by name, and one line of totals.
+
+Up to five failed tests are run once more, each alone: one that passes then is flaky, and passed.
 
 python tests/run.py            all steps
 python tests/run.py c python   only those named
 """
 
 import concurrent.futures
-import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
 import time
+
+from recap import (
+    Outcome,
+    each,
+    meson_outcome,
+    own_outcome,
+    pytest_id,
+    pytest_outcome,
+    recap,
+    try_again,
+)
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ASAN = ROOT / "build" / "asan"
@@ -31,7 +43,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command from the project's root, showing (`shown` words of) it; keep what it prints."""
     print("    $", " ".join(command[:shown]), flush=True)
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command,
         cwd=ROOT,
         env={**os.environ, **env},
@@ -39,12 +51,12 @@ def run(
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-    )
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        print("    " + line, end="", flush=True)
+    ) as process:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            print("    " + line, end="", flush=True)
     return subprocess.CompletedProcess(command, process.wait(), "".join(lines))
 
 
@@ -58,7 +70,7 @@ def configure(folder: pathlib.Path, *options: str, **env: str) -> None:
         raise SystemExit("the C build failed")
 
 
-def lint() -> tuple[int, int]:
+def lint() -> Outcome:
     """Style and types: ruff, its formatter, mypy, clang-format."""
     listed = run_quietly(["git", "ls-files", "-co", "--exclude-standard", "*.c", "*.h"])
     sources = [name for name in listed.splitlines() if (ROOT / name).exists()]
@@ -68,8 +80,7 @@ def lint() -> tuple[int, int]:
         ["mypy"],
         ["clang-format", "--dry-run", "-Werror", *sources],
     ]
-    good = sum(run(check, shown=6).returncode == 0 for check in checks)
-    return good, len(checks) - good
+    return each((" ".join(check[:6]), run(check, shown=6).returncode == 0) for check in checks)
 
 
 def run_quietly(command: list[str]) -> str:
@@ -87,60 +98,61 @@ def configure_asan() -> None:
     )
 
 
-def c_tests() -> tuple[int, int]:
+def c_tests() -> Outcome:
     """C tests and the C example, under AddressSanitizer and UndefinedBehaviorSanitizer."""
     configure_asan()
-    done = run(["meson", "test", "-C", str(ASAN), "--print-errorlogs"], **SANITIZERS)
-    cases = run(
-        [sys.executable, "tests/engine_pipe.py", str(ASAN / "tests" / "c" / "engine_pipe")],
-        **SANITIZERS,
-    )
+    meson = ["meson", "test", "-C", str(ASAN), "--print-errorlogs"]
     log = ASAN / "meson-logs" / "testlog.json"
-    results = [json.loads(line)["result"] for line in log.read_text().splitlines() if line]
-    results.append("OK" if cases.returncode == 0 else "FAIL")
-    passed = sum(result in ("OK", "EXPECTEDFAIL") for result in results)
-    failed = len(results) - passed
-    return passed, failed or (1 if done.returncode else 0)
+    log.unlink(missing_ok=True)
+    done = run(meson, **SANITIZERS)
+    found = meson_outcome(done.returncode, log.read_text() if log.exists() else "")
+    pipe = [sys.executable, "tests/engine_pipe.py", str(ASAN / "tests" / "c" / "engine_pipe")]
+    found += each([(pipe[1], run(pipe, **SANITIZERS).returncode == 0)])
+
+    def passes(test: str) -> bool:
+        again = pipe if test == pipe[1] else [*meson, "--no-rebuild", "--logbase=again", test]
+        return run(again, **SANITIZERS).returncode == 0
+
+    return try_again(found, lambda name: None if " " in name else name, passes)
 
 
-def python_tests() -> tuple[int, int]:
+def python_tests() -> Outcome:
     """Everything above the waist, on memory, on a file and on a real mongod."""
-    done = run([sys.executable, "-m", "pytest", "-q", "--durations=10"])
-    return pytest_totals(done)
+    return pytest(["--durations=10"])
 
 
-def pytest_totals(done: subprocess.CompletedProcess[str]) -> tuple[int, int]:
-    tail = done.stdout[-2000:]
-    counts = {
-        word: int(number)
-        for number, word in re.findall(r"(\d+) (passed|failed|errors?|xpassed)", tail)
-    }
-    failed = counts.get("failed", 0) + counts.get("error", 0) + counts.get("errors", 0)
-    return counts.get("passed", 0), failed or (1 if done.returncode else 0)
+def pytest(arguments: list[str], shown: int | None = None, **env: str) -> Outcome:
+    """Run pytest, and up to five failed tests once more."""
+    command = [sys.executable, "-m", "pytest", "-q"]
+    env.setdefault("COLUMNS", "140")  # of the reasons in what is printed last
+    done = run([*command, *arguments], shown, **env)
+
+    def passes(test: str) -> bool:
+        return run([*command, "-p", "no:cacheprovider", test], **env).returncode == 0
+
+    return try_again(pytest_outcome(done.returncode, done.stdout), pytest_id, passes)
 
 
-def last_line(done: subprocess.CompletedProcess[str]) -> tuple[int, int]:
-    """The totals that a program of ours ends with."""
-    found = re.findall(r"(\d+) passed, (\d+) failed", done.stdout)
-    if not found:
-        return 0, 1
-    return int(found[-1][0]), int(found[-1][1]) or (1 if done.returncode else 0)
+def own(command: list[str]) -> Outcome:
+    """Run a program of ours, which ends with its totals."""
+    done = run(command)
+    return own_outcome(done.returncode, done.stdout)
 
 
-def fuzz() -> tuple[int, int]:
+def fuzz() -> Outcome:
     """Each fuzzer for a few seconds (FUZZ_SECONDS), beginning with the cases of tests/lang."""
     configure(FUZZ, "-Dfuzz=true", "-Dpython=false", "-Dlibrary=false", CC="clang")
     seeds = FUZZ / "seeds"
     if run([sys.executable, "fuzz/seeds.py", str(seeds)]).returncode:
-        return 0, 1
+        return Outcome(failed=1, names=["fuzz/seeds.py"])
     programs = [
         program
         for program in sorted((FUZZ / "fuzz").glob("fuzz_*"))
         if program.is_file() and os.access(program, os.X_OK)
     ]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        good = sum(pool.map(run_fuzzer, programs))
-    return good, len(programs) - good
+        done = list(pool.map(run_fuzzer, programs))
+    return each(zip((program.name for program in programs), done, strict=True))
 
 
 def run_fuzzer(program: pathlib.Path) -> bool:
@@ -156,27 +168,26 @@ def run_fuzzer(program: pathlib.Path) -> bool:
     return run(command, **SANITIZERS).returncode == 0
 
 
-def demo() -> tuple[int, int]:
+def demo() -> Outcome:
     """The demo, started and asked as its page says."""
-    return last_line(run([sys.executable, "examples/cities/demo.py", "--check"]))
+    return own([sys.executable, "examples/cities/demo.py", "--check"])
 
 
-def django_suite() -> tuple[int, int]:
+def django_suite() -> Outcome:
     """Django's own tests of the ORM's core, unmodified, on `mongodb.backend`."""
-    return last_line(run([sys.executable, "tests/django_suite/run.py"]))
+    return own([sys.executable, "tests/django_suite/run.py"])
 
 
-def faults() -> tuple[int, int]:
+def faults() -> Outcome:
     """Memory and the disk fail at every single step, power at many moments: half an hour."""
     configure_asan()
     names = ["memory_faults", "disk_faults", "power_loss"]
     every = {"FAULTS_EVERY": "1", "POWER_LOSSES": "40", **SANITIZERS}
     programs = [str(ASAN / "tests" / "c" / f"engine_test_{name}") for name in names]
-    good = sum(run([program], **every).returncode == 0 for program in programs)
-    return good, len(names) - good
+    return each((program, run([program], **every).returncode == 0) for program in programs)
 
 
-def threads() -> tuple[int, int]:
+def threads() -> Outcome:
     """The C tests of many threads under ThreadSanitizer (THREAD_ROUNDS)."""
     configure(
         TSAN,
@@ -191,11 +202,10 @@ def threads() -> tuple[int, int]:
     options = f"second_deadlock_stack=1:suppressions={ROOT / 'tests' / 'c' / 'tsan.supp'}"
     rounds = os.environ.get("THREAD_ROUNDS", "300")
     programs = [str(TSAN / "tests" / "c" / name) for name in THREADED]
-    good = sum(
-        run([program], TSAN_OPTIONS=options, THREAD_ROUNDS=rounds).returncode == 0
+    return each(
+        (program, run([program], TSAN_OPTIONS=options, THREAD_ROUNDS=rounds).returncode == 0)
         for program in programs
     )
-    return good, len(programs) - good
 
 
 def build_sanitized() -> dict[str, str]:
@@ -228,28 +238,29 @@ EXTENSION = ["core", "documents", "rest_framework", "backend/test_plan.py", "tes
 LEAKING = ["core/test_client.py", "core/test_codec.py", "documents/test_keys.py"]
 
 
-def extension() -> tuple[int, int]:
+def extension() -> Outcome:
     """Python's tests with the extension under AddressSanitizer and UndefinedBehaviorSanitizer."""
     env = build_sanitized()
-    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", MEASURING]
-    done = run(
-        [*pytest, *(f"tests/python/{name}" for name in EXTENSION)],
+    quick = ["-p", "no:cacheprovider", "-k", MEASURING]
+    found = pytest(
+        [*quick, *(f"tests/python/{name}" for name in EXTENSION)],
         shown=6,
         ASAN_OPTIONS="detect_leaks=0",
         **env,
     )
-    passed, failed = pytest_totals(done)
+    command = [sys.executable, "-m", "pytest", "-q", *quick]
     leaks = run(
-        [*pytest, *(f"tests/python/{name}" for name in LEAKING)],
+        [*command, *(f"tests/python/{name}" for name in LEAKING)],
         shown=6,
         ASAN_OPTIONS="detect_leaks=1:fast_unwind_on_malloc=0:malloc_context_size=40",
         LSAN_OPTIONS="exitcode=0",
         **env,
     )
     lost = count_leaks(leaks.stdout)
-    more, worse = pytest_totals(leaks)
-    print(f"    {lost} of the leaks were allocated below mongodb._core")
-    return passed + more, failed + worse + lost
+    found += pytest_outcome(leaks.returncode, leaks.stdout)
+    told = f"{lost} of the leaks were allocated below mongodb._core"
+    print(f"    {told}")
+    return found + Outcome(failed=lost, names=[told] if lost else [])
 
 
 OURS = r" (\.\./)+(python/_core|src/(?!libsanitizer))"
@@ -264,7 +275,7 @@ def count_leaks(output: str) -> int:
     return sum(bool(re.search(OURS, b)) for b in leaks)
 
 
-def sessions() -> tuple[int, int]:
+def sessions() -> Outcome:
     """Interleaved sessions beside a mongod, from a seed on (SEED, SECONDS)."""
     command = [sys.executable, "tests/differential/sessions.py"]
     command += [
@@ -273,20 +284,20 @@ def sessions() -> tuple[int, int]:
         "--seconds",
         os.environ.get("SECONDS") or "60",
     ]
-    return last_line(run(command))
+    return own(command)
 
 
-def forks() -> tuple[int, int]:
+def forks() -> Outcome:
     """What a forked child may use, again and again (FORK_ROUNDS)."""
     rounds = os.environ.get("FORK_ROUNDS", "20")
     files = ["tests/python/core/test_fork.py", "tests/python/test_forks.py"]
-    return pytest_totals(run([sys.executable, "-m", "pytest", "-q", *files], FORK_ROUNDS=rounds))
+    return pytest(files, FORK_ROUNDS=rounds)
 
 
-def soak() -> tuple[int, int]:
+def soak() -> Outcome:
     """Processes and clients of a server on one file, killed and started anew (MINUTES)."""
     minutes = os.environ.get("MINUTES") or "10"
-    return last_line(run([sys.executable, "tests/soak/soak.py", "--minutes", minutes]))
+    return own([sys.executable, "tests/soak/soak.py", "--minutes", minutes])
 
 
 # Those that start threads, directly or as servers and reapers.
@@ -324,16 +335,18 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"unknown step {unknown[0]!r}; steps are {', '.join(steps)}", file=sys.stderr)
         return 2
-    passed = failed = 0
+    found: dict[str, Outcome] = {}
     for name in names or STEPS:
         print(f"==> {name}: {(steps[name].__doc__ or '').splitlines()[0]}", flush=True)
         start = time.monotonic()
-        good, bad = steps[name]()
-        print(f"==> {name}: {good} passed, {bad} failed in {time.monotonic() - start:.0f} s\n")
-        passed += good
-        failed += bad
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+        one = found[name] = steps[name]()
+        seconds = time.monotonic() - start
+        print(f"==> {name}: {one.passed} passed, {one.failed} failed in {seconds:.0f} s\n")
+    for line in recap(found):
+        print(line)
+    total = sum(found.values(), Outcome())
+    print(f"{total.passed} passed, {total.failed} failed")
+    return 1 if total.failed or not total.passed else 0
 
 
 if __name__ == "__main__":
