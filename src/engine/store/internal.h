@@ -150,7 +150,15 @@ struct ds__txn {
     bool catalog_changed;
 };
 
-/* store.c */
+/* file.c: whether the path names a store or may become one; makes an empty file. */
+bool ds__store_check_path(const ds__store *store, ds_error *err);
+/* format.c: reads the mark of the file; makes an empty one ours. */
+bool ds__store_check_format(ds__conn *conn, ds_error *err);
+/* memory.c: the directory of a ":memory:" store. */
+bool ds__store_make_temp(ds__store *store, ds_error *err);
+void ds__store_leave_temp(ds__store *store);
+
+/* pool.c */
 /* A connection from the pool, or a new one; NULL with an error. */
 ds__conn *ds__store_take_conn(ds__store *store, ds_error *err);
 /* Gives it back; a damaged one is closed. */
