@@ -2,19 +2,25 @@
 """Run Django's own test suite, unmodified, on `mongodb.backend`.
 
     python tests/django_suite/run.py                 the core apps, and some more
+    python tests/django_suite/run.py core            the core apps alone
     python tests/django_suite/run.py admin_views …   any others
-    STORE=mongodb://… python tests/django_suite/run.py
+    STORE=mongod python tests/django_suite/run.py       on a replica set that it starts itself
+    STORE=mongodb://… python tests/django_suite/run.py  on a server that is there
 
 The tests are fetched as the source distribution of the installed Django. What does not pass stands
 in `mongodb/backend/skips.py` with its reason, and is skipped by it.
 """
 
+import contextlib
+import importlib.util
 import os
 import pathlib
 import re
 import subprocess
 import sys
 import tarfile
+import tempfile
+from collections.abc import Iterator
 
 import django
 
@@ -55,14 +61,31 @@ def sources() -> pathlib.Path:
     return folder
 
 
-def run(apps: list[str]) -> tuple[int, int]:
+@contextlib.contextmanager
+def server(store: str) -> Iterator[str]:
+    """Give the URI of the store; of `mongod` a server is started for the time."""
+    if store != "mongod":
+        yield store
+        return
+    path = ROOT / "tests" / "python" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("tests_conftest", path)
+    assert spec is not None and spec.loader is not None
+    fixtures = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fixtures)
+    with tempfile.TemporaryDirectory() as data:
+        with fixtures.mongod_in(pathlib.Path(data)) as port:
+            yield f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
+
+
+def run(apps: list[str], store: str = "") -> tuple[int, int]:
     """Run the apps' tests in one process; return how many passed and failed."""
     tests = sources() / "tests"
     settings = WORK / "mongodb_suite_settings.py"
     settings.write_text(SETTINGS, encoding="utf-8")
     command = [sys.executable, "runtests.py", "--settings=mongodb_suite_settings", "--parallel=1",
                "--noinput", *apps]  # fmt: skip
-    env = {**os.environ, "PYTHONPATH": str(WORK), "PYTHONDONTWRITEBYTECODE": "1"}
+    paths = os.pathsep.join(filter(None, (str(WORK), os.environ.get("PYTHONPATH"))))
+    env = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "STORE": store}
     process = subprocess.Popen(
         command, cwd=tests, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -84,6 +107,8 @@ def run(apps: list[str]) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    passed, failed = run(sys.argv[1:] or CORE + MORE)
+    asked = {"core": CORE, "more": CORE + MORE}.get(" ".join(sys.argv[1:]))
+    with server(os.environ.get("STORE", "")) as store:
+        passed, failed = run(asked or sys.argv[1:] or CORE + MORE, store)
     print(f"{passed} passed, {failed} failed")
     raise SystemExit(1 if failed or not passed else 0)

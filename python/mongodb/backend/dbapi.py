@@ -32,6 +32,7 @@ from mongodb.backend.plan.scope import PlanError
 from mongodb.backend.references import References
 from mongodb.backend.sql import SQLSyntaxError, parse_counted
 from mongodb.backend.tables import Tables
+from mongodb.backend.unions import apart, has_union
 from mongodb.errors import ConnectionFailure, MongoError
 
 __all__ = [
@@ -241,7 +242,12 @@ class Connection(Shared):
                 yield rows
 
     def _open(self, command: Any, session: Any) -> Any:
-        batch = _LOCAL_BATCH if self.handle.embedded else 0
+        embedded = self.handle.embedded
+        if session is not None and not embedded and has_union(command):
+            command = apart(command, lambda side: self._open(side, session))
+        if not embedded and command.get("aggregate") == 1:
+            session = None  # of no collection: a server's transactions do not take it
+        batch = _LOCAL_BATCH if embedded else 0
         return self._client(session).cursor(
             self.handle.name, command, session, batch_size=batch, plain_int=True
         )
