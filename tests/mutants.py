@@ -6,8 +6,10 @@ make mutants ONLY="_persist queryset"   these modules or folders
 make mutants EVERY=1                    every mutant instead of one in ten; EVERY=3 one in three
 make mutants SEED=2 FRESH=1             another sample; forget what earlier runs found
 make mutants IMPORTED=0                 without what is evaluated once: each takes seconds
+make mutants ONLY=connection TESTS="core/test_events.py documents"   by these test files alone
 
-Tests run once under a tracer that notes the lines each of them runs. Then one process holds all
+Tests run once under a tracer that notes the lines each of them runs; that is kept in build/mutants
+until the test file or one of the modules that are tried changes. Then one process holds all
 collected tests; for a mutant it forks, gives the live functions their changed code and runs the
 tests that reach the line until one fails. What is evaluated once, while modules are imported or
 classes are made, is tried in a fresh process with a changed copy of the package and the files of
@@ -86,6 +88,7 @@ TRACED = [
     "test_queryset_writes.py",
 ]  # fmt: skip
 Lines = dict[str, set[int]]
+Texts = dict[str, str]  # digests of modules
 
 
 def about(module: str) -> list[str]:
@@ -194,8 +197,9 @@ class Tracer:
         return self.lines
 
 
-def trace(files: list[str], home: str, out: pathlib.Path) -> int:
-    """Run tests; write how long each took and which lines it ran, and those of collecting."""
+def trace(files: list[str], home: str, out: pathlib.Path, texts: Texts) -> int:
+    """Run tests; write how long each took and which lines it ran, and those of collecting, beside
+    the digests of the modules that it ran."""
     quiet()
     tracer = Tracer(home)
     found: dict[str, tuple[float, Lines]] = {}
@@ -215,41 +219,48 @@ def trace(files: list[str], home: str, out: pathlib.Path) -> int:
     plugin = Tests(loop)
     tracer.start()
     pytest.main(arguments(files), plugins=[plugin])
-    out.write_bytes(pickle.dumps(found))
+    out.write_bytes(pickle.dumps((texts, found)))
     return 0
 
 
-def traced(home: pathlib.Path) -> dict[str, tuple[float, Lines]]:
-    """Return what the tests run; those whose files did not change are not run again."""
-    package = hashlib.sha256()
-    for one in sorted(home.rglob("*")):
-        if one.suffix == ".py" and "backend" not in one.parts:
-            package.update(one.read_bytes())
+def digests(home: pathlib.Path, names: list[str]) -> Texts:
+    return {n: hashlib.sha256((home / f"{n}.py").read_bytes()).hexdigest() for n in names}
+
+
+def traced(
+    home: pathlib.Path, names: list[str], files: list[str]
+) -> dict[str, tuple[float, Lines]]:
+    """Return what the tests run. A file is run again when it or a module to try has changed: what
+    it ran of these is known, though another module may lead it elsewhere today."""
+    shared = hashlib.sha256()
     base = ROOT / "tests" / "python"
     for one in sorted(base.rglob("*.py")):
         if not one.name.startswith("test_"):
-            package.update(one.read_bytes())
+            shared.update(one.read_bytes())
+    paths = [one for name in files for one in sorted(base.glob(f"{name}/test_*.py"))]
+    paths += [base / name for name in files if name.endswith(".py")]
+    now = digests(home, every_module(home))
     known: dict[str, tuple[float, Lines]] = {}
-    paths = [one for name in TRACED for one in sorted(base.glob(f"{name}/test_*.py"))]
-    paths += [base / name for name in TRACED if name.endswith(".py")]
-    missing = []
-    for path in paths:
-        digest = hashlib.sha256(package.digest() + path.read_bytes()).hexdigest()[:20]
+    for path in dict.fromkeys(paths):
+        digest = hashlib.sha256(shared.digest() + path.read_bytes()).hexdigest()[:20]
         stem = "_".join(path.relative_to(base).with_suffix("").parts)
         kept = KEPT / f"{stem}-{digest}.lines"
-        if not kept.exists():
-            missing.append((path, stem, kept))
-    for path, stem, kept in missing:
-        for old in KEPT.glob(f"{stem}-*.lines"):
-            old.unlink()
-        name = str(path.relative_to(base))
-        forked(functools.partial(trace, [name], f"{home}/", kept), 600)
-        if not kept.exists():
-            raise SystemExit(f"{name} does not end")
-    for kept in KEPT.glob("*.lines"):
-        for test, (seconds, lines) in pickle.loads(kept.read_bytes()).items():
-            known[test or kept.stem] = (seconds, lines)
+        texts, found = unpickled(kept)
+        if any(texts.get(name) != now[name] for name in names):
+            for old in KEPT.glob(f"{stem}-*.lines"):
+                old.unlink()
+            name = str(path.relative_to(base))
+            forked(functools.partial(trace, [name], f"{home}/", kept, now), 600)
+            found = unpickled(kept)[1]
+            if not found:
+                raise SystemExit(f"{name} does not end")
+        for test, (seconds, lines) in found.items():
+            known[test or stem] = (seconds, lines)
     return known
+
+
+def unpickled(kept: pathlib.Path) -> tuple[Texts, dict[str, tuple[float, Lines]]]:
+    return pickle.loads(kept.read_bytes()) if kept.exists() else ({}, {})
 
 
 # Trying a mutant
@@ -473,10 +484,16 @@ class Nursery:
 # The whole
 
 
-def modules(home: pathlib.Path) -> list[str]:
+def every_module(home: pathlib.Path) -> list[str]:
     names = sorted(str(one.relative_to(home))[:-3] for one in home.rglob("*.py"))
     names = [one for one in names if one not in LEFT_OUT and not one.startswith("backend")]
     names.sort(key=lambda one: next((i for i, p in enumerate(FIRST) if one.startswith(p)), 99))
+    return names
+
+
+def modules(home: pathlib.Path) -> list[str]:
+    """Return the modules that are asked for."""
+    names = every_module(home)
     only = os.environ.get("ONLY", "").split()
     picked = [n for n in names if n in only or any(n.startswith(f"{one}/") for one in only)]
     return picked if only else names
@@ -553,18 +570,20 @@ def main() -> int:
     survived = []
     with tempfile.TemporaryDirectory() as folder:
         nursery = Nursery(home, pathlib.Path(folder))
-        tests = traced(home)
+        names = modules(home)
+        files = os.environ.get("TESTS", "").split() or TRACED
+        tests = traced(home, names, files)
         print(f"{len(tests)} tests traced in {time.monotonic() - begin:.0f} s", flush=True)
 
         def loop(items: list[pytest.Item]) -> None:
             trial.items = items
             capture = items[0].config.pluginmanager.getplugin("capturemanager")
             with capture.global_and_fixture_disabled():
-                survived.append(campaign(trial, home, modules(home), nursery))
+                survived.append(campaign(trial, home, names, nursery))
 
         plugin = Tests(loop)
         trial = Trial(tests, plugin)
-        pytest.main(arguments(TRACED), plugins=[plugin])
+        pytest.main(arguments(files), plugins=[plugin])
     return 1 if not survived or survived[0] else 0
 
 
