@@ -31,7 +31,7 @@ _IGNORED = frozenset(
 
 
 # Attributes that copies do not take along.
-_OF_THE_MOMENT = frozenset({"_instance", "_saved_fields"})
+_OF_THE_MOMENT = frozenset({"_assigned", "_instance", "_saved_fields"})
 
 _NOTHING = object()
 

@@ -300,8 +300,10 @@ def _open(alias: str) -> Handle:
     return handle
 
 
-def open_handle(alias: str, settings: Mapping[str, Any]) -> Handle:
-    """Open a connection without making it known."""
+def open_handle(alias: str, settings: Mapping[str, Any], greets: bool = True) -> Handle:
+    """Open a connection without making it known; a server is contacted, unless `greets` is off."""
+    if "opener" in settings:
+        return settings["opener"](alias, settings)  # type: ignore[no-any-return]
     options = dict(settings["options"])
     uri = settings["uri"]
     if settings.get("by_file") and not _file_of(uri).exists():
@@ -314,7 +316,8 @@ def open_handle(alias: str, settings: Mapping[str, Any]) -> Handle:
         own = {key: v for key, v in own.items() if not _for_servers(key)}
     handle = Handle(alias, uri, settings["db"], own, options)
     if uri.startswith("mongodb"):
-        handle.ping()
+        if greets:
+            handle.ping()
     elif "found" in settings:
         logger.info("using the embedded store %s", settings["found"])
     handle.client  # opens it  # noqa: B018

@@ -367,3 +367,37 @@ def test_pytest_and_django_install_it_by_a_setting(tmp_path: pathlib.Path) -> No
     )
     done = run(tmp_path, "-c", code)
     assert done.stdout.strip() == "mongodb.compat.mongoengine", done.stderr
+
+
+def test_what_became_empty_is_unset_and_what_was_assigned_is_sent_whole() -> None:
+    class ShapedPart(me.EmbeddedDocument):
+        name = me.StringField(db_field="n")
+        tags = me.ListField(me.StringField())
+
+    class Shaped(me.Document):
+        names = me.DictField(db_field="d")
+        full = me.ListField(default=lambda: [1])
+        part = me.EmbeddedDocumentField(ShapedPart)
+
+    Shaped(names={"a": {"b": 1}}, part=ShapedPart(name="x", tags=["t"])).save()
+    one = Shaped.objects.get()
+    one.names = {"a": {"b": 1}}
+    assert one._delta() == ({}, {})
+    one.names["a"]["c"] = 2
+    assert one._delta() == ({"d.a.c": 2}, {})
+    one.names = {"z": 1}
+    one.part.tags, one.full = [], []
+    assert one._delta() == ({"d": {"z": 1}, "full": []}, {"part.tags": 1})
+    one.part = ShapedPart(name="y")
+    assert one._delta()[0]["part"] == {"n": "y", "tags": []}
+    one.save()
+    assert one._delta() == ({}, {}) and one._changed_fields == []
+    one.names = {}
+    one.save()
+    assert "d" not in stored(Shaped) and stored(Shaped)["full"] == []
+    assert Shaped.objects.get().names == {}
+    plain = type("PlainShaped", (mongodb.Document,), {"names": mongodb.DictField()})
+    kept = plain(names={"a": 1}).save()
+    kept.names = {}
+    kept.save()
+    assert stored(plain)["names"] == {}

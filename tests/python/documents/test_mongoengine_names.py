@@ -49,7 +49,8 @@ queryset.transform queryset.visitor sessions signals'''.split():
     assert all(hasattr(module, one) for one in module.__all__), name
 
 connect("p", host="docstore://:memory:")
-assert me.connection is importlib.import_module("mongodb.connection") and "default" in _connections
+assert me.connection is importlib.import_module("mongoengine.connection")
+assert "default" in _connections
 
 class Author(Document):
     name = StringField(unique=True)

@@ -8,7 +8,9 @@ from typing import Any
 from mongodb import document as _document
 from mongodb import embedded as _embedded
 from mongodb._indexes import parse_keys
+from mongodb.compat.mongoengine._changes import EMPTY, in_their_shape
 from mongodb.compat.mongoengine._words import in_their_words
+from mongodb.compat.mongoengine.connection import get_db, use
 from mongodb.compat.mongoengine.fields import refers
 from mongodb.compat.mongoengine.queryset.queryset import QuerySet
 from mongodb.errors import (
@@ -56,6 +58,18 @@ class _Habits:
                 raise
             return self._unknown(name)  # type: ignore[attr-defined]
 
+    def _changes(self) -> bytes | None:
+        changes: bytes | None = super()._changes()  # type: ignore[misc]
+        assigned = self.__dict__.get("_assigned")
+        if changes is None or (EMPTY not in changes and not assigned):
+            return changes
+        return in_their_shape(self, changes, assigned or set())
+
+    def _clear_changed_fields(self) -> None:
+        """Take the values as they are for the stored ones."""
+        self.__dict__.pop("_assigned", None)
+        super()._clear_changed_fields()  # type: ignore[misc]
+
     def _validate(self, clean: bool, everything: bool) -> None:
         try:
             super()._validate(clean, everything)  # type: ignore[misc]
@@ -68,6 +82,17 @@ class Document(_Habits, _document.Document):
 
     _is_base = True
     _schema_embedded = False
+
+    def save(self, *args: Any, **kwargs: Any) -> Any:
+        """Insert the document, or send what changed since it was loaded. Return the document."""
+        saved = super().save(*args, **kwargs)
+        self.__dict__.pop("_assigned", None)
+        return saved
+
+    def reload(self, *fields: Any, max_depth: int = 1) -> Any:
+        """Read the document, or some fields of it, from the store again."""
+        self.__dict__.pop("_assigned", None)
+        return super().reload(*fields, max_depth=max_depth)
 
     def _fetch_field(self, at: int) -> None:
         """A field that `only()` or `exclude()` left out has its default, which is not saved.
@@ -95,6 +120,21 @@ class Document(_Habits, _document.Document):
         if inherits and plain and kwargs.pop("cls", True) and pairs[0][0] != "_cls":
             pairs.insert(0, ("_cls", 1))
         return super().create_index(pairs, background, **kwargs)
+
+    @classmethod
+    def _ready(cls) -> Any:
+        use(cls._alias())
+        return super()._ready()
+
+    @classmethod
+    def drop_collection(cls) -> None:
+        """Drop the collection with all its documents and indexes."""
+        use(cls._alias())
+        super().drop_collection()
+
+    @classmethod
+    def _get_db(cls) -> Any:
+        return get_db(cls._alias())
 
     @classmethod
     def _queryset(cls, default: Any = None) -> Any:

@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+import datetime
 import weakref
 from decimal import Decimal
 from typing import Any
 
 from bson import DBRef, Decimal128
+from bson.tz_util import utc
 
+from mongodb import _registry
 from mongodb import fields as _fields
 from mongodb.base import BaseDocument
 from mongodb.compat.mongoengine._fetching import fetch_inside, unfetched
 from mongodb.compat.mongoengine.base.fields import dereferences
+from mongodb.connection import open_connections
 from mongodb.errors import InvalidDocumentError, ValidationError
 from mongodb.fields import *  # noqa: F403
 
@@ -32,7 +36,10 @@ class _Binding:
         return value
 
     def __set__(self, instance: Any, value: Any) -> None:
+        told = bool(value) and not instance._created and value != self.__get__(instance)
         super().__set__(instance, value)  # type: ignore[misc]
+        if told:
+            instance.__dict__.setdefault("_assigned", set()).add(self.name)  # type: ignore[attr-defined]
         if _holds_documents(self):
             _bind(value, instance)
 
@@ -166,6 +173,39 @@ class MapField(_Declared, _fields.MapField, DictField):
     """A dict whose values are of one field."""
 
     _said = "Argument to MapField constructor must be a valid field"
+
+
+class DateTimeField(_fields.DateTimeField):
+    """A date and time; with a time zone where a connection is `tz_aware`."""
+
+
+def read_aware() -> None:
+    """From now on documents of connections that are `tz_aware` read times with their zone."""
+
+    def read(self: Any, instance: Any, owner: Any = None) -> Any:
+        value = _fields.DateTimeField.__get__(self, instance, owner)
+        if instance is None or not isinstance(value, datetime.datetime) or value.tzinfo is not None:
+            return value
+        options = _options_of(instance)
+        zone = options.get("tzinfo")
+        value = value.replace(tzinfo=utc) if options.get("tz_aware") else value
+        return value if zone is None or value.tzinfo is None else value.astimezone(zone)
+
+    if "__get__" not in vars(DateTimeField):  # plain access costs nothing until it is wanted
+        DateTimeField.__get__ = read  # type: ignore[method-assign]
+        for cls in [*_registry._document_registry.values()]:
+            for field in cls._fields.values():
+                if isinstance(field, DateTimeField):
+                    type.__setattr__(cls, field.name, field)
+
+
+def _options_of(document: Any) -> Any:
+    """Return the options of the connection that a document, or the one around it, is in."""
+    while document._schema_embedded and document._instance is not None:
+        document = document._instance
+    alias = getattr(document, "_db_alias", None) or getattr(document, "_alias", lambda: "default")()
+    handle = dict(open_connections()).get(alias)
+    return {} if handle is None else handle._pymongo_options
 
 
 class DecimalField(_fields.DecimalField):
