@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models.sql import compiler as django
 
+from mongodb.backend import shapes
 from mongodb.backend.cells import ANY, Cell
 from mongodb.backend.register import is_plain_json
 
@@ -28,6 +29,7 @@ class SQLCompiler(django.SQLCompiler):
 
     _outer = False  # whether the text that is asked for is the whole statement's
     _statement: Statement | None = None
+    _rows: shapes.Rows | None = None  # when the model alone says what the columns are
 
     def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
         self._outer = True
@@ -41,11 +43,30 @@ class SQLCompiler(django.SQLCompiler):
             sql.cells = self._cells()
         return sql, params
 
+    def get_select(self, with_col_aliases: bool = False) -> Any:
+        self._rows = None
+        key, rows = (None, None) if with_col_aliases else shapes.whole_rows(self)
+        if key is None:
+            return super().get_select(with_col_aliases)
+        if rows is None:
+            select, klass_info, annotations = super().get_select()
+            self._rows = shapes.keep(self, key, select)
+            return list(select), klass_info, annotations
+        self._rows = rows
+        klass_info = {"model": self.query.model, "select_fields": list(rows.places)}
+        return list(rows.select), klass_info, {}
+
     def _cells(self) -> tuple[Cell | None, ...]:
+        rows = self._rows
+        if rows is not None and rows.cells is not None:
+            return rows.cells
         expressions = [one[0] for one in self.select]
         if self.has_composite_fields(expressions):  # of several columns each
             return ()
-        return tuple(map(self._cell, expressions))
+        made = tuple(map(self._cell, expressions))
+        if rows is not None:
+            rows.cells = made
+        return made
 
     def _cell(self, expression: Any) -> Cell | None:
         """What is wanted of a column, when none but the backend's own converter makes it."""
@@ -60,15 +81,45 @@ class SQLCompiler(django.SQLCompiler):
         statement = self._statement
         if statement is None or not statement.made:
             return super().get_converters(expressions)
-        left = list(expressions)
+        rows, left = self._rows, list(expressions)
+        whole = rows is not None and len(left) == len(rows.select)
+        if whole and rows.converters is not None:  # type: ignore[union-attr]
+            return dict(rows.converters)  # type: ignore[union-attr]
         for at, (cell, own) in enumerate(zip(statement.cells, self.select, strict=False)):
             if cell is not None and at < len(left) and left[at] is own[0]:
                 left[at] = None
-        return super().get_converters(left) if any(left) else {}
+        converters = super().get_converters(left) if any(left) else {}
+        if whole:
+            rows.converters = dict(converters)  # type: ignore[union-attr]
+        return converters
 
 
 class SQLInsertCompiler(django.SQLInsertCompiler, SQLCompiler):
     """Inserts."""
+
+    _saved: dict[int, Any] | None = None  # values of the one row by field, saved already
+
+    def as_sql(self) -> Any:
+        key, kept = shapes.inserted(self)
+        if key is None:
+            return super().as_sql()
+        fields, one = self.query.fields, self.query.objs[0]
+        saved = [self.pre_save_val(field, one) for field in fields]
+        params = tuple(map(self.prepare_value, fields, saved))
+        plain = not any(hasattr(value, "as_sql") for value in params)
+        if kept is not None and plain:
+            self.returning_params = kept.returning_params
+            return [(kept.text, params)]
+        self._saved = dict(zip(map(id, fields), saved, strict=True))
+        made = super().as_sql()
+        if plain:
+            shapes.keep_inserted(self, key, made[0][0])
+        return made
+
+    def pre_save_val(self, field: Any, obj: Any) -> Any:
+        if self._saved is not None:
+            return self._saved[id(field)]
+        return super().pre_save_val(field, obj)
 
 
 class SQLDeleteCompiler(django.SQLDeleteCompiler, SQLCompiler):

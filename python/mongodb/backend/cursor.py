@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Cursor", "adapt", "value_at", "without_nulls"]
 
 
+_AS_THEY_ARE = frozenset({str, int, float, bool, type(None), bytes, datetime.datetime})
 _AT_ONCE = 2000  # rows that a statement reads before it returns
 
 
@@ -62,9 +63,10 @@ class Cursor:
             self.description = [("plan", None, None, None, None, None, None)]
             self._rows = iter([(self.explain(sql.removeprefix("EXPLAIN "), params),)])
             return self
-        if isinstance(params, Mapping):
-            params = _by_place(sql, params)
-        params = None if params is None else [adapt(one) for one in params]
+        if params is not None:
+            if type(params) is not tuple and isinstance(params, Mapping):
+                params = _by_place(sql, params)
+            params = [one if type(one) in _AS_THEY_ARE else adapt(one) for one in params]
         prepared = self.connection.plan(sql, params)
         if params and prepared.kind == "select":
             params = [None if one is JSON_NULL else one for one in params]
@@ -72,15 +74,21 @@ class Cursor:
         self._forget()
         run = getattr(self, f"_{prepared.kind}")
         if prepared.kind in ("insert", "update", "delete"):
-            table, references = prepared.table, self.connection.references
-            parts = table is not None and references.concerned(table, prepared.node)
-            with self.connection.statement(rows=not _one_row(prepared), parts=parts):
+            rows, parts = not _one_row(prepared), self.connection.references.concerned(prepared)
+            if self.connection.is_whole(rows or parts):
+                run(prepared, params or ())
+                return self
+            with self.connection.statement(rows=rows):
                 run(prepared, params or ())
         elif prepared.kind == "define":
             # MongoDB's transactions hold no definitions
-            with self.connection.statement(rows=self.connection.handle.embedded):
+            rows = self.connection.embedded
+            if self.connection.is_whole(rows):
                 run(prepared, params or ())
-            if not self.connection.handle.embedded:
+            else:
+                with self.connection.statement(rows=rows):
+                    run(prepared, params or ())
+            if not self.connection.embedded:
                 self.connection.references.check()
         else:
             run(prepared, params or ())
@@ -157,17 +165,23 @@ class Cursor:
         if node.update:
             self._upsert(prepared, node, documents)
             return
-        self.insert(info, documents, node.ignore)
-        if node.returning:
-            paths = [(info.path(column),) for column in node.returning]
-            self._rows = iter(list(_tuples(documents, paths)))
+        if prepared.whole:
+            self.connection.tables.give_keys(info, documents, self.connection)
+        else:
+            self._complete(info, documents)
+        self._send(info, documents, node.ignore)
+        if prepared.returning:
+            fields = prepared.returning
+            self._rows = iter([tuple([one.get(path) for path in fields]) for one in documents])
 
-    def insert(self, info: Any, documents: list[dict[str, Any]], ignore: bool = False) -> None:
-        """Insert documents; those without a key get one."""
+    def _complete(self, info: TableInfo, documents: list[dict[str, Any]]) -> None:
+        """Make documents what is to be stored of them: columns, keys, what is computed."""
         self.connection.tables.complete(info, documents, self.connection)
         without_nulls(info, documents)
         if info.computed:
             documents[:] = self._computed(info, documents)
+
+    def _send(self, info: TableInfo, documents: list[dict[str, Any]], ignore: bool = False) -> None:
         self.connection.references.written(info, documents)
         self.rowcount = 0
         # a refused row would undo its statement, were there others in it
@@ -212,7 +226,9 @@ class Cursor:
         self.rowcount = 0
         for document in documents:
             if any(document.get(key) is None for key in keys):
-                self.insert(info, [document])  # NULL equals nothing, another NULL neither
+                alone = [document]
+                self._complete(info, alone)
+                self._send(info, alone)  # NULL equals nothing, another NULL neither
                 continue
             update = {path: document.get(source) for path, source in changed}
             rest = {path: v for path, v in document.items() if path not in update}

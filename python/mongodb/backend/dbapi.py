@@ -125,7 +125,7 @@ class Connection(Shared):
         if self.closed:
             raise InterfaceError("the connection is closed")
         session = None if outside else self.session_for(command)
-        replayed = session is not None and session is self._session and not self.handle.embedded
+        replayed = session is not None and session is self._session and not self.embedded
         try:
             reply = self._send(command, session)
         except MongoError as error:
@@ -205,7 +205,7 @@ class Connection(Shared):
 
     def count(self, command: Any) -> int:
         """Run a `count`; within a server's transaction, where there is none, its pipeline."""
-        if self.session_for(command, read=True) is not None and not self.handle.embedded:
+        if self.session_for(command, read=True) is not None and not self.embedded:
             pipeline = [{"$match": command["query"]}, {"$count": "n"}]
             found = list(self.documents(
                 {"aggregate": command["count"], "pipeline": pipeline, "cursor": {}}
@@ -242,12 +242,11 @@ class Connection(Shared):
                 yield rows
 
     def _open(self, command: Any, session: Any) -> Any:
-        embedded = self.handle.embedded
-        if session is not None and not embedded and has_union(command):
+        if session is not None and not self.embedded and has_union(command):
             command = apart(command, lambda side: self._open(side, session))
-        if not embedded and command.get("aggregate") == 1:
+        if not self.embedded and command.get("aggregate") == 1:
             session = None  # of no collection: a server's transactions do not take it
-        batch = _LOCAL_BATCH if embedded else 0
+        batch = _LOCAL_BATCH if self.embedded else 0
         return self._client(session).cursor(
             self.handle.name, command, session, batch_size=batch, plain_int=True
         )
@@ -260,7 +259,7 @@ class Connection(Shared):
             return error
         if session is not None and session is not self._session:
             error = self._told(error)
-        elif session is not None and not self.handle.embedded:
+        elif session is not None and not self.embedded:
             self._after(error)
         return translate(error)
 
@@ -273,11 +272,7 @@ class Connection(Shared):
         at SQL's level READ COMMITTED; from then on nobody else writes.
         """
         name = next(iter(command))
-        if (
-            not self.handle.embedded
-            and not read
-            and (name not in _IN_TRANSACTIONS or command[name] == 1)
-        ):
+        if not self.embedded and not read and (name not in _IN_TRANSACTIONS or command[name] == 1):
             return None  # what a server's transactions do not take
         if self._broken is not None:
             raise OperationalError(f"the transaction is lost, run it again: {self._broken}")
@@ -301,10 +296,10 @@ class Connection(Shared):
         self._refuse_to_wait()
         client = self.handle.client
         self._session = client.session()
-        options = {"savepoints": True} if self.handle.embedded else None
+        options = {"savepoints": True} if self.embedded else None
         self._session.begin(options)
         self.begun = True
-        if self.handle.embedded:
+        if self.embedded:
             for name in self._savepoints:
                 self.run({"savepoint": name})
 
@@ -315,11 +310,11 @@ class Connection(Shared):
         """
         outer = self.outer()
         alone = self.autocommit and not self.begun and outer is None
-        if alone and not self.handle.embedded:
+        if alone and not self.embedded:
             return
         self.begin()
         try:
-            if self.handle.embedded:
+            if self.embedded:
                 self.run({"savepoint": "for update"})
                 self.run({"releaseSavepoint": "for update"})
         finally:
@@ -329,19 +324,19 @@ class Connection(Shared):
     @functools.cached_property
     def transactional(self) -> bool:
         """Whether the store has transactions: a standalone server has none."""
-        return self.handle.embedded or "setName" in self._send({"hello": 1}, None)
+        return self.embedded or "setName" in self._send({"hello": 1}, None)
+
+    def is_whole(self, several: bool) -> bool:
+        """Whether what a statement sends is done wholly or not at all as it is: in a transaction,
+        or not of `several` rows or commands; or there is no way to make it so."""
+        return not several or not self.autocommit or self.begun or not self.transactional
 
     @contextlib.contextmanager
-    def statement(self, *, rows: bool, parts: bool = False) -> Iterator[None]:
-        """Make what is sent inside one statement: all of it is done, or none.
+    def statement(self, *, rows: bool) -> Iterator[None]:
+        """Make a transaction of what is sent inside one statement that `is_whole` denies.
 
-        Within a transaction it is already; `rows` says that more than one row may be written,
-        `parts` that it takes more than one command.
+        `rows` says that more than one row may be written, not that there is more than one command.
         """
-        alone = not rows and not parts
-        if not self.autocommit or self.begun or alone or not self.transactional:
-            yield
-            return
         if self.outer() is not None:
             self._join()
         self.begin()
@@ -361,7 +356,7 @@ class Connection(Shared):
              "CONSTRAINTS IMMEDIATE": self.references.check,
              "CONSTRAINTS DEFERRED": lambda: None}[verb]()  # fmt: skip
             return
-        embedded = self.handle.embedded
+        embedded = self.embedded
         if self._outer is not None:
             self._control_outer(verb, name)
             return

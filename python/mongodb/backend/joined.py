@@ -18,6 +18,7 @@ class Shared:
 
     def __init__(self, handle: Any) -> None:
         self.handle = handle
+        self.embedded = handle.embedded
         self.begun = False
         self.may_create = True  # collections, within a server's transaction
         self.levels = Levels()  # what documents changed
@@ -48,7 +49,7 @@ class Shared:
 
     def _refuse_to_wait(self) -> None:
         """Raise if this thread writes the file in another transaction: it would wait for itself."""
-        if not (self.handle.embedded and models.open):
+        if not (self.embedded and models.open):
             return
         for other in models.open.get(self.handle.store, ()):
             if other is not self and other.begun:
@@ -142,10 +143,10 @@ class Shared:
             reply: dict[str, Any] = session.client.run(handle.name, command, session)
             refused = first_refusal(reply)
         except MongoError as error:
-            if not self.handle.embedded:
+            if not self.embedded:
                 self._after(error)
             raise
-        if self.handle.embedded:
+        if self.embedded:
             return reply
         if refused is not None:
             self._after(refused)
@@ -160,7 +161,7 @@ class Shared:
         try:
             return client.cursor(handle.name, command, session, batch_size=batch_size)
         except MongoError as error:
-            if session is not None and not self.handle.embedded:
+            if session is not None and not self.embedded:
                 self._after(error)
             raise
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mongodb.backend.errors import IntegrityError
+from mongodb.backend.plan.prepare import Prepared
 from mongodb.backend.plan.scope import TableInfo
 from mongodb.backend.sql import nodes as n
 
@@ -35,10 +36,15 @@ class References:
         self._gone.clear()
         self._whole.clear()
 
-    def concerned(self, info: TableInfo, node: n.Node | None) -> bool:
+    def concerned(self, prepared: Prepared) -> bool:
         """Whether an insert, update or delete of a table's rows may break a foreign key."""
-        if not self.enabled or not self.connection.foreign_keys:
+        if not self.enabled or not self.connection.foreign_keys or prepared.table is None:
             return False
+        if prepared.breaks is None:
+            prepared.breaks = self._may_break(prepared.table, prepared.node)
+        return prepared.breaks
+
+    def _may_break(self, info: TableInfo, node: n.Node | None) -> bool:
         own = {key["columns"][0] for key in info.meta.get("keys", {}).values()}
         if isinstance(node, n.Insert) and not node.update:
             return bool(own)  # nothing names a row that was not there

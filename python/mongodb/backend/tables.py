@@ -154,11 +154,7 @@ class Tables:
     ) -> None:
         """Give documents the columns they lack, and a key."""
         defaults = info.meta.get("defaults", {})
-        missing = [
-            info.path(column)
-            for column, type_ in info.types.items()
-            if column != info.pk and type_ != "json" and column not in defaults
-        ]
+        missing = info.bare()
         for document in documents:
             for path in missing:
                 document.setdefault(path, None)
@@ -167,8 +163,11 @@ class Tables:
             if bare:
                 for one, value in zip(bare, self._default(info, text, len(bare)), strict=True):
                     one[info.path(column)] = value
-        if not keys:
-            return
+        if keys:
+            self.give_keys(info, documents, connection)
+
+    def give_keys(self, info: TableInfo, documents: list[dict[str, Any]], connection: Any) -> None:
+        """Give documents that have no key one."""
         bare = [one for one in documents if one.get("_id") is None]
         if not bare:
             return
@@ -204,13 +203,13 @@ class Tables:
 
     def _numbers(self, info: TableInfo, many: int, connection: Any) -> int:
         """Take whole numbers, greater than any in use, from the collection's counter."""
-        top = list(connection.documents(
-            {"find": info.name, "sort": {"_id": -1}, "limit": 1, "projection": {"_id": 1}}
-        ))  # fmt: skip
+        command = {"find": info.name, "sort": {"_id": -1}, "limit": 1, "singleBatch": True,
+                   "projection": {"_id": 1}}  # fmt: skip
+        top = connection.run(command)["cursor"]["firstBatch"]
         highest = top[0]["_id"] if top and isinstance(top[0]["_id"], int) else 0
         # a transaction that is undone gives its numbers back: there they are not kept
         alone = connection.autocommit and connection.outer() is None
-        keeps = many == 1 and alone and connection.handle.embedded
+        keeps = many == 1 and alone and connection.embedded
         kept = self._kept.pop(info.name, None)
         size = many
         if keeps and kept is not None and highest <= kept.last:  # nobody else inserts
@@ -228,7 +227,7 @@ class Tables:
                 "upsert": True,
                 "new": True,
             },
-            outside=not connection.handle.embedded,
+            outside=not connection.embedded,
         )
         end = int(reply["value"]["n"])
         if keeps:

@@ -64,6 +64,9 @@ class Prepared:
     changed: list[str] = field(default_factory=list)
     before: list[Query] = field(default_factory=list)
     params: int = 0  # how many parameters its text names
+    whole: bool = False  # insert: its documents lack nothing but keys
+    returning: list[str] = field(default_factory=list)  # insert: the fields of what comes back
+    breaks: bool | None = None  # whether it may break a foreign key, once somebody has looked
 
 
 def prepare(node: n.Node, tables: Tables, null_params: frozenset[int] = frozenset()) -> Prepared:
@@ -180,9 +183,10 @@ def _insert(node: n.Insert, tables: Tables) -> Prepared:
     info = tables(node.table)
     columns = list(node.columns) or info.columns()
     paths = [info.path(column) for column in columns]
+    returning = [info.path(column) for column in node.returning]
     if node.select is not None:
         return Prepared("insert", query=_query(node.select, tables), node=node, table=info,
-                        changed=paths)  # fmt: skip
+                        changed=paths, returning=returning)  # fmt: skip
     documents: list[dict[str, Any]] = []
     computed = any(
         not isinstance(cell, (n.Param, n.Literal)) and cell != n.Func("DEFAULT", ())
@@ -204,7 +208,9 @@ def _insert(node: n.Insert, tables: Tables) -> Prepared:
                 document[path] = value(scope, cell)
         documents.append(document)
     if not computed:
-        return Prepared("insert", rows=compile_template(documents), node=node, table=info)
+        whole = _complete(info, documents)
+        return Prepared("insert", rows=compile_template(documents), node=node, table=info,
+                        whole=whole, returning=returning)  # fmt: skip
     shaped = [
         {path: cell if isinstance(cell, (dict, str)) and not isinstance(cell, P)
          else {"$literal": cell} for path, cell in document.items()}
@@ -222,7 +228,19 @@ def _insert(node: n.Insert, tables: Tables) -> Prepared:
         [],
         [],
     )
-    return Prepared("insert", values=_of_planned(rows, planner), node=node, table=info)
+    return Prepared("insert", values=_of_planned(rows, planner), node=node, table=info,
+                    returning=returning)  # fmt: skip
+
+
+def _complete(info: TableInfo, documents: list[dict[str, Any]]) -> bool:
+    """Give templates of rows the columns that they do not name; return whether they then lack
+    nothing, whatever their parameters are."""
+    defaults = info.meta.get("defaults", {})
+    for document in documents:
+        for path in info.bare():
+            document.setdefault(path, None)
+    lacking = any(info.path(column) not in one for column in defaults for one in documents)
+    return not lacking and not info.computed and "json" not in info.types.values()
 
 
 def _target(

@@ -45,6 +45,15 @@ class TableInfo:
         """Return the columns in their order."""
         return list(self.types)
 
+    def bare(self) -> list[str]:
+        """Return the fields that are null in a row whose statement does not name them."""
+        defaults = self.meta.get("defaults", {})
+        return [
+            self.path(column)
+            for column, type_ in self.types.items()
+            if column != self.pk and type_ != "json" and column not in defaults
+        ]
+
 
 @dataclass(slots=True)
 class Source:
