@@ -12,13 +12,13 @@ from wire import Wire  # noqa: E402
 
 Document = dict[str, Any]
 
-# Times and places of one server. Messages are worded alike but name such things too. Which
-# statements had been executed before (retriedStmtIds) the embedded store does not say, nor that a
-# collection made in a transaction, by whichever command, was made by createIndexes.
+# Times and places of one server. Messages are worded alike but name such things too. That a
+# collection made in a transaction, by whichever command, was made by createIndexes the embedded
+# store does not say.
 OWN = {
     "$clusterTime", "operationTime", "opTime", "electionId", "atClusterTime", "errmsg", "uuid",
     "commitQuorum", "keyValue", "keyPattern", "errInfo", "topologyVersion",
-    "retriedStmtIds", "retriedStmtId", "createdCollectionAutomatically",
+    "createdCollectionAutomatically",
 }  # fmt: skip
 
 

@@ -391,8 +391,6 @@ class World:
         elif self.writes(step):
             self.changes += 1
             self.certain += step.what in WRITES and mine.get("nModified", mine.get("n", 0)) > 0
-            if step.retryable and not all_done(command, mine):
-                session.last = None
             for name in names if step.what in CHANGES else names & self.absent - self.missing():
                 self.changed[name] = self.changes
 
@@ -463,16 +461,6 @@ def code_of(reply: Document) -> int:
         return int(reply.get("code", 0))
     errors = reply.get("writeErrors")
     return int(errors[0]["code"]) if errors else 0
-
-
-def all_done(command: Document, reply: Document) -> bool:
-    """Whether each statement did something. Asked again mongod executes those that did not; the
-    embedded store answers as the first time."""
-    if "findAndModify" in command:
-        return "upserted" in reply.get("lastErrorObject", {}) or reply.get("value") is not None
-    statements = next(v for k, v in command.items() if k in ("documents", "updates", "deletes"))
-    did = reply.get("nModified", reply.get("n", 0)) + len(reply.get("upserted", []))
-    return "writeErrors" not in reply and bool(did == len(statements))
 
 
 def contents(store: Embedded | Server, db: str) -> Document:

@@ -21,7 +21,7 @@ static const ds__arg delete_args[D_COUNT] = {
                   DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING}, /* nothing to validate */
     [D_CONSTANTS] = {"runtimeConstants", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
     [D_ENCRYPTION] = {"encryptionInformation", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
-    [D_STATEMENT] = {"stmtId", DS_ARG_INT, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+    [D_STATEMENT] = {"stmtId", DS_ARG_INT, DS_ARG_NULL_IS_MISSING},
     [D_STATEMENTS] = {"stmtIds", DS_ARG_INTS, 0},
     [D_DELETES] = {"deletes", DS_ARG_OBJECTS, DS_ARG_REQUIRED},
     [D_LET] = {"let", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
@@ -83,6 +83,9 @@ static bool run_statement(ds__write *w, const ds__statement_spec *spec, ds_error
         bool found;
         ok = ds__statement_delete(w, &s, targets[i].rid, &found, err);
         w->n += ok && found;
+        if (ok && found) {
+            ds__retry_add(&w->retry, DS_DONE_DELETE, ds__missing());
+        }
         if (ok && (i & 1023) == 1023) {
             ok = ds__env_check(&w->op->env, err);
         }
@@ -99,6 +102,11 @@ static bool delete_all(ds__write *w, ds_value deletes, ds_value let, ds_error *e
     ds__iter_init(&it, deletes);
     for (; ok && !stop && ds__iter_next(&it); w->index++) {
         ds__statement_spec spec;
+        ds__done done;
+        if (ds__retry_next(&w->retry, &done)) {
+            w->n++;
+            continue;
+        }
         ok = parse_statement(it.value, let, &spec, err);
         if (ok && !run_statement(w, &spec, err)) {
             ok = ds__write_failed(w, err, &stop);
@@ -119,7 +127,7 @@ static bool parse(ds__op *op, ds__write *w, ds_value *v, ds_error *err) {
     ds__iter it;
     if (!ds__op_collection(op, &w->coll_name, &w->coll_size, err) ||
         !ds__args_read("delete", true, op->command, delete_args, D_COUNT, v, err) ||
-        !ds__write_check_count(ds__doc_count(v[D_DELETES]), v[D_STATEMENTS], err)) {
+        !ds__write_check_count(ds__doc_count(v[D_DELETES]), v[D_STATEMENT], v[D_STATEMENTS], err)) {
         return false;
     }
     ds__iter_init(&it, v[D_DELETES]);
@@ -141,13 +149,11 @@ bool ds__delete_parse(ds__op *op, ds_error *err) {
 bool ds__cmd_delete(ds__op *op, ds_buf *reply, ds_error *err) {
     ds_value v[D_COUNT];
     ds__write w = {0};
-    bool done;
-    if (!parse(op, &w, v, err) || !ds__session_recall(op, reply, &done, err)) {
+    if (!parse(op, &w, v, err)) {
         return false;
     }
-    if (done) {
-        return true;
-    }
+    w.retry.statement = v[D_STATEMENT];
+    w.retry.statements = v[D_STATEMENTS];
     w.ordered = ds__arg_bool(v[D_ORDERED], true);
     return ds__write_begin(&w, op, err) &&
            ds__write_end(&w, delete_all(&w, v[D_DELETES], v[D_LET], err), false, reply, err);

@@ -23,7 +23,7 @@ enum {
 };
 static const ds__arg args[A_COUNT] = {
     [A_CONSTANTS] = {"runtimeConstants", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
-    [A_STATEMENT] = {"stmtId", DS_ARG_INT, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+    [A_STATEMENT] = {"stmtId", DS_ARG_INT, DS_ARG_NULL_IS_MISSING},
     [A_ARRAY_FILTERS] = {"arrayFilters", DS_ARG_OBJECTS, 0},
     [A_BYPASS] = {"bypassDocumentValidation", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
     [A_COLLATION] = {"collation", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
@@ -43,6 +43,7 @@ typedef struct outcome {
     ds_value value;    /* DS_MISSING: null */
     ds_value upserted; /* _id */
     bool matched;
+    bool modified;
     bool is_update;
 } outcome;
 
@@ -101,6 +102,7 @@ static bool run(ds__write *w, ds__statement *s, const ds_value *v, outcome *out,
             return false;
         }
         out->matched = found;
+        out->modified = s->update ? modified : found;
         out->value =
             ds__document(modified && ds__arg_bool(v[A_NEW], false) ? s->changed.data : s->old.data);
         return true;
@@ -148,6 +150,47 @@ static bool write_reply(ds__statement *s, ds__projection *projection, const outc
     return write_value(s, projection, o, reply, err);
 }
 
+/* Keeps the fields of the reply from `from` on, for who asks again. */
+static void remember(ds__write *w, const outcome *o, const ds_buf *reply, size_t from) {
+    ds_buf more = {0};
+    bool upserted = o->upserted.type != DS_MISSING;
+    if (!w->retry.on || (!o->modified && !upserted)) {
+        return;
+    }
+    size_t root = ds__doc_begin(&more);
+    ds_buf_add(&more, reply->data + from, reply->size - from);
+    ds_buf_fail_as(&more, reply);
+    ds__doc_end(&more, root);
+    ds_buf_fail_as(&w->retry.row, &more);
+    ds__retry_add(&w->retry,
+                  upserted       ? DS_DONE_INSERT
+                  : o->is_update ? DS_DONE_UPDATE
+                                 : DS_DONE_DELETE,
+                  more.failed ? ds__missing() : ds__document(more.data));
+    ds_buf_clear(&more);
+}
+
+/* Answers what was executed before, if that goes with what is asked now. */
+static bool recall(ds__write *w, ds__done done, const ds_value *v, ds_buf *reply, ds_error *err) {
+    const bool remove = ds__arg_bool(v[A_REMOVE], false);
+    if ((done.kind == DS_DONE_DELETE && !remove) ||
+        (done.kind == DS_DONE_INSERT && !ds__arg_bool(v[A_UPSERT], false))) {
+        return ds__error_set(err, done.kind == DS_DONE_DELETE ? 40606 : 40608,
+                             "findAndModify retry request is not compatible with previous write in "
+                             "the transaction of type: %c",
+                             (char)done.kind);
+    }
+    if (done.more.type != DS_DOCUMENT ||
+        ds__doc_field(done.more, "lastErrorObject").type != DS_DOCUMENT) {
+        return ds__error_set(err, done.kind == DS_DONE_DELETE ? 40607 : 40612,
+                             "findAndModify retry request wants a document, but another command "
+                             "did the write and kept none");
+    }
+    ds__write_elements(reply, done.more);
+    ds__write_int32(reply, "retriedStmtId", w->retry.id);
+    return true;
+}
+
 static bool modify(ds__write *w, const ds_value *v, ds_buf *reply, ds_error *err) {
     static const uint8_t empty[5] = {5};
     ds__statement s;
@@ -171,7 +214,11 @@ static bool modify(ds__write *w, const ds_value *v, ds_buf *reply, ds_error *err
     if (ok && !run(w, &s, v, &o, err)) {
         ok = ds__error_prefix(err, "Plan executor error during findAndModify :: caused by :: ");
     }
+    size_t from = reply->size;
     ok = ok && write_reply(&s, projection, &o, reply, err);
+    if (ok) {
+        remember(w, &o, reply, from);
+    }
     ds__statement_clear(w, &s);
     return ok;
 }
@@ -188,25 +235,21 @@ bool ds__find_and_modify_parse(ds__op *op, ds_error *err) {
 bool ds__cmd_find_and_modify(ds__op *op, ds_buf *reply, ds_error *err) {
     ds_value v[A_COUNT];
     ds__write w = {0};
-    bool done;
-    size_t from = reply->size;
+    ds__done done;
     if (!ds__op_collection(op, &w.coll_name, &w.coll_size, err) ||
         !ds__args_read("findAndModify", true, op->command, args, A_COUNT, v, err) ||
-        !check_args(v, err) || !ds__session_recall(op, reply, &done, err)) {
+        !check_args(v, err)) {
         return false;
     }
-    if (done) {
-        return true;
-    }
+    w.retry.statement = v[A_STATEMENT];
     w.options.bypass_validation = ds__arg_bool(v[A_BYPASS], false);
     if (!ds__write_begin(&w, op, err)) {
         return false;
     }
-    bool ok = modify(&w, v, reply, err);
-    size_t to = reply->size;
-    if (!ds__op_end(op, w.own, ok && ds__op_settle(reply, err), err)) {
-        return false;
-    }
-    ds__session_remember(op, reply, from, to);
-    return true;
+    bool ok = ds__retry_next(&w.retry, &done) ? recall(&w, done, v, reply, err)
+                                              : modify(&w, v, reply, err);
+    ok = ok && ds__retry_end(&w.retry, err) && ds__op_settle(reply, err);
+    ok = ds__op_end(op, w.own, ok, err);
+    ds__retry_clear(&w.retry);
+    return ok;
 }

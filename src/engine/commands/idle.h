@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What cursors and sessions hold while no command works with them, counted together. When it is
  * more than the store's cursorMemoryMB, what was unused longest goes first: a cursor is closed, a
- * session forgets the reply of its last retryable write, a transaction what it has read of the
- * file. When that is not enough, transactions end. What is left of a session, its number, goes
- * after a minute: before that a write may still be repeated. */
+ * transaction forgets what it has read of the file. When that is not enough, transactions end. What
+ * is left of a session, its number, goes after a minute. */
 #ifndef DS_ENGINE_COMMANDS_IDLE_H
 #define DS_ENGINE_COMMANDS_IDLE_H
 
@@ -11,7 +10,7 @@
 
 typedef enum ds__idle_kind {
     DS_IDLE_CURSOR,
-    DS_IDLE_SESSION,     /* with a reply, or a transaction and what it has read */
+    DS_IDLE_SESSION,     /* with a transaction and what it has read */
     DS_IDLE_TRANSACTION, /* a session with a transaction alone */
     DS_IDLE_RECORD,      /* a session with nothing but its number */
     DS_IDLE_KINDS

@@ -16,7 +16,7 @@ enum {
 };
 static const ds__arg insert_args[I_COUNT] = {
     [I_ENCRYPTION] = {"encryptionInformation", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
-    [I_STATEMENT] = {"stmtId", DS_ARG_INT, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+    [I_STATEMENT] = {"stmtId", DS_ARG_INT, DS_ARG_NULL_IS_MISSING},
     [I_STATEMENTS] = {"stmtIds", DS_ARG_INTS, 0},
     [I_TIME_SERIES] = {"isTimeseriesNamespace", DS_ARG_STRICT_BOOL, 0},
     [I_UUID] = {"collectionUUID", DS_ARG_UUID, DS_ARG_NULL_IS_MISSING},
@@ -33,9 +33,15 @@ static bool insert_all(ds__write *w, ds_value documents, ds_error *err) {
     ds__iter_init(&it, documents);
     for (; ok && !stop && ds__iter_next(&it); w->index++) {
         ds_value doc;
+        ds__done done;
+        if (ds__retry_next(&w->retry, &done)) {
+            w->n++;
+            continue;
+        }
         ds_buf_reset(&fixed);
         if (ds__record_fix(it.value, &fixed, &doc, err) && ds__write_need_coll(w, err) &&
             ds__record_insert(w->op->txn, w->coll, doc, &w->options, NULL, err)) {
+            ds__retry_add(&w->retry, DS_DONE_INSERT, ds__missing());
             w->n++;
         } else {
             ok = ds__write_failed(w, err, &stop);
@@ -51,7 +57,8 @@ static bool insert_all(ds__write *w, ds_value documents, ds_error *err) {
 static bool parse(ds__op *op, ds__write *w, ds_value *v, ds_error *err) {
     return ds__op_collection(op, &w->coll_name, &w->coll_size, err) &&
            ds__args_read("insert", true, op->command, insert_args, I_COUNT, v, err) &&
-           ds__write_check_count(ds__doc_count(v[I_DOCUMENTS]), v[I_STATEMENTS], err);
+           ds__write_check_count(ds__doc_count(v[I_DOCUMENTS]), v[I_STATEMENT], v[I_STATEMENTS],
+                                 err);
 }
 
 bool ds__insert_parse(ds__op *op, ds_error *err) {
@@ -63,18 +70,16 @@ bool ds__insert_parse(ds__op *op, ds_error *err) {
 bool ds__cmd_insert(ds__op *op, ds_buf *reply, ds_error *err) {
     ds_value v[I_COUNT];
     ds__write w = {0};
-    bool done;
-    if (!parse(op, &w, v, err) || !ds__session_recall(op, reply, &done, err)) {
+    if (!parse(op, &w, v, err)) {
         return false;
-    }
-    if (done) {
-        return true;
     }
     if (ds__value_truthy(v[I_TIME_SERIES])) {
         return ds__error_set(err, 5916400,
                              "'isTimeseriesNamespace' parameter can only be set when the request "
                              "is sent on system.buckets namespace");
     }
+    w.retry.statement = v[I_STATEMENT];
+    w.retry.statements = v[I_STATEMENTS];
     w.ordered = ds__arg_bool(v[I_ORDERED], true);
     w.options.bypass_validation = ds__arg_bool(v[I_BYPASS], false);
     return ds__write_begin(&w, op, err) && ds__write_end(&w,

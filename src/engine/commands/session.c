@@ -32,7 +32,6 @@ void ds__sessions_forget(ds__sessions *sessions) {
 
 static void session_free(ds__session *s) {
     ds__txn_abort(s->txn);
-    ds_buf_clear(&s->remembered);
     ds__savepoints_clear(&s->savepoints);
     ds__free(s);
 }
@@ -75,13 +74,12 @@ bool ds__session_id(const ds__op *op, uint8_t id[DS_SESSION_ID_SIZE]) {
 
 /* How much is held for a session that nobody uses, and as what it counts. */
 static size_t held(const ds__session *s, ds__idle_kind *kind) {
-    size_t bytes = sizeof *s + ENTRY_BYTES + s->remembered.cap +
-                   s->savepoints.cap * sizeof *s->savepoints.items;
+    size_t bytes = sizeof *s + ENTRY_BYTES + s->savepoints.cap * sizeof *s->savepoints.items;
     if (s->txn == NULL) {
-        *kind = s->remembered.cap > 0 ? DS_IDLE_SESSION : DS_IDLE_RECORD;
+        *kind = DS_IDLE_RECORD;
         return bytes;
     }
-    *kind = s->remembered.cap > 0 || !s->trimmed ? DS_IDLE_SESSION : DS_IDLE_TRANSACTION;
+    *kind = s->trimmed ? DS_IDLE_TRANSACTION : DS_IDLE_SESSION;
     return bytes + ds__txn_bytes(s->txn);
 }
 
@@ -228,7 +226,6 @@ static ds__session *add_session(ds__sessions *sessions, const uint8_t *id, int64
     if (s != NULL) {
         memcpy(s->id, id, DS_SESSION_ID_SIZE);
         s->txn_number = -1;
-        s->remembered_number = -1;
         s->peer = -1;
         s->made_ms = now;
         if (!ds_map_set(&sessions->by_id, id, DS_SESSION_ID_SIZE, s, NULL)) {
@@ -293,9 +290,6 @@ void ds__session_check_in(ds__op *op, ds__session *s) {
 
 /* Gives back what the session can do without. */
 static void trim(ds__session *s) {
-    if (s->remembered.cap > 0) {
-        ds__session_forget_reply(s);
-    }
     if (s->txn != NULL) {
         s->trimmed = true;
         ds__txn_trim(s->txn);
@@ -321,7 +315,7 @@ void ds__sessions_drop_oldest(ds_engine *engine, ds__idle_kind kind, int64_t now
     pthread_mutex_unlock(&sessions->lock);
 }
 
-/* A session that is killed keeps its number, and what its last write answered. Under the lock. */
+/* A session that is killed keeps its number. Under the lock. */
 static void end_one(ds__sessions *sessions, ds__session *s, bool kill) {
     if (s->busy) {
         *(kill ? &s->killed : &s->ended) = true;

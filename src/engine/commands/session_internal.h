@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside sessions: what session.c keeps, transaction.c runs and retryable.c remembers. */
+/* Inside sessions: what session.c keeps, transaction.c runs and retryable.c asks. */
 #ifndef DS_ENGINE_COMMANDS_SESSION_INTERNAL_H
 #define DS_ENGINE_COMMANDS_SESSION_INTERNAL_H
 
@@ -10,6 +10,7 @@
 #include "engine/commands/savepoint.h"
 #include "engine/commands/session.h"
 #include "engine/commands/session_fields.h"
+#include "engine/store/retries.h"
 
 enum { DS_TRANSACTION_MS = 60 * 1000 }; /* how long one may be open */
 
@@ -18,7 +19,6 @@ typedef enum ds__txn_state { TXN_NONE, TXN_OPEN, TXN_COMMITTED, TXN_ABORTED } ds
 struct ds__session {
     /* owned */
     ds__txn *txn;
-    ds_buf remembered;         /* elements of the reply of the last retryable write */
     ds__savepoints savepoints; /* of the open transaction */
     /* borrowed */
     const char *why; /* the end of a message: what aborted the transaction, unasked; or NULL */
@@ -32,10 +32,8 @@ struct ds__session {
     int64_t taken_us;  /* of ds__clock_mono_us: since when a command uses it */
     int64_t active_us; /* how long commands of the transaction have run */
     int64_t peer;      /* connection that opened the transaction; -1: none to watch */
-    int64_t remembered_number;
     ds__txn_state state;
-    bool forgotten; /* the write of remembered_number was done, its reply is gone */
-    bool trimmed;   /* the open transaction's cache was given back since it was used */
+    bool trimmed; /* the open transaction's cache was given back since it was used */
     bool busy;
     bool doomed;
     bool with_savepoints; /* the transaction was begun with savepoints: true */
@@ -66,8 +64,11 @@ void ds__session_check_in(ds__op *op, ds__session *s);
  * session, or under the registry's lock when nobody does. */
 void ds__session_end_transaction(ds_engine *engine, ds__session *s, const char *why);
 
-/* retryable.c */
-/* Forgets the reply, not that the write was done. */
-void ds__session_forget_reply(ds__session *s);
+/* Takes in what the file knows of the session, when that is newer: of another process, of the
+ * server before, or of a session that was ended. */
+void ds__session_learn(ds__op *op, ds__session *s, ds__retry_row row);
+/* Whether a retryable write of this number may run. Errors: TransactionTooOld,
+ * IncompleteTransactionHistory. */
+bool ds__session_check_write(const ds__session *s, int64_t number, ds_error *err);
 
 #endif

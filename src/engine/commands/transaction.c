@@ -68,7 +68,34 @@ bool ds__session_check_change(const ds__op *op, ds_error *err) {
                          op->row->name);
 }
 
-static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
+void ds__session_learn(ds__op *op, ds__session *s, ds__retry_row row) {
+    if (row.number > s->txn_number) {
+        abort_open(op, s);
+        s->txn_number = row.number;
+        s->state = TXN_NONE;
+    }
+    if (row.number == s->txn_number && row.kind == DS_RETRY_COMMITTED) {
+        s->state = TXN_COMMITTED;
+    }
+}
+
+/* What the file knows, asked when the session itself does not know of the transaction. */
+static bool look_up(ds__op *op, ds__session *s, ds_error *err) {
+    const ds__wait wait = ds__op_wait(op);
+    ds__retry_row row;
+    ds__txn *txn;
+    if (!ds__txn_begin(op->engine->store, DS_TXN_READ, &wait, &txn, err)) {
+        return false;
+    }
+    bool ok = ds__retries_get(txn, s->id, &row, NULL, err);
+    ds__txn_abort(txn);
+    if (ok) {
+        ds__session_learn(op, s, row);
+    }
+    return ok;
+}
+
+static bool check_begin(const ds__session *s, int64_t number, ds_error *err) {
     if (number < s->txn_number) {
         return ds__error_set(err, DS_TRANSACTION_TOO_OLD,
                              "Cannot start transaction with { txnNumber: %lld } on session because "
@@ -76,10 +103,30 @@ static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
                              "started",
                              (long long)number, (long long)s->txn_number);
     }
-    if (number == s->txn_number) {
-        return ds__error_set(err, DS_CONFLICTING_OPERATION_IN_PROGRESS,
-                             "Only servers in a sharded cluster can start a new transaction at the "
-                             "active transaction number");
+    return number > s->txn_number ||
+           ds__error_set(err, DS_CONFLICTING_OPERATION_IN_PROGRESS,
+                         "Only servers in a sharded cluster can start a new transaction at the "
+                         "active transaction number");
+}
+
+/* Another process may know of a newer number. */
+static bool check_begun(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
+    ds__retry_row row;
+    bool ok = ds__retries_get(s->txn, s->id, &row, NULL, err);
+    if (ok && row.number < number) {
+        return true;
+    }
+    ds__txn_abort(s->txn);
+    s->txn = NULL;
+    if (ok) {
+        ds__session_learn(op, s, row);
+    }
+    return ok && check_begin(s, number, err);
+}
+
+static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
+    if (!check_begin(s, number, err)) {
+        return false;
     }
     abort_open(op, s);
     s->txn_number = number;
@@ -89,7 +136,7 @@ static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
     const ds__wait wait = ds__op_wait(op);
     bool begun = writes(op) ? begin_writing(op, &s->txn, err)
                             : ds__txn_begin(op->engine->store, DS_TXN_READ, &wait, &s->txn, err);
-    if (!begun) {
+    if (!begun || (ds__op_is_remote(op) && !check_begun(op, s, number, err))) {
         return false;
     }
     s->with_savepoints = op->with_savepoints;
@@ -104,7 +151,10 @@ static bool begin(ds__op *op, ds__session *s, int64_t number, ds_error *err) {
 }
 
 /* The transaction the command names must be the session's open one. */
-static bool proceed(ds__session *s, int64_t number, bool ending, ds_error *err) {
+static bool proceed(ds__op *op, ds__session *s, int64_t number, bool ending, ds_error *err) {
+    if (number > s->txn_number && ds__op_is_remote(op) && !look_up(op, s, err)) {
+        return false;
+    }
     if (number < s->txn_number) {
         return ds__error_set(err, DS_TRANSACTION_TOO_OLD,
                              "Cannot continue transaction with { txnNumber: %lld }: a newer "
@@ -167,8 +217,8 @@ static bool enter_transaction(ds__op *op, ds__session_fields f, int64_t number, 
                              "Only the first command in a transaction may specify a readConcern");
     }
     op->multi_statement = true;
-    bool ok =
-        f.start.type != DS_MISSING ? begin(op, s, number, err) : proceed(s, number, ending, err);
+    bool ok = f.start.type != DS_MISSING ? begin(op, s, number, err)
+                                         : proceed(op, s, number, ending, err);
     if (ok && s->txn != NULL) {
         const ds__wait wait = ds__op_wait(op);
         op->txn = s->txn;
@@ -181,6 +231,20 @@ static bool enter_transaction(ds__op *op, ds__session_fields f, int64_t number, 
         }
     }
     return ok;
+}
+
+bool ds__session_check_write(const ds__session *s, int64_t number, ds_error *err) {
+    if (number < s->txn_number) {
+        return ds__error_set(err, DS_TRANSACTION_TOO_OLD,
+                             "Retryable write with txnNumber %lld is prohibited on session because "
+                             "a newer retryable write with txnNumber %lld has already started on "
+                             "this session.",
+                             (long long)number, (long long)s->txn_number);
+    }
+    return number > s->txn_number || s->state == TXN_NONE ||
+           ds__error_set(err, DS_INCOMPLETE_TRANSACTION_HISTORY,
+                         "Cannot retry a retryable write that has been converted into a "
+                         "transaction");
 }
 
 static bool parses(ds__op *op, ds_error *err) {
@@ -244,16 +308,8 @@ bool ds__session_enter(ds__op *op, ds_error *err) {
     bool ok = true;
     if (f.autocommit.type != DS_MISSING) {
         ok = enter_transaction(op, f, number, err);
-    } else if (number < s->txn_number) {
-        ok = ds__error_set(err, DS_TRANSACTION_TOO_OLD,
-                           "Retryable write with txnNumber %lld is prohibited on session because a "
-                           "newer retryable write with txnNumber %lld has already started on this "
-                           "session.",
-                           (long long)number, (long long)s->txn_number);
-    } else if (number == s->txn_number && s->state != TXN_NONE) {
-        ok = ds__error_set(err, DS_INCOMPLETE_TRANSACTION_HISTORY,
-                           "Cannot retry a retryable write that has been converted into a "
-                           "transaction");
+    } else if (!ds__session_check_write(s, number, err)) {
+        ok = false;
     } else if (number > s->txn_number) {
         abort_open(op, s);
         s->txn_number = number;
@@ -299,6 +355,26 @@ void ds__session_doom(ds__op *op) {
     }
 }
 
+/* A client that gets no answer asks the server started next. One inside of this process ends with
+ * it. */
+static bool keep_commit(const ds__op *op, const ds__session *s, ds__txn *txn, ds_error *err) {
+    ds__retry_row row;
+    if (!ds__op_is_remote(op) || !ds__txn_is_write(txn)) {
+        return true;
+    }
+    if (!ds__retries_get(txn, s->id, &row, NULL, err)) {
+        return false;
+    }
+    if (row.number >= s->txn_number) {
+        return ds__error_set(err, DS_NO_SUCH_TRANSACTION,
+                             "Transaction with { txnNumber: %lld } has been aborted: the session "
+                             "has gone on with number %lld elsewhere",
+                             (long long)s->txn_number, (long long)row.number);
+    }
+    return ds__retries_put(txn, s->id, (ds__retry_row){s->txn_number, DS_RETRY_COMMITTED}, NULL,
+                           err);
+}
+
 bool ds__session_commit(ds__op *op, ds_error *err) {
     ds__session *s = op->session;
     if (s == NULL || !op->multi_statement) {
@@ -313,6 +389,10 @@ bool ds__session_commit(ds__op *op, ds_error *err) {
     s->txn = NULL;
     op->txn = NULL;
     s->state = TXN_ABORTED;
+    if (!keep_commit(op, s, txn, err)) {
+        ds__txn_abort(txn);
+        return false;
+    }
     if (!ds__txn_commit(txn, op->sync, err)) {
         return false;
     }

@@ -20,7 +20,7 @@ enum {
 static const ds__arg update_args[U_COUNT] = {
     [U_CONSTANTS] = {"runtimeConstants", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
     [U_ENCRYPTION] = {"encryptionInformation", DS_ARG_SERVERS, DS_ARG_NULL_IS_MISSING},
-    [U_STATEMENT] = {"stmtId", DS_ARG_INT, DS_ARG_IGNORED | DS_ARG_NULL_IS_MISSING},
+    [U_STATEMENT] = {"stmtId", DS_ARG_INT, DS_ARG_NULL_IS_MISSING},
     [U_STATEMENTS] = {"stmtIds", DS_ARG_INTS, 0},
     [U_BYPASS] = {"bypassDocumentValidation", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
     [U_LET] = {"let", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING},
@@ -92,16 +92,49 @@ static bool parse_statement(ds_value spec, ds_value let, ds__statement_spec *out
     return ds__check_collation(v[S_COLLATION], err);
 }
 
+static void note_upserted(ds__write *w, ds_value id) {
+    size_t item = ds__write_index_doc(&w->upserted, w->upserted_count++, DS_DOCUMENT);
+    ds__write_int32(&w->upserted, "index", w->index);
+    ds__write_value(&w->upserted, "_id", 3, id);
+    ds__doc_end(&w->upserted, item);
+    w->n++;
+}
+
 static bool upsert(ds__write *w, ds__statement *s, ds_error *err) {
     ds_value doc;
+    ds_buf more = {0};
     if (!ds__statement_upsert(w, s, &doc, err)) {
         return false;
     }
-    size_t item = ds__write_index_doc(&w->upserted, w->upserted_count++, DS_DOCUMENT);
-    ds__write_int32(&w->upserted, "index", w->index);
-    ds__write_value(&w->upserted, "_id", 3, ds__doc_field(doc, "_id"));
-    ds__doc_end(&w->upserted, item);
+    ds_value id = ds__doc_field(doc, "_id");
+    note_upserted(w, id);
+    if (w->retry.on) {
+        size_t root = ds__doc_begin(&more);
+        ds__write_value(&more, "_id", 3, id);
+        ds__doc_end(&more, root);
+        ds_buf_fail_as(&w->retry.row, &more);
+        ds__retry_add(&w->retry, DS_DONE_INSERT,
+                      more.failed ? ds__missing() : ds__document(more.data));
+        ds_buf_clear(&more);
+    }
+    return true;
+}
+
+/* Answers for a statement that was executed before. */
+static bool recall(ds__write *w, ds__done done, ds_error *err) {
+    if (done.kind == DS_DONE_DELETE) {
+        return ds__error_set(err, 40638,
+                             "update retry request is not compatible with previous write in the "
+                             "transaction of type: d");
+    }
+    if (done.kind == DS_DONE_INSERT && done.more.type == DS_DOCUMENT) {
+        ds_value last = ds__doc_field(done.more, "lastErrorObject"); /* of findAndModify */
+        note_upserted(w, last.type == DS_DOCUMENT ? ds__doc_field(last, "upserted")
+                                                  : ds__doc_field(done.more, "_id"));
+        return true;
+    }
     w->n++;
+    w->modified += done.kind == DS_DONE_UPDATE;
     return true;
 }
 
@@ -120,6 +153,9 @@ static bool run_statement(ds__write *w, const ds__statement_spec *spec, ds_error
         ok = ds__statement_update(w, &s, targets[i].rid, &targets[i].match, &found, &modified, err);
         n += ok && found;
         changed += ok && modified;
+        if (ok && modified) {
+            ds__retry_add(&w->retry, DS_DONE_UPDATE, ds__missing());
+        }
         if (ok && (i & 1023) == 1023) {
             ok = ds__env_check(&w->op->env, err);
         }
@@ -144,6 +180,11 @@ static bool update_all(ds__write *w, ds_value updates, ds_value let, ds_error *e
     ds__iter_init(&it, updates);
     for (; ok && !stop && ds__iter_next(&it); w->index++) {
         ds__statement_spec spec;
+        ds__done done;
+        if (ds__retry_next(&w->retry, &done)) {
+            ok = recall(w, done, err);
+            continue;
+        }
         ok = parse_statement(it.value, let, &spec, err);
         if (ok && !run_statement(w, &spec, err)) {
             /* a stage nobody knows fails the command, as in aggregate */
@@ -177,7 +218,8 @@ bool ds__update_check(ds_value command, ds_error *err) {
 static bool parse(ds__op *op, ds__write *w, ds_value *v, ds_error *err) {
     return ds__op_collection(op, &w->coll_name, &w->coll_size, err) &&
            ds__args_read("update", true, op->command, update_args, U_COUNT, v, err) &&
-           ds__write_check_count(ds__doc_count(v[U_UPDATES]), v[U_STATEMENTS], err) &&
+           ds__write_check_count(ds__doc_count(v[U_UPDATES]), v[U_STATEMENT], v[U_STATEMENTS],
+                                 err) &&
            check_statements(v[U_UPDATES], err);
 }
 
@@ -190,13 +232,11 @@ bool ds__update_parse(ds__op *op, ds_error *err) {
 bool ds__cmd_update(ds__op *op, ds_buf *reply, ds_error *err) {
     ds_value v[U_COUNT];
     ds__write w = {0};
-    bool done;
-    if (!parse(op, &w, v, err) || !ds__session_recall(op, reply, &done, err)) {
+    if (!parse(op, &w, v, err)) {
         return false;
     }
-    if (done) {
-        return true;
-    }
+    w.retry.statement = v[U_STATEMENT];
+    w.retry.statements = v[U_STATEMENTS];
     w.ordered = ds__arg_bool(v[U_ORDERED], true);
     w.options.bypass_validation = ds__arg_bool(v[U_BYPASS], false);
     return ds__write_begin(&w, op, err) &&

@@ -8,7 +8,11 @@
 #include "bson/number.h"
 #include "engine/catalog/change.h"
 
-bool ds__write_check_count(size_t n, ds_value ids, ds_error *err) {
+bool ds__write_check_count(size_t n, ds_value id, ds_value ids, ds_error *err) {
+    if (id.type != DS_MISSING && ids.type == DS_ARRAY) {
+        return ds__error_set(err, DS_INVALID_OPTIONS,
+                             "May not specify both stmtId and stmtIds in write command.");
+    }
     if (ids.type == DS_ARRAY && ds__doc_count(ids) != n) {
         return ds__error_set(err, DS_INVALID_LENGTH,
                              "Number of statement ids must match the number of batch entries. Got "
@@ -25,6 +29,10 @@ bool ds__write_begin(ds__write *w, ds__op *op, ds_error *err) {
     w->op = op;
     if (!ds__op_begin(op, DS_TXN_WRITE, &w->own, err)) {
         return false;
+    }
+    if (!ds__retry_begin(&w->retry, op, err)) {
+        ds__retry_clear(&w->retry);
+        return ds__op_end(op, w->own, false, err);
     }
     ds__op_find_coll(op, w->coll_name, w->coll_size, &w->coll);
     return true;
@@ -89,8 +97,6 @@ static bool unacknowledged(const ds__op *op) {
 }
 
 bool ds__write_end(ds__write *w, bool ok, bool with_modified, ds_buf *reply, ds_error *err) {
-    size_t from = reply->size;
-    size_t to = from;
     if (ok) { /* before the commit: after it nothing may fail */
         ds__write_int32(reply, "n", unacknowledged(w->op) ? 0 : (int32_t)w->n);
         if (w->upserted_count > 0) {
@@ -99,16 +105,16 @@ bool ds__write_end(ds__write *w, bool ok, bool with_modified, ds_buf *reply, ds_
         if (w->error_count > 0) {
             add_array(reply, "writeErrors", &w->errors);
         }
+        if (w->retry.retried_count > 0) {
+            add_array(reply, "retriedStmtIds", &w->retry.retried);
+        }
         if (with_modified) {
             ds__write_int32(reply, "nModified", (int32_t)w->modified);
         }
-        to = reply->size;
-        ok = ds__op_settle(reply, err);
+        ok = ds__retry_end(&w->retry, err) && ds__op_settle(reply, err);
     }
     ok = ds__op_end(w->op, w->own, ok, err);
-    if (ok) {
-        ds__session_remember(w->op, reply, from, to);
-    }
+    ds__retry_clear(&w->retry);
     ds_buf_clear(&w->errors);
     ds_buf_clear(&w->upserted);
     return ok;

@@ -4,6 +4,7 @@
 #define DS_ENGINE_COMMANDS_WRITE_H
 
 #include "engine/commands/query.h"
+#include "engine/commands/retryable.h"
 #include "engine/records/records.h"
 #include "lang/update/update.h"
 
@@ -19,6 +20,7 @@ typedef struct ds__write {
     ds_buf upserted; /* elements of upserted */
     size_t error_count;
     size_t upserted_count;
+    ds__retry retry;
     /* plain */
     ds__record_options options;
     int64_t n;
@@ -28,7 +30,8 @@ typedef struct ds__write {
     bool own; /* the transaction is this command's */
 } ds__write;
 
-/* Begins: transaction, collection. A view is found too: statements on it fail. */
+/* Begins: transaction, what was done before, collection. A view is found too: statements on it
+ * fail. */
 bool ds__write_begin(ds__write *w, ds__op *op, ds_error *err);
 /* Makes the collection if it is not there. */
 bool ds__write_need_coll(ds__write *w, ds_error *err);
@@ -38,8 +41,8 @@ bool ds__write_failed(ds__write *w, ds_error *err, bool *stop);
 bool ds__write_end(ds__write *w, bool ok, bool with_modified, ds_buf *reply, ds_error *err);
 
 /* A number of statements within mongod's limits, and as many ids of them (stmtIds) if there are
- * any. */
-bool ds__write_check_count(size_t n, ds_value ids, ds_error *err);
+ * any; the first one's alone (stmtId) does not go with those. */
+bool ds__write_check_count(size_t n, ds_value id, ds_value ids, ds_error *err);
 
 /* One statement's compiled parts; memory is the op's arena from `mark` on. */
 typedef struct ds__statement {

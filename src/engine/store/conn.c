@@ -285,6 +285,10 @@ static const struct {
     [DS_STMT_VERSION] = {"SELECT v FROM ds_meta WHERE k='version'", NULL},
     [DS_STMT_COUNTS] = {"SELECT n, bytes FROM ds_count WHERE coll=?1", NULL},
     [DS_STMT_ADD_COUNTS] = {"UPDATE ds_count SET n=n+?2, bytes=bytes+?3 WHERE coll=?1", NULL},
+    [DS_STMT_RETRY_GET] = {"SELECT number, kind, size, done FROM ds_retry WHERE session=?1", NULL},
+    [DS_STMT_RETRY_PUT] = {"INSERT OR REPLACE INTO ds_retry(session, number, at, kind, size, done) "
+                           "VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+                           NULL},
     [DS_STMT_INSERT] = {"INSERT INTO c%c(doc) VALUES(?1)", NULL},
     [DS_STMT_REPLACE] = {"UPDATE c%c SET doc=?2 WHERE rid=?1", NULL},
     [DS_STMT_DELETE] = {"DELETE FROM c%c WHERE rid=?1", NULL},

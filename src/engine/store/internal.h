@@ -23,6 +23,8 @@ typedef enum ds__stmt_kind {
     DS_STMT_VERSION, /* the catalog's version */
     DS_STMT_COUNTS,  /* documents and bytes of a collection */
     DS_STMT_ADD_COUNTS,
+    DS_STMT_RETRY_GET,  /* session */
+    DS_STMT_RETRY_PUT,  /* session and its row */
     DS_STMT_INSERT,     /* doc */
     DS_STMT_REPLACE,    /* doc, rid */
     DS_STMT_DELETE,     /* rid */
@@ -69,6 +71,7 @@ struct ds__conn {
     bool yields;         /* busy handler: gives up when the process forks, */
     bool yielded;        /* and has done so; */
     bool to_write;       /* it waits for the right to write */
+    bool has_retries;    /* it has seen the table ds_retry */
 };
 
 enum { DS_STORE_WARNINGS = 8 };
@@ -90,6 +93,8 @@ struct ds__store {
     int64_t log_warned;   /* atomic: its size at the last warning */
     size_t warning_count; /* atomic */
     char warnings[DS_STORE_WARNINGS][DS_WARNING_SIZE]; /* the last ones */
+    size_t retry_bytes; /* these two by who writes: since retry_pruned_ms, about */
+    int64_t retry_pruned_ms;
     size_t pooled;
     size_t active; /* transactions running */
     int lock_fd;   /* ":memory:": flock of the directory's lock file */

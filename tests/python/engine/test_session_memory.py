@@ -47,74 +47,60 @@ def count_up(run: Any, lsid: Any, number: int = 1, _id: int = 1) -> Any:
                lsid=lsid, txnNumber=bson.Int64(number))  # fmt: skip
 
 
-def test_thousands_of_sessions_hold_what_they_may() -> None:
+def test_thousands_of_sessions_keep_their_answers_in_the_file() -> None:
     client, run = opened(16)
     run(insert="c", documents=[{"_id": 1, "n": 0, "s": "x" * 100 * KB}])
-    sessions = [session() for _ in range(3000)]
+    sessions = [session() for _ in range(900)]
     before = held()
     most = 0
     for lsid in sessions:
         assert count_up(run, lsid)["value"]
         most = max(most, held() - before)
-    assert most < 24 * MB, most
+    assert most < 48 * MB, f"{most}: a cache of pages takes 32"
     replies = [count_up(run, lsid) for lsid in reversed(sessions)]
     again = [reply["ok"] == 1 for reply in replies]
-    assert 100 < sum(again) < 170, "the newest replies are still held"
+    assert 300 < sum(again) < 850, "the newest answers are still held: 32 to 80 MB"
     assert again == sorted(again, reverse=True)
     assert {r["code"] for r in replies if not r["ok"]} == {INCOMPLETE_HISTORY}
     assert "Incomplete history detected" in replies[-1]["errmsg"]
-    assert run(find="c")["cursor"]["firstBatch"][0]["n"] == 3000, "nothing was done twice"
+    assert run(find="c")["cursor"]["firstBatch"][0]["n"] == 900, "nothing was done twice"
     assert count_up(run, sessions[0], 2)["ok"], "the session itself goes on"
     client.close()
 
 
-def test_cursors_and_sessions_share_the_limit() -> None:
+def test_cursors_and_transactions_share_the_limit() -> None:
     client, run = opened(4)
-    run(insert="c", documents=[{"_id": i, "n": 0, "s": "x" * 100 * KB} for i in range(20)])
+    run(insert="c", documents=[{"_id": i, "n": 0, "s": "x" * 100 * KB} for i in range(60)])
     group = [{"$group": {"_id": "$_id", "s": {"$first": "$s"}}}]
     cursor = run(aggregate="c", pipeline=group, cursor={"batchSize": 1})["cursor"]["id"]
-    first = session()
-    assert count_up(run, first)["ok"]
-    for _ in range(19):
-        assert count_up(run, session())["ok"]
+    assert read(run, session(), startTransaction=True)["ok"]
+    assert read(run, session(), startTransaction=True)["ok"]
     assert run(getMore=cursor, collection="c", batchSize=1)["code"] == NOT_FOUND
-    for _ in range(2):
-        run(aggregate="c", pipeline=group, cursor={"batchSize": 1})
-    assert count_up(run, first)["code"] == INCOMPLETE_HISTORY
     client.close()
 
 
-def test_a_short_reply_gives_the_room_of_a_long_one_back() -> None:
-    client, run = opened(64)
-    run(insert="c", documents=[{"_id": 1, "s": "x" * MB}, {"_id": 2}])
-    sessions = [session() for _ in range(30)]
-    before = held()
-    for lsid in sessions:
-        count_up(run, lsid, 1, 1)
-        count_up(run, lsid, 2, 2)
-    assert held() - before < 4 * MB
-    client.close()
-
-
-def test_numbers_alone_are_bounded_and_none_is_forgotten_too_soon() -> None:
+def test_numbers_alone_are_bounded_and_no_write_is_forgotten() -> None:
     client, run = opened(1)
     run(insert="c", documents=[{"_id": 1, "n": 0}])
     refused: Any = None
-    sessions = []
+    sessions: list[Any] = []
+
+    def add(lsid: Any) -> Any:
+        return run(update="c", updates=[{"q": {"_id": 1}, "u": {"$inc": {"n": 1}}}], lsid=lsid,
+                   txnNumber=bson.Int64(1))  # fmt: skip
+
     while len(sessions) < 5000:
         lsid = session()
-        reply = run(update="c", updates=[{"q": {"_id": 1}, "u": {"$inc": {"n": 1}}}], lsid=lsid,
-                    txnNumber=bson.Int64(1))  # fmt: skip
+        reply = add(lsid)
         if not reply["ok"]:
             refused = reply
             break
         sessions.append(lsid)
     assert refused is not None and refused["code"] == TOO_MANY_SESSIONS, refused
     assert len(sessions) > 1000
-    assert count_up(run, sessions[0])["code"] == INCOMPLETE_HISTORY
-    assert run(find="c")["cursor"]["firstBatch"][0]["n"] == len(sessions)
     assert run(endSessions=sessions[1:])["ok"]
-    assert count_up(run, session())["ok"]
+    assert {tuple(add(lsid)["retriedStmtIds"]) for lsid in sessions} == {(0,)}
+    assert run(find="c")["cursor"]["firstBatch"][0]["n"] == len(sessions)
     client.close()
 
 
