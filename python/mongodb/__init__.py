@@ -119,5 +119,5 @@ __all__ = [
     "signals",
     "switch_collection",
     "switch_db",
-    *fields.__all__,
 ]
+__all__ += fields.__all__

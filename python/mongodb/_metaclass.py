@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import difflib
 import functools
+import inspect
+import keyword
 import warnings
 from typing import Any
 
@@ -45,6 +47,22 @@ _RESERVED = frozenset({"objects", "save", "pk", "delete", "validate", "_meta", "
 
 class DocumentMetaclass(type):
     """Builds EmbeddedDocument classes; documents with a collection build on it."""
+
+    _plain_init: Any
+    _fields: dict[str, BaseField]
+    _dynamic: bool
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """What inspect.signature(User) shows: the fields, unless the class has its own __init__."""
+        if cls.__init__ is not cls._plain_init:  # type: ignore[misc]
+            raise AttributeError("__signature__")
+        names = [name for name in cls._fields if not keyword.iskeyword(name)]
+        named = inspect.Parameter.KEYWORD_ONLY
+        taken = [inspect.Parameter(name, named, default=None) for name in names]
+        if cls._dynamic or len(names) < len(cls._fields):
+            taken.append(inspect.Parameter("values", inspect.Parameter.VAR_KEYWORD))
+        return inspect.Signature(taken)
 
     def __new__(mcs, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> Any:
         roots = [base for base in bases if isinstance(base, DocumentMetaclass)]
@@ -298,7 +316,7 @@ def _inherited(bases: tuple[type, ...]) -> dict[str, BaseField]:
     fields: dict[str, BaseField] = {}
     for base in reversed(bases):
         if isinstance(base, DocumentMetaclass):
-            fields.update(base._fields)  # type: ignore[attr-defined]
+            fields.update(base._fields)
             continue
         for cls in reversed(base.__mro__):  # a mixin
             fields.update({k: v for k, v in vars(cls).items() if isinstance(v, BaseField)})

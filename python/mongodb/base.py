@@ -49,6 +49,8 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
     _fields: dict[str, BaseField]
     _meta: dict[str, Any]
     _class_name: str
+    _db_field_map: dict[str, str]
+    _reverse_db_field_map: dict[str, str]
     _subclasses: tuple[str, ...]
     STRICT = False
     __objects = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from bson import DBRef
 
@@ -26,8 +26,15 @@ from mongodb._rollback import note
 from mongodb.base import BaseDocument
 from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle, get_db
 from mongodb.embedded import DynamicMixin
-from mongodb.errors import InvalidDocumentError, LookUpError, OperationError
+from mongodb.errors import (
+    DoesNotExist,
+    InvalidDocumentError,
+    LookUpError,
+    MultipleObjectsReturned,
+    OperationError,
+)
 from mongodb.fields.files import FileField
+from mongodb.queryset.manager import QuerySetManager
 from mongodb.queryset.text import SCORE
 from mongodb.signals import post_delete, pre_delete
 
@@ -46,10 +53,11 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
 
     _is_base = True
     _schema_embedded = False
-    objects: Any
+    id: Any
+    objects: ClassVar[QuerySetManager]
     _default_manager = _DefaultManager()
-    DoesNotExist: Any
-    MultipleObjectsReturned: Any
+    DoesNotExist: ClassVar[type[DoesNotExist]]
+    MultipleObjectsReturned: ClassVar[type[MultipleObjectsReturned]]
     # Set on an instance by switch_db and switch_collection.
     _db_alias: str | None = None
     _collection_name: str | None = None
@@ -193,7 +201,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         _refs: Any = None,
         save_condition: Mapping[str, Any] | None = None,
         signal_kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
+    ) -> Self:
         """Insert the document, or send what changed since it was loaded. Return the document.
 
         Raises ValidationError, NotUniqueError, OperationError; SaveConditionError when
@@ -201,7 +209,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         """
         if self._abstract:
             raise InvalidDocumentError(f"{type(self).__name__} is abstract: it cannot be saved")
-        return _persist.save(
+        return _persist.save(  # type: ignore[no-any-return]
             self,
             force_insert=force_insert,
             validate=validate,
@@ -280,7 +288,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         self._mask = None
         return True
 
-    def reload(self, *fields: Any, max_depth: int = 1) -> Any:
+    def reload(self, *fields: Any, max_depth: int = 1) -> Self:
         """Read the document, or some fields of it, from the store again.
 
         References are read when they are looked at: `max_depth`, or a number before the fields, is
@@ -295,7 +303,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         _persist.reload(self, names)
         return self
 
-    def select_related(self, max_depth: int = 1) -> Any:
+    def select_related(self, max_depth: int = 1) -> Self:
         """Fetch the referenced documents now."""
         for name, field in self._fields.items():
             inner: Any = field
@@ -404,7 +412,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
 
     # Asynchronous twins; the wait happens in C, without the GIL.
 
-    async def asave(self, *args: Any, **kwargs: Any) -> Any:
+    async def asave(self, *args: Any, **kwargs: Any) -> Self:
         """`save()` in a thread."""
         return await asyncio.to_thread(self.save, *args, **kwargs)
 
@@ -412,7 +420,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         """`delete()` in a thread."""
         await asyncio.to_thread(self.delete, *args, **kwargs)
 
-    async def areload(self, *args: Any, **kwargs: Any) -> Any:
+    async def areload(self, *args: Any, **kwargs: Any) -> Self:
         """`reload()` in a thread."""
         return await asyncio.to_thread(self.reload, *args, **kwargs)
 

@@ -10,9 +10,10 @@ import functools
 import inspect
 import numbers
 import re
+import types
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mongodb.errors import NON_FIELD_ERRORS, ValidationError
 
@@ -136,6 +137,9 @@ class BaseField:
                     "is kept as an attribute and does nothing",
                     stacklevel=4,
                 )
+
+    if not TYPE_CHECKING:  # as annotations write it: StringField[str]
+        __class_getitem__ = classmethod(types.GenericAlias)
 
     # The C side
 

@@ -6,15 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from mongodb._types import Doc
 from mongodb.errors import DoesNotExist, MultipleObjectsReturned, ValidationError
 
 __all__ = ["EmbeddedDocumentList"]
 
 
-class EmbeddedDocumentList(list[Any]):
+class EmbeddedDocumentList(list[Doc]):
     """A list of embedded documents with a queryset's words, all done in Python."""
 
-    def __init__(self, items: Iterable[Any] = (), instance: Any = None, name: str = "") -> None:
+    def __init__(self, items: Iterable[Doc] = (), instance: Any = None, name: str = "") -> None:
         super().__init__(items)
         self._instance = instance
         self._name = name
@@ -30,14 +31,14 @@ class EmbeddedDocumentList(list[Any]):
                 return False
         return True
 
-    def _new(self, items: Iterable[Any]) -> EmbeddedDocumentList:
+    def _new(self, items: Iterable[Doc]) -> EmbeddedDocumentList[Doc]:
         return EmbeddedDocumentList(items, self._instance, self._name)
 
-    def filter(self, **kwargs: Any) -> EmbeddedDocumentList:
+    def filter(self, **kwargs: Any) -> EmbeddedDocumentList[Doc]:
         """Return those with all the given values."""
         return self._new(one for one in self if self._matches(one, kwargs))
 
-    def exclude(self, **kwargs: Any) -> EmbeddedDocumentList:
+    def exclude(self, **kwargs: Any) -> EmbeddedDocumentList[Doc]:
         """Return those without all the given values."""
         return self._new(one for one in self if not self._matches(one, kwargs))
 
@@ -45,7 +46,7 @@ class EmbeddedDocumentList(list[Any]):
         """Return how many there are."""
         return super().count(*args) if args else len(self)
 
-    def get(self, **kwargs: Any) -> Any:
+    def get(self, **kwargs: Any) -> Doc:
         """Return the only one with the given values."""
         found = self.filter(**kwargs)
         if not found:
@@ -54,14 +55,14 @@ class EmbeddedDocumentList(list[Any]):
             raise MultipleObjectsReturned(f"{len(found)} embedded documents match, expected one")
         return found[0]
 
-    def first(self) -> Any:
+    def first(self) -> Doc | None:
         """Return the first or None."""
         return self[0] if self else None
 
-    def create(self, **values: Any) -> Any:
+    def create(self, **values: Any) -> Doc:
         """Append a new embedded document; the parent is not saved."""
         field = type(self._instance)._fields[self._name].field
-        document = field.document_type(**values)
+        document: Doc = field.document_type(**values)
         current = getattr(self._instance, self._name)
         current.append(document)
         if current is not self:
@@ -88,5 +89,5 @@ class EmbeddedDocumentList(list[Any]):
         if not values:
             raise ValidationError("update() takes at least one value")
         for one in self:
-            one._assign(values)
+            one._assign(values)  # type: ignore[attr-defined]
         return len(self)

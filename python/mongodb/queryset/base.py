@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Generic, Self
 
 from mongodb import _core
 from mongodb._scopes import ALONE, IDS
+from mongodb._types import Doc
 from mongodb.connection import get_connection_handle
 from mongodb.errors import InvalidQueryError, LookUpError, MongoError, NotSupportedError
 from mongodb.queryset._cache import Cache
@@ -30,7 +31,7 @@ class _NoAnnotations:
     annotations: Mapping[str, Any] = {}
 
 
-class BaseQuerySet(TextSearchMixin, PrivateNames):
+class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
     """The building half of a queryset."""
 
     # Where a queryset starts. None of these is changed in place.
@@ -79,7 +80,7 @@ class BaseQuerySet(TextSearchMixin, PrivateNames):
 
     # Cloning
 
-    def clone(self) -> Any:
+    def clone(self) -> Self:
         """Return a copy that has not been evaluated."""
         copy = type(self).__new__(type(self))
         copy.__dict__.update(self.__dict__)
@@ -87,16 +88,16 @@ class BaseQuerySet(TextSearchMixin, PrivateNames):
         copy._fresh = False
         return copy
 
-    def _with(self, **changes: Any) -> Any:
+    def _with(self, **changes: Any) -> Self:
         copy = self.clone()
         copy.__dict__.update(changes)
         return copy
 
-    def all(self) -> Any:
+    def all(self) -> Self:
         """Return a copy."""
         return self.clone()
 
-    def __copy__(self) -> Any:
+    def __copy__(self) -> Self:
         return self.clone()
 
     def __deepcopy__(self, memo: Any) -> Any:
@@ -117,14 +118,14 @@ class BaseQuerySet(TextSearchMixin, PrivateNames):
 
     # Conditions
 
-    def filter(self, *q_objs: QNode, **query: Any) -> Any:
+    def filter(self, *q_objs: QNode, **query: Any) -> Self:
         """Keep documents for which all lookups hold."""
         return self._with(_q=self._q & as_q(q_objs, query))
 
-    def __call__(self, *q_objs: QNode, **query: Any) -> Any:
+    def __call__(self, *q_objs: QNode, **query: Any) -> Self:
         return self.filter(*q_objs, **query)
 
-    def exclude(self, *fields: Any, **query: Any) -> Any:
+    def exclude(self, *fields: Any, **query: Any) -> Self:
         """Leave out documents for which all lookups hold; names leave out fields."""
         conditions = tuple(one for one in fields if isinstance(one, QNode))
         names = [one for one in fields if not isinstance(one, QNode)]
@@ -133,17 +134,17 @@ class BaseQuerySet(TextSearchMixin, PrivateNames):
             clone._q = clone._q & ~as_q(conditions, query)
         return clone._exclude_fields(names) if names else clone
 
-    def raw(self, raw_query: Mapping[str, Any]) -> Any:
+    def raw(self, raw_query: Mapping[str, Any]) -> Self:
         """Keep documents that match a filter in MongoDB's own words."""
         if not isinstance(raw_query, Mapping):
             raise InvalidQueryError("raw() takes a filter document; aggregate() takes a pipeline")
         return self._with(_raw=merge(self._raw or {}, dict(raw_query)))
 
-    def none(self) -> Any:
+    def none(self) -> Self:
         """Return a queryset without documents."""
         return self._with(_none=True)
 
-    def where(self, where_clause: str) -> Any:
+    def where(self, where_clause: str) -> Self:
         """Keep documents for which a JavaScript expression is true; not every store has that."""
         return self._with(_special={**self._special, "$where": where_clause})
 
@@ -178,17 +179,17 @@ class BaseQuerySet(TextSearchMixin, PrivateNames):
         alone = names[0] == document.__name__ and not document.__subclasses__()
         return {} if alone else {"_cls": names[0]}
 
-    def no_sub_classes(self) -> Any:
+    def no_sub_classes(self) -> Self:
         """Leave out documents of subclasses."""
         return self.filter(__raw__={"_cls": self._document._class_name})
 
-    def clear_cls_query(self) -> Any:
+    def clear_cls_query(self) -> Self:
         """Do not filter by class."""
         return self._with(_class_query=False)
 
     # Order and range
 
-    def order_by(self, *keys: str, __raw__: Any = None) -> Any:
+    def order_by(self, *keys: str, __raw__: Any = None) -> Self:
         """Sort by fields; `-name` is descending. Without keys the default order is dropped."""
         if __raw__ is not None:
             return self._with(_order=list(dict(__raw__).items()))
@@ -220,11 +221,11 @@ class BaseQuerySet(TextSearchMixin, PrivateNames):
         """Whether the documents come in a defined order."""
         return bool(self._order_now())
 
-    def limit(self, n: int | None) -> Any:
+    def limit(self, n: int | None) -> Self:
         """Take at most n documents: with 0 none, with None all."""
         return self._with(_limit=None if n is None else position("limit()", n))
 
-    def skip(self, n: int | None) -> Any:
+    def skip(self, n: int | None) -> Self:
         """Leave out the first n documents."""
         return self._with(_skip=position("skip()", n or 0))
 
@@ -243,7 +244,7 @@ class BaseQuerySet(TextSearchMixin, PrivateNames):
         ends = {"skip": self._skip, "limit": self._limit}
         return {name: min(n, _FAR) for name, n in ends.items() if n}
 
-    def _slice(self, part: slice) -> Any:
+    def _slice(self, part: slice) -> Self:
         if part.step not in (None, 1):
             raise InvalidQueryError("a slice of a queryset has no step")
         start = position("a slice", part.start or 0)
@@ -255,13 +256,13 @@ class BaseQuerySet(TextSearchMixin, PrivateNames):
 
     # Fields
 
-    def only(self, *fields: str) -> Any:
+    def only(self, *fields: str) -> Self:
         """Load only these fields, and the primary key. Others are fetched when they are read."""
         paths = tuple(self._field_path(name) for name in fields)
         kept = tuple(path for path in self._include if path not in paths)
         return self._with(_include=kept + paths, _exclude=())
 
-    def _exclude_fields(self, fields: Any) -> Any:
+    def _exclude_fields(self, fields: Any) -> Self:
         paths = tuple(self._field_path(name) for name in fields)
         if self._include:
             return self._with(
@@ -269,11 +270,11 @@ class BaseQuerySet(TextSearchMixin, PrivateNames):
             )
         return self._with(_exclude=tuple(dict.fromkeys((*self._exclude, *paths))))
 
-    def all_fields(self) -> Any:
+    def all_fields(self) -> Self:
         """Load all fields again."""
         return self._with(_include=(), _exclude=(), _options=without(self._options, "projection"))
 
-    def fields(self, _only_called: bool = False, **kwargs: Any) -> Any:
+    def fields(self, _only_called: bool = False, **kwargs: Any) -> Self:
         """Choose fields: `name=1`, `name=0`, `slice__comments=5`, `elemMatch__tags={...}`.
 
         `comments={"$slice": [10, 5]}` is `slice__comments=[10, 5]`.
@@ -329,14 +330,14 @@ class BaseQuerySet(TextSearchMixin, PrivateNames):
 
     # Options
 
-    def using(self, alias: str) -> Any:
+    def using(self, alias: str) -> Self:
         """Use another connection."""
         return self._with(_alias=alias)
 
-    def _located(self, alias: str, collection: str) -> Any:
+    def _located(self, alias: str, collection: str) -> Self:
         return self._with(_alias=alias, _collection_name=collection)
 
-    def _option(self, name: str, value: Any) -> Any:
+    def _option(self, name: str, value: Any) -> Self:
         options = without(self._options, name)
         if value is not None:
             options[name] = value
@@ -355,7 +356,7 @@ class BaseQuerySet(TextSearchMixin, PrivateNames):
             or self._collection_name != document._get_collection_name()
         )
 
-    def hint(self, index: Any = None) -> Any:
+    def hint(self, index: Any = None) -> Self:
         """Use this index: its name or its keys."""
         if isinstance(index, (list, tuple)):
             index = dict(
@@ -366,33 +367,33 @@ class BaseQuerySet(TextSearchMixin, PrivateNames):
             )
         return self._option("hint", index)
 
-    def collation(self, collation: Any = None) -> Any:
+    def collation(self, collation: Any = None) -> Self:
         """Compare strings by these rules."""
         document = getattr(collation, "document", collation)
         return self._option("collation", dict(document) if document is not None else None)
 
-    def comment(self, text: str) -> Any:
+    def comment(self, text: str) -> Self:
         """Send a comment that the server's logs show."""
         return self._option("comment", text)
 
-    def max_time_ms(self, ms: int | None) -> Any:
+    def max_time_ms(self, ms: int | None) -> Self:
         """Fail after so many milliseconds."""
         return self._option("maxTimeMS", ms)
 
-    def allow_disk_use(self, enabled: bool = True) -> Any:
+    def allow_disk_use(self, enabled: bool = True) -> Self:
         """Let the server sort on disk."""
         return self._option("allowDiskUse", True if enabled else None)
 
-    def timeout(self, enabled: bool) -> Any:
+    def timeout(self, enabled: bool) -> Self:
         """With False, the server keeps an idle cursor."""
         return self._option("noCursorTimeout", None if enabled else True)
 
-    def read_concern(self, read_concern: Any) -> Any:
+    def read_concern(self, read_concern: Any) -> Self:
         """Read with this read concern: a dict such as {"level": "majority"}."""
         document = getattr(read_concern, "document", read_concern)
         return self._option("readConcern", dict(document) if document else None)
 
-    def read_preference(self, read_preference: Any) -> Any:
+    def read_preference(self, read_preference: Any) -> Self:
         """Read from the primary; others are chosen for a whole connection, in connect()."""
         from mongodb.connection import _read_preference
 
@@ -403,23 +404,23 @@ class BaseQuerySet(TextSearchMixin, PrivateNames):
             )
         return self.clone()
 
-    def batch_size(self, size: int) -> Any:
+    def batch_size(self, size: int) -> Self:
         """Ask the store for so many documents at a time."""
         return self._with(_batch_size=size)
 
-    def no_cache(self) -> Any:
+    def no_cache(self) -> Self:
         """Do not keep the documents that were iterated."""
         return self._with(_cached=False)
 
-    def cache(self) -> Any:
+    def cache(self) -> Self:
         """Keep the documents that were iterated."""
         return self._with(_cached=True)
 
-    def no_dereference(self) -> Any:
+    def no_dereference(self) -> Self:
         """Read references as ids."""
         return self._with(_raw_refs=True)
 
-    def select_related(self, *fields: Any, max_depth: int = 1) -> Any:
+    def select_related(self, *fields: Any, max_depth: int = 1) -> Self:
         """Fetch what these reference fields point to with the documents, in one query each.
 
         Without names (or with MongoEngine's number) all references are fetched.

@@ -5,7 +5,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self, overload
+
+from mongodb._types import Doc
+
+if TYPE_CHECKING:
+    from mongodb.queryset.queryset import QuerySet
 
 __all__ = ["QuerySetManager", "queryset_manager"]
 
@@ -21,6 +26,10 @@ class QuerySetManager:
         if queryset_func is not None:
             self.get_queryset = queryset_func
 
+    @overload
+    def __get__(self, instance: None, owner: type[Doc]) -> QuerySet[Doc]: ...
+    @overload
+    def __get__(self, instance: object, owner: Any = None) -> Self: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is not None:
             return self

@@ -6,12 +6,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, Self, overload
 
 from bson import ObjectId, json_util
 
 from mongodb import _core, _persist
 from mongodb._registry import document_class
+from mongodb._types import Doc
 from mongodb.errors import InvalidQueryError, NotSupportedError
 from mongodb.queryset._cache import Cache
 from mongodb.queryset._origin import Origin
@@ -28,7 +29,7 @@ __all__ = ["QuerySet", "QuerySetNoCache"]
 _WHOLE = Origin((), ())
 
 
-class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
+class QuerySet(WritingMixin[Doc], AggregationMixin, BaseQuerySet[Doc]):
     """The documents of a class that match. Nothing is sent before the queryset is evaluated."""
 
     # Evaluation
@@ -91,13 +92,13 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
             return dict(zip(self._scalar, values, strict=True))
         return values[0] if len(values) == 1 else tuple(values)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Doc]:
         if not self._cached:
             return (one for chunk in self._results() for one in chunk)
         return iter(self._evaluation())
 
-    def __next__(self) -> Any:
-        return self._evaluation().take()
+    def __next__(self) -> Doc:
+        return self._evaluation().take()  # type: ignore[no-any-return]
 
     next = __next__
 
@@ -105,7 +106,7 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         """Forget what was loaded: the next reading asks the store again. Who iterates goes on."""
         self.__dict__.pop("_rows", None)
 
-    def _all(self) -> list[Any]:
+    def _all(self) -> list[Doc]:
         return self._evaluation().all() if self._cached else list(iter(self))
 
     def __len__(self) -> int:
@@ -119,6 +120,10 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
     def __contains__(self, item: object) -> bool:
         return item in self._all()
 
+    @overload
+    def __getitem__(self, key: int) -> Doc: ...
+    @overload
+    def __getitem__(self, key: slice) -> Self: ...
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, slice):
             return self._slice(key)
@@ -140,13 +145,13 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         text = repr(shown[:20])
         return text[:-1] + ", '...(remaining elements truncated)...']" if len(shown) > 20 else text
 
-    def iterator(self) -> Iterator[Any]:
+    def iterator(self) -> Iterator[Doc]:
         """Iterate without keeping the documents."""
         return iter(self.no_cache())
 
     # One document
 
-    def get(self, *q_objs: QNode, **query: Any) -> Any:
+    def get(self, *q_objs: QNode, **query: Any) -> Doc:
         """Return the only match; DoesNotExist or MultipleObjectsReturned otherwise."""
         if self._fresh and len(query) == 1 and not q_objs:
             name, value = next(iter(query.items()))
@@ -164,7 +169,7 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
             raise document.MultipleObjectsReturned(
                 f"more than one {document.__name__} matches the query"
             )
-        return found[0]
+        return found[0]  # type: ignore[no-any-return]
 
     def _is_key(self, value: Any) -> bool:
         """Whether the value needs no conversion to be looked up as the primary key."""
@@ -173,7 +178,7 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         wanted = {"objectid": ObjectId, "string": str, "int": int}.get(kind)
         return type(value) is wanted and not meta.get("allow_inheritance")
 
-    def _by_key(self, value: Any) -> Any:
+    def _by_key(self, value: Any) -> Doc:
         """The common get(), without clones: one document by its primary key."""
         document = self._document
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
@@ -181,17 +186,18 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         command = {"find": self._collection_name, "filter": {"_id": value}, "limit": 1}
         data = self._handle().first_batch(command)
         if data is not None and len(data):
-            return _core.Batch(document._schema, data, origin=_WHOLE, trusted=True)[0]
+            found: Doc = _core.Batch(document._schema, data, origin=_WHOLE, trusted=True)[0]
+            return found
         raise document.DoesNotExist(f"no {document.__name__} matches the query")
 
-    def first(self) -> Any:
+    def first(self) -> Doc | None:
         """Return the first document or None."""
         rows = self._rows
         if rows is not None and rows.items:
-            return rows.items[0]
+            return rows.items[0]  # type: ignore[no-any-return]
         return next(iter(self._slice(slice(0, 1)).no_cache()), None)
 
-    def last(self) -> Any:
+    def last(self) -> Doc | None:
         """Return the last document or None; without an order, the greatest primary key."""
         if self._loaded is not None or self._bounded:
             found = self._all()
@@ -200,24 +206,24 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         turned = [(path, -way if isinstance(way, int) else way) for path, way in order]
         return self._with(_order=turned).first()
 
-    def with_id(self, object_id: Any) -> Any:
+    def with_id(self, object_id: Any) -> Doc | None:
         """Return the document with this primary key or None."""
         return self.filter(pk=object_id).first()
 
-    def in_bulk(self, object_ids: Any) -> dict[Any, Any]:
+    def in_bulk(self, object_ids: Any) -> dict[Any, Doc]:
         """Return a dict of primary keys and documents; of a part (skip, limit) it is refused."""
         if self._bounded and not self._empty:
             raise InvalidQueryError("in_bulk() takes ids from all matches: drop skip() and limit()")
         field = self._document._fields[self._document._meta["id_field"]]
         keys = [field.to_python(getattr(one, "pk", one)) for one in object_ids]
-        wanted = self.clear_order().filter(pk__in=keys)
+        wanted: QuerySet[Any] = self.clear_order().filter(pk__in=keys)
         if self._shape == "scalar":
             return {d.pk: self._shaped(d) for d in wanted._with(_shape=None, _include=())}
         if self._shape == "dicts":
             return {one["_id"]: one for one in wanted}
         return {one.pk: one for one in wanted}
 
-    def clear_order(self) -> Any:
+    def clear_order(self) -> Self:
         """Drop the order, the class's own too."""
         return self._with(_order=[])
 
@@ -246,26 +252,28 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
 
     # Other shapes
 
-    def scalar(self, *fields: str) -> Any:
+    def scalar(self, *fields: str) -> QuerySet[Any]:
         """Return values instead of documents: of one field, or tuples of several."""
         if not fields:
             return self._with(_shape=None, _scalar=(), _include=())
         return self.only(*map(_listed, fields))._with(_shape="scalar", _scalar=fields)
 
-    def values_list(self, *fields: str, flat: bool = False) -> Any:
+    def values_list(self, *fields: str, flat: bool = False) -> QuerySet[Any]:
         """The other name of `scalar`; one field gives its values, flat or not."""
         if flat and len(fields) != 1:
             raise InvalidQueryError(f"values_list(flat=True) takes one field, not {len(fields)}")
         return self.scalar(*fields)
 
-    def values(self, *fields: str) -> Any:
+    def values(self, *fields: str) -> QuerySet[dict[str, Any]]:
         """Return dicts by field names instead of documents."""
         names = fields or tuple(self._document._fields)
-        return self.only(*map(_listed, names))._with(_shape="values", _scalar=names)
+        chosen: QuerySet[Any] = self.only(*map(_listed, names))
+        return chosen._with(_shape="values", _scalar=names)
 
-    def as_pymongo(self) -> Any:
+    def as_pymongo(self) -> QuerySet[dict[str, Any]]:
         """Return dicts as PyMongo does, by stored names."""
-        return self._with(_shape="dicts")
+        same: QuerySet[Any] = self
+        return same._with(_shape="dicts")
 
     def distinct(self, field: str) -> list[Any]:
         """Return the different values of a field."""
@@ -290,7 +298,7 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         kwargs.setdefault("json_options", json_util.LEGACY_JSON_OPTIONS)
         return json_util.dumps(list(self.as_pymongo()), *args, **kwargs)
 
-    def from_json(self, json_data: str) -> list[Any]:
+    def from_json(self, json_data: str) -> list[Doc]:
         """Return documents that extended JSON describes; they are not saved."""
         loaded = json_util.loads(json_data, json_options=json_util.LEGACY_JSON_OPTIONS)
         return [self._document._from_son(one) for one in loaded]
@@ -307,15 +315,15 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
 
     # Asynchronous twins; the wait happens in C, without the GIL.
 
-    async def aget(self, *q_objs: QNode, **query: Any) -> Any:
+    async def aget(self, *q_objs: QNode, **query: Any) -> Doc:
         """`get()` in a thread."""
         return await asyncio.to_thread(lambda: self.get(*q_objs, **query))
 
-    async def afirst(self) -> Any:
+    async def afirst(self) -> Doc | None:
         """`first()` in a thread."""
         return await asyncio.to_thread(self.first)
 
-    async def alast(self) -> Any:
+    async def alast(self) -> Doc | None:
         """`last()` in a thread."""
         return await asyncio.to_thread(self.last)
 
@@ -327,7 +335,7 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         """`exists()` in a thread."""
         return await asyncio.to_thread(self.exists)
 
-    async def acreate(self, **kwargs: Any) -> Any:
+    async def acreate(self, **kwargs: Any) -> Doc:
         """`create()` in a thread."""
         return await asyncio.to_thread(lambda: self.create(**kwargs))
 
@@ -339,11 +347,11 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
         """`delete()` in a thread."""
         return await asyncio.to_thread(self.delete)
 
-    async def aget_or_create(self, **kwargs: Any) -> Any:
+    async def aget_or_create(self, **kwargs: Any) -> tuple[Doc, bool]:
         """`get_or_create()` in a thread."""
         return await asyncio.to_thread(lambda: self.get_or_create(**kwargs))
 
-    async def aupdate_or_create(self, **kwargs: Any) -> Any:
+    async def aupdate_or_create(self, **kwargs: Any) -> tuple[Doc, bool]:
         """`update_or_create()` in a thread."""
         return await asyncio.to_thread(lambda: self.update_or_create(**kwargs))
 
@@ -356,7 +364,7 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
 
         return await asyncio.to_thread(run)
 
-    async def __aiter__(self) -> AsyncIterator[Any]:
+    async def __aiter__(self) -> AsyncIterator[Doc]:
         if not self._cached:
             chunks = self._results()
             while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
@@ -371,7 +379,7 @@ class QuerySet(WritingMixin, AggregationMixin, BaseQuerySet):
                 yield one
 
 
-class QuerySetNoCache(QuerySet):
+class QuerySetNoCache(QuerySet[Doc]):
     """A queryset that does not keep what it read."""
 
     def __init__(self, document: Any, collection: Any = None) -> None:

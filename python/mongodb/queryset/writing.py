@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Generic
 
 from mongodb import _core, _persist
 from mongodb._delete_rules import apply_rules, rules_for
 from mongodb._handle import current_transaction
+from mongodb._types import Doc
 from mongodb.errors import (
     InvalidQueryError,
     NotSupportedError,
@@ -23,7 +24,7 @@ __all__ = ["WritingMixin"]
 _KEYS_AT_ONCE = 10000  # ids in one statement, far below the size of a command
 
 
-class WritingMixin:
+class WritingMixin(Generic[Doc]):
     """insert, update, delete and their relatives."""
 
     _document: Any
@@ -32,11 +33,11 @@ class WritingMixin:
 
     # Creating
 
-    def create(self, **kwargs: Any) -> Any:
+    def create(self, **kwargs: Any) -> Doc:
         """Make a document, insert it and return it."""
-        document = self._document(**kwargs)
+        document: Doc = self._document(**kwargs)
         self._move(document)
-        return document.save(force_insert=True) or document
+        return document.save(force_insert=True) or document  # type: ignore[attr-defined]
 
     def _move(self: Any, document: Any) -> None:
         if self._alias != self._document._alias():
@@ -44,7 +45,9 @@ class WritingMixin:
         if self._collection_name != self._document._get_collection_name():
             document._collection_name = self._collection_name
 
-    def get_or_create(self: Any, defaults: Mapping[str, Any] | None = None, **kwargs: Any) -> Any:
+    def get_or_create(
+        self: Any, defaults: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> tuple[Doc, bool]:
         """Return (document, created); `defaults` are for a new document only."""
         _named_values("defaults of get_or_create()", defaults)
         try:
@@ -65,7 +68,7 @@ class WritingMixin:
         defaults: Mapping[str, Any] | None = None,
         create_defaults: Mapping[str, Any] | None = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> tuple[Doc, bool]:
         """Set `defaults` on the match, or create it. Return (document, created)."""
         _named_values("defaults of update_or_create()", defaults)
         _named_values("create_defaults of update_or_create()", create_defaults)

@@ -15,7 +15,7 @@ from .fields import plain
 __all__ = ["GeoJSONField", "GeoPointField"]
 
 GEOMETRIES: dict[str, type[odm.GeoJsonBaseField]] = {
-    field._type: field
+    vars(field)["_type"]: field
     for field in (
         odm.PointField,
         odm.LineStringField,
