@@ -402,24 +402,6 @@ bool ds__cmd_top(ds__op *op, ds_buf *reply, ds_error *err) {
     return true;
 }
 
-bool ds__cmd_compact(ds__op *op, ds_buf *reply, ds_error *err) {
-    const char *name;
-    size_t size;
-    const ds__coll *coll;
-    if (!ds__op_collection(op, &name, &size, err)) {
-        return false;
-    }
-    coll = ds__catalog_find(ds__txn_catalog(op->txn), op->db, strlen(op->db), name, size);
-    if (coll == NULL) {
-        return ds__error_set(err, DS_NAMESPACE_NOT_FOUND, "collection does not exist");
-    }
-    if (coll->is_view) {
-        return ds__error_set(err, DS_COMMAND_NOT_SUPPORTED_ON_VIEW, "can't compact a view");
-    }
-    ds__write_int32(reply, "bytesFreed", 0);
-    return true;
-}
-
 bool ds__cmd_list_commands(ds__op *op, ds_buf *reply, ds_error *err) {
     size_t count;
     const ds__command *table = ds__command_table(&count);

@@ -26,7 +26,7 @@ static const ds__command table[] = {
     {"collMod", ds__cmd_coll_mod, WRITE | WC | V1},
     {"collStats", ds__cmd_coll_stats, READ},
     {"commitTransaction", ds__cmd_commit_transaction, ADMIN | IN_TXN | WC | V1},
-    {"compact", ds__cmd_compact, READ},
+    {"compact", ds__cmd_compact, OWN},
     {"connectionStatus", ds__cmd_connection_status, ALONE},
     {"convertToCapped", ds__cmd_convert_to_capped, WRITE | WC},
     {"count", ds__cmd_count, READ | RC | V1},

@@ -9,8 +9,10 @@
 /* Retries what SQLite's busy handler is not asked about (changing the journal mode). */
 static bool set_wal(ds__conn *conn, ds_error *err) {
     for (;;) {
-        int rc = sqlite3_exec(conn->db, "PRAGMA page_size=16384; PRAGMA journal_mode=WAL", NULL,
-                              NULL, NULL);
+        int rc = sqlite3_exec(conn->db,
+                              "PRAGMA page_size=8192; PRAGMA auto_vacuum=INCREMENTAL;"
+                              "PRAGMA journal_mode=WAL",
+                              NULL, NULL, NULL);
         if (rc == SQLITE_OK) {
             return true;
         }

@@ -11,9 +11,8 @@
 #include "engine/store/internal.h"
 
 enum {
-    PAGE = 16384,
-    WRITE_BACK_FRAMES = 1000, /* as SQLite does by itself */
-    TRY_FRAMES = 100,         /* ending the log is tried again after so many */
+    WRITE_BACK = 16 * 1024 * 1024, /* bytes of the log */
+    TRY_FRAMES = 100,              /* ending the log is tried again after so many */
     END_WAIT_MS = 20,
     READERS = 5,        /* marks of readers */
     MARKS_AT = 100,     /* in the log's index: how far each mark reads */
@@ -109,13 +108,14 @@ static bool end_log(ds__conn *conn, sqlite3 *db, const char *name) {
 int ds__log_hook(void *arg, sqlite3 *db, const char *name, int frames) {
     ds__conn *conn = arg;
     ds__store *store = conn->store;
-    const bool is_long = (int64_t)frames * PAGE >= store->log_limit;
+    const int64_t written = (int64_t)frames * ds__vfs_page_size(db);
+    const bool is_long = written >= store->log_limit;
     if (!is_long || frames - conn->log_tried < TRY_FRAMES) {
         if (frames < TRY_FRAMES) { /* it was begun anew */
             conn->log_tried = 0;
             __atomic_store_n(&store->log_warned, 0, __ATOMIC_RELAXED);
         }
-        if (frames >= WRITE_BACK_FRAMES) {
+        if (written >= WRITE_BACK) {
             sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
         }
         return SQLITE_OK;

@@ -366,6 +366,11 @@ uint32_t ds__vfs_bad_page(sqlite3 *db, bool *in_log) {
     return page;
 }
 
+int ds__vfs_page_size(sqlite3 *db) {
+    const ds__file *f = file_of_db(db);
+    return f ? f->page_size : 0;
+}
+
 /* The first part of the log's index, which processes share; NULL: it is not mapped. */
 static uint8_t *index_of(sqlite3 *db) {
     ds__file *f = file_of_db(db);

@@ -20,6 +20,9 @@ const char *ds__vfs_name(void);
  * it was read from the log. */
 uint32_t ds__vfs_bad_page(sqlite3 *db, bool *in_log);
 
+/* Bytes of a page of the database. */
+int ds__vfs_page_size(sqlite3 *db);
+
 /* Reads `size` bytes at `at` of the log's shared index. */
 bool ds__vfs_read_index(sqlite3 *db, size_t at, void *out, size_t size);
 

@@ -10,7 +10,7 @@
 #include "bson/validate.h"
 #include "engine/engine.h"
 
-enum { ROUNDS = 60, PAGE = 16384 };
+enum { ROUNDS = 60, PAGE = 8192 };
 
 static const char *const commands[] = {
     "{\"find\": \"c\", \"batchSize\": 100000}",

@@ -8,7 +8,7 @@
 
 #include "engine/store/internal.h"
 
-enum { PAGE = 16384, FRAME = PAGE + DS_LOG_FRAME_HEAD, COMMITS = 6 };
+enum { PAGE = 8192, FRAME = PAGE + DS_LOG_FRAME_HEAD, COMMITS = 6 };
 
 typedef struct image {
     uint8_t *bytes;
