@@ -15,6 +15,7 @@
 #include "engine/op.h"
 #include "engine/reaper.h"
 #include "engine/ttl.h"
+#include "engine/records/records.h"
 
 enum { MAX_TRIES = 100, REPLY_TAIL = 1024, DEFAULT_IDLE_MS = 10 * 1000 };
 
@@ -70,7 +71,7 @@ static ds_engine *open_engine(const char *path, const ds__engine_options *option
     }
     engine->started_ms = ds__clock_now_ms();
     engine->snapshots = ds__snapshots_new(); /* before the store: a fork asks it first */
-    engine->store = ds__store_open(path, &store, err);
+    engine->store = ds__records_open(path, &store, err);
     if (!engine->store) {
         free_engine(engine);
         return NULL;

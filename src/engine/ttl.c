@@ -26,7 +26,7 @@ static size_t find_expired(ds__txn *txn, const ds__coll *coll, const ds__index *
     const ds_buf *last = down ? &lo : &hi;
     ds__interval in = {first->data, last->data, first->size, last->size, true, true};
     if (!lo.failed && !hi.failed &&
-        ds__scan_index(txn, coll, index, &in, 1, false, false, &scan, &err)) {
+        ds__scan_keys(txn, ds__coll_keys(coll, index), &in, 1, false, false, &scan, &err)) {
         ds__scan_row row;
         while (count < max && ds__scan_next(scan, &row, &err) == DS_NEXT_ROW) {
             rids[count++] = row.rid;

@@ -7,7 +7,7 @@
 #include "engine/catalog/internal.h"
 
 const ds__catalog *ds__txn_catalog(ds__txn *txn) {
-    return txn->catalog;
+    return ds__catalog_of(txn)->catalog;
 }
 
 ds__catalog *ds__catalog_ref(const ds__catalog *catalog) {

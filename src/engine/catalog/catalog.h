@@ -7,8 +7,7 @@
 #define DS_ENGINE_CATALOG_CATALOG_H
 
 #include "bson/path.h"
-#include "engine/store/store.h"
-#include "lang/filter/filter.h"
+#include "engine/store/rows.h"
 
 typedef enum ds__index_kind {
     DS_INDEX_ORDERED, /* ascending and descending parts */
@@ -38,7 +37,7 @@ typedef struct ds__index {
     bool sparse;
     bool hidden;
     bool multikey;        /* any bit of any part */
-    ds_value partial;     /* partialFilterExpression or DS_MISSING; see ds__txn_filter */
+    ds_value partial;     /* partialFilterExpression or DS_MISSING */
     int64_t expire_after; /* seconds; -1: none */
 } ds__index;
 
@@ -71,6 +70,10 @@ typedef struct ds__coll {
 
 typedef struct ds__catalog ds__catalog;
 
+/* The catalog's place among the rooms of a store, and what it is told of transactions. */
+enum { DS_CATALOG_ROOM = 0 };
+extern const ds__txn_hooks ds__catalog_hooks;
+
 /* The catalog of a transaction. Lifetime: until the transaction changes it. What is found in it
  * lives until the transaction ends, out of date after a change (look again then). */
 const ds__catalog *ds__txn_catalog(ds__txn *txn);
@@ -99,17 +102,14 @@ const ds__index *ds__coll_find_index(const ds__coll *coll, const char *name, siz
 static inline const ds__index *ds__coll_id_index(const ds__coll *coll) {
     return coll->indexes;
 }
+/* Where an index of the collection keeps its keys. */
+static inline ds__key_table ds__coll_keys(const ds__coll *coll, const ds__index *index) {
+    return (ds__key_table){.id = index->id, .rows = coll->id, .unique = index->unique};
+}
 
 /* Iterates all collections and views, ordered by database, then name: *at starts at 0; NULL at the
  * end. */
 const ds__coll *ds__catalog_each(const ds__catalog *catalog, size_t *at);
-
-/* A validator, partialFilterExpression or the like of this transaction's catalog, compiled once per
- * transaction. `spec` must be a value of the catalog. Lifetime: the transaction. Not to be
- * evaluated in another thread. */
-bool ds__txn_filter(ds__txn *txn, ds_value spec, const ds__filter **out, ds_error *err);
-/* Whether `doc` matches such a filter. */
-bool ds__txn_filter_match(ds__txn *txn, ds_value spec, ds_value doc, bool *matched, ds_error *err);
 
 /* Whether a name may be used: "db.coll" rules of mongod. Errors: InvalidNamespace (73). `system.`
  * collections are allowed only when `allow_system`. */

@@ -11,8 +11,6 @@
 #include "base/mem.h"
 #include "bson/writer.h"
 #include "engine/catalog/internal.h"
-#include "engine/records/build.h"
-#include "engine/records/records.h"
 
 /* One parameter of a statement. */
 typedef struct param {
@@ -58,17 +56,10 @@ static bool run_params(ds__txn *txn, const char *sql, const param *params, int c
     run_params(txn, sql, (param[]){__VA_ARGS__},                                                   \
                (int)(sizeof((param[]){__VA_ARGS__}) / sizeof(param)), err)
 
-static bool exec_id(ds__txn *txn, const char *format, int64_t id, ds_error *err) {
-    char sql[160];
-    snprintf(sql, sizeof sql, format, id);
-    int rc = sqlite3_exec(txn->conn->db, sql, NULL, NULL, NULL);
-    return rc == SQLITE_OK || ds__txn_fail(txn, rc, err);
-}
-
 static bool check_writes(const ds__txn *txn, ds_error *err) {
-    return txn->write || ds__error_set(err, DS_INTERNAL_ERROR,
-                                       "a change of the catalog needs a transaction "
-                                       "that writes");
+    return ds__txn_is_write(txn) || ds__error_set(err, DS_INTERNAL_ERROR,
+                                                  "a change of the catalog needs a transaction "
+                                                  "that writes");
 }
 
 static bool exec_plain(ds__txn *txn, const char *sql, ds_error *err) {
@@ -78,37 +69,27 @@ static bool exec_plain(ds__txn *txn, const char *sql, ds_error *err) {
 
 /* Raises the version for a change of one collection. */
 static bool raise_version(ds__txn *txn, int64_t coll, ds_error *err) {
+    ds__catalog_txn *own = ds__catalog_of(txn);
     return exec_plain(txn, ds__catalog_changes_schema, err) &&
            exec_plain(txn, "UPDATE ds_meta SET v=v+1 WHERE k='version'", err) &&
-           ds__conn_int(txn->conn, "SELECT v FROM ds_meta WHERE k='version'", 0, &txn->version,
+           ds__conn_int(txn->conn, "SELECT v FROM ds_meta WHERE k='version'", 0, &own->version,
                         err) &&
            RUN(txn, err, "INSERT OR REPLACE INTO ds_change(slot, version, coll) VALUES(?1, ?2, ?3)",
-               p_int(txn->version % DS_CATALOG_CHANGES), p_int(txn->version), p_int(coll));
+               p_int(own->version % DS_CATALOG_CHANGES), p_int(own->version), p_int(coll));
 }
 
 static bool begin_change(ds__txn *txn, int64_t coll, ds_error *err) {
     if (!check_writes(txn, err)) {
         return false;
     }
-    ds_buf_reset(&txn->details);
+    ds_buf_reset(ds__txn_details(txn));
     ds__scan_detach_all(txn);
     return raise_version(txn, coll, err);
 }
 
-/* Ids of tables are never used twice: paused scans know dropped tables by that. */
-static bool new_id(ds__txn *txn, int64_t *id, ds_error *err) {
-    return ds__conn_int(txn->conn, "UPDATE ds_meta SET v=v+1 WHERE k='next_id' RETURNING v", 0, id,
-                        err);
-}
-
 static bool make_index_table(ds__txn *txn, int64_t coll, ds_value spec, bool unique, int64_t *id,
                              ds_error *err) {
-    const char *sql = unique ? "CREATE TABLE i%" PRId64
-                               "(k BLOB PRIMARY KEY, r INTEGER NOT NULL) WITHOUT ROWID"
-                             : "CREATE TABLE i%" PRId64
-                               "(k BLOB NOT NULL, r INTEGER NOT NULL, PRIMARY KEY(k, r)) WITHOUT "
-                               "ROWID";
-    return new_id(txn, id, err) && exec_id(txn, sql, *id, err) &&
+    return ds__table_number(txn, id, err) && ds__table_make_keys(txn, *id, unique, err) &&
            RUN(txn, err, "INSERT INTO ds_index(id, coll, spec) VALUES(?1, ?2, ?3)", p_int(*id),
                p_int(coll), p_blob(spec.as.bytes, spec.size));
 }
@@ -158,7 +139,8 @@ bool ds__catalog_create(ds__txn *txn, const char *db, const char *name, ds_value
     uint8_t uuid[16];
     int64_t id = 0;
     *out = NULL;
-    const ds__coll *there = ds__catalog_find(txn->catalog, db, strlen(db), name, strlen(name));
+    const ds__coll *there =
+        ds__catalog_find(ds__txn_catalog(txn), db, strlen(db), name, strlen(name));
     if (there && there->is_view) {
         return ds__error_set(err, DS_NAMESPACE_EXISTS, "A view already exists. NS: %s.%s", db,
                              name);
@@ -175,49 +157,26 @@ bool ds__catalog_create(ds__txn *txn, const char *db, const char *name, ds_value
     }
     bool view = ds__doc_field(options, "viewOn").type == DS_STRING;
     make_uuid(uuid);
-    if (!check_writes(txn, err) || !new_id(txn, &id, err) || !begin_change(txn, id, err) ||
+    if (!check_writes(txn, err) || !ds__table_number(txn, &id, err) ||
+        !begin_change(txn, id, err) ||
         !RUN(txn, err, "INSERT INTO ds_coll(id, db, name, uuid, options) VALUES(?1,?2,?3,?4,?5)",
              p_int(id), p_text(db), p_text(name), p_blob(uuid, view ? 0 : sizeof uuid),
              p_blob(options.as.bytes, options.size))) {
         return false;
     }
     if (!view &&
-        (!exec_id(txn, "CREATE TABLE c%" PRId64 "(rid INTEGER PRIMARY KEY, doc BLOB NOT NULL)", id,
-                  err) ||
-         !RUN(txn, err, "INSERT INTO ds_count VALUES(?1, 0, 0)", p_int(id)) ||
-         !make_id_index(txn, id, ds__missing(), err))) {
+        (!ds__table_make_rows(txn, id, err) || !make_id_index(txn, id, ds__missing(), err))) {
         return false;
     }
     if (!ds__catalog_reload(txn, id, err)) {
         return false;
     }
-    *out = ds__catalog_find_id(txn->catalog, id);
+    *out = ds__catalog_find_id(ds__txn_catalog(txn), id);
     return true;
-}
-
-bool ds__catalog_find_or_create(ds__txn *txn, const char *db, const char *name,
-                                const ds__coll **out, ds_error *err) {
-    *out = ds__catalog_find(txn->catalog, db, strlen(db), name, strlen(name));
-    if (!*out) {
-        return ds__catalog_check_db_name(db, strlen(db), err) &&
-               ds__catalog_check_coll_name(db, name, strlen(name), err) &&
-               ds__catalog_create(txn, db, name, ds__missing(), out, err);
-    }
-    if ((*out)->is_view) {
-        return ds__error_set(err, DS_COMMAND_NOT_SUPPORTED_ON_VIEW,
-                             "Namespace %s.%s is a view, not a collection", db, name);
-    }
-    return true;
-}
-
-/* Empties the connection's cache first: statements on the table keep it from being dropped. */
-static bool drop_table(ds__txn *txn, const char *format, int64_t id, ds_error *err) {
-    ds__conn_flush(txn->conn);
-    return exec_id(txn, format, id, err);
 }
 
 static bool drop_index_table(ds__txn *txn, int64_t id, ds_error *err) {
-    return drop_table(txn, "DROP TABLE i%" PRId64, id, err) &&
+    return ds__table_drop_keys(txn, id, err) &&
            RUN(txn, err, "DELETE FROM ds_index WHERE id=?1", p_int(id));
 }
 
@@ -230,8 +189,7 @@ bool ds__catalog_drop(ds__txn *txn, const ds__coll *coll, ds_error *err) {
             return false;
         }
     }
-    if (!coll->is_view && (!drop_table(txn, "DROP TABLE c%" PRId64, coll->id, err) ||
-                           !RUN(txn, err, "DELETE FROM ds_count WHERE coll=?1", p_int(coll->id)))) {
+    if (!coll->is_view && !ds__table_drop_rows(txn, coll->id, err)) {
         return false;
     }
     return RUN(txn, err, "DELETE FROM ds_coll WHERE id=?1", p_int(coll->id)) &&
@@ -264,13 +222,8 @@ bool ds__catalog_add_index(ds__txn *txn, const ds__coll *coll, ds_value spec, co
         !ds__catalog_reload(txn, coll_id, err)) {
         return false;
     }
-    const ds__coll *fresh = ds__catalog_find_id(txn->catalog, coll_id);
-    const ds__index *index = &fresh->indexes[fresh->index_count - 1];
-    ds_assert(index->id == id);
-    if (!ds__index_build(txn, fresh, index, err)) {
-        return false;
-    }
-    *out = ds__catalog_find_id(txn->catalog, coll_id);
+    *out = ds__catalog_find_id(ds__txn_catalog(txn), coll_id);
+    ds_assert((*out)->indexes[(*out)->index_count - 1].id == id);
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Changes of the catalog, each in a write transaction. After a call the transaction's catalog is
- * the changed one; collections found before stay readable but are out of date. */
+/* Changes of the catalog, each in a write transaction: for records/, whose ddl.h all others use.
+ * After a call the transaction's catalog is the changed one; collections found before stay readable
+ * but are out of date. */
 #ifndef DS_ENGINE_CATALOG_CHANGE_H
 #define DS_ENGINE_CATALOG_CHANGE_H
 
@@ -10,11 +11,6 @@
  * checked by the create command; DS_MISSING for none. Errors: NamespaceExists, InvalidNamespace. */
 bool ds__catalog_create(ds__txn *txn, const char *db, const char *name, ds_value options,
                         const ds__coll **out, ds_error *err);
-
-/* The collection, made if it does not exist: what a first insert does. Errors:
- * CommandNotSupportedOnView for views, InvalidNamespace. */
-bool ds__catalog_find_or_create(ds__txn *txn, const char *db, const char *name,
-                                const ds__coll **out, ds_error *err);
 
 /* Removes a collection or view with its data. */
 bool ds__catalog_drop(ds__txn *txn, const ds__coll *coll, ds_error *err);
@@ -26,8 +22,7 @@ bool ds__catalog_rename(ds__txn *txn, const ds__coll *coll, const char *db, cons
 /* Replaces the options. */
 bool ds__catalog_set_options(ds__txn *txn, const ds__coll *coll, ds_value options, ds_error *err);
 
-/* Adds an index by its normalised spec (index/spec.h) and fills it from the documents. Errors:
- * DuplicateKey (with details), CannotIndexParallelArrays, …; the caller aborts or rolls back. */
+/* Adds an index by its normalised spec (index/spec.h), the last of `*out`, without keys yet. */
 bool ds__catalog_add_index(ds__txn *txn, const ds__coll *coll, ds_value spec, const ds__coll **out,
                            ds_error *err);
 bool ds__catalog_drop_index(ds__txn *txn, const ds__coll *coll, const ds__index *index,

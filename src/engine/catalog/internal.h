@@ -3,7 +3,34 @@
 #ifndef DS_ENGINE_CATALOG_INTERNAL_H
 #define DS_ENGINE_CATALOG_INTERNAL_H
 
+#include "engine/catalog/catalog.h"
 #include "engine/store/internal.h"
+
+/* What was current before in this transaction. */
+typedef struct ds__old_catalog ds__old_catalog;
+struct ds__old_catalog {
+    ds__catalog *catalog; /* or */
+    ds__coll *coll;
+    ds__old_catalog *next;
+};
+
+/* The catalog's part of a transaction. */
+typedef struct ds__catalog_txn {
+    /* owned */
+    ds__catalog *catalog;
+    ds__old_catalog *old;
+    /* plain */
+    int64_t version; /* of the catalog's tables, after a change */
+    bool changed;
+} ds__catalog_txn;
+
+static inline ds__catalog_txn *ds__catalog_of(const ds__txn *txn) {
+    return ds__txn_room(txn, DS_CATALOG_ROOM);
+}
+
+/* Reads a collection anew after it was made, changed or dropped. What was found before is kept
+ * until the transaction's end. */
+bool ds__catalog_reload(ds__txn *txn, int64_t coll, ds_error *err);
 
 /* Changed only while nobody else holds it. */
 struct ds__catalog {

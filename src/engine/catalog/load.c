@@ -14,15 +14,11 @@
     "CREATE INDEX IF NOT EXISTS ds_index_coll ON ds_index(coll);"
 /* clang-format on */
 
-const char ds__catalog_schema[] =
-    "CREATE TABLE ds_meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID;"
-    "INSERT INTO ds_meta VALUES('version', 1), ('next_id', 1);"
+static const char schema[] =
     "CREATE TABLE ds_coll(id INTEGER PRIMARY KEY, db TEXT NOT NULL, name TEXT NOT NULL,"
     " uuid BLOB, options BLOB NOT NULL, UNIQUE(db, name));"
     "CREATE TABLE ds_index(id INTEGER PRIMARY KEY, coll INTEGER NOT NULL, spec BLOB NOT NULL,"
-    " multikey BLOB);"
-    "CREATE TABLE ds_count(coll INTEGER PRIMARY KEY, n INTEGER NOT NULL, bytes INTEGER NOT "
-    "NULL);" CHANGES_SQL;
+    " multikey BLOB);" CHANGES_SQL;
 
 /* Files of before do not have what tells of changes. */
 const char ds__catalog_changes_schema[] = CHANGES_SQL;
@@ -237,107 +233,144 @@ static bool read_version(ds__txn *txn, int64_t *version, ds_error *err) {
 /* Makes a catalog of a committed state the one other transactions find first. */
 static void publish(ds__store *store, ds__catalog *catalog) {
     ds__catalog *old = NULL;
-    pthread_mutex_lock(&store->lock);
-    if (!store->catalog || store->catalog->version < catalog->version) {
-        old = store->catalog;
-        store->catalog = ds__catalog_ref(catalog);
+    void **shared = ds__store_lock_shared(store, DS_CATALOG_ROOM);
+    ds__catalog *current = *shared;
+    if (!current || current->version < catalog->version) {
+        old = current;
+        *shared = ds__catalog_ref(catalog);
     }
-    pthread_mutex_unlock(&store->lock);
+    ds__store_unlock_shared(store);
     ds__catalog_unref(old);
 }
 
-bool ds__catalog_begin(ds__txn *txn, ds_error *err) {
-    ds__store *store = txn->store;
+static bool begin(ds__txn *txn, ds_error *err) {
+    ds__catalog_txn *own = ds__catalog_of(txn);
+    ds__store *store = ds__txn_store(txn);
     int64_t version;
     if (!read_version(txn, &version, err)) {
         return false;
     }
-    pthread_mutex_lock(&store->lock);
-    ds__catalog *known = store->catalog ? ds__catalog_ref(store->catalog) : NULL;
-    pthread_mutex_unlock(&store->lock);
+    const ds__catalog *current = *ds__store_lock_shared(store, DS_CATALOG_ROOM);
+    ds__catalog *known = current ? ds__catalog_ref(current) : NULL;
+    ds__store_unlock_shared(store);
     if (known && known->version == version) {
-        txn->catalog = known;
+        own->catalog = known;
         return true;
     }
-    txn->catalog = load(txn, known, version, err);
+    own->catalog = load(txn, known, version, err);
     ds__catalog_unref(known);
-    if (txn->catalog) {
-        publish(store, txn->catalog);
+    if (own->catalog) {
+        publish(store, own->catalog);
     }
-    return txn->catalog != NULL;
+    return own->catalog != NULL;
 }
 
 /* Keeps what was found before until the transaction ends: a collection, or a whole catalog. Takes
  * the reference over. */
-static bool keep_old(ds__txn *txn, ds__catalog *catalog, ds__coll *coll, ds_error *err) {
+static bool keep_old(ds__catalog_txn *own, ds__catalog *catalog, ds__coll *coll, ds_error *err) {
     ds__old_catalog *old = ds__alloc(sizeof *old);
     if (!old) {
         return ds__error_oom(err);
     }
-    *old = (ds__old_catalog){.catalog = catalog, .coll = coll, .next = txn->old};
-    txn->old = old;
+    *old = (ds__old_catalog){.catalog = catalog, .coll = coll, .next = own->old};
+    own->old = old;
     return true;
 }
 
 /* Makes the transaction's catalog one that nobody else holds. */
-static bool own(ds__txn *txn, ds_error *err) {
-    if (__atomic_load_n(&txn->catalog->refs, __ATOMIC_ACQUIRE) == 1) {
+static bool make_own(ds__catalog_txn *own, ds_error *err) {
+    if (__atomic_load_n(&own->catalog->refs, __ATOMIC_ACQUIRE) == 1) {
         return true;
     }
-    ds__catalog *fresh = copy(txn->catalog, err);
+    ds__catalog *fresh = copy(own->catalog, err);
     if (!fresh) {
         return false;
     }
-    ds__catalog_unref(txn->catalog);
-    txn->catalog = fresh;
+    ds__catalog_unref(own->catalog);
+    own->catalog = fresh;
     return true;
 }
 
-static bool replace(ds__txn *txn, ds__catalog *fresh, ds_error *err) {
-    if (!fresh || !keep_old(txn, txn->catalog, NULL, err)) {
+static bool replace(ds__catalog_txn *own, ds__catalog *fresh, ds_error *err) {
+    if (!fresh || !keep_old(own, own->catalog, NULL, err)) {
         ds__catalog_unref(fresh);
         return false;
     }
-    txn->catalog = fresh;
+    own->catalog = fresh;
     return true;
 }
 
 bool ds__catalog_reload(ds__txn *txn, int64_t id, ds_error *err) {
+    ds__catalog_txn *own = ds__catalog_of(txn);
     ds__coll *coll;
-    txn->catalog_changed = true;
-    if (txn->catalog->version + 1 != txn->version) { /* a change before was not finished */
-        return replace(txn, load_all(txn, txn->catalog, txn->version, err), err);
+    own->changed = true;
+    if (own->catalog->version + 1 != own->version) { /* a change before was not finished */
+        return replace(own, load_all(txn, own->catalog, own->version, err), err);
     }
-    const ds__coll *known = ds__catalog_find_id(txn->catalog, id);
-    if (!own(txn, err) || !ds__catalog_reserve(txn->catalog, err) ||
+    const ds__coll *known = ds__catalog_find_id(own->catalog, id);
+    if (!make_own(own, err) || !ds__catalog_reserve(own->catalog, err) ||
         !read_one(txn, id, &coll, err)) {
         return false;
     }
-    if (known && !keep_old(txn, NULL, ds__coll_ref(known), err)) {
+    if (known && !keep_old(own, NULL, ds__coll_ref(known), err)) {
         ds__coll_unref(known);
         ds__coll_unref(coll);
         return false;
     }
-    ds__coll_unref(ds__catalog_put(txn->catalog, id, coll));
-    txn->catalog->version = txn->version;
+    ds__coll_unref(ds__catalog_put(own->catalog, id, coll));
+    own->catalog->version = own->version;
     return true;
 }
 
-bool ds__catalog_restore(ds__txn *txn, ds__catalog *saved, ds_error *err) {
-    return txn->catalog == saved || replace(txn, ds__catalog_ref(saved), err);
+static bool mark(ds__txn *txn, void **out, ds_error *err) {
+    (void)err;
+    *out = ds__catalog_ref(ds__catalog_of(txn)->catalog);
+    return true;
 }
 
-void ds__catalog_end(ds__txn *txn, bool committed) {
-    if (committed && txn->catalog_changed) {
-        publish(txn->store, txn->catalog);
+static bool back(ds__txn *txn, void *saved, ds_error *err) {
+    ds__catalog_txn *own = ds__catalog_of(txn);
+    return own->catalog == saved || replace(own, ds__catalog_ref(saved), err);
+}
+
+static void forget(void *catalog) {
+    ds__catalog_unref(catalog);
+}
+
+static void end(ds__txn *txn, bool committed) {
+    ds__catalog_txn *own = ds__catalog_of(txn);
+    if (committed && own->changed) {
+        publish(ds__txn_store(txn), own->catalog);
     }
-    while (txn->old) {
-        ds__old_catalog *old = txn->old;
-        txn->old = old->next;
+    while (own->old) {
+        ds__old_catalog *old = own->old;
+        own->old = old->next;
         ds__catalog_unref(old->catalog);
         ds__coll_unref(old->coll);
         ds__free(old);
     }
-    ds__catalog_unref(txn->catalog);
-    txn->catalog = NULL;
+    ds__catalog_unref(own->catalog);
+    *own = (ds__catalog_txn){0};
 }
+
+static bool has_tables(ds__txn *txn, int64_t rows, int64_t keys, ds_error *err) {
+    const ds__coll *coll = ds__catalog_find_id(ds__catalog_of(txn)->catalog, rows);
+    if (!coll) {
+        return ds__error_set(err, DS_QUERY_PLAN_KILLED, "collection dropped");
+    }
+    bool found = !keys;
+    for (size_t i = 0; !found && i < coll->index_count; i++) {
+        found = coll->indexes[i].id == keys;
+    }
+    return found || ds__error_set(err, DS_QUERY_PLAN_KILLED, "index dropped");
+}
+
+const ds__txn_hooks ds__catalog_hooks = {.schema = schema,
+                                         .size = sizeof(ds__catalog_txn),
+                                         .begin = begin,
+                                         .mark = mark,
+                                         .back = back,
+                                         .forget = forget,
+                                         .end = end,
+                                         .has_tables = has_tables,
+                                         .close = forget};

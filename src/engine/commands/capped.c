@@ -39,10 +39,9 @@ bool ds__cmd_convert_to_capped(ds__op *op, ds_buf *reply, ds_error *err) {
     }
     ds__doc_end(&options, root);
     bool ok = ds_buf_ok(&options, err) &&
-              ds__catalog_set_options(op->txn, coll, ds__document(options.data), err);
+              ds__ddl_set_options(op->txn, coll, ds__document(options.data), err);
     for (size_t i = 0; ok && i < coll->index_count; i++) {
-        ok =
-            coll->indexes[i].is_id || ds__catalog_drop_index(op->txn, coll, &coll->indexes[i], err);
+        ok = coll->indexes[i].is_id || ds__ddl_drop_index(op->txn, coll, &coll->indexes[i], err);
     }
     ds_buf_clear(&options);
     return ok &&

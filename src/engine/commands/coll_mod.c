@@ -178,7 +178,7 @@ static bool change_index(ds__op *op, const ds__coll *coll, ds_value argument, ds
     ds_buf spec = {0};
     write_spec(&spec, index, hidden, seconds);
     bool ok = ds_buf_ok(&spec, err) &&
-              ds__catalog_set_index(op->txn, coll, index, ds__document(spec.data), err);
+              ds__ddl_set_index(op->txn, coll, index, ds__document(spec.data), err);
     ds_buf_clear(&spec);
     return ok;
 }
@@ -296,7 +296,7 @@ static bool change_options(ds__op *op, const ds__coll *coll, const ds_value *v, 
     ds__write_value(&out, "pipeline", 8, pipeline);
     ds__doc_end(&out, root);
     bool ok =
-        ds_buf_ok(&out, err) && ds__catalog_set_options(op->txn, coll, ds__document(out.data), err);
+        ds_buf_ok(&out, err) && ds__ddl_set_options(op->txn, coll, ds__document(out.data), err);
     ds_buf_clear(&out);
     return ok;
 }

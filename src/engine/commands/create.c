@@ -314,7 +314,7 @@ bool ds__cmd_create(ds__op *op, ds_buf *reply, ds_error *err) {
     }
     write_options(&options, v);
     bool ok = ds_buf_ok(&options, err) &&
-              ds__catalog_create(op->txn, op->db, name, ds__document(options.data), &made, err);
+              ds__ddl_create(op->txn, op->db, name, ds__document(options.data), &made, err);
     ds_buf_clear(&options);
     if (ok && v[AUTO_INDEX_ID].type != DS_MISSING) {
         ds__write_str(reply, "note",

@@ -3,7 +3,7 @@
 #ifndef DS_ENGINE_COMMANDS_DDL_H
 #define DS_ENGINE_COMMANDS_DDL_H
 
-#include "engine/catalog/change.h"
+#include "engine/records/ddl.h"
 #include "engine/commands/reply.h"
 #include "engine/commands/request.h"
 

@@ -17,7 +17,7 @@ bool ds__cmd_drop(ds__op *op, ds_buf *reply, ds_error *err) {
     if (!coll) {
         return ds__error_set(err, DS_NAMESPACE_NOT_FOUND, "ns not found");
     }
-    if (!ds__catalog_drop(op->txn, coll, err)) {
+    if (!ds__ddl_drop(op->txn, coll, err)) {
         return false;
     }
     if (!coll->is_view) {
@@ -57,7 +57,7 @@ bool ds__cmd_drop_database(ds__op *op, ds_buf *reply, ds_error *err) {
         if (!coll) {
             return true;
         }
-        if (!ds__catalog_drop(op->txn, coll, err)) {
+        if (!ds__ddl_drop(op->txn, coll, err)) {
             return false;
         }
     }
@@ -167,6 +167,6 @@ bool ds__cmd_rename_collection(ds__op *op, ds_buf *reply, ds_error *err) {
     if (to && !ds__value_truthy(v[DROP_TARGET])) {
         return ds__error_set(err, DS_NAMESPACE_EXISTS, "target namespace exists");
     }
-    return (!to || ds__catalog_drop(op->txn, to, err)) &&
-           ds__catalog_rename(op->txn, from, to_db, to_name, err);
+    return (!to || ds__ddl_drop(op->txn, to, err)) &&
+           ds__ddl_rename(op->txn, from, to_db, to_name, err);
 }

@@ -29,7 +29,7 @@ static bool add_one(ds__op *op, ds_value spec, const ds__coll **coll, size_t *ad
                                "Cannot create TTL index on a capped "
                                "collection");
         } else {
-            ok = ds__catalog_add_index(op->txn, *coll, v, coll, err);
+            ok = ds__ddl_add_index(op->txn, *coll, v, coll, err);
             (*added)++;
         }
     }
@@ -162,7 +162,7 @@ bool ds__cmd_create_indexes(ds__op *op, ds_buf *reply, ds_error *err) {
         return false;
     }
     bool made = coll == NULL;
-    if (made && !ds__catalog_create(op->txn, op->db, name, ds__missing(), &coll, err)) {
+    if (made && !ds__ddl_create(op->txn, op->db, name, ds__missing(), &coll, err)) {
         return false;
     }
     int32_t before = (int32_t)coll->index_count;
@@ -273,8 +273,7 @@ static bool find_index(const ds__coll *coll, ds_value which, const ds__index **o
 
 static bool drop_all(ds__op *op, const ds__coll *coll, ds_buf *reply, ds_error *err) {
     for (size_t i = 0; i < coll->index_count; i++) {
-        if (!coll->indexes[i].is_id &&
-            !ds__catalog_drop_index(op->txn, coll, &coll->indexes[i], err)) {
+        if (!coll->indexes[i].is_id && !ds__ddl_drop_index(op->txn, coll, &coll->indexes[i], err)) {
             return false;
         }
     }
@@ -333,7 +332,7 @@ bool ds__cmd_drop_indexes(ds__op *op, ds_buf *reply, ds_error *err) {
     }
     if (index.type != DS_ARRAY) {
         return find_index(coll, index, &found, err) &&
-               ds__catalog_drop_index(op->txn, coll, found, err);
+               ds__ddl_drop_index(op->txn, coll, found, err);
     }
     if (ds__doc_count(index) == 1 && ds__is_string(ds__array_at(index, 0), "*")) {
         return drop_all(op, coll, reply, err);
@@ -348,7 +347,7 @@ bool ds__cmd_drop_indexes(ds__op *op, ds_buf *reply, ds_error *err) {
     while (ds__iter_next(&it)) {
         coll = ds__catalog_find_id(ds__txn_catalog(op->txn), coll->id);
         found = ds__coll_find_index(coll, ds__text(it.value), it.value.size);
-        if (found && !ds__catalog_drop_index(op->txn, coll, found, err)) {
+        if (found && !ds__ddl_drop_index(op->txn, coll, found, err)) {
             return false;
         }
     }

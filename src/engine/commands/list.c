@@ -7,6 +7,7 @@
 #include "bson/number.h"
 #include "engine/index/index.h"
 #include "engine/records/records.h"
+#include "lang/filter/filter.h"
 
 /* A filter over the documents that are listed. */
 typedef struct listing {

@@ -22,14 +22,14 @@ static bool add_coll(ds__op *op, const ds__coll *coll, totals *t, ds_error *err)
     int64_t bytes;
     int64_t size;
     if (!ds__record_counts(op->txn, coll, &documents, &bytes, err) ||
-        !ds__store_table_size(op->txn, 'c', coll->id, &size, err)) {
+        !ds__table_size(op->txn, DS_TABLE_ROWS, coll->id, &size, err)) {
         return false;
     }
     t->documents += documents;
     t->bytes += bytes;
     t->storage += size;
     for (size_t i = 0; i < coll->index_count; i++) {
-        if (!ds__store_table_size(op->txn, 'i', coll->indexes[i].id, &size, err)) {
+        if (!ds__table_size(op->txn, DS_TABLE_KEYS, coll->indexes[i].id, &size, err)) {
             return false;
         }
         t->indexes++;
@@ -56,7 +56,7 @@ static bool write_indexes(ds__op *op, const ds__coll *coll, int64_t scale, ds_bu
     size_t sizes = ds__write_doc(reply, "indexSizes", 10, DS_DOCUMENT);
     for (size_t i = 0; coll && i < coll->index_count; i++) {
         int64_t size;
-        if (!ds__store_table_size(op->txn, 'i', coll->indexes[i].id, &size, err)) {
+        if (!ds__table_size(op->txn, DS_TABLE_KEYS, coll->indexes[i].id, &size, err)) {
             return false;
         }
         ds__ddl_write_number(reply, coll->indexes[i].name, size / scale);

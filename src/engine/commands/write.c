@@ -6,7 +6,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "bson/number.h"
-#include "engine/catalog/change.h"
+#include "engine/records/ddl.h"
 
 bool ds__write_check_count(size_t n, ds_value id, ds_value ids, ds_error *err) {
     if (id.type != DS_MISSING && ids.type == DS_ARRAY) {
@@ -47,7 +47,7 @@ bool ds__write_need_coll(ds__write *w, ds_error *err) {
     if (w->coll != NULL) {
         return !w->coll->is_view || on_view(w, err);
     }
-    return ds__catalog_find_or_create(w->op->txn, w->op->db, w->coll_name, &w->coll, err);
+    return ds__ddl_find_or_create(w->op->txn, w->op->db, w->coll_name, &w->coll, err);
 }
 
 /* Failures that leave nothing to say about single statements. */

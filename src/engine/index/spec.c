@@ -10,6 +10,7 @@
 #include "bson/json.h"
 #include "bson/number.h"
 #include "bson/writer.h"
+#include "lang/filter/filter.h"
 
 static const char *quote(ds_value v, char *out, size_t size) {
     return ds__value_quote(v, out, size);

@@ -2,6 +2,7 @@
 /* Rules that keep results right: no intersection on a path with arrays, no compound bounds across
  * elements of one array, sparse and partial indexes only where they hold every match. */
 #include "engine/plan/candidate.h"
+#include "engine/records/filters.h"
 
 static void add_predicate(ds__chooser *c, const char *path, uint32_t size, const ds__filter *leaf,
                           const ds__filter *owner) {

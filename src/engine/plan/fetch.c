@@ -8,7 +8,7 @@ typedef struct fetch_node {
 } fetch_node;
 
 bool ds__node_fetch_doc(ds__node *node, const ds__coll *coll, ds__row *row, ds_error *err) {
-    if (node->scan == NULL && !ds__scan_points(node->course->txn, coll, &node->scan, err)) {
+    if (node->scan == NULL && !ds__scan_points(node->course->txn, coll->id, &node->scan, err)) {
         return false;
     }
     if (!ds__scan_get(node->scan, row->rid, &row->doc, err)) {

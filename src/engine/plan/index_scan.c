@@ -251,8 +251,8 @@ ds__node *ds__node_index(ds__course *course, const ds__plan *plan, ds__scan_use 
     }
     bool fetch = use == DS_SCAN_FETCH && !self->filters;
     if (plan->interval_count > 0 &&
-        !ds__scan_index(course->txn, plan->coll, plan->index, plan->intervals, plan->interval_count,
-                        plan->backward, fetch, &self->base.scan, err)) {
+        !ds__scan_keys(course->txn, ds__coll_keys(plan->coll, plan->index), plan->intervals,
+                       plan->interval_count, plan->backward, fetch, &self->base.scan, err)) {
         ds__node_close(&self->base);
         return NULL;
     }

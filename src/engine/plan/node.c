@@ -3,6 +3,7 @@
 #include "engine/plan/node.h"
 
 #include "base/mem.h"
+#include "engine/records/records.h"
 
 enum { ALIGN = _Alignof(max_align_t) };
 
@@ -224,7 +225,7 @@ ds__node *ds__node_table(ds__course *course, const ds__plan *plan, ds_error *err
     }
     self->plan = plan;
     self->base.filter = plan->filter;
-    if (!ds__scan_table(course->txn, plan->coll, plan->backward, &self->base.scan, err)) {
+    if (!ds__scan_rows(course->txn, plan->coll->id, plan->backward, &self->base.scan, err)) {
         ds__node_close(&self->base);
         return NULL;
     }

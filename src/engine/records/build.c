@@ -6,7 +6,9 @@
 #include "base/mem.h"
 #include "bson/json.h"
 #include "engine/catalog/change.h"
-#include "engine/store/internal.h"
+#include "engine/records/filters.h"
+#include "engine/records/records.h"
+#include "engine/store/scan.h"
 
 /* Bytes of keys kept before they are sorted and written. */
 enum { ROUND_BYTES = 64 * 1024 * 1024 };
@@ -67,7 +69,7 @@ bool ds__index_duplicate(ds__txn *txn, const ds__coll *coll, const ds__index *in
     bool ok = ds__index_key_values(index, doc, key, key_size, &values, err);
     if (ok) {
         ds_value v = ds__document(values.data);
-        ds_buf *details = &txn->details;
+        ds_buf *details = ds__txn_details(txn);
         ds_buf_reset(details);
         size_t root = ds__doc_begin(details);
         ds__write_value(details, "keyPattern", 10, index->key_pattern);
@@ -137,36 +139,31 @@ static bool duplicate_of(ds__txn *txn, const ds__coll *coll, const ds__index *in
 /* Sorts and writes what was gathered. */
 static bool flush(ds__txn *txn, const ds__coll *coll, const ds__index *index, builder *b,
                   ds_error *err) {
-    key_sort sort = {.bytes = b->bytes.data, .meter = txn->meter, .err = err};
+    key_sort sort = {.bytes = b->bytes.data, .meter = ds__txn_meter(txn), .err = err};
     if (b->count > 0) {
         qsort_r(b->keys, b->count, sizeof *b->keys, compare_built, &sort);
     }
     if (sort.stopped) {
         return false;
     }
-    ds__stmt *stmt =
-        ds__conn_take(txn->conn, DS_STMT_KEY_INSERT, index->id, index->unique, coll->id, err);
-    if (!stmt) {
+    ds__key_writer writer;
+    if (!ds__keys_insert(&writer, txn, ds__coll_keys(coll, index), err)) {
         return false;
     }
     bool ok = true;
     for (size_t i = 0; ok && i < b->count; i++) {
         const uint8_t *key = b->bytes.data + b->keys[i].at;
-        if (!ds_meter_step(txn->meter, KEY_STEPS + b->keys[i].size / DS_METER_STEP_BYTES, err)) {
+        if (!ds_meter_step(ds__txn_meter(txn), KEY_STEPS + b->keys[i].size / DS_METER_STEP_BYTES,
+                           err)) {
             ok = false;
             break;
         }
-        sqlite3_bind_blob(stmt->raw, 1, key, (int)b->keys[i].size, SQLITE_STATIC);
-        sqlite3_bind_int64(stmt->raw, 2, b->keys[i].rid);
-        int rc = sqlite3_step(stmt->raw);
-        sqlite3_reset(stmt->raw);
-        if ((rc & 0xff) == SQLITE_CONSTRAINT) {
-            ok = duplicate_of(txn, coll, index, b->keys[i].rid, key, b->keys[i].size, err);
-        } else if (rc != SQLITE_DONE) {
-            ok = ds__txn_fail(txn, rc, err);
-        }
+        ds__put put = ds__keys_next(&writer, key, b->keys[i].size, b->keys[i].rid, err);
+        ok = put == DS_PUT_OK ||
+             (put == DS_PUT_DUPLICATE &&
+              duplicate_of(txn, coll, index, b->keys[i].rid, key, b->keys[i].size, err));
     }
-    ds__conn_give(txn->conn, stmt);
+    ds__keys_close(&writer);
     b->count = 0;
     ds_buf_reset(&b->bytes);
     return ok;
@@ -179,15 +176,16 @@ bool ds__index_build(ds__txn *txn, const ds__coll *coll, const ds__index *index,
     ds__scan *scan = NULL;
     ds__scan_row row;
     ds_next next = DS_NEXT_ERROR;
-    bool ok = ds__scan_table(txn, coll, false, &scan, err);
+    bool ok = ds__scan_rows(txn, coll->id, false, &scan, err);
     while (ok && (next = ds__scan_next(scan, &row, err)) == DS_NEXT_ROW) {
         bool covers;
-        ok = ds_meter_step(txn->meter, DOC_STEPS + row.doc.size / DS_METER_STEP_BYTES, err) &&
+        ok = ds_meter_step(ds__txn_meter(txn), DOC_STEPS + row.doc.size / DS_METER_STEP_BYTES,
+                           err) &&
              ds__index_covers(txn, index, row.doc, &covers, err);
         if (!ok || !covers) {
             continue;
         }
-        ok = ds__index_extract(index, row.doc, txn->meter, &keys, err) &&
+        ok = ds__index_extract(index, row.doc, ds__txn_meter(txn), &keys, err) &&
              add_keys(&b, &keys, row.rid, err);
         for (size_t i = 0; ok && keys.any_multikey && i < index->part_count; i++) {
             seen.multikey[i] |= keys.multikey[i];

@@ -6,8 +6,9 @@
 #include "bson/validate.h"
 #include "bson/writer.h"
 #include "engine/records/build.h"
-#include "engine/store/internal.h"
+#include "engine/records/filters.h"
 #include "engine/records/records.h"
+#include "engine/store/scan.h"
 
 enum { MAX_ERRORS = 50 };
 
@@ -41,7 +42,7 @@ static bool has_entry(checker *c, const ds__index *index, const uint8_t *key, si
     ds__scan_row row;
     ds_next next = DS_NEXT_ERROR;
     *has = false;
-    if (ds__scan_index(c->txn, c->coll, index, &in, 1, false, false, &scan, err)) {
+    if (ds__scan_keys(c->txn, ds__coll_keys(c->coll, index), &in, 1, false, false, &scan, err)) {
         while (!*has && (next = ds__scan_next(scan, &row, err)) == DS_NEXT_ROW) {
             *has = row.rid == rid;
         }
@@ -60,7 +61,7 @@ static bool check_keys(checker *c, const ds__scan_row *row, ds_error *err) {
         if (!covers) {
             continue;
         }
-        if (!ds__index_extract(index, row->doc, c->txn->meter, &c->keys, err)) {
+        if (!ds__index_extract(index, row->doc, ds__txn_meter(c->txn), &c->keys, err)) {
             return false;
         }
         c->expected[i] += (int64_t)c->keys.count;
@@ -101,7 +102,7 @@ static bool check_documents(checker *c, const ds__env *env, ds_error *err) {
     ds__scan *scan = NULL;
     ds__scan_row row = {0};
     ds_next next = DS_NEXT_ERROR;
-    bool ok = ds__scan_table(c->txn, c->coll, false, &scan, err);
+    bool ok = ds__scan_rows(c->txn, c->coll->id, false, &scan, err);
     while (ok && (next = ds__scan_next(scan, &row, err)) != DS_NEXT_END) {
         if (next == DS_NEXT_ERROR && err->code == DS_DATA_CORRUPTION_DETECTED) {
             c->check->records++; /* the pages are whole: it is this document's checksum */
@@ -120,7 +121,8 @@ static bool check_indexes(checker *c, ds_error *err) {
     static const ds__interval all = {0};
     for (size_t i = 0; i < c->coll->index_count && i < DS_MAX_INDEXES; i++) {
         const ds__index *index = &c->coll->indexes[i];
-        if (!ds__scan_count(c->txn, index, &all, 1, &c->check->keys[i], err)) {
+        if (!ds__scan_count(c->txn, ds__coll_keys(c->coll, index), &all, 1, &c->check->keys[i],
+                            err)) {
             return false;
         }
         if (c->check->keys[i] != c->expected[i] && c->check->invalid == 0) {
@@ -134,7 +136,7 @@ static bool check_indexes(checker *c, ds_error *err) {
 
 /* Damage that ends a read is a finding like others. */
 static bool go_on(checker *c, ds_error *err) {
-    if (err->code != DS_DATA_CORRUPTION_DETECTED || c->txn->broken) {
+    if (err->code != DS_DATA_CORRUPTION_DETECTED || ds__txn_is_broken(c->txn)) {
         return false;
     }
     note(c, "%s", err->message);
@@ -142,22 +144,12 @@ static bool go_on(checker *c, ds_error *err) {
     return true;
 }
 
-/* SQLite's own check of one table's pages. */
-static bool check_pages(checker *c, char kind, int64_t id, ds_error *err) {
-    char sql[64];
-    sqlite3_stmt *raw = NULL;
-    snprintf(sql, sizeof sql, "PRAGMA quick_check('%c%lld')", kind, (long long)id);
-    int rc = sqlite3_prepare_v2(c->txn->conn->db, sql, -1, &raw, NULL);
-    while (rc == SQLITE_OK || rc == SQLITE_ROW) {
-        rc = sqlite3_step(raw);
-        const char *text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(raw, 0) : NULL;
-        if (text && strcmp(text, "ok") != 0) {
-            note(c, "%s", text);
-        }
-    }
-    bool ok = rc == SQLITE_DONE || ds__txn_fail(c->txn, rc, err) || go_on(c, err);
-    sqlite3_finalize(raw);
-    return ok;
+static void note_page(void *ctx, const char *text) {
+    note(ctx, "%s", text);
+}
+
+static bool check_pages(checker *c, ds__table_kind kind, int64_t id, ds_error *err) {
+    return ds__table_check(c->txn, kind, id, note_page, c, err) || go_on(c, err);
 }
 
 bool ds__check_collection(ds__txn *txn, const ds__coll *coll, const ds__env *env, ds__check *check,
@@ -166,13 +158,13 @@ bool ds__check_collection(ds__txn *txn, const ds__coll *coll, const ds__env *env
     int64_t documents = 0;
     int64_t bytes;
     memset(check->index_valid, true, sizeof check->index_valid);
-    bool ok = check_pages(&c, 'c', coll->id, err);
+    bool ok = check_pages(&c, DS_TABLE_ROWS, coll->id, err);
     for (size_t i = 0; ok && i < coll->index_count; i++) {
-        ok = check_pages(&c, 'i', coll->indexes[i].id, err);
+        ok = check_pages(&c, DS_TABLE_KEYS, coll->indexes[i].id, err);
     }
     if (ok && c.check->error_count == 0) {
         ok = (check_documents(&c, env, err) && check_indexes(&c, err) &&
-              ds__txn_counts(txn, coll->id, &documents, &bytes, err)) ||
+              ds__record_counts(txn, coll, &documents, &bytes, err)) ||
              go_on(&c, err);
         if (ok && check->error_count == 0 && documents != check->records) {
             note(&c, "%lld documents are counted, %lld are there", (long long)documents,
@@ -192,23 +184,4 @@ bool ds__check_collection(ds__txn *txn, const ds__coll *coll, const ds__env *env
 
 void ds__check_clear(ds__check *check) {
     ds_buf_clear(&check->errors);
-}
-
-bool ds__store_table_size(ds__txn *txn, char kind, int64_t id, int64_t *size, ds_error *err) {
-    char sql[96];
-    sqlite3_stmt *raw = NULL;
-    *size = 0;
-    snprintf(sql, sizeof sql, "SELECT pgsize FROM dbstat WHERE name='%c%lld' AND aggregate=1", kind,
-             (long long)id);
-    int rc = sqlite3_prepare_v2(txn->conn->db, sql, -1, &raw, NULL);
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_step(raw);
-        if (rc == SQLITE_ROW) {
-            *size = sqlite3_column_int64(raw, 0);
-        }
-    } else if (rc == SQLITE_ERROR) {
-        rc = SQLITE_DONE; /* a library built without dbstat: no sizes */
-    }
-    sqlite3_finalize(raw);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE || ds__txn_fail(txn, rc, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checking a collection against its indexes and SQLite's own structure; sizes of tables. */
+/* Checking a collection against its indexes and SQLite's own structure. */
 #ifndef DS_ENGINE_RECORDS_CHECK_H
 #define DS_ENGINE_RECORDS_CHECK_H
 
@@ -24,8 +24,5 @@ typedef struct ds__check {
 bool ds__check_collection(ds__txn *txn, const ds__coll *coll, const ds__env *env, ds__check *check,
                           ds_error *err);
 void ds__check_clear(ds__check *check);
-
-/* Bytes of the pages of table c<id> or i<id>. */
-bool ds__store_table_size(ds__txn *txn, char kind, int64_t id, int64_t *size, ds_error *err);
 
 #endif

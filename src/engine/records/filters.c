@@ -3,7 +3,8 @@
  * trees are not shared between threads. */
 #include "base/clock.h"
 #include "base/limits.h"
-#include "engine/catalog/internal.h"
+#include "engine/records/filters.h"
+#include "engine/records/internal.h"
 
 struct ds__compiled_filter {
     ds__compiled_filter *next;
@@ -14,9 +15,9 @@ struct ds__compiled_filter {
 };
 
 static ds__compiled_filter *compile(ds__txn *txn, ds_value spec, ds_error *err) {
-    ds_arena *arena = &txn->filter_arena;
-    txn->filter_meter.limit = DS_MAX_WORK_BYTES;
-    arena->meter = &txn->filter_meter;
+    ds_arena *arena = &ds__records_of(txn)->filter_arena;
+    ds__records_of(txn)->filter_meter.limit = DS_MAX_WORK_BYTES;
+    arena->meter = &ds__records_of(txn)->filter_meter;
     ds__compiled_filter *made = ds_arena_zalloc(arena, sizeof *made);
     if (!made) {
         ds__error_oom(err);
@@ -33,13 +34,13 @@ static ds__compiled_filter *compile(ds__txn *txn, ds_value spec, ds_error *err) 
         return NULL;
     }
     made->filter = filter;
-    made->next = txn->filters;
-    txn->filters = made;
+    made->next = ds__records_of(txn)->filters;
+    ds__records_of(txn)->filters = made;
     return made;
 }
 
 void ds__txn_filter_once(ds__txn *txn, ds_value spec, ds_value doc, bool *matched) {
-    ds_meter *meter = txn->meter ? txn->meter : &txn->filter_meter;
+    ds_meter *meter = ds__txn_meter(txn) ? ds__txn_meter(txn) : &ds__records_of(txn)->filter_meter;
     ds_arena arena = {.meter = meter};
     ds_arena scratch = {.meter = meter};
     ds__env env = {.arena = &arena,
@@ -63,7 +64,7 @@ void ds__txn_filter_once(ds__txn *txn, ds_value spec, ds_value doc, bool *matche
 }
 
 static ds__compiled_filter *find(ds__txn *txn, ds_value spec, ds_error *err) {
-    for (ds__compiled_filter *f = txn->filters; f; f = f->next) {
+    for (ds__compiled_filter *f = ds__records_of(txn)->filters; f; f = f->next) {
         if (f->spec == spec.as.bytes) {
             return f;
         }
@@ -83,7 +84,7 @@ bool ds__txn_filter_match(ds__txn *txn, ds_value spec, ds_value doc, bool *match
     if (!found) {
         return false;
     }
-    ds_meter *meter = txn->meter ? txn->meter : &txn->filter_meter;
+    ds_meter *meter = ds__txn_meter(txn) ? ds__txn_meter(txn) : &ds__records_of(txn)->filter_meter;
     ds_arena scratch = {.meter = meter};
     found->env.meter = found->env.kept = meter;
     found->eval.scratch = &scratch;
@@ -95,8 +96,8 @@ bool ds__txn_filter_match(ds__txn *txn, ds_value spec, ds_value doc, bool *match
 }
 
 void ds__txn_filters_clear(ds__txn *txn) {
-    if (txn->filters) {
-        txn->filters = NULL;
-        ds_arena_reset(&txn->filter_arena);
+    if (ds__records_of(txn)->filters) {
+        ds__records_of(txn)->filters = NULL;
+        ds_arena_reset(&ds__records_of(txn)->filter_arena);
     }
 }

@@ -7,6 +7,9 @@
 #include "engine/catalog/catalog.h"
 #include "engine/store/store.h"
 
+/* Opens a store with a catalog and records: as ds__store_open. */
+ds__store *ds__records_open(const char *path, const ds__store_options *options, ds_error *err);
+
 typedef struct ds__record_options {
     bool bypass_validation; /* bypassDocumentValidation */
 } ds__record_options;
@@ -28,12 +31,22 @@ bool ds__record_insert(ds__txn *txn, const ds__coll *coll, ds_value doc,
 bool ds__record_replace(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_value old, ds_value doc,
                         const ds__record_options *options, ds_error *err);
 
-/* Deletes document `rid`, which reads `old`. */
+/* Deletes document `rid`, which reads `old`: the caller's bytes, not a row's, which ends with it.
+ */
 bool ds__record_delete(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_value old,
                        ds_error *err);
 
 /* Deletes the oldest documents while a capped collection is over its limits. */
 bool ds__record_evict(ds__txn *txn, const ds__coll *coll, ds_error *err);
+
+/* Document `rid`; DS_MISSING when there is none. Lifetime: until the next ds__record_get on the
+ * same collection in this transaction, or a write to it. */
+bool ds__record_get(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_value *doc, ds_error *err);
+
+/* Document with this _id by the _id index: the shortest way for {_id: value}. `rid` may be NULL.
+ * DS_MISSING when there is none. Lifetime as ds__record_get. */
+bool ds__record_get_by_id(ds__txn *txn, const ds__coll *coll, ds_value id, int64_t *rid,
+                          ds_value *doc, ds_error *err);
 
 /* Removes all documents of a collection. */
 bool ds__record_truncate(ds__txn *txn, const ds__coll *coll, ds_error *err);

@@ -2,7 +2,7 @@
 /* Which rules of a $jsonSchema a document breaks, in the shape of mongod's errInfo. Every keyword
  * is judged by the filter itself, as a schema of its own on {v: value}. */
 #include "bson/writer.h"
-#include "engine/store/internal.h"
+#include "engine/records/internal.h"
 
 enum { MAX_SCHEMA_DEPTH = 20 };
 

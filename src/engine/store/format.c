@@ -23,6 +23,20 @@ static bool set_wal(ds__conn *conn, ds_error *err) {
     }
 }
 
+const char ds__store_schema[] =
+    "CREATE TABLE ds_meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID;"
+    "INSERT INTO ds_meta VALUES('version', 1), ('next_id', 1);"
+    "CREATE TABLE ds_count(coll INTEGER PRIMARY KEY, n INTEGER NOT NULL, bytes INTEGER NOT NULL);";
+
+static bool make_tables(ds__conn *conn, ds_error *err) {
+    const ds__store *store = conn->store;
+    bool ok = ds__conn_exec(conn, ds__store_schema, err);
+    for (size_t i = 0; ok && i < store->room_count; i++) {
+        ok = !store->rooms[i]->schema || ds__conn_exec(conn, store->rooms[i]->schema, err);
+    }
+    return ok;
+}
+
 /* Makes the tables of an empty file; another process may be doing the same. */
 static bool initialise(ds__conn *conn, ds_error *err) {
     int reserved = DS_PAGE_RESERVED;
@@ -38,7 +52,7 @@ static bool initialise(ds__conn *conn, ds_error *err) {
         char sql[128];
         snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%d",
                  DS_STORE_APPLICATION_ID, DS_STORE_FORMAT);
-        if (!ds__conn_exec(conn, ds__catalog_schema, err) || !ds__conn_exec(conn, sql, err)) {
+        if (!make_tables(conn, err) || !ds__conn_exec(conn, sql, err)) {
             goto failed;
         }
     }

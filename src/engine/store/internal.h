@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside the store: connections, their statements, the fields of a transaction. The one header that
- * shows SQLite, to store/ and catalog/ only. */
+ * shows SQLite, to store/ and, for its own tables, catalog/. */
 #ifndef DS_ENGINE_STORE_INTERNAL_H
 #define DS_ENGINE_STORE_INTERNAL_H
 
@@ -10,8 +10,6 @@
 
 #include "base/fork.h"
 #include "base/map.h"
-#include "engine/catalog/catalog.h"
-#include "engine/index/index.h"
 #include "engine/store/scan.h"
 #include "engine/store/store.h"
 #include "engine/store/vfs.h"
@@ -82,10 +80,13 @@ struct ds__store {
     char *path;
     char *temp_dir; /* ":memory:": the directory the file is in */
     ds__conn *pool;
-    ds__catalog *catalog;
-    pthread_mutex_t lock; /* pool, catalog, writing, counters */
+    void *shared[DS_STORE_ROOMS]; /* what the rooms above share between transactions */
+    pthread_mutex_t lock;         /* pool, shared, writing, counters */
     pthread_cond_t idle_writer;
+    /* borrowed */
+    const ds__txn_hooks *const *rooms;
     /* plain */
+    size_t room_count;
     ds__store_options options;
     bool in_memory;
     bool writing;         /* a transaction of this process writes */
@@ -100,29 +101,12 @@ struct ds__store {
     int lock_fd;   /* ":memory:": flock of the directory's lock file */
 };
 
-typedef struct ds__count_delta {
-    int64_t coll;
-    int64_t documents;
-    int64_t bytes;
-} ds__count_delta;
-
-/* What a savepoint has to bring back. */
+/* What the rooms above keep of a savepoint. */
 typedef struct ds__savepoint {
-    ds__count_delta *deltas;
-    size_t delta_count;
-    ds__catalog *catalog;
+    void *marks[DS_STORE_ROOMS];
 } ds__savepoint;
 
-typedef struct ds__old_catalog ds__old_catalog;
-struct ds__old_catalog {
-    ds__catalog *catalog; /* or */
-    ds__coll *coll;
-    ds__old_catalog *next;
-};
-
-typedef struct ds__compiled_filter ds__compiled_filter;
-
-/* How many collections' rows of ds__record_get live at a time. */
+/* How many collections' rows of ds__row_get live at a time. */
 enum { DS_STORE_GETS = 16 };
 
 struct ds__txn {
@@ -131,34 +115,26 @@ struct ds__txn {
     ds__store *store;
     ds_meter *meter; /* see ds__txn_bound */
     /* owned */
-    ds__catalog *catalog;
-    ds__old_catalog *old;    /* what was current before in this transaction */
-    ds__scan *scans;         /* open and not paused */
-    ds__count_delta *deltas; /* not yet in the table of counts */
+    void *rooms[DS_STORE_ROOMS]; /* the state of each room above */
+    ds__scan *scans;             /* open and not paused */
     ds__savepoint *savepoints;
-    ds__compiled_filter *filters;
-    ds_arena filter_arena;
-    ds_meter filter_meter; /* of filter_arena, which outlives operations */
     ds_buf details;
     ds_buf stored;                 /* a document as it is written: with its checksum */
-    ds__stmt *gets[DS_STORE_GETS]; /* rows of the last ds__record_get per collection */
-    ds__index_keys keys[2];        /* scratch of records.c */
+    ds__stmt *gets[DS_STORE_GETS]; /* rows of the last ds__row_get per table */
     /* plain */
-    int64_t version; /* of the catalog's tables, after a change */
-    size_t get_at;   /* the slot of gets to give up next */
-    size_t delta_count;
-    size_t delta_cap;
+    size_t get_at; /* the slot of gets to give up next */
     size_t savepoint_count;
     size_t savepoint_cap;
     bool write;
     bool broken;
-    bool catalog_changed;
 };
 
 /* file.c: whether the path names a store or may become one; makes an empty file. */
 bool ds__store_check_path(const ds__store *store, ds_error *err);
 /* format.c: reads the mark of the file; makes an empty one ours. */
 bool ds__store_check_format(ds__conn *conn, ds_error *err);
+/* SQL of the store's own tables in an empty file. */
+extern const char ds__store_schema[];
 /* memory.c: the directory of a ":memory:" store. */
 bool ds__store_make_temp(ds__store *store, ds_error *err);
 void ds__store_leave_temp(ds__store *store);
@@ -207,49 +183,16 @@ bool ds__conn_error(ds__conn *conn, int rc, ds_error *err);
 
 /* As ds__conn_error, and notes when the transaction is lost. */
 bool ds__txn_fail(ds__txn *txn, int rc, ds_error *err);
-/* Notes that what belongs together was changed in part: the transaction can only be aborted.
- * Returns false. */
-bool ds__txn_break(ds__txn *txn);
 /* Runs a statement that gives no rows, then gives it back. */
 bool ds__txn_step_done(ds__txn *txn, ds__stmt *stmt, ds_error *err);
-/* Notes that documents and bytes came or went. */
-bool ds__txn_count(ds__txn *txn, int64_t coll, int64_t documents, int64_t bytes, ds_error *err);
-/* What a collection holds, not yet counted changes included. */
-bool ds__txn_counts(ds__txn *txn, int64_t coll, int64_t *documents, int64_t *bytes, ds_error *err);
-
-/* scan.c */
-/* Pauses all scans and lets go of rows read: before the end and before tables are dropped. */
-void ds__scan_detach_all(ds__txn *txn);
+/* rows.c */
 /* A row's document, checked to be as long as it says. */
 bool ds__row_document(ds__txn *txn, sqlite3_stmt *raw, int column, ds_value *out, ds_error *err);
-/* The slot of the statement that reads a collection's documents: taken, or taken again. */
-ds__stmt *ds__txn_get_stmt(ds__txn *txn, ds__stmt_kind kind, int64_t id, bool unique, int64_t coll,
-                           ds_error *err);
+/* Lets go of the rows of ds__row_get. */
+void ds__rows_detach(ds__txn *txn);
+void ds__stmt_bind_key(sqlite3_stmt *raw, const uint8_t *key, size_t size);
 
 /* txn.c, for conn.c */
 void ds__txn_free(ds__txn *txn);
-
-/* catalog/load.c */
-/* Gives the transaction the catalog of its snapshot. */
-bool ds__catalog_begin(ds__txn *txn, ds_error *err);
-/* Reads a collection anew after it was made, changed or dropped. What was found before is kept
- * until the transaction's end. */
-bool ds__catalog_reload(ds__txn *txn, int64_t coll, ds_error *err);
-/* Goes back to a catalog the transaction had. */
-bool ds__catalog_restore(ds__txn *txn, ds__catalog *saved, ds_error *err);
-void ds__catalog_end(ds__txn *txn, bool committed);
-
-/* records/filters.c */
-void ds__txn_filters_clear(ds__txn *txn);
-/* Compiles and matches a filter that is not the catalog's. `*matched` stays as it is when it cannot
- * be compiled. */
-void ds__txn_filter_once(ds__txn *txn, ds_value spec, ds_value doc, bool *matched);
-
-/* validation.c: the fields of errInfo.details for the first condition that fails. */
-void ds__validation_details(ds__txn *txn, ds_value validator, ds_value doc, ds_buf *out);
-/* schema_details.c: the same for a $jsonSchema. */
-void ds__schema_details(ds__txn *txn, ds_value schema, ds_value doc, ds_buf *out);
-/* SQL that makes an empty store's tables. */
-extern const char ds__catalog_schema[];
 
 #endif

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Scans and point reads. A scan is one statement that starts at a position and runs until C code
+/* Scans. A scan is one statement that starts at a position and runs until C code
  * sees that a bound is passed; pausing keeps only the position. */
 #include "engine/store/scan.h"
 
 #include "base/mem.h"
-#include "bson/key.h"
-#include "engine/store/checksum.h"
 #include "engine/store/internal.h"
 
 typedef enum scan_state {
@@ -28,13 +26,11 @@ struct ds__scan {
     /* plain */
     size_t interval_count;
     size_t interval;
-    int64_t coll;
-    int64_t index; /* 0: the table */
-    int64_t rid;   /* of the last row */
+    ds__key_table keys; /* id 0: only rows are read */
+    int64_t rid;        /* of the last row */
     uint64_t examined;
     uint64_t seeks;
     scan_state state;
-    bool unique;
     bool backward;
     bool fetch;
     bool started; /* rid and position mean something */
@@ -43,23 +39,8 @@ struct ds__scan {
 
 static const uint8_t above_all[4] = {0xff, 0xff, 0xff, 0xff};
 
-bool ds__row_document(ds__txn *txn, sqlite3_stmt *raw, int column, ds_value *out, ds_error *err) {
-    const uint8_t *bytes = sqlite3_column_blob(raw, column);
-    int size = sqlite3_column_bytes(raw, column);
-    int length = size - DS_CHECKSUM_SIZE;
-    if (!bytes || length < 5 || ds__load_u32(bytes) != (uint32_t)length ||
-        ds__checksum(bytes, (size_t)length) != ds__load_u32(bytes + length)) {
-        *out = ds__missing();
-        if (sqlite3_errcode(txn->conn->db) == SQLITE_NOMEM) {
-            return ds__error_oom(err);
-        }
-        return ds__corrupt(err, "a stored document");
-    }
-    *out = ds__document(bytes);
-    return true;
-}
-
 static void link_scan(ds__scan *scan, ds__txn *txn) {
+    ds_assert(!scan->txn);
     scan->txn = txn;
     scan->prev = NULL;
     scan->next = txn->scans;
@@ -70,6 +51,7 @@ static void link_scan(ds__scan *scan, ds__txn *txn) {
 }
 
 static void unlink_scan(ds__scan *scan) {
+    ds_assert(scan->prev || scan->txn->scans == scan);
     if (scan->prev) {
         scan->prev->next = scan->next;
     } else {
@@ -114,32 +96,28 @@ static bool copy_intervals(ds__scan *scan, const ds__interval *intervals, size_t
     return true;
 }
 
-bool ds__scan_table(ds__txn *txn, const ds__coll *coll, bool backward, ds__scan **out,
-                    ds_error *err) {
+bool ds__scan_rows(ds__txn *txn, int64_t rows, bool backward, ds__scan **out, ds_error *err) {
     ds__scan *scan = ds__alloc(sizeof *scan);
     *out = scan;
     if (!scan) {
         return ds__error_oom(err);
     }
-    scan->coll = coll->id;
+    scan->keys.rows = rows;
     scan->backward = backward;
     scan->fetch = true;
     link_scan(scan, txn);
     return true;
 }
 
-bool ds__scan_index(ds__txn *txn, const ds__coll *coll, const ds__index *index,
-                    const ds__interval *intervals, size_t count, bool backward, bool fetch,
-                    ds__scan **out, ds_error *err) {
+bool ds__scan_keys(ds__txn *txn, ds__key_table keys, const ds__interval *intervals, size_t count,
+                   bool backward, bool fetch, ds__scan **out, ds_error *err) {
     ds__scan *scan = ds__alloc(sizeof *scan);
     *out = NULL;
     if (!scan || !copy_intervals(scan, intervals, count)) {
         ds__scan_close(scan);
         return ds__error_oom(err);
     }
-    scan->coll = coll->id;
-    scan->index = index->id;
-    scan->unique = index->unique;
+    scan->keys = keys;
     scan->backward = backward;
     scan->fetch = fetch;
     scan->state = count ? SCAN_SEEK : SCAN_ENDED;
@@ -150,24 +128,16 @@ bool ds__scan_index(ds__txn *txn, const ds__coll *coll, const ds__index *index,
 
 static bool take_stmt(ds__scan *scan, ds_error *err) {
     ds__stmt_kind kind;
-    if (!scan->index) {
+    if (!scan->keys.id) {
         kind = scan->backward ? DS_STMT_SCAN_BACK : DS_STMT_SCAN;
     } else if (scan->fetch) {
         kind = scan->backward ? DS_STMT_KEYS_DOC_BACK : DS_STMT_KEYS_DOC;
     } else {
         kind = scan->backward ? DS_STMT_KEYS_BACK : DS_STMT_KEYS;
     }
-    int64_t id = scan->index ? scan->index : scan->coll;
-    scan->stmt = ds__conn_take(scan->txn->conn, kind, id, scan->unique, scan->coll, err);
+    int64_t id = scan->keys.id ? scan->keys.id : scan->keys.rows;
+    scan->stmt = ds__conn_take(scan->txn->conn, kind, id, scan->keys.unique, scan->keys.rows, err);
     return scan->stmt != NULL;
-}
-
-static void bind_key(sqlite3_stmt *raw, const uint8_t *key, size_t size) {
-    if (size == 0) {
-        sqlite3_bind_zeroblob(raw, 1, 0);
-    } else {
-        sqlite3_bind_blob(raw, 1, key, (int)size, SQLITE_STATIC);
-    }
 }
 
 /* Binds where an index scan begins: the interval's start, or after the row it was paused at. */
@@ -188,8 +158,8 @@ static void bind_start(ds__scan *scan) {
         size = scan->position.size;
         rid = scan->backward ? scan->rid - 1 : scan->rid + 1;
     }
-    bind_key(raw, key, size);
-    if (!scan->unique) {
+    ds__stmt_bind_key(raw, key, size);
+    if (!scan->keys.unique) {
         sqlite3_bind_int64(raw, 2, rid);
     }
 }
@@ -203,7 +173,7 @@ static int step(ds__scan *scan, ds_error *err) {
         return SQLITE_NOMEM;
     }
     sqlite3_reset(scan->stmt->raw);
-    if (scan->index) {
+    if (scan->keys.id) {
         bind_start(scan);
         scan->seeks++;
     } else {
@@ -271,7 +241,7 @@ static ds_next next_in_table(ds__scan *scan, ds__scan_row *row, ds_error *err) {
 /* Whether the row the statement stands on is past the paused position's own key (unique indexes,
  * whose statements cannot say "after (k, r)"). */
 static bool is_last_delivered(const ds__scan *scan, const uint8_t *key, size_t size) {
-    return scan->unique && !scan->sought && scan->position.size > 0 &&
+    return scan->keys.unique && !scan->sought && scan->position.size > 0 &&
            compare_bytes(key, size, scan->position.data, scan->position.size) == 0;
 }
 
@@ -330,7 +300,7 @@ ds_next ds__scan_next(ds__scan *scan, ds__scan_row *row, ds_error *err) {
         ds__error_set(err, DS_INTERNAL_ERROR, "a paused scan was read");
         return DS_NEXT_ERROR;
     }
-    return scan->index ? next_in_index(scan, row, err) : next_in_table(scan, row, err);
+    return scan->keys.id ? next_in_index(scan, row, err) : next_in_table(scan, row, err);
 }
 
 void ds__scan_seek(ds__scan *scan, const uint8_t *key, size_t size) {
@@ -344,13 +314,13 @@ void ds__scan_seek(ds__scan *scan, const uint8_t *key, size_t size) {
     scan->state = SCAN_SEEK;
 }
 
-bool ds__scan_points(ds__txn *txn, const ds__coll *coll, ds__scan **out, ds_error *err) {
+bool ds__scan_points(ds__txn *txn, int64_t rows, ds__scan **out, ds_error *err) {
     ds__scan *scan = ds__alloc(sizeof *scan);
     *out = scan;
     if (!scan) {
         return ds__error_oom(err);
     }
-    scan->coll = coll->id;
+    scan->keys.rows = rows;
     link_scan(scan, txn);
     return true;
 }
@@ -361,8 +331,8 @@ bool ds__scan_get(ds__scan *scan, int64_t rid, ds_value *doc, ds_error *err) {
         return ds__error_set(err, DS_INTERNAL_ERROR, "a paused scan was read");
     }
     if (!scan->stmt) {
-        scan->stmt =
-            ds__conn_take(scan->txn->conn, DS_STMT_GET, scan->coll, false, scan->coll, err);
+        scan->stmt = ds__conn_take(scan->txn->conn, DS_STMT_GET, scan->keys.rows, false,
+                                   scan->keys.rows, err);
         if (!scan->stmt) {
             return false;
         }
@@ -382,7 +352,7 @@ void ds__scan_pause(ds__scan *scan) {
         return;
     }
     if (scan->stmt) {
-        if (scan->index && scan->state == SCAN_ROW && scan->started) {
+        if (scan->keys.id && scan->state == SCAN_ROW && scan->started) {
             const uint8_t *key = sqlite3_column_blob(scan->stmt->raw, 1);
             ds_buf_reset(&scan->position);
             ds_buf_add(&scan->position, key, (size_t)sqlite3_column_bytes(scan->stmt->raw, 1));
@@ -405,6 +375,15 @@ void ds__scan_fetch(ds__scan *scan) {
     }
 }
 
+static bool has_tables(ds__txn *txn, const ds__scan *scan, ds_error *err) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < txn->store->room_count; i++) {
+        const ds__txn_hooks *hooks = txn->store->rooms[i];
+        ok = !hooks->has_tables || hooks->has_tables(txn, scan->keys.rows, scan->keys.id, err);
+    }
+    return ok;
+}
+
 bool ds__scan_resume(ds__scan *scan, ds__txn *txn, ds_error *err) {
     if (scan->txn == txn) {
         return true;
@@ -413,16 +392,8 @@ bool ds__scan_resume(ds__scan *scan, ds__txn *txn, ds_error *err) {
     if (!ds_buf_ok(&scan->position, err)) {
         return false;
     }
-    const ds__coll *coll = ds__catalog_find_id(ds__txn_catalog(txn), scan->coll);
-    if (!coll && scan->state != SCAN_ENDED) {
-        return ds__error_set(err, DS_QUERY_PLAN_KILLED, "collection dropped");
-    }
-    bool found = !scan->index || scan->state == SCAN_ENDED;
-    for (size_t i = 0; !found && i < coll->index_count; i++) {
-        found = coll->indexes[i].id == scan->index;
-    }
-    if (!found) {
-        return ds__error_set(err, DS_QUERY_PLAN_KILLED, "index dropped");
+    if (scan->state != SCAN_ENDED && !has_tables(txn, scan, err)) {
+        return false;
     }
     link_scan(scan, txn);
     return true;
@@ -450,78 +421,14 @@ void ds__scan_detach_all(ds__txn *txn) {
     while (txn->scans) {
         ds__scan_pause(txn->scans);
     }
-    for (size_t i = 0; i < DS_STORE_GETS; i++) {
-        ds__conn_give(txn->conn, txn->gets[i]);
-        txn->gets[i] = NULL;
-    }
+    ds__rows_detach(txn);
 }
 
-ds__stmt *ds__txn_get_stmt(ds__txn *txn, ds__stmt_kind kind, int64_t id, bool unique, int64_t coll,
-                           ds_error *err) {
-    uint64_t name = ds__stmt_name(kind, id);
-    size_t at = DS_STORE_GETS;
-    for (size_t i = 0; i < DS_STORE_GETS; i++) {
-        if (txn->gets[i] && ds__stmt_is(txn->gets[i], name)) {
-            sqlite3_reset(txn->gets[i]->raw);
-            return txn->gets[i];
-        }
-        if (!txn->gets[i] && at == DS_STORE_GETS) {
-            at = i;
-        }
-    }
-    if (at == DS_STORE_GETS) {
-        at = txn->get_at++ % DS_STORE_GETS;
-        ds__conn_give(txn->conn, txn->gets[at]);
-    }
-    txn->gets[at] = ds__conn_take(txn->conn, kind, id, unique, coll, err);
-    return txn->gets[at];
-}
-
-bool ds__record_get(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_value *doc, ds_error *err) {
-    *doc = ds__missing();
-    ds__stmt *stmt = ds__txn_get_stmt(txn, DS_STMT_GET, coll->id, false, coll->id, err);
-    if (!stmt) {
-        return false;
-    }
-    sqlite3_bind_int64(stmt->raw, 1, rid);
-    int rc = sqlite3_step(stmt->raw);
-    if (rc == SQLITE_ROW) {
-        return ds__row_document(txn, stmt->raw, 0, doc, err);
-    }
-    return rc == SQLITE_DONE || ds__txn_fail(txn, rc, err);
-}
-
-bool ds__record_get_by_id(ds__txn *txn, const ds__coll *coll, ds_value id, int64_t *rid,
-                          ds_value *doc, ds_error *err) {
-    *doc = ds__missing();
-    const ds__index *index = ds__coll_id_index(coll);
-    ds__stmt *stmt = ds__txn_get_stmt(txn, DS_STMT_GET_BY_KEY, index->id, true, coll->id, err);
-    if (!stmt) {
-        return false;
-    }
-    ds_buf *key = &txn->keys[0].bytes;
-    ds_buf_reset(key);
-    ds__key_add(key, id, false, NULL);
-    if (!ds_buf_ok(key, err)) {
-        return false;
-    }
-    bind_key(stmt->raw, key->data, key->size);
-    int rc = sqlite3_step(stmt->raw);
-    if (rc == SQLITE_ROW) {
-        if (rid) {
-            *rid = sqlite3_column_int64(stmt->raw, 0);
-        }
-        return ds__row_document(txn, stmt->raw, 1, doc, err);
-    }
-    return rc == SQLITE_DONE || ds__txn_fail(txn, rc, err);
-}
-
-bool ds__scan_count(ds__txn *txn, const ds__index *index, const ds__interval *intervals,
-                    size_t count, int64_t *out, ds_error *err) {
+bool ds__scan_count(ds__txn *txn, ds__key_table keys, const ds__interval *intervals, size_t count,
+                    int64_t *out, ds_error *err) {
     *out = 0;
-    ds__coll none = {0};
     ds__scan *scan = NULL;
-    if (!ds__scan_index(txn, &none, index, intervals, count, false, false, &scan, err)) {
+    if (!ds__scan_keys(txn, keys, intervals, count, false, false, &scan, err)) {
         return false;
     }
     ds__scan_row row;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading: scans of a collection's table and of an index, which can pause and go on in another
- * transaction, point reads, counts of an interval. */
+/* Scans of a table of rows and of a table of keys, which can pause and go on in another
+ * transaction, and counts of an interval. */
 #ifndef DS_ENGINE_STORE_SCAN_H
 #define DS_ENGINE_STORE_SCAN_H
 
-#include "engine/catalog/catalog.h"
-#include "engine/store/store.h"
+#include "engine/store/rows.h"
 
-/* A span of index keys in the order of their bytes, made with bson/key.h. A bound of NULL is open.
+/* A span of keys in the order of their bytes, made with bson/key.h. A bound of NULL is open.
  * To take in all compound keys that begin with some values, end the bounds with ds__key_add_min and
  * ds__key_add_max. */
 typedef struct ds__interval {
@@ -19,7 +18,7 @@ typedef struct ds__interval {
     bool hi_inclusive;
 } ds__interval;
 
-/* A scan. It sees its own transaction's writes as they happen: whoever changes keys of the index
+/* A scan. It sees its own transaction's writes as they happen: whoever changes keys of the table
  * that is scanned must collect the rids first. Several may be open in one transaction, together
  * with writes. Threads: the transaction's. */
 typedef struct ds__scan ds__scan;
@@ -27,41 +26,39 @@ typedef struct ds__scan ds__scan;
 typedef struct ds__scan_row {
     int64_t rid;
     ds_value doc;       /* DS_MISSING when the scan does not fetch */
-    const uint8_t *key; /* index scans; NULL otherwise */
+    const uint8_t *key; /* scans of keys; NULL otherwise */
     size_t key_size;
 } ds__scan_row;
 
-/* All documents in the order of their rids (of insertion), or backwards. */
-bool ds__scan_table(ds__txn *txn, const ds__coll *coll, bool backward, ds__scan **out,
-                    ds_error *err);
+/* All rows in the order of their rids (of insertion), or backwards. */
+bool ds__scan_rows(ds__txn *txn, int64_t rows, bool backward, ds__scan **out, ds_error *err);
 
-/* The entries of an index within the intervals, which must be disjoint and listed in the order of
+/* The keys within the intervals, which must be disjoint and listed in the order of
  * the scan (ascending keys forward, descending keys backward). They are copied. `fetch`: rows carry
- * the document. A multikey index may give one rid more than once: callers remove duplicates. */
-bool ds__scan_index(ds__txn *txn, const ds__coll *coll, const ds__index *index,
-                    const ds__interval *intervals, size_t count, bool backward, bool fetch,
-                    ds__scan **out, ds_error *err);
+ * the document. One rid may come more than once: callers remove duplicates. */
+bool ds__scan_keys(ds__txn *txn, ds__key_table keys, const ds__interval *intervals, size_t count,
+                   bool backward, bool fetch, ds__scan **out, ds_error *err);
 
 /* The next row. Lifetime of what `row` points to: until the next call on this scan. */
 ds_next ds__scan_next(ds__scan *scan, ds__scan_row *row, ds_error *err);
 
-/* An index scan goes on at the first entry at `key` or after it, in the scan's direction, and
+/* A scan of keys goes on at the first at `key` or after it, in the scan's direction, and
  * within its intervals. */
 void ds__scan_seek(ds__scan *scan, const uint8_t *key, size_t size);
 
-/* From the next row on, an index scan brings documents. */
+/* From the next row on, a scan of keys brings documents. */
 void ds__scan_fetch(ds__scan *scan);
 
-/* Point reads of a collection by record id: no ds__scan_next. It pauses and resumes as scans do. */
-bool ds__scan_points(ds__txn *txn, const ds__coll *coll, ds__scan **out, ds_error *err);
+/* Point reads by record id: no ds__scan_next. It pauses and resumes as scans do. */
+bool ds__scan_points(ds__txn *txn, int64_t rows, ds__scan **out, ds_error *err);
 /* Document `rid`; DS_MISSING when there is none. Lifetime: until the next call on this scan. */
 bool ds__scan_get(ds__scan *scan, int64_t rid, ds_value *doc, ds_error *err);
 
 /* Lets go of the transaction; the last row's bytes are gone. */
 void ds__scan_pause(ds__scan *scan);
 /* Goes on after the last row delivered, in `txn` (the same or another). Errors: QueryPlanKilled
- * when the collection or the index was dropped meanwhile. A scan that was
- * not paused when its transaction ended or rolled back to a savepoint counts as paused. */
+ * when a table was dropped meanwhile. A scan that was not paused when its transaction ended or
+ * rolled back to a savepoint counts as paused. */
 bool ds__scan_resume(ds__scan *scan, ds__txn *txn, ds_error *err);
 /* Entries looked at so far, for explain. */
 uint64_t ds__scan_examined(const ds__scan *scan);
@@ -70,17 +67,8 @@ uint64_t ds__scan_seeks(const ds__scan *scan);
 /* NULL is allowed. Paused or not. Must come before the end of its transaction if not paused. */
 void ds__scan_close(ds__scan *scan);
 
-/* Document `rid`; DS_MISSING when there is none. Lifetime: until the next ds__record_get on the
- * same collection in this transaction, or a write to it. */
-bool ds__record_get(ds__txn *txn, const ds__coll *coll, int64_t rid, ds_value *doc, ds_error *err);
-
-/* Document with this _id by the _id index: the shortest way for {_id: value}. `rid` may be NULL.
- * DS_MISSING when there is none. Lifetime as ds__record_get. */
-bool ds__record_get_by_id(ds__txn *txn, const ds__coll *coll, ds_value id, int64_t *rid,
-                          ds_value *doc, ds_error *err);
-
-/* How many entries (of a multikey index: entries, not documents) lie in the intervals. */
-bool ds__scan_count(ds__txn *txn, const ds__index *index, const ds__interval *intervals,
-                    size_t count, int64_t *out, ds_error *err);
+/* How many keys lie in the intervals. */
+bool ds__scan_count(ds__txn *txn, ds__key_table keys, const ds__interval *intervals, size_t count,
+                    int64_t *out, ds_error *err);
 
 #endif

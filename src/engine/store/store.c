@@ -28,7 +28,9 @@ static char *absolute(const char *path) {
     return out;
 }
 
-ds__store *ds__store_open(const char *path, const ds__store_options *options, ds_error *err) {
+ds__store *ds__store_open(const char *path, const ds__store_options *options,
+                          const ds__txn_hooks *const *rooms, size_t room_count, ds_error *err) {
+    ds_assert(room_count <= DS_STORE_ROOMS);
     ds__store *store = ds__alloc(sizeof *store);
     if (!store) {
         ds__error_oom(err);
@@ -36,6 +38,8 @@ ds__store *ds__store_open(const char *path, const ds__store_options *options, ds
     }
     ds__cond_init(&store->lock, &store->idle_writer);
     store->lock_fd = -1;
+    store->rooms = rooms;
+    store->room_count = room_count;
     store->log_limit = LOG_LIMIT;
     if (options) {
         store->options = *options;
@@ -85,7 +89,11 @@ void ds__store_close(ds__store *store) {
         store->pool = conn->next;
         ds__conn_close(conn);
     }
-    ds__catalog_unref(store->catalog);
+    for (size_t i = store->room_count; i-- > 0;) {
+        if (store->shared[i]) {
+            store->rooms[i]->close(store->shared[i]);
+        }
+    }
     if (store->temp_dir) {
         ds__store_leave_temp(store);
     }
@@ -102,4 +110,13 @@ const char *ds__store_path(const ds__store *store) {
 
 bool ds__store_read_only(const ds__store *store) {
     return store->options.read_only;
+}
+
+void **ds__store_lock_shared(ds__store *store, size_t room) {
+    pthread_mutex_lock(&store->lock);
+    return &store->shared[room];
+}
+
+void ds__store_unlock_shared(ds__store *store) {
+    pthread_mutex_unlock(&store->lock);
 }

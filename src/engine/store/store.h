@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SQLite as an ordered store: one file, a pool of connections, transactions, savepoints. Above this
- * file nobody sees SQLite but store/scan.c, records/ and catalog/. */
+/* SQLite as an ordered store of bytes: one file, a pool of connections, transactions, savepoints.
+ * It knows tables by numbers (rows.h, scan.h) and nothing of what is in them; the rooms above are
+ * told of transactions by hooks. */
 #ifndef DS_ENGINE_STORE_STORE_H
 #define DS_ENGINE_STORE_STORE_H
 
@@ -30,10 +31,35 @@ typedef struct ds__store_options {
  * checksums. */
 enum { DS_STORE_FORMAT = 2, DS_STORE_APPLICATION_ID = 0x44535452 };
 
+/* What a room above keeps in every transaction, and is told of it. Functions may be NULL. They are
+ * called by who uses the transaction, in the order in which the rooms stand on the store; `end` and
+ * `free` in the opposite one. */
+typedef struct ds__txn_hooks {
+    const char *schema; /* SQL of the tables it keeps, made in an empty file; or NULL */
+    size_t size;        /* bytes of its state: zeroed when first used, kept between transactions */
+    /* A snapshot was taken. When it fails the transaction ends at once. */
+    bool (*begin)(ds__txn *txn, ds_error *err);
+    /* A savepoint: `*mark` (NULL at first) is what to go back to. */
+    bool (*mark)(ds__txn *txn, void **mark, ds_error *err);
+    /* What was done since the mark is undone. When it fails the transaction is lost. */
+    bool (*back)(ds__txn *txn, void *mark, ds_error *err);
+    void (*forget)(void *mark);
+    /* A writing one is about to be committed: the last moment to write. */
+    bool (*commit)(ds__txn *txn, ds_error *err);
+    void (*end)(ds__txn *txn, bool committed);
+    void (*free)(void *state);
+    /* Whether both tables are there in the transaction's snapshot (keys: 0 for none); asked of one
+     * room. Errors: QueryPlanKilled. */
+    bool (*has_tables)(ds__txn *txn, int64_t rows, int64_t keys, ds_error *err);
+    void (*close)(void *shared); /* the store closes */
+} ds__txn_hooks;
+enum { DS_STORE_ROOMS = 2 }; /* at most */
+
 /* Opens `path` or, for ":memory:", a private temporary file. Errors: FileNotOpen (missing with
  * no_create, no permission, not a docstore file), MustUpgrade (a newer format), LockTimeout,
- * OutOfDiskSpace, DataCorruptionDetected. */
-ds__store *ds__store_open(const char *path, const ds__store_options *options, ds_error *err);
+ * OutOfDiskSpace, DataCorruptionDetected. `rooms` must live as long as the store. */
+ds__store *ds__store_open(const char *path, const ds__store_options *options,
+                          const ds__txn_hooks *const *rooms, size_t room_count, ds_error *err);
 /* Transactions must have ended. NULL is allowed. */
 void ds__store_close(ds__store *store);
 /* The file's path. Lifetime: the store's. */
@@ -52,11 +78,10 @@ typedef struct ds__wait {
     void *ctx;
 } ds__wait;
 
-/* Begins; the snapshot is taken now and the catalog is the one of that snapshot. A write
- * transaction waits for other writers up to the busy timeout, or until the deadline of `wait`
- * (NULL: none) if that is sooner. `wait` is then the transaction's until ds__txn_watch. Errors:
- * LockTimeout, MaxTimeMSExpired, what `wait` says, OutOfDiskSpace, DataCorruptionDetected,
- * IllegalOperation (writing to a read-only store). */
+/* Begins; the snapshot is taken now. A write transaction waits for other writers up to the busy
+ * timeout, or until the deadline of `wait` (NULL: none) if that is sooner. `wait` is then the
+ * transaction's until ds__txn_watch. Errors: LockTimeout, MaxTimeMSExpired, what `wait` says,
+ * OutOfDiskSpace, DataCorruptionDetected, IllegalOperation (writing to a read-only store). */
 bool ds__txn_begin(ds__store *store, ds__txn_kind kind, const ds__wait *wait, ds__txn **out,
                    ds_error *err);
 /* Who may interrupt the transaction's statements from now on; NULL: nobody. Nobody interrupts its
@@ -81,24 +106,37 @@ bool ds__txn_is_awaited(const ds__txn *txn);
 /* Whether the transaction is lost: SQLite rolled it back (disk full, I/O), or a change that belongs
  * together was made in part (no memory). It can only be aborted. */
 bool ds__txn_is_broken(const ds__txn *txn);
+/* Notes that what belongs together was changed in part: it can only be aborted from then on.
+ * Returns false. */
+bool ds__txn_break(ds__txn *txn);
 ds__store *ds__txn_store(const ds__txn *txn);
+/* The state of the room of that number. */
+void *ds__txn_room(const ds__txn *txn, size_t room);
+/* As ds__txn_bound gave it. */
+ds_meter *ds__txn_meter(const ds__txn *txn);
 /* Bytes of memory the transaction's connection takes, about; gives back what can be read again. By
  * who uses the transaction. */
 size_t ds__txn_bytes(const ds__txn *txn);
 void ds__txn_trim(ds__txn *txn);
 
 /* Savepoints nest like brackets; the number names one (1 is the outermost). Write transactions
- * only. The functions of records.h are atomic by themselves and need none. */
+ * only. */
 bool ds__txn_savepoint(ds__txn *txn, int *out, ds_error *err);
 /* Keeps what was done since. */
 bool ds__txn_release(ds__txn *txn, int savepoint, ds_error *err);
-/* Undoes what was done since and removes the savepoint. Catalog pointers got since are invalid. */
+/* Undoes what was done since and removes the savepoint. */
 bool ds__txn_rollback(ds__txn *txn, int savepoint, ds_error *err);
 
 /* More to say about the last failure in this transaction: a document whose fields belong beside
- * code and errmsg, or DS_MISSING. DuplicateKey: {keyPattern, keyValue};
- * DocumentValidationFailure: {errInfo}. Lifetime: until the next call with the transaction. */
+ * code and errmsg, or DS_MISSING. Lifetime: until the next call with the transaction. */
 ds_value ds__txn_error_details(const ds__txn *txn);
+/* Where it is written by who fails: a document, or empty. */
+ds_buf *ds__txn_details(ds__txn *txn);
+
+/* What the room of that number shares between transactions, under the store's lock: held for a
+ * moment, nothing is called meanwhile. */
+void **ds__store_lock_shared(ds__store *store, size_t room);
+void ds__store_unlock_shared(ds__store *store);
 
 /* Gives back the page caches of connections that nobody uses now. */
 void ds__store_trim(ds__store *store);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Transactions and savepoints. Writers of one process queue on the store before they ask SQLite for
- * the write lock, which other processes may hold. Counts of documents change in memory and are
- * written once, at the commit. */
+ * the write lock, which other processes may hold. The rooms above are told of each step. */
 #include "engine/store/internal.h"
 
 #include <unistd.h>
@@ -117,38 +116,65 @@ bool ds__txn_step_done(ds__txn *txn, ds__stmt *stmt, ds_error *err) {
     return ok;
 }
 
-static ds__txn *new_txn(ds__conn *conn) {
-    if (!conn->txn) {
-        conn->txn = ds__alloc(sizeof *conn->txn);
-    }
-    ds__txn *txn = conn->txn;
-    if (txn) {
-        txn->conn = conn;
-        txn->store = conn->store;
-        txn->write = txn->broken = txn->catalog_changed = false;
-        txn->delta_count = txn->savepoint_count = 0;
-        ds_buf_reset(&txn->details);
-    }
-    return txn;
+/* The room's hooks, when it has the one of that name. */
+#define HOOKS(txn, i) ((txn)->store->rooms[i])
+
+void *ds__txn_room(const ds__txn *txn, size_t room) {
+    return txn->rooms[room];
 }
 
 void ds__txn_free(ds__txn *txn) {
     if (txn) {
-        ds_arena_clear(&txn->filter_arena);
+        for (size_t i = txn->store->room_count; i-- > 0;) {
+            if (txn->rooms[i] && HOOKS(txn, i)->free) {
+                HOOKS(txn, i)->free(txn->rooms[i]);
+            }
+            ds__free(txn->rooms[i]);
+        }
         ds_buf_clear(&txn->details);
         ds_buf_clear(&txn->stored);
-        ds__index_keys_clear(&txn->keys[0]);
-        ds__index_keys_clear(&txn->keys[1]);
-        ds__free(txn->deltas);
         ds__free(txn->savepoints);
         ds__free(txn);
     }
 }
 
+static ds__txn *make_txn(ds__conn *conn) {
+    ds__txn *txn = ds__alloc(sizeof *txn);
+    if (!txn) {
+        return NULL;
+    }
+    txn->conn = conn;
+    txn->store = conn->store;
+    for (size_t i = 0; i < txn->store->room_count; i++) {
+        size_t size = HOOKS(txn, i)->size;
+        if (size > 0 && !(txn->rooms[i] = ds__alloc(size))) {
+            ds__txn_free(txn);
+            return NULL;
+        }
+    }
+    return txn;
+}
+
+static ds__txn *new_txn(ds__conn *conn) {
+    if (!conn->txn) {
+        conn->txn = make_txn(conn);
+    }
+    ds__txn *txn = conn->txn;
+    if (txn) {
+        txn->write = txn->broken = false;
+        txn->savepoint_count = 0;
+        ds_buf_reset(&txn->details);
+    }
+    return txn;
+}
+
 static void drop_savepoint(ds__txn *txn) {
-    ds__savepoint *saved = &txn->savepoints[--txn->savepoint_count];
-    ds__catalog_unref(saved->catalog);
-    ds__free(saved->deltas);
+    const ds__savepoint *saved = &txn->savepoints[--txn->savepoint_count];
+    for (size_t i = 0; i < txn->store->room_count; i++) {
+        if (saved->marks[i]) {
+            HOOKS(txn, i)->forget(saved->marks[i]);
+        }
+    }
 }
 
 /* Ends it: the connection goes back to the pool. A parent's is left as it is. */
@@ -162,18 +188,16 @@ static void finish(ds__txn *txn, bool committed) {
     while (txn->savepoint_count > 0) {
         drop_savepoint(txn);
     }
-    ds__txn_filters_clear(txn);
-    ds__catalog_end(txn, committed);
+    for (size_t i = store->room_count; i-- > 0;) {
+        if (HOOKS(txn, i)->end) {
+            HOOKS(txn, i)->end(txn, committed);
+        }
+    }
     if (txn->write) {
         give_writer(conn);
     }
     conn->wait = (ds__wait){0};
     txn->meter = NULL;
-    for (size_t i = 0; i < sizeof txn->keys / sizeof *txn->keys; i++) {
-        if (txn->keys[i].bytes.cap > KEEP_BYTES) {
-            ds__index_keys_clear(&txn->keys[i]);
-        }
-    }
     if (txn->stored.cap > KEEP_BYTES) {
         ds_buf_clear(&txn->stored);
     }
@@ -182,6 +206,14 @@ static void finish(ds__txn *txn, bool committed) {
 
 void ds__txn_bound(ds__txn *txn, ds_meter *meter) {
     txn->meter = meter;
+}
+
+ds_meter *ds__txn_meter(const ds__txn *txn) {
+    return txn->meter;
+}
+
+ds_buf *ds__txn_details(ds__txn *txn) {
+    return &txn->details;
 }
 
 /* A wait that the command's own time limit ended is told as that. */
@@ -260,9 +292,11 @@ bool ds__txn_begin(ds__store *store, ds__txn_kind kind, const ds__wait *wait, ds
         return false;
     }
     txn->write = kind == DS_TXN_WRITE;
-    if (!ds__catalog_begin(txn, err)) {
-        ds__txn_abort(txn);
-        return false;
+    for (size_t i = 0; i < store->room_count; i++) {
+        if (HOOKS(txn, i)->begin && !HOOKS(txn, i)->begin(txn, err)) {
+            ds__txn_abort(txn);
+            return false;
+        }
     }
     *out = txn;
     return true;
@@ -300,24 +334,12 @@ bool ds__txn_upgrade(ds__txn *txn, ds_error *err) {
     return true;
 }
 
-static bool write_counts(ds__txn *txn, ds_error *err) {
-    for (size_t i = 0; i < txn->delta_count; i++) {
-        const ds__count_delta *delta = &txn->deltas[i];
-        if (delta->documents == 0 && delta->bytes == 0) {
-            continue;
-        }
-        ds__stmt *stmt = ds__conn_take(txn->conn, DS_STMT_ADD_COUNTS, 0, false, 0, err);
-        if (!stmt) {
-            return false;
-        }
-        sqlite3_bind_int64(stmt->raw, 1, delta->coll);
-        sqlite3_bind_int64(stmt->raw, 2, delta->documents);
-        sqlite3_bind_int64(stmt->raw, 3, delta->bytes);
-        if (!ds__txn_step_done(txn, stmt, err)) {
-            return false;
-        }
+static bool last_writes(ds__txn *txn, ds_error *err) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < txn->store->room_count; i++) {
+        ok = !HOOKS(txn, i)->commit || HOOKS(txn, i)->commit(txn, err);
     }
-    return true;
+    return ok;
 }
 
 /* Forces the write-ahead log to the disk. */
@@ -340,7 +362,7 @@ bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err) {
                            "the transaction was undone by an earlier "
                            "failure of the storage");
     } else if (txn->write) {
-        ok = write_counts(txn, err);
+        ok = last_writes(txn, err);
     }
     if (ok) {
         int rc = run_end(conn->commit);
@@ -418,6 +440,17 @@ static bool savepoint_sql(ds__txn *txn, const char *verb, int savepoint, ds_erro
     return rc == SQLITE_OK || ds__txn_fail(txn, rc, err);
 }
 
+bool ds__txn_release(ds__txn *txn, int savepoint, ds_error *err) {
+    ds_assert(savepoint >= 1 && (size_t)savepoint <= txn->savepoint_count);
+    if (!savepoint_sql(txn, "RELEASE", savepoint, err)) {
+        return false;
+    }
+    while (txn->savepoint_count >= (size_t)savepoint) {
+        drop_savepoint(txn);
+    }
+    return true;
+}
+
 bool ds__txn_savepoint(ds__txn *txn, int *out, ds_error *err) {
     *out = 0;
     ds_assert(txn->write);
@@ -430,32 +463,19 @@ bool ds__txn_savepoint(ds__txn *txn, int *out, ds_error *err) {
         txn->savepoints = grown;
         txn->savepoint_cap = cap;
     }
-    ds__savepoint saved = {.delta_count = txn->delta_count};
-    if (saved.delta_count > 0) {
-        saved.deltas = ds__alloc(saved.delta_count * sizeof *saved.deltas);
-        if (!saved.deltas) {
-            return ds__error_oom(err);
-        }
-        memcpy(saved.deltas, txn->deltas, saved.delta_count * sizeof *saved.deltas);
-    }
     int number = (int)txn->savepoint_count + 1;
     if (!savepoint_sql(txn, "SAVEPOINT", number, err)) {
-        ds__free(saved.deltas);
         return false;
     }
-    saved.catalog = ds__catalog_ref(txn->catalog);
-    txn->savepoints[txn->savepoint_count++] = saved;
+    ds__savepoint *saved = &txn->savepoints[txn->savepoint_count++];
+    *saved = (ds__savepoint){0};
+    for (size_t i = 0; i < txn->store->room_count; i++) {
+        if (HOOKS(txn, i)->mark && !HOOKS(txn, i)->mark(txn, &saved->marks[i], err)) {
+            ds_error why = {0};
+            return ds__txn_release(txn, number, &why) ? false : ds__txn_break(txn);
+        }
+    }
     *out = number;
-    return true;
-}
-
-bool ds__txn_release(ds__txn *txn, int savepoint, ds_error *err) {
-    if (!savepoint_sql(txn, "RELEASE", savepoint, err)) {
-        return false;
-    }
-    while (txn->savepoint_count >= (size_t)savepoint) {
-        drop_savepoint(txn);
-    }
     return true;
 }
 
@@ -464,57 +484,12 @@ bool ds__txn_rollback(ds__txn *txn, int savepoint, ds_error *err) {
     if (!savepoint_sql(txn, "ROLLBACK TO", savepoint, err)) {
         return false;
     }
+    ds_assert(savepoint >= 1 && (size_t)savepoint <= txn->savepoint_count);
     const ds__savepoint *saved = &txn->savepoints[savepoint - 1];
-    if (saved->delta_count > 0) {
-        memcpy(txn->deltas, saved->deltas, saved->delta_count * sizeof *saved->deltas);
-    }
-    txn->delta_count = saved->delta_count;
-    if (!ds__catalog_restore(txn, saved->catalog, err)) {
-        return ds__txn_break(txn);
+    for (size_t i = 0; i < txn->store->room_count; i++) {
+        if (HOOKS(txn, i)->back && !HOOKS(txn, i)->back(txn, saved->marks[i], err)) {
+            return ds__txn_break(txn);
+        }
     }
     return ds__txn_release(txn, savepoint, err);
-}
-
-bool ds__txn_count(ds__txn *txn, int64_t coll, int64_t documents, int64_t bytes, ds_error *err) {
-    for (size_t i = 0; i < txn->delta_count; i++) {
-        if (txn->deltas[i].coll == coll) {
-            txn->deltas[i].documents += documents;
-            txn->deltas[i].bytes += bytes;
-            return true;
-        }
-    }
-    if (txn->delta_count == txn->delta_cap) {
-        size_t cap = txn->delta_cap ? txn->delta_cap * 2 : 8;
-        ds__count_delta *grown = ds__realloc(txn->deltas, cap * sizeof *grown);
-        if (!grown) {
-            return ds__error_oom(err);
-        }
-        txn->deltas = grown;
-        txn->delta_cap = cap;
-    }
-    txn->deltas[txn->delta_count++] = (ds__count_delta){coll, documents, bytes};
-    return true;
-}
-
-bool ds__txn_counts(ds__txn *txn, int64_t coll, int64_t *documents, int64_t *bytes, ds_error *err) {
-    *documents = *bytes = 0;
-    ds__stmt *stmt = ds__conn_take(txn->conn, DS_STMT_COUNTS, 0, false, 0, err);
-    if (!stmt) {
-        return false;
-    }
-    sqlite3_bind_int64(stmt->raw, 1, coll);
-    int rc = sqlite3_step(stmt->raw);
-    if (rc == SQLITE_ROW) {
-        *documents = sqlite3_column_int64(stmt->raw, 0);
-        *bytes = sqlite3_column_int64(stmt->raw, 1);
-    }
-    bool ok = rc == SQLITE_ROW || rc == SQLITE_DONE || ds__txn_fail(txn, rc, err);
-    ds__conn_give(txn->conn, stmt);
-    for (size_t i = 0; ok && i < txn->delta_count; i++) {
-        if (txn->deltas[i].coll == coll) {
-            *documents += txn->deltas[i].documents;
-            *bytes += txn->deltas[i].bytes;
-        }
-    }
-    return ok;
 }

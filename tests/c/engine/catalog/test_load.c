@@ -28,7 +28,7 @@ static const ds__coll *find(ds__txn *txn, const char *name) {
 static const ds__coll *make(ds__txn *txn, const char *name) {
     ds_error err = {0};
     const ds__coll *coll = NULL;
-    if (!ds__catalog_create(txn, "db", name, ds__missing(), &coll, &err)) {
+    if (!ds__ddl_create(txn, "db", name, ds__missing(), &coll, &err)) {
         fail_msg("%s", err.message);
     }
     return coll;
@@ -43,7 +43,7 @@ static bool index_on(ds__txn *txn, const ds__coll *coll, const char *field, ds_e
     snprintf(json, sizeof json, "{\"key\": {\"%s\": 1}, \"name\": \"%s\"}", field, field);
     *err = (ds_error){0};
     bool ok = ds__index_normalise(&env, doc_of(json), &buf, err) &&
-              ds__catalog_add_index(txn, coll, ds__document(buf.data), &out, err);
+              ds__ddl_add_index(txn, coll, ds__document(buf.data), &out, err);
     ds_buf_clear(&buf);
     ds_arena_clear(&arena);
     return ok;
@@ -65,7 +65,7 @@ static void insert_into(ds__txn *txn, const char *name, const char *json) {
 
 static void drop(ds__txn *txn, const char *name) {
     ds_error err = {0};
-    assert_true(ds__catalog_drop(txn, find(txn, name), &err));
+    assert_true(ds__ddl_drop(txn, find(txn, name), &err));
 }
 
 /* The collections a, b and c. */
@@ -239,7 +239,7 @@ static void a_change_that_failed_half_way_is_read_again(void **state) {
         ds__conn_int(txn->conn, "SELECT v+1 FROM ds_meta WHERE k='next_id'", 0, &next, &err));
     snprintf(sql, sizeof sql, "CREATE TABLE c%lld(x)", (long long)next);
     assert_true(ds__conn_exec(txn->conn, sql, &err));
-    assert_false(ds__catalog_create(txn, "db", "e", ds__missing(), &coll, &err));
+    assert_false(ds__ddl_create(txn, "db", "e", ds__missing(), &coll, &err));
     index_ok(txn, "b", "y");
     assert_int_equal(find(txn, "b")->index_count, 2);
     commit(txn);
@@ -260,7 +260,7 @@ static void change_elsewhere(const char *path, int changes) {
     pid_t child = fork();
     if (child == 0) {
         ds_error err = {0};
-        ds__store *store = ds__store_open(path, NULL, &err);
+        ds__store *store = ds__records_open(path, NULL, &err);
         ds__txn *txn = NULL;
         bool ok = store && ds__txn_begin(store, DS_TXN_WRITE, NULL, &txn, &err);
         for (int i = 0; ok && i < changes; i++) {
@@ -268,8 +268,7 @@ static void change_elsewhere(const char *path, int changes) {
             snprintf(field, sizeof field, "n%d", i / 2);
             const ds__coll *a = find(txn, "a");
             const ds__index *index = ds__coll_find_index(a, field, strlen(field));
-            ok =
-                index ? ds__catalog_drop_index(txn, a, index, &err) : index_on(txn, a, field, &err);
+            ok = index ? ds__ddl_drop_index(txn, a, index, &err) : index_on(txn, a, field, &err);
         }
         _exit(ok && ds__txn_commit(txn, false, &err) ? 0 : 1);
     }
@@ -392,11 +391,11 @@ static void change_something(ds__txn *txn, unsigned *seed) {
         break;
     case 1:
         if (!find(txn, other)) {
-            assert_true(ds__catalog_rename(txn, coll, "db", other, &err));
+            assert_true(ds__ddl_rename(txn, coll, "db", other, &err));
         }
         break;
     case 2:
-        assert_true(ds__catalog_set_options(
+        assert_true(ds__ddl_set_options(
             txn, coll, doc_of(rand_r(seed) % 2 ? "{\"comment\": 1}" : "{}"), &err));
         break;
     case 3:
@@ -406,7 +405,7 @@ static void change_something(ds__txn *txn, unsigned *seed) {
         break;
     default:
         if (index) {
-            assert_true(ds__catalog_drop_index(txn, coll, index, &err));
+            assert_true(ds__ddl_drop_index(txn, coll, index, &err));
         } else {
             index_ok(txn, name, field);
         }

@@ -12,7 +12,7 @@ static int64_t entries(ds__txn *txn, const char *name) {
     const ds__index *index = ds__coll_find_index(coll_of(txn), name, strlen(name));
     assert_non_null(index);
     ds__interval all = {0};
-    assert_true(ds__scan_count(txn, index, &all, 1, &n, &err));
+    assert_true(ds__scan_count(txn, ds__coll_keys(coll_of(txn), index), &all, 1, &n, &err));
     return n;
 }
 
@@ -213,7 +213,8 @@ static void walk(ds__store *store, const char *name, bool backward, bool pause, 
     ds__scan *scan;
     ds__scan_row row;
     *out = 0;
-    assert_true(ds__scan_index(txn, coll, index, in, intervals, backward, true, &scan, &err));
+    assert_true(
+        ds__scan_keys(txn, ds__coll_keys(coll, index), in, intervals, backward, true, &scan, &err));
     while (ds__scan_next(scan, &row, &err) == DS_NEXT_ROW) {
         sprintf(out + strlen(out), "%d ", ds__doc_field(row.doc, "a").as.i32);
         if (pause) {
@@ -267,9 +268,9 @@ static void a_paused_scan_knows_that_its_collection_is_gone(void **state) {
     insert_ok(txn, "{\"_id\": 2}");
     ds__scan *scan;
     ds__scan_row row;
-    assert_true(ds__scan_table(txn, coll_of(txn), false, &scan, &err));
+    assert_true(ds__scan_rows(txn, coll_of(txn)->id, false, &scan, &err));
     assert_int_equal(ds__scan_next(scan, &row, &err), DS_NEXT_ROW);
-    assert_true(ds__catalog_drop(txn, coll_of(txn), &err));
+    assert_true(ds__ddl_drop(txn, coll_of(txn), &err));
     coll_of(txn); /* made anew under the same name */
     commit(txn);
     txn = begin(store, DS_TXN_READ);
@@ -304,7 +305,7 @@ static void capped_collections_forget_the_oldest(void **state) {
     const ds__coll *coll;
     ds__store *store = open_store(":memory:");
     ds__txn *txn = begin(store, DS_TXN_WRITE);
-    assert_true(ds__catalog_create(
+    assert_true(ds__ddl_create(
         txn, "db", "c", doc_of("{\"capped\": true, \"size\": 4096, \"max\": 3}"), &coll, &err));
     for (int i = 0; i < 7; i++) {
         char json[64];

@@ -200,7 +200,7 @@ static int32_t read_all(ds__store *store, int64_t *rows, int64_t *keys) {
         return err.code;
     }
     const ds__coll *coll = coll_of(txn);
-    if (coll && ds__scan_table(txn, coll, false, &scan, &err)) {
+    if (coll && ds__scan_rows(txn, coll->id, false, &scan, &err)) {
         while (ds__scan_next(scan, &row, &err) == DS_NEXT_ROW) {
             (*rows)++;
         }
@@ -208,7 +208,7 @@ static int32_t read_all(ds__store *store, int64_t *rows, int64_t *keys) {
     ds__scan_close(scan);
     for (size_t i = 0; coll && !err.code && i < coll->index_count; i++) {
         int64_t n;
-        ds__scan_count(txn, &coll->indexes[i], &all, 1, &n, &err);
+        ds__scan_count(txn, ds__coll_keys(coll, &coll->indexes[i]), &all, 1, &n, &err);
         *keys += n;
     }
     ds__txn_abort(txn);
@@ -241,7 +241,7 @@ static void a_flipped_byte_of_a_page_is_never_a_wrong_answer(void **state) {
         write_image(path, "", &file, file.size);
         file.bytes[at] ^= 1u << round % 8;
         err = (ds_error){0};
-        store = ds__store_open(path, NULL, &err);
+        store = ds__records_open(path, NULL, &err);
         int32_t code = store ? read_all(store, &rows, &keys) : err.code;
         if (code) {
             told++;
@@ -317,7 +317,8 @@ static void files_without_checksums_are_read_and_written(void **state) {
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(
         sqlite3_exec(db, "PRAGMA page_size=16384; PRAGMA journal_mode=WAL", NULL, NULL, NULL), 0);
-    assert_int_equal(sqlite3_exec(db, ds__catalog_schema, NULL, NULL, NULL), 0);
+    assert_int_equal(sqlite3_exec(db, ds__store_schema, NULL, NULL, NULL), 0);
+    assert_int_equal(sqlite3_exec(db, ds__catalog_hooks.schema, NULL, NULL, NULL), 0);
     snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=1",
              DS_STORE_APPLICATION_ID);
     assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), 0);

@@ -117,7 +117,7 @@ static void refuses_a_file_that_is_no_store(void **state) {
     const char *path = temp_path();
     write_file(path, "this is a letter to my aunt, and longer than a hundred bytes, so that it "
                      "might be taken for a database by somebody careless\n");
-    assert_null(ds__store_open(path, NULL, &err));
+    assert_null(ds__records_open(path, NULL, &err));
     assert_int_equal(err.code, DS_FILE_NOT_OPEN);
     assert_non_null(strstr(err.message, "is not a docstore file"));
     assert_int_equal(access(path, R_OK), 0);
@@ -128,7 +128,7 @@ static void refuses_another_sqlite_database(void **state) {
     ds_error err = {0};
     const char *path = temp_path();
     run_sql(path, "CREATE TABLE t(a)");
-    assert_null(ds__store_open(path, NULL, &err));
+    assert_null(ds__records_open(path, NULL, &err));
     assert_non_null(strstr(err.message, "is not a docstore file"));
 }
 
@@ -138,7 +138,7 @@ static void refuses_a_newer_format_naming_both(void **state) {
     const char *path = temp_path();
     ds__store_close(open_store(path));
     run_sql(path, "PRAGMA user_version=7");
-    assert_null(ds__store_open(path, NULL, &err));
+    assert_null(ds__records_open(path, NULL, &err));
     assert_int_equal(err.code, DS_MUST_UPGRADE);
     assert_non_null(strstr(err.message, "format 7"));
     assert_non_null(strstr(err.message, "up to 2"));
@@ -148,7 +148,7 @@ static void a_missing_file_is_not_made_when_told_so(void **state) {
     (void)state;
     ds_error err = {0};
     const char *path = temp_path();
-    assert_null(ds__store_open(path, &(ds__store_options){.no_create = true}, &err));
+    assert_null(ds__records_open(path, &(ds__store_options){.no_create = true}, &err));
     assert_int_equal(err.code, DS_FILE_NOT_OPEN);
     assert_int_not_equal(access(path, F_OK), 0);
 }
@@ -255,7 +255,7 @@ static void several_processes_make_a_store_at_once(void **state) {
             if (pids[i] == 0) {
                 ds_error err = {0};
                 ds__store *store =
-                    ds__store_open(path, &(ds__store_options){.busy_timeout_ms = 20000}, &err);
+                    ds__records_open(path, &(ds__store_options){.busy_timeout_ms = 20000}, &err);
                 if (!store) {
                     fprintf(stderr, "%s\n", err.message);
                     _exit(1);
@@ -400,7 +400,7 @@ static void damage_is_told_as_such(void **state) {
     ds__scan *scan;
     ds__scan_row row;
     ds_next next;
-    assert_true(ds__scan_table(txn, coll_of(txn), false, &scan, &err));
+    assert_true(ds__scan_rows(txn, coll_of(txn)->id, false, &scan, &err));
     while ((next = ds__scan_next(scan, &row, &err)) == DS_NEXT_ROW) {
     }
     assert_int_equal(next, DS_NEXT_ERROR);

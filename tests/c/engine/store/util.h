@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "engine/catalog/change.h"
+#include "engine/records/ddl.h"
 #include "engine/index/spec.h"
 #include "engine/records/records.h"
 #include "engine/store/scan.h"
@@ -40,7 +40,7 @@ static inline char *temp_path(void) {
 
 static inline ds__store *open_store(const char *path) {
     ds_error err = {0};
-    ds__store *store = ds__store_open(path, &(ds__store_options){.busy_timeout_ms = 500}, &err);
+    ds__store *store = ds__records_open(path, &(ds__store_options){.busy_timeout_ms = 500}, &err);
     if (!store) {
         fail_msg("%s", err.message);
     }
@@ -67,7 +67,7 @@ static inline const ds__coll *coll_of(ds__txn *txn) {
     ds_error err = {0};
     const ds__coll *coll = NULL;
     if (ds__txn_is_write(txn)) {
-        if (!ds__catalog_find_or_create(txn, "db", "c", &coll, &err)) {
+        if (!ds__ddl_find_or_create(txn, "db", "c", &coll, &err)) {
             fail_msg("%s", err.message);
         }
         return coll;
@@ -94,7 +94,7 @@ static inline bool add_index(ds__txn *txn, const char *spec, ds_error *err) {
     ds__env env = {.arena = &arena, .slot_count = DS_VAR_FIRST_USER};
     *err = (ds_error){0};
     bool ok = ds__index_normalise(&env, doc_of(spec), &buf, err) &&
-              ds__catalog_add_index(txn, coll_of(txn), ds__document(buf.data), &out, err);
+              ds__ddl_add_index(txn, coll_of(txn), ds__document(buf.data), &out, err);
     ds_buf_clear(&buf);
     ds_arena_clear(&arena);
     return ok;
@@ -124,7 +124,7 @@ static inline int64_t count_rows(ds__store *store) {
         ds__txn_abort(txn);
         return 0;
     }
-    assert_true(ds__scan_table(txn, coll_of(txn), false, &scan, &err));
+    assert_true(ds__scan_rows(txn, coll_of(txn)->id, false, &scan, &err));
     while (ds__scan_next(scan, &row, &err) == DS_NEXT_ROW) {
         n++;
     }
