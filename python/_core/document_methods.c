@@ -60,7 +60,7 @@ bool ds__document_hook(ds__pstate *state, ds_buf *buf, const ds__place *place, P
         Py_LeaveRecursiveCall();
         return ok;
     }
-    PyObject *ref = PyObject_CallMethod(value, "to_dbref", NULL);
+    PyObject *ref = PyObject_CallMethod(value, "_reference", NULL);
     bool ok = ref && ds__py_encode_at(state, buf, place, ref);
     Py_XDECREF(ref);
     return ok;

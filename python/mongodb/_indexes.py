@@ -85,11 +85,11 @@ def _one(cls: Any, spec: Any) -> dict[str, Any]:
     use_cls = cls._meta.get("index_cls", True)
     if isinstance(spec, Mapping) and "fields" in spec:
         options = {k: v for k, v in spec.items() if k not in _NOT_STORED}
-        use_cls = use_cls and spec.get("cls", True)
+        use_cls = spec.get("cls", use_cls)
         spec = spec["fields"]
     keys = parse_keys(cls, spec)
     plain = not any(kind in ("hashed", "2d", "2dsphere", "text") for _, kind in keys)
-    if use_cls and plain and cls._meta.get("allow_inheritance") and keys[0][0] != "_cls":
+    if use_cls and plain and cls._meta.get("allow_inheritance") and "_cls" not in dict(keys):
         keys.insert(0, ("_cls", 1))
     return _finish(cls, keys, options)
 

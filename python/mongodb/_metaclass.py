@@ -206,6 +206,7 @@ class TopLevelDocumentMetaclass(DocumentMetaclass):
                 title, over, {"__module__": cls.__module__, "__qualname__": f"{name}.{title}"}
             )
             type.__setattr__(cls, title, error)
+        cls._class_made()
         return cls
 
     @staticmethod
@@ -226,7 +227,18 @@ class TopLevelDocumentMetaclass(DocumentMetaclass):
                     "Set 'allow_inheritance': True in its meta to allow it."
                 )
             if own.get("allow_inheritance") is False:
-                raise ValueError("allow_inheritance cannot be switched off in a subclass")
+                raise ValueError(
+                    'Only direct subclasses of Document may set "allow_inheritance" to False'
+                )
+            if meta["abstract"]:
+                raise ValueError(f"{name} cannot be abstract: {concrete.__name__} is not")
+            if own.get("collection") is not None:
+                warnings.warn(
+                    f"{name}.meta names a collection: documents of a subclass are in that of "
+                    f"{concrete.__name__}",
+                    SyntaxWarning,
+                    stacklevel=5,
+                )
             meta["collection"] = concrete._meta["collection"]
             meta["id_field"] = concrete._meta["id_field"]
             return meta
@@ -236,7 +248,8 @@ class TopLevelDocumentMetaclass(DocumentMetaclass):
             collection = next((one for one in found if callable(one)), None)
         if collection is None and not meta["abstract"]:
             collection = "".join(f"_{c}" if c.isupper() else c for c in name).strip("_").lower()
-        meta["collection"] = collection
+        if collection is not None:
+            meta["collection"] = collection
         return meta
 
     @staticmethod
@@ -244,7 +257,9 @@ class TopLevelDocumentMetaclass(DocumentMetaclass):
         meta = cls._meta
         keys = [key for key, field in fields.items() if field.primary_key]
         if len(keys) > 1:
-            raise ValueError(f"{cls.__name__} has two primary keys: {' and '.join(keys)}")
+            raise ValueError(
+                f"Cannot override primary key field: {cls.__name__} has {' and '.join(keys)}"
+            )
         if keys:
             meta["id_field"] = keys[0]
         elif not cls._abstract:

@@ -10,9 +10,11 @@ from bson.raw_bson import RawBSONDocument
 
 from mongodb import _core, _registry
 from mongodb._cached import sync, watchers
+from mongodb._paths import NOTHING, stored_at
 from mongodb._rollback import note
 from mongodb._stamps import stamp
 from mongodb.errors import MongoError, OperationError, SaveConditionError, ValidationError
+from mongodb.queryset.lookups import db_path
 from mongodb.signals import post_save, pre_save, pre_save_post_validation
 
 __all__ = ["cascade", "fill", "fill_rest", "load_reference", "reload", "save"]
@@ -148,7 +150,8 @@ def _insert(doc: Any, handle: Any, collection: str, force: bool, concern: Any,
     field = cls._fields[name]
     given = doc.pk is not None
     # A key of one's own names the document: saving such a one again replaces it, as in MongoEngine.
-    replaces = given and not force and not field.auto_created and doc._stored() is None
+    keyed = not field.auto_created or cls._keys_name_documents
+    replaces = given and not force and keyed and doc._stored() is None
     if doc._stored() is not None:
         complete(doc)
     if not given and field.kind == "objectid":
@@ -160,7 +163,7 @@ def _insert(doc: Any, handle: Any, collection: str, force: bool, concern: Any,
     try:
         data = doc._encode()
         if replaces:
-            handle.update(collection, {"q": own_filter(doc), "u": RawBSONDocument(data),
+            handle.update(collection, {"q": own_filter(doc), "u": doc._replacement(data),
                                        "upsert": True}, concern)  # fmt: skip
         else:
             handle.insert(collection, [RawBSONDocument(data)], concern)
@@ -246,20 +249,37 @@ def _stored_key(doc: Any) -> Any:
 def own_filter(doc: Any) -> dict[str, Any]:
     """Return the filter that finds the document: by its shard key as it is stored, too."""
     query = {"_id": _stored_key(doc)}
-    shard_key = doc._meta.get("shard_key") or ()
+    shard_key = _shard_key(doc)
     stored = doc._stored() if shard_key else None
-    raw = {} if stored is None else RawBSONDocument(stored)
-    for name in shard_key:
-        field = doc._fields[name]
-        known = field.db_field in raw
-        query[field.db_field] = raw[field.db_field] if known else field.to_mongo(getattr(doc, name))
+    known = {} if stored is None else RawBSONDocument(stored)
+    fresh = doc.to_mongo() if shard_key else {}
+    for path in (db_path(type(doc), name) for name in shard_key):
+        for source in (known, fresh):
+            value = stored_at(source, path)
+            if value is not NOTHING:
+                query[path] = value
+                break
+        else:
+            query[path] = None
     return query
+
+
+def _shard_key(doc: Any) -> tuple[str, ...]:
+    """Return the fields of the shard key beside the primary key."""
+    names = doc._meta.get("shard_key") or ()
+    names = (names,) if isinstance(names, str) else tuple(names)
+    return tuple(name for name in names if name not in ("pk", doc._meta["id_field"]))
 
 
 def own_lookups(doc: Any) -> dict[str, Any]:
     """Return the lookups that find the document."""
-    names = doc._meta.get("shard_key") or ()
-    return {"pk": doc.pk, **{name: getattr(doc, name) for name in names}}
+    found = {"pk": doc.pk}
+    for name in _shard_key(doc):
+        value = doc
+        for part in name.split("."):
+            value = getattr(value, part, None)
+        found[name.replace(".", "__")] = value
+    return found
 
 
 def stored_values(doc: Any) -> dict[str, Any]:

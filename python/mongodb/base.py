@@ -13,6 +13,7 @@ from bson import SON, json_util
 from mongodb import _core, _registry
 from mongodb._inside import holders
 from mongodb._metaclass import DocumentMetaclass
+from mongodb._paths import NOTHING, stored_at
 from mongodb._registry import _document_registry, get_document
 from mongodb.errors import (
     NON_FIELD_ERRORS,
@@ -31,9 +32,7 @@ _IGNORED = frozenset(
 
 
 # Attributes that copies do not take along.
-_OF_THE_MOMENT = frozenset({"_assigned", "_instance", "_saved_fields"})
-
-_NOTHING = object()
+_OF_THE_MOMENT = frozenset({"_assigned", "_fetched", "_instance", "_saved_fields"})
 
 
 class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
@@ -157,9 +156,9 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
     def _delta(self) -> tuple[dict[str, Any], dict[str, Any]]:
         saved = self.__dict__.get("_saved_fields")
         if saved is not None:  # who hears post_save learns what was sent
-            found = {path: _at(self.to_mongo(), path) for path in saved}
-            sent = {path: value for path, value in found.items() if value is not _NOTHING}
-            return sent, {path: 1 for path, value in found.items() if value is _NOTHING}
+            found = {path: stored_at(self.to_mongo(), path) for path in saved}
+            sent = {path: value for path, value in found.items() if value is not NOTHING}
+            return sent, {path: 1 for path, value in found.items() if value is NOTHING}
         changes = self._changes() if self._stored() is not None else None
         if self._stored() is None:
             return dict(self.to_mongo()), {}
@@ -253,8 +252,21 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
             wrong = self._field_error(field, self._get(at), clean)
             if wrong is not None:
                 errors[field.name] = wrong
+        if self._dynamic:
+            errors |= self._undeclared_errors(clean)
         if errors:
             raise ValidationError(f"{type(self).__name__} is not valid", errors=errors)
+
+    def _undeclared_errors(self, clean: bool) -> dict[str, Any]:
+        """Return what is wrong in embedded documents that no field declares."""
+        errors: dict[str, Any] = {}
+        for name, value in (self._extra or {}).items():
+            if _registry.is_embedded_class(type(value)):
+                try:
+                    value._validate_inside(clean)
+                except ValidationError as error:
+                    errors[name] = error.errors or error
+        return errors
 
     @classmethod
     def _cleans_inside(cls) -> frozenset[str]:
@@ -446,16 +458,6 @@ def _trim(document: Any, son: Any, paths: list[tuple[str, str, str]]) -> None:
             heads = {rest.partition(".")[0] for one, _, rest in paths if one == name}
             kept = {"_cls", *heads, *(stored.get(head, head) for head in heads)}
             son[field.db_field] = SON((k, v) for k, v in inside.items() if k in kept)
-
-
-def _at(value: Any, path: str) -> Any:
-    """Return what is stored at a dotted path, or _NOTHING."""
-    for part in path.split("."):
-        if isinstance(value, list) and part.isdigit():
-            value = value[int(part)] if int(part) < len(value) else _NOTHING
-        else:
-            value = value.get(part, _NOTHING) if isinstance(value, Mapping) else _NOTHING
-    return value
 
 
 def _checks_itself(cls: Any) -> bool:

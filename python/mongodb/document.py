@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from bson import DBRef
+from bson.raw_bson import RawBSONDocument
 
 from mongodb import _core, _persist
 from mongodb._collections import make_indexes, make_ready
@@ -29,6 +30,7 @@ from mongodb.embedded import DynamicMixin
 from mongodb.errors import (
     DoesNotExist,
     InvalidDocumentError,
+    InvalidQueryError,
     LookUpError,
     MultipleObjectsReturned,
     OperationError,
@@ -61,6 +63,17 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
     # Set on an instance by switch_db and switch_collection.
     _db_alias: str | None = None
     _collection_name: str | None = None
+
+    # Whether saving a new document whose key is stored replaces that one, whatever made the key.
+    _keys_name_documents = False
+
+    def _replacement(self, data: bytes) -> Any:
+        """Return the update that stores a document whose key may be there already."""
+        return RawBSONDocument(data)
+
+    @classmethod
+    def _class_made(cls) -> None:
+        """Do what is left to do when the class is complete; a hook."""
 
     # Identity
 
@@ -114,6 +127,10 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         if self.pk is None:
             raise OperationError("Only saved documents can have a valid dbref: call save() first")
         return DBRef(self._get_collection_name(), self.pk)
+
+    def _reference(self) -> Any:
+        """Return what is stored of the document where any value may be."""
+        return self.to_dbref()
 
     def get_text_score(self) -> float:
         """Return how well the document fits the text search that found it."""
@@ -279,7 +296,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         key = self._meta["id_field"]
         given = [wanted.pop(name) for name in ("pk", "id", key) if name in wanted]
         if any(value != self.pk for value in given):
-            raise InvalidDocumentError("query names the primary key of another document")
+            raise InvalidQueryError("query names the primary key of another document")
         found = self._qs()(**wanted, pk=self.pk).modify(new=True, **update)
         if found is None:
             return False

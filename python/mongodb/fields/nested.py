@@ -30,7 +30,7 @@ def _plain(value: Any) -> Any:
     """Return the value with embedded documents as dicts and others as references."""
     if _registry.is_document(value):
         if not value._schema_embedded:
-            return value.to_dbref()
+            return value._reference()
         son = value.to_mongo()
         son.setdefault("_cls", value._class_name)
         return son

@@ -544,7 +544,7 @@ class EnumField(BaseField):
         if kwargs.get("choices"):
             bad = [choice for choice in kwargs["choices"] if not isinstance(choice, enum)]
             if bad:
-                raise ValueError(f"choices of an EnumField are members of {enum.__name__}")
+                raise ValueError(f"Invalid choices: they are members of {enum.__name__}, not {bad}")
         else:
             kwargs["choices"] = list(enum)
         super().__init__(**kwargs)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `mongodb.compat` does as MongoEngine does it, and plain `mongodb` otherwise."""
 
+import enum
 import pathlib
 import pickle
 import subprocess
@@ -401,3 +402,178 @@ def test_what_became_empty_is_unset_and_what_was_assigned_is_sent_whole() -> Non
     kept.names = {}
     kept.save()
     assert stored(plain)["names"] == {}
+
+
+def test_a_shard_key_cannot_be_changed_once_it_is_stored() -> None:
+    class ShardedPart(me.EmbeddedDocument):
+        zone = me.StringField(db_field="z")
+
+    class Sharded(me.Document):
+        machine = me.StringField()
+        part = me.EmbeddedDocumentField(ShardedPart)
+        text = me.StringField()
+        meta = {"shard_key": ("machine", "part.zone")}
+
+    one = Sharded(machine="a", part=ShardedPart(zone="x"))
+    one.machine = "b"
+    one.save()
+    one.machine = "b"
+    with pytest.raises(
+        me.OperationError, match="Shard Keys are immutable. Tried to update machine"
+    ):
+        one.machine = "c"
+    assert one._object_key == {"pk": one.pk, "machine": "b", "part__zone": "x"}
+    one.text = "t"
+    one.save()
+    one.reload()
+    assert one.text == "t" and stored(Sharded)["part"] == {"z": "x"}
+
+
+def test_a_document_that_is_given_the_key_of_a_stored_one_changes_that() -> None:
+    class Keyed(me.Document):
+        name = me.StringField()
+        age = me.IntField()
+
+    first = Keyed(name="a", age=1).save()
+    same = Keyed(name="b")
+    same.id = first.id
+    same.save()
+    first.reload()
+    assert (first.name, first.age, Keyed.objects.count()) == ("b", 1, 1)
+    Keyed(id=first.id, name="c").save()
+    assert stored(Keyed) == {"_id": first.id, "name": "c"}
+    with pytest.raises(me.NotUniqueError):
+        Keyed(id=first.id, name="d").save(force_insert=True)
+
+
+def test_a_condition_of_a_first_save_is_not_asked() -> None:
+    class Fresh(me.Document):
+        name = me.StringField()
+
+    one = Fresh(name="a").save(save_condition={"name": "b"})
+    one.name = "c"
+    with pytest.raises(me.SaveConditionError):
+        one.save(save_condition={"name": "b"})
+
+
+def test_containers_without_a_field_refer_to_documents_of_any_class() -> None:
+    class AnyOne(me.Document):
+        name = me.StringField()
+
+    class AnyTwo(me.Document):
+        name = me.StringField()
+        meta = {"allow_inheritance": True}
+
+    class Holder(me.Document):
+        list = me.ListField()
+        dict = me.DictField()
+        any = me.DynamicField()
+
+    one, two = AnyOne(name="1").save(), AnyTwo(name="2").save()
+    Holder(list=[one, {"deep": [two]}, 5], dict={"one": one}, any=two).save()
+    told = {"_cls": "AnyOne", "_ref": DBRef("any_one", one.pk)}
+    kept = stored(Holder)
+    assert kept["list"][0] == told == kept["dict"]["one"] and kept["any"]["_cls"] == "AnyTwo"
+    found = Holder.objects.get()
+    with query_counter() as asked:
+        assert [found.list[0].name, found.list[1]["deep"][0].name, found.list[2]] == ["1", "2", 5]
+        assert asked == 2
+        assert found.list[0].name == "1" and asked == 2
+    assert found.dict["one"].name == "1" and found.any.name == "2"
+    assert found._delta() == ({}, {})
+    with query_counter() as asked:
+        found = Holder.objects.get().select_related()
+        assert asked == 3  # the holder, and a query for each class
+        assert found.list[0] == found.dict["one"] == one and asked == 3
+        assert found.any == two
+    found.list.append(one)
+    found.save()
+    assert stored(Holder)["list"][3] == told
+
+
+def test_what_an_untyped_container_cannot_fetch_stays_as_it_is_stored() -> None:
+    class GoneOne(me.Document):
+        name = me.StringField()
+
+    class GoneHolder(me.Document):
+        list = me.ListField()
+
+    here = GoneOne(name="x").save()
+    refs = [DBRef("gone_one", here.pk), DBRef("gone_one", 7), DBRef("unheard_of", 1)]
+    mongodb.get_db().gone_holder.insert_one({"list": refs})
+    found = GoneHolder.objects.get()
+    assert found.list == [here, *refs[1:]] and found.list[0].name == "x"
+    assert found._delta() == ({}, {})
+    found.list.append(1)
+    found.save()
+    assert stored(GoneHolder)["list"] == [*refs, 1]
+
+
+def test_fields_convert_what_is_assigned() -> None:
+    class Colour(enum.Enum):
+        RED = "r"
+
+    class Converting(me.Document):
+        colour = me.EnumField(Colour)
+        number = me.SequenceField()
+
+    one = Converting().save()
+    one.colour = "r"
+    one.number = None
+    assert one.colour is Colour.RED and one.number == 2
+    with pytest.raises(me.ValidationError, match="precision must be a positive integer"):
+        me.DecimalField(precision=-1)
+
+
+def test_subclasses_are_declared_as_mongoengine_wants_them() -> None:
+    class Closed(me.EmbeddedDocument):
+        name = me.StringField()
+
+    with pytest.raises(ValueError, match="Document Closed may not be subclassed"):
+
+        class Opened(Closed):
+            pass
+
+    class Stock(me.Document):
+        name = me.StringField()
+        meta = {"allow_inheritance": True}
+
+    with pytest.warns(SyntaxWarning, match="documents of a subclass are in that of Stock"):
+
+        class Share(Stock):
+            meta = {"collection": "other"}
+
+    assert Share._get_collection_name() == "stock"
+    with pytest.raises(ValueError, match="cannot be abstract"):
+
+        class Idea(Stock):
+            meta = {"abstract": True}
+
+
+def test_querysets_refuse_what_mongoengine_refuses() -> None:
+    class Refusing(me.Document):
+        names = me.ListField(me.StringField())
+
+    Refusing(names=["a"]).save()
+    with pytest.raises(TypeError, match="takes a list of values"):
+        Refusing.objects(names__in=5).count()
+    with pytest.raises(me.InvalidQueryError):
+        Refusing.objects(names="a").with_id(1)
+    with pytest.raises(ValueError, match="batch_size"):
+        Refusing.objects.batch_size(-1)
+    with pytest.raises(ValueError, match="full_response"):
+        Refusing.objects.modify(full_response=True, set__names=[])
+    assert Refusing.objects.limit(0).count() == 0 and len(Refusing.objects.limit(0)) == 1
+
+
+def test_embedded_documents_that_no_field_declares_are_validated() -> None:
+    class Strictly(me.DynamicEmbeddedDocument):
+        url = me.URLField()
+
+    class Loose(me.DynamicDocument):
+        pass
+
+    one = Loose()
+    one.part = Strictly(url="no url")
+    with pytest.raises(me.ValidationError, match="part"):
+        one.validate()

@@ -20,7 +20,7 @@ from mongodb import (
 )
 from mongodb._handle import Handle
 from mongodb.context_managers import query_counter
-from mongodb.errors import InvalidDocumentError, SaveConditionError
+from mongodb.errors import InvalidDocumentError, InvalidQueryError, SaveConditionError
 from mongodb.fields import (
     DateTimeField,
     DictField,
@@ -503,7 +503,7 @@ def test_modify_of_a_document_takes_over_what_is_stored() -> None:
     assert doc.modify({"n": 9}, n=3) is False and doc.n == 2
     assert doc.modify({"n": 2, "pk": doc.pk}, inc__n=1) is True and doc.n == 3
     for wrong in ({"pk": 1}, {"id": "5" * 24}):
-        with pytest.raises(InvalidDocumentError):
+        with pytest.raises(InvalidQueryError):
             doc.modify(wrong, n=4)
     with pytest.raises(InvalidDocumentError):
         Saved(name="b").modify(n=1)

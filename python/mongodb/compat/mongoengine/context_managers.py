@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mongodb import context_managers as _plain
+from mongodb.compat.mongoengine._fetching import refers
 from mongodb.compat.mongoengine.base.fields import _no_dereference_for_fields
 from mongodb.compat.mongoengine.connection import get_db
-from mongodb.compat.mongoengine.fields import refers
 from mongodb.context_managers import (
     no_sub_classes,
     run_in_transaction,

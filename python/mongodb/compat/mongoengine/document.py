@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson import SON
+from bson.raw_bson import RawBSONDocument
+
 from mongodb import document as _document
 from mongodb import embedded as _embedded
 from mongodb._indexes import parse_keys
 from mongodb.compat.mongoengine._changes import EMPTY, in_their_shape
+from mongodb.compat.mongoengine._fetching import fetch_related, refers
 from mongodb.compat.mongoengine._words import in_their_words
 from mongodb.compat.mongoengine.connection import get_db, use
-from mongodb.compat.mongoengine.fields import refers
 from mongodb.compat.mongoengine.queryset.queryset import QuerySet
 from mongodb.errors import (
     InvalidCollectionError,
@@ -31,6 +34,41 @@ __all__ = [
 ]
 
 
+class _Slot:
+    """A field's descriptor that looks at what is assigned."""
+
+    def __init__(self, slot: Any) -> None:
+        self.slot = slot
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self.slot.__get__(instance, owner)
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        self.note(instance, value)
+        self.slot.__set__(instance, value)
+
+    def note(self, instance: Any, value: Any) -> None:
+        """Look at a value before it is assigned."""
+
+
+class _Immutable(_Slot):
+    """Part of the shard key."""
+
+    def note(self, instance: Any, value: Any) -> None:
+        """Refuse to change it once it is stored."""
+        if not instance._created and value != self.slot.__get__(instance):
+            name = self.slot.__get__(None, type(instance)).name
+            raise OperationError(f"Shard Keys are immutable. Tried to update {name}")
+
+
+class _Key(_Slot):
+    """The primary key: an unsaved document that is given one is taken for the stored one."""
+
+    def note(self, instance: Any, value: Any) -> None:
+        if instance._created and instance._stored() is None:
+            instance.__dict__["_keyed"] = True
+
+
 class _Habits:
     """What documents and embedded documents do otherwise."""
 
@@ -43,6 +81,7 @@ class _Habits:
                 "Please use `field_name=value` keyword arguments."
             )
         super().__init__(**values)
+        self.__dict__.pop("_keyed", None)  # a key among the first values is one of a new document
 
     _plain_init = __init__
 
@@ -85,6 +124,8 @@ class Document(_Habits, _document.Document):
 
     def save(self, *args: Any, **kwargs: Any) -> Any:
         """Insert the document, or send what changed since it was loaded. Return the document."""
+        if self._created and self._stored() is None:
+            kwargs.pop("save_condition", None)  # nothing is there that could be otherwise
         saved = super().save(*args, **kwargs)
         self.__dict__.pop("_assigned", None)
         return saved
@@ -93,6 +134,39 @@ class Document(_Habits, _document.Document):
         """Read the document, or some fields of it, from the store again."""
         self.__dict__.pop("_assigned", None)
         return super().reload(*fields, max_depth=max_depth)
+
+    _keys_name_documents = True
+
+    @classmethod
+    def _class_made(cls) -> None:
+        """Guard the shard key; note on an unsaved document that it was given a key."""
+        key = cls._meta.get("id_field")
+        names = cls._meta.get("shard_key") or ()
+        names = (names,) if isinstance(names, str) else names
+        for name in {key if name == "pk" else name for name in names} & cls._fields.keys():
+            type.__setattr__(cls, name, _Immutable(cls.__dict__.get(name) or getattr(cls, name)))
+        if key in cls._fields and key not in names:
+            type.__setattr__(cls, key, _Key(cls.__dict__[key]))
+
+    def _replacement(self, data: bytes) -> Any:
+        """Return the update that stores a document whose key may be there already."""
+        if not self.__dict__.pop("_keyed", False):
+            return RawBSONDocument(data)
+        return {"$set": RawBSONDocument(data)}
+
+    def _reference(self) -> Any:
+        stored = self.__dict__.get("_stored_as")
+        return (
+            SON([("_cls", self._class_name), ("_ref", self.to_dbref())])
+            if stored is None
+            else stored
+        )
+
+    def select_related(self, max_depth: int = 1) -> Any:
+        """Fetch the referenced documents now."""
+        super().select_related(max_depth)
+        fetch_related([self])
+        return self
 
     def _fetch_field(self, at: int) -> None:
         """A field that `only()` or `exclude()` left out has its default, which is not saved.
@@ -150,6 +224,16 @@ class DynamicDocument(_document.DynamicDocument, Document):
 
 class EmbeddedDocument(_Habits, _embedded.EmbeddedDocument):
     """A document inside another one."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for base in cls.__mro__[1:]:
+            meta = getattr(base, "_meta", {})
+            if meta and not meta.get("abstract") and not meta.get("allow_inheritance"):
+                raise ValueError(
+                    f"Document {base.__name__} may not be subclassed. "
+                    'To enable inheritance, use the "allow_inheritance" meta attribute.'
+                )
 
     _is_base = True
     _schema_embedded = True

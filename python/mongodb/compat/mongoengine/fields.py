@@ -14,7 +14,13 @@ from bson.tz_util import utc
 from mongodb import _registry
 from mongodb import fields as _fields
 from mongodb.base import BaseDocument
-from mongodb.compat.mongoengine._fetching import fetch_inside, unfetched
+from mongodb.compat.mongoengine._fetching import (
+    fetch_inside,
+    reference,
+    refers,
+    unfetched,
+    untyped,
+)
 from mongodb.compat.mongoengine.base.fields import dereferences
 from mongodb.connection import open_connections
 from mongodb.errors import InvalidDocumentError, ValidationError
@@ -44,13 +50,6 @@ class _Binding:
             _bind(value, instance)
 
 
-def refers(field: Any) -> bool:
-    """Whether it is a reference, or holds some."""
-    while field._item is not None:
-        field = field._item
-    return bool(field.kind in ("reference", "pointer"))
-
-
 def _holds_documents(field: Any) -> bool:
     while field._item is not None:
         field = field._item
@@ -67,6 +66,16 @@ def _bind(value: Any, instance: Any) -> None:
     elif isinstance(value, dict):
         for one in value.values():
             _bind(one, instance)
+
+
+def _any_fetched(field: Any, instance: Any, value: Any) -> Any:
+    """Return a container whose items have no field, its documents fetched the first time."""
+    if untyped(field) and dereferences(field):
+        seen = instance.__dict__.setdefault("_fetched", {})
+        if seen.get(field.name) is not value:
+            fetch_inside(field, value, instance)
+            seen[field.name] = value
+    return value
 
 
 class _Declared:
@@ -135,8 +144,10 @@ class ListField(_Binding, _fields.ListField):
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         value = super().__get__(instance, owner)
-        if instance is None or not value or not refers(self):
+        if instance is None or not value:
             return value
+        if not refers(self):
+            return _any_fetched(self, instance, value)
         fetches = dereferences(self)
         if fetches:
             fetch_inside(self, value)
@@ -164,9 +175,27 @@ class DictField(_Binding, _fields.DictField):
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         value = super().__get__(instance, owner)
-        if instance is not None and value and refers(self) and dereferences(self):
+        if instance is None or not value:
+            return value
+        if not refers(self):
+            return _any_fetched(self, instance, value)
+        if dereferences(self):
             fetch_inside(self, value)
         return value
+
+
+class DynamicField(_fields.DynamicField):
+    """Any value; a document is referred to, and fetched when it is read."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        value = super().__get__(instance, owner)
+        if instance is None or not isinstance(value, (dict, list, DBRef)):
+            return value
+        holder = [value]
+        _any_fetched(self, instance, holder if reference(value) is not None else value)
+        if holder[0] is not value:
+            instance._put(instance._schema.index(self.name), holder[0])
+        return holder[0]
 
 
 class MapField(_Declared, _fields.MapField, DictField):
@@ -208,8 +237,33 @@ def _options_of(document: Any) -> Any:
     return {} if handle is None else handle._pymongo_options
 
 
+class EnumField(_fields.EnumField):
+    """A member of an Enum, stored as its value."""
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        super().__set__(instance, self.to_python(value))
+
+
+class SequenceField(_fields.SequenceField):
+    """A counter; one that was emptied counts on when it is read."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        value = super().__get__(instance, owner)
+        if instance is not None and value is None and not instance._created:
+            value = self.generate()
+            self.__set__(instance, value)
+        return value
+
+
 class DecimalField(_fields.DecimalField):
     """A decimal number, stored as a double; as Decimal128 where a double would lose digits."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.precision is not None and (
+            not isinstance(self.precision, int) or self.precision < 0
+        ):
+            self.error("precision must be a positive integer")
 
     def to_mongo(self, value: Any) -> Any:
         stored = super().to_mongo(value)

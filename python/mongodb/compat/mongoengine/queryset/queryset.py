@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mongodb.compat.mongoengine._fetching import fetch_related
 from mongodb.compat.mongoengine._loading import check_known
 from mongodb.compat.mongoengine._words import unresolved
 from mongodb.compat.mongoengine.base.fields import dereferences
 from mongodb.errors import InvalidQueryError, LookUpError, OperationError
 from mongodb.fields.references import CASCADE, DENY, DO_NOTHING, NULLIFY, PULL
 from mongodb.queryset import queryset as _queryset
+from mongodb.queryset.lookups import InvalidLookupValue
 
 __all__ = [
     "CASCADE",
@@ -44,6 +46,10 @@ class QuerySet(_queryset.QuerySet):
     def _filter(self) -> Any:
         try:
             return super()._filter()
+        except InvalidLookupValue as error:
+            if "takes a list of values" not in str(error):
+                raise
+            raise TypeError(str(error)) from error
         except (InvalidQueryError, LookUpError) as error:
             said = unresolved(error)
             if said is error:
@@ -62,9 +68,36 @@ class QuerySet(_queryset.QuerySet):
             said = "2 or more items returned, instead of 1"
             raise document.MultipleObjectsReturned(said) from error
 
+    _of_zero = False  # limit(0) was asked for
+
     def limit(self, n: int | None) -> Any:
         """Take at most n documents; 0 and None mean all."""
-        return super().limit(n or None)
+        copy = super().limit(n or None)
+        copy._of_zero = n == 0
+        return copy
+
+    def count(self, *asked: bool, **named: bool) -> int:
+        """Return how many documents match; after limit(0) none."""
+        wanted = named.get("with_limit_and_skip", False) or any(asked)
+        return 0 if self._of_zero and not wanted else super().count(*asked, **named)
+
+    def with_id(self, object_id: Any) -> Any:
+        """Return the document with this primary key, or None; other conditions are refused."""
+        if self._raw or not self._query_obj.empty:
+            raise InvalidQueryError("Cannot use a filter whilst using `with_id`")
+        return super().with_id(object_id)
+
+    def batch_size(self, size: int) -> Any:
+        """Load so many documents at a time."""
+        if size < 0:
+            raise ValueError("batch_size must be >= 0")
+        return super().batch_size(size)
+
+    def modify(self, *args: Any, **kwargs: Any) -> Any:
+        """Change the first match and return it."""
+        if kwargs.pop("full_response", False):
+            raise ValueError("full_response is not supported: MongoDB has it no more")
+        return super().modify(*args, **kwargs)
 
     def _batches(self) -> Iterator[Any]:
         for batch in super()._batches():
@@ -79,7 +112,7 @@ class QuerySet(_queryset.QuerySet):
     def select_related(self, *fields: Any, max_depth: int = 1) -> Any:
         """Load the documents, and what their references point to, now."""
         found = super().select_related(*fields, max_depth=max_depth)
-        found._all()
+        fetch_related(found._all())
         return found
 
     # Options
