@@ -74,6 +74,8 @@ class Cursor:
         self._forget()
         run = getattr(self, f"_{prepared.kind}")
         if prepared.kind in ("insert", "update", "delete"):
+            if prepared.single and self.connection.alone and self._insert_at_once(prepared, params):
+                return self
             rows, parts = not _one_row(prepared), self.connection.references.concerned(prepared)
             if self.connection.is_whole(rows or parts):
                 run(prepared, params or ())
@@ -173,6 +175,36 @@ class Cursor:
         if prepared.returning:
             fields = prepared.returning
             self._rows = iter([tuple([one.get(path) for path in fields]) for one in documents])
+
+    def _insert_at_once(self, prepared: Prepared, params: Sequence[Any] | None) -> bool:
+        """Insert a row by one command, which looks whether its key is the next one and whether the
+        rows are there that it names; False when that cannot be, and nothing is done."""
+        info, connection = prepared.table, self.connection
+        assert info is not None
+        if not prepared.whole:
+            return False
+        documents = prepared.rows(params or (), ())
+        one = documents[0]
+        named = connection.references.names(prepared, one)
+        if named is None:
+            return False
+        given: dict[str, Any] = {"present": named} if named else {}
+        if one.get("_id") is None:
+            key = connection.tables.kept_key(info)
+            if key is None:
+                return False
+            one["_id"] = key
+            given["above"] = key - 1
+        command = {"insert": info.name, "documents": documents}
+        if given:
+            command["given"] = given
+        reply = connection.run(command)
+        if "n" not in reply:
+            return False
+        self.rowcount, self.lastrowid = reply["n"], one["_id"]
+        if prepared.returning:
+            self._rows = iter([tuple([one.get(path) for path in prepared.returning])])
+        return True
 
     def _complete(self, info: TableInfo, documents: list[dict[str, Any]]) -> None:
         """Make documents what is to be stored of them: columns, keys, what is computed."""

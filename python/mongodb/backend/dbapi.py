@@ -49,6 +49,7 @@ Binary = bytes
 _KEPT_PLANS = 1000
 _LOCAL_BATCH = 1000  # documents of a batch in this process: as many as its cache holds
 _REFUSALS = (OverflowError, RecursionError, ValueError, MongoError)
+_NOT_GIVEN = 20  # IllegalOperation
 _KEPT_SQL = 20_000  # a longer statement is planned each time
 _READS = frozenset(
     "find aggregate count distinct listCollections listIndexes explain ping buildInfo".split()
@@ -121,7 +122,10 @@ class Connection(Shared):
         return _counted(made, params)
 
     def run(self, command: Any, *, outside: bool = False) -> dict[str, Any]:
-        """Run a command in the transaction, if one is open and it is not meant to be `outside`."""
+        """Run a command in the transaction, if one is open and it is not meant to be `outside`.
+
+        Of an insert what is `given` may not be so: then nothing is done, and the reply is empty.
+        """
         if self.closed:
             raise InterfaceError("the connection is closed")
         session = None if outside else self.session_for(command)
@@ -129,6 +133,8 @@ class Connection(Shared):
         try:
             reply = self._send(command, session)
         except MongoError as error:
+            if error.code == _NOT_GIVEN and "given" in command:
+                return {}
             if replayed:
                 self._after(error)
             elif session is not None:
@@ -325,6 +331,11 @@ class Connection(Shared):
     def transactional(self) -> bool:
         """Whether the store has transactions: a standalone server has none."""
         return self.embedded or "setName" in self._send({"hello": 1}, None)
+
+    @property
+    def alone(self) -> bool:
+        """Whether a statement is a transaction of its own, of the embedded store."""
+        return self.embedded and self.autocommit and not self.begun and self.outer() is None
 
     def is_whole(self, several: bool) -> bool:
         """Whether what a statement sends is done wholly or not at all as it is: in a transaction,

@@ -44,6 +44,32 @@ class References:
             prepared.breaks = self._may_break(prepared.table, prepared.node)
         return prepared.breaks
 
+    def names(self, prepared: Prepared, row: dict[str, Any]) -> list[dict[str, Any]] | None:
+        """Return the rows that a new row names, as the engine's insert wants them; None when one is
+        named by another column than its primary key."""
+        if not self.concerned(prepared):
+            return []
+        if prepared.names is None:
+            assert prepared.table is not None
+            prepared.names = self._by_primary_key(prepared.table)
+        if prepared.names is False:
+            return None
+        assert isinstance(prepared.names, list)
+        return [
+            {"coll": table, "_id": row[path]}
+            for path, table in prepared.names
+            if row.get(path) is not None
+        ]
+
+    def _by_primary_key(self, info: TableInfo) -> list[tuple[str, str]] | bool:
+        found = []
+        for key in info.meta.get("keys", {}).values():
+            parent = self.connection.tables.get(key["table"])
+            if len(key["columns"]) != 1 or list(key["to"]) != [parent.pk]:
+                return False
+            found.append((info.path(key["columns"][0]), parent.name))
+        return found
+
     def _may_break(self, info: TableInfo, node: n.Node | None) -> bool:
         own = {key["columns"][0] for key in info.meta.get("keys", {}).values()}
         if isinstance(node, n.Insert) and not node.update:

@@ -61,7 +61,7 @@ def whole_rows(compiler: Any) -> tuple[Any, Rows | None]:
         return None, None
     opts = query.model._meta
     alias = query.get_initial_alias()
-    if any(opts.parents.values()) or alias != opts.db_table:
+    if any(opts.concrete_model._meta.parents.values()) or alias != opts.db_table:
         return None, None
     if not query.alias_map.keys() <= query.table_map.keys():  # names that are not quoted
         return None, None

@@ -201,6 +201,15 @@ class Tables:
             document["_id"] = self._numbers(info, 1, connection)
         return document
 
+    def kept_key(self, info: TableInfo) -> int | None:
+        """Take the next of the numbers that are kept for a table; None when there is none. It is
+        good for a row if no greater one is in use."""
+        kept = self._kept.get(info.name)
+        if kept is None or kept.last == kept.end or _key_kind(info) != "integer":
+            return None
+        self._kept[info.name] = _Kept(kept.last + 1, kept.end, kept.size)
+        return kept.last + 1
+
     def _numbers(self, info: TableInfo, many: int, connection: Any) -> int:
         """Take whole numbers, greater than any in use, from the collection's counter."""
         command = {"find": info.name, "sort": {"_id": -1}, "limit": 1, "singleBatch": True,

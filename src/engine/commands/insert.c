@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* insert: one transaction for the batch; documents that fail are reported, the others stay. */
+#include "bson/key.h"
 #include "engine/commands/handlers.h"
 #include "engine/commands/write.h"
+#include "engine/store/scan.h"
 
 enum {
     I_BYPASS,
     I_DOCUMENTS,
+    I_GIVEN,
     I_ORDERED,
     I_ENCRYPTION,
     I_STATEMENT,
@@ -22,8 +25,86 @@ static const ds__arg insert_args[I_COUNT] = {
     [I_UUID] = {"collectionUUID", DS_ARG_UUID, DS_ARG_NULL_IS_MISSING},
     [I_BYPASS] = {"bypassDocumentValidation", DS_ARG_BOOL, DS_ARG_NULL_IS_MISSING},
     [I_DOCUMENTS] = {"documents", DS_ARG_OBJECTS, DS_ARG_REQUIRED},
+    [I_GIVEN] = {"given", DS_ARG_OBJECT, 0},
     [I_ORDERED] = {"ordered", DS_ARG_STRICT_BOOL, DS_ARG_NULL_IS_MISSING},
 };
+
+/* {given: {above: 7, present: [{coll: "c", _id: 1}]}} is this engine's own: the batch is written
+ * when no number above 7 is a document's _id and when the other documents are there. */
+enum { G_ABOVE, G_PRESENT, G_COUNT };
+static const ds__arg given_args[G_COUNT] = {
+    [G_ABOVE] = {"above", DS_ARG_NUMBER, 0},
+    [G_PRESENT] = {"present", DS_ARG_OBJECTS, 0},
+};
+enum { P_COLL, P_ID, P_COUNT };
+static const ds__arg present_args[P_COUNT] = {
+    [P_COLL] = {"coll", DS_ARG_STRING, DS_ARG_REQUIRED},
+    [P_ID] = {"_id", DS_ARG_ANY, DS_ARG_REQUIRED},
+};
+
+static bool is_present(ds__write *w, ds_value spec, ds_error *err) {
+    ds_value v[P_COUNT];
+    ds_value doc = ds__missing();
+    const ds__coll *coll;
+    if (!ds__args_read("insert.given.present", false, spec, present_args, P_COUNT, v, err)) {
+        return false;
+    }
+    ds__op_find_coll(w->op, ds__text(v[P_COLL]), v[P_COLL].size, &coll);
+    if (coll != NULL && !coll->is_view &&
+        !ds__record_get_by_id(w->op->txn, coll, v[P_ID], NULL, &doc, err)) {
+        return false;
+    }
+    return doc.type != DS_MISSING ||
+           ds__error_set(err, DS_ILLEGAL_OPERATION,
+                         "insert: given.present names a document that is not in '%s'",
+                         ds__text(v[P_COLL]));
+}
+
+static bool none_above(ds__write *w, ds_value most, ds_error *err) {
+    if (w->coll == NULL || w->coll->is_view) {
+        return true;
+    }
+    ds_buf lo = {0};
+    ds_buf hi = {0};
+    ds__scan *scan = NULL;
+    ds__scan_row row;
+    ds__key_add(&lo, most, false, NULL);
+    ds__key_add_rank(&hi, ds__type_rank(DS_INT32), true, false);
+    ds_next next = DS_NEXT_ERROR;
+    if (ds_buf_ok(&lo, err) && ds_buf_ok(&hi, err)) {
+        ds__interval above = {.lo = lo.data, .lo_size = lo.size, .hi = hi.data, .hi_size = hi.size};
+        if (ds__scan_keys(w->op->txn, ds__coll_keys(w->coll, ds__coll_id_index(w->coll)), &above, 1,
+                          false, false, &scan, err)) {
+            next = ds__scan_next(scan, &row, err);
+        }
+    }
+    ds__scan_close(scan);
+    ds_buf_clear(&lo);
+    ds_buf_clear(&hi);
+    return next != DS_NEXT_ROW ? next == DS_NEXT_END
+                               : ds__error_set(err, DS_ILLEGAL_OPERATION,
+                                               "insert: an _id is greater than given.above");
+}
+
+static bool check_given(ds__write *w, ds_value given, ds_error *err) {
+    ds_value v[G_COUNT];
+    if (given.type == DS_MISSING) {
+        return true;
+    }
+    if (!ds__args_read("insert.given", false, given, given_args, G_COUNT, v, err) ||
+        (v[G_ABOVE].type != DS_MISSING && !none_above(w, v[G_ABOVE], err))) {
+        return false;
+    }
+    ds__iter it;
+    if (v[G_PRESENT].type != DS_MISSING) {
+        for (ds__iter_init(&it, v[G_PRESENT]); ds__iter_next(&it);) {
+            if (!is_present(w, it.value, err)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
 
 static bool insert_all(ds__write *w, ds_value documents, ds_error *err) {
     ds_buf fixed = {0};
@@ -84,6 +165,7 @@ bool ds__cmd_insert(ds__op *op, ds_buf *reply, ds_error *err) {
     w.options.bypass_validation = ds__arg_bool(v[I_BYPASS], false);
     return ds__write_begin(&w, op, err) && ds__write_end(&w,
                                                          ds__check_uuid(w.coll, v[I_UUID], err) &&
+                                                             check_given(&w, v[I_GIVEN], err) &&
                                                              insert_all(&w, v[I_DOCUMENTS], err),
                                                          false, reply, err);
 }

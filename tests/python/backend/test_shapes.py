@@ -72,7 +72,12 @@ def declare() -> Any:
             app_label = "mongodb"
             proxy = True
 
-    return ShapeParent, ShapeRow, ShapeChild, ShapeProxy
+    class ShapeChildProxy(ShapeChild):
+        class Meta:
+            app_label = "mongodb"
+            proxy = True
+
+    return ShapeParent, ShapeRow, ShapeChild, ShapeProxy, ShapeChildProxy
 
 
 @pytest.fixture
@@ -115,7 +120,7 @@ def outcome(rows: Any) -> Any:
 
 
 def fill(made: Any) -> None:
-    parent, row, child, _ = made
+    parent, row, child = made[:3]
     parents = [parent.objects.create(name=f"p{i}") for i in range(3)]
     for i in range(8):
         start = datetime.datetime(2024, 1, i + 1, tzinfo=datetime.UTC)

@@ -65,8 +65,12 @@ class Prepared:
     before: list[Query] = field(default_factory=list)
     params: int = 0  # how many parameters its text names
     whole: bool = False  # insert: its documents lack nothing but keys
+    single: bool = False  # insert: of one row, which nothing else is said of
     returning: list[str] = field(default_factory=list)  # insert: the fields of what comes back
     breaks: bool | None = None  # whether it may break a foreign key, once somebody has looked
+    # insert: the fields that hold others' primary keys, with those tables, once somebody has
+    # looked; False when a foreign key leads elsewhere
+    names: list[tuple[str, str]] | bool | None = None
 
 
 def prepare(node: n.Node, tables: Tables, null_params: frozenset[int] = frozenset()) -> Prepared:
@@ -209,8 +213,9 @@ def _insert(node: n.Insert, tables: Tables) -> Prepared:
         documents.append(document)
     if not computed:
         whole = _complete(info, documents)
+        single = len(node.rows) == 1 and not (node.update or node.ignore)
         return Prepared("insert", rows=compile_template(documents), node=node, table=info,
-                        whole=whole, returning=returning)  # fmt: skip
+                        whole=whole, single=single, returning=returning)  # fmt: skip
     shaped = [
         {path: cell if isinstance(cell, (dict, str)) and not isinstance(cell, P)
          else {"$literal": cell} for path, cell in document.items()}
