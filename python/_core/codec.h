@@ -47,9 +47,11 @@ PyObject *ds__py_object_id(ds__pstate *state, const uint8_t oid[12]);
 /* 1: an ObjectId, its bytes are in `oid`; 0: not an ObjectId; -1: error. */
 int ds__py_object_id_bytes(ds__pstate *state, PyObject *value, uint8_t oid[12]);
 PyObject *ds__py_datetime(ds__pstate *state, int64_t ms, const ds__py_options *options);
+/* With 0 to 999 microseconds beside the milliseconds. */
+PyObject *ds__py_datetime_us(ds__pstate *state, int64_t ms, int us, const ds__py_options *options);
 /* datetime.date and datetime.time of it; bson.DatetimeMS out of range. */
 PyObject *ds__py_date(ds__pstate *state, int64_t ms);
-PyObject *ds__py_time(ds__pstate *state, int64_t ms);
+PyObject *ds__py_time(ds__pstate *state, int64_t ms, int us);
 /* Milliseconds of a datetime.datetime (naive means UTC; aware is converted). */
 bool ds__py_datetime_ms(ds__pstate *state, PyObject *datetime, int64_t *ms);
 /* Seconds from 1970 to what a datetime's fields say, its zone aside. */

@@ -93,6 +93,10 @@ static PyObject *beyond(ds__pstate *state, int64_t ms) {
 }
 
 PyObject *ds__py_datetime(ds__pstate *state, int64_t ms, const ds__py_options *options) {
+    return ds__py_datetime_us(state, ms, 0, options);
+}
+
+PyObject *ds__py_datetime_us(ds__pstate *state, int64_t ms, int us, const ds__py_options *options) {
     int64_t days;
     int year, month, day, rest;
     if (!split(ms, &days, &rest)) {
@@ -102,8 +106,8 @@ PyObject *ds__py_datetime(ds__pstate *state, int64_t ms, const ds__py_options *o
     int seconds = rest / 1000;
     PyObject *zone = options && options->tz_aware ? state->datetime->TimeZone_UTC : Py_None;
     return state->datetime->DateTime_FromDateAndTime(
-        year, month, day, seconds / 3600, seconds / 60 % 60, seconds % 60, rest % 1000 * 1000, zone,
-        state->datetime->DateTimeType);
+        year, month, day, seconds / 3600, seconds / 60 % 60, seconds % 60, rest % 1000 * 1000 + us,
+        zone, state->datetime->DateTimeType);
 }
 
 PyObject *ds__py_date(ds__pstate *state, int64_t ms) {
@@ -116,7 +120,7 @@ PyObject *ds__py_date(ds__pstate *state, int64_t ms) {
     return state->datetime->Date_FromDate(year, month, day, state->datetime->DateType);
 }
 
-PyObject *ds__py_time(ds__pstate *state, int64_t ms) {
+PyObject *ds__py_time(ds__pstate *state, int64_t ms, int us) {
     int64_t days;
     int rest;
     if (!split(ms, &days, &rest)) {
@@ -124,7 +128,8 @@ PyObject *ds__py_time(ds__pstate *state, int64_t ms) {
     }
     int seconds = rest / 1000;
     return state->datetime->Time_FromTime(seconds / 3600, seconds / 60 % 60, seconds % 60,
-                                          rest % 1000 * 1000, Py_None, state->datetime->TimeType);
+                                          rest % 1000 * 1000 + us, Py_None,
+                                          state->datetime->TimeType);
 }
 
 /* Milliseconds by which an aware datetime is ahead of UTC; 0 for a naive one. */

@@ -18,6 +18,8 @@ typedef enum cell_kind {
     CELL_TIME,
     CELL_DECIMAL, /* with `places` digits after the point; -1: as stored */
     CELL_UUID,    /* from 32 hexadecimal digits */
+    CELL_NAIVE,   /* a date and time without a zone, UTC */
+    CELL_BESIDE,  /* no column of the row: microseconds of the date in the column `places` */
     CELL_COUNT
 } cell_kind;
 
@@ -30,6 +32,7 @@ typedef struct column {
     size_t key_size;
     /* plain */
     Py_ssize_t next; /* column of the same first key, or -1 */
+    Py_ssize_t late; /* among the dates whose microseconds stand beside them, or -1 */
     int places;
     uint8_t kind;
     bool leads; /* no column before it has its key */
@@ -41,7 +44,23 @@ typedef struct columns {
         column *all;
     /* plain */
     Py_ssize_t count;
+    Py_ssize_t visible; /* those of the row; the others are beside them */
+    Py_ssize_t lates;
 } columns;
+
+/* A date that is made when the whole document was read. */
+typedef struct late {
+    ds_value date;
+    int us;
+    bool made; /* by Python */
+} late;
+
+enum { FEW_LATES = 8 };
+
+/* A computed date with microseconds is a date of so many microseconds from here on, as if they were
+ * milliseconds (backend/plan/micros.py); no calendar has such dates. */
+static const int64_t WIDE = 1000000000000000000;
+static const int64_t WIDE_FIRST = 900000000000000000;
 
 static const ds_value missing = {.type = DS_MISSING};
 
@@ -135,8 +154,36 @@ static bool whole(const ds_value *value, int64_t *n) {
     return value->type == DS_INT32 || value->type == DS_INT64;
 }
 
+/* What the kind makes of a date; NULL without an error: nothing. */
+static PyObject *moment(ds__pstate *state, const column *c, int64_t ms, int us) {
+    static const ds__py_options aware = {.tz_aware = true}, naive = {.tz_aware = false};
+    if (ms >= WIDE_FIRST) {
+        int64_t wide = ms - WIDE;
+        int64_t narrow = wide / 1000 - (wide % 1000 < 0);
+        if (narrow >= -62135596800000 && narrow <= 253402300799999) {
+            us = (int)(wide - narrow * 1000);
+            ms = narrow;
+        }
+    }
+    switch ((cell_kind)c->kind) {
+    case CELL_DATETIME:
+        return ds__py_datetime_us(state, ms, us, &aware);
+    case CELL_NAIVE:
+        return ds__py_datetime_us(state, ms, us, &naive);
+    case CELL_DATE:
+        return ds__py_date(state, ms);
+    case CELL_TIME:
+        return ds__py_time(state, ms, us);
+    default:
+        return NULL;
+    }
+}
+
 /* What the kind makes of a value; NULL without an error: it does not know its type. */
 static PyObject *known(ds__pstate *state, const column *c, const ds_value *value) {
+    if (value->type == DS_DATE) {
+        return moment(state, c, value->as.i64, 0);
+    }
     int64_t n;
     bool integer = whole(value, &n);
     switch ((cell_kind)c->kind) {
@@ -150,14 +197,6 @@ static PyObject *known(ds__pstate *state, const column *c, const ds_value *value
         return value->type == DS_BOOL          ? PyBool_FromLong(value->as.b)
                : integer && (n == 0 || n == 1) ? PyBool_FromLong((long)n)
                                                : NULL;
-    case CELL_DATETIME: {
-        static const ds__py_options aware = {.tz_aware = true};
-        return value->type == DS_DATE ? ds__py_datetime(state, value->as.i64, &aware) : NULL;
-    }
-    case CELL_DATE:
-        return value->type == DS_DATE ? ds__py_date(state, value->as.i64) : NULL;
-    case CELL_TIME:
-        return value->type == DS_DATE ? ds__py_time(state, value->as.i64) : NULL;
     case CELL_PLAIN:
         return value->type == DS_DECIMAL ? decimal(state, value->as.dec, -1) : NULL;
     case CELL_DECIMAL:
@@ -169,12 +208,9 @@ static PyObject *known(ds__pstate *state, const column *c, const ds_value *value
     }
 }
 
-static PyObject *cell(ds__pstate *state, const column *c, ds_value value,
-                      const ds__py_options *options) {
-    ds_value top = value;
-    if (PyTuple_GET_SIZE(c->path) > 1 && !descend(c, &value)) {
-        return made(c, walk(c, ds__py_decode_value(state, top, options)));
-    }
+/* A column's value from what is at its path. */
+static PyObject *cell_of(ds__pstate *state, const column *c, ds_value value,
+                         const ds__py_options *options) {
     if (c->kind != CELL_ANY) {
         if (value.type == DS_NULL || value.type == DS_MISSING) {
             Py_RETURN_NONE;
@@ -188,6 +224,15 @@ static PyObject *cell(ds__pstate *state, const column *c, ds_value value,
         }
     }
     return made(c, ds__py_decode_value(state, value, options));
+}
+
+static PyObject *cell(ds__pstate *state, const column *c, ds_value value,
+                      const ds__py_options *options) {
+    ds_value top = value;
+    if (PyTuple_GET_SIZE(c->path) > 1 && !descend(c, &value)) {
+        return made(c, walk(c, ds__py_decode_value(state, top, options)));
+    }
+    return cell_of(state, c, value, options);
 }
 
 static bool set(ds__pstate *state, const columns *self, PyObject *row, Py_ssize_t at,
@@ -215,13 +260,44 @@ static Py_ssize_t find(const columns *self, const char *key, size_t size, Py_ssi
     return -1;
 }
 
-PyObject *ds__columns_row(ds__pstate *state, PyObject *object, const ds_value *document,
-                          const ds__py_options *options) {
-    const columns *self = (const columns *)object;
-    PyObject *row = PyTuple_New(self->count);
-    if (!row) {
-        return NULL;
+/* Keeps a date for later, or its microseconds. False: an error. */
+static bool keep(ds__pstate *state, const columns *self, PyObject *row, Py_ssize_t at,
+                 ds_value value, late *lates, const ds__py_options *options) {
+    const column *c = &self->all[at];
+    late *one = &lates[c->late];
+    ds_value top = value;
+    if (PyTuple_GET_SIZE(c->path) > 1 && !descend(c, &value)) {
+        if (c->kind == CELL_BESIDE) {
+            return true;
+        }
+        one->made = true;
+        return set(state, self, row, at, top, options);
     }
+    int64_t n;
+    if (c->kind != CELL_BESIDE) {
+        one->date = value;
+    } else if (whole(&value, &n) && n > 0 && n < 1000) {
+        one->us = (int)n;
+    }
+    return true;
+}
+
+/* The value of a date whose microseconds are known by now. */
+static PyObject *later(ds__pstate *state, const column *c, const late *one,
+                       const ds__py_options *options) {
+    if (one->date.type != DS_DATE || one->us == 0) {
+        return cell_of(state, c, one->date, options);
+    }
+    PyObject *out = moment(state, c, one->date.as.i64, one->us);
+    if (out || PyErr_Occurred()) {
+        return out;
+    }
+    return made(c, ds__py_datetime_us(state, one->date.as.i64, one->us, options));
+}
+
+/* Reads the document's fields into the row. */
+static bool fill(ds__pstate *state, const columns *self, PyObject *row, const ds_value *document,
+                 late *lates, const ds__py_options *options) {
     ds__iter it;
     Py_ssize_t from = 0;
     ds__iter_init(&it, *document);
@@ -229,17 +305,47 @@ PyObject *ds__columns_row(ds__pstate *state, PyObject *object, const ds_value *d
         Py_ssize_t at = find(self, it.key, it.key_size, from);
         from = at < 0 || at + 1 == self->count ? 0 : at + 1;
         for (; at >= 0; at = self->all[at].next) {
-            if (!set(state, self, row, at, it.value, options)) {
-                Py_DECREF(row);
-                return NULL;
+            bool is_late = self->all[at].late >= 0;
+            if (is_late ? !keep(state, self, row, at, it.value, lates, options)
+                        : !set(state, self, row, at, it.value, options)) {
+                return false;
             }
         }
     }
-    for (Py_ssize_t i = 0; i < self->count; i++) {
-        if (!PyTuple_GET_ITEM(row, i) && !set(state, self, row, i, missing, options)) {
-            Py_DECREF(row);
-            return NULL;
+    for (Py_ssize_t i = 0; i < self->visible; i++) {
+        const column *c = &self->all[i];
+        if (c->late >= 0 && !lates[c->late].made) {
+            PyObject *out = later(state, c, &lates[c->late], options);
+            if (!out) {
+                return false;
+            }
+            PyTuple_SET_ITEM(row, i, out);
+        } else if (!PyTuple_GET_ITEM(row, i) && !set(state, self, row, i, missing, options)) {
+            return false;
         }
+    }
+    return true;
+}
+
+PyObject *ds__columns_row(ds__pstate *state, PyObject *object, const ds_value *document,
+                          const ds__py_options *options) {
+    const columns *self = (const columns *)object;
+    late few[FEW_LATES], *lates = few;
+    if (self->lates > FEW_LATES) {
+        lates = PyMem_Malloc((size_t)self->lates * sizeof *lates);
+        if (!lates) {
+            return PyErr_NoMemory();
+        }
+    }
+    for (Py_ssize_t i = 0; i < self->lates; i++) {
+        lates[i] = (late){.date = missing};
+    }
+    PyObject *row = PyTuple_New(self->visible);
+    if (row && !fill(state, self, row, document, lates, options)) {
+        Py_CLEAR(row);
+    }
+    if (lates != few) {
+        PyMem_Free(lates);
     }
     return row;
 }
@@ -278,6 +384,26 @@ static bool take(column *c, PyObject *one) {
     c->make = make_b == Py_None ? NULL : Py_NewRef(make_b);
     c->kind = (uint8_t)kind;
     c->places = places;
+    c->late = -1;
+    return true;
+}
+
+/* Joins what stands beside a column to it. */
+static bool pair(columns *self, Py_ssize_t at) {
+    column *c = &self->all[at];
+    if (c->kind != CELL_BESIDE) {
+        if (self->visible != at) {
+            PyErr_SetString(PyExc_ValueError, "what is beside columns comes after them all");
+            return false;
+        }
+        self->visible = at + 1;
+        return true;
+    }
+    if (c->places < 0 || c->places >= self->visible || self->all[c->places].late >= 0) {
+        PyErr_SetString(PyExc_ValueError, "what is beside a column names it by its place");
+        return false;
+    }
+    c->late = self->all[c->places].late = self->lates++;
     return true;
 }
 
@@ -319,6 +445,10 @@ static PyObject *columns_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
         }
         self->count = i + 1;
         chain(self, i);
+        if (!pair(self, i)) {
+            Py_DECREF(self);
+            return NULL;
+        }
     }
     return (PyObject *)self;
 }
@@ -335,7 +465,7 @@ static void columns_dealloc(columns *self) {
 }
 
 static Py_ssize_t columns_length(columns *self) {
-    return self->count;
+    return self->visible;
 }
 
 static PyType_Slot columns_slots[] = {

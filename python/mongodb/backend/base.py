@@ -46,7 +46,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     data_types = {
         "AutoField": "integer auto", "BigAutoField": "bigint auto", "BinaryField": "binary",
         "BooleanField": "bool", "CharField": _varchar, "DateField": "date",
-        "DateTimeField": "datetime",
+        "DateTimeField": "datetime(6)",
         "DecimalField": "decimal(%(max_digits)s, %(decimal_places)s)",
         "DurationField": "bigint", "FileField": "varchar(%(max_length)s)",
         "FilePathField": "varchar(%(max_length)s)", "FloatField": "real",
@@ -55,7 +55,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         "PositiveBigIntegerField": "bigint unsigned", "PositiveIntegerField": "integer unsigned",
         "PositiveSmallIntegerField": "smallint unsigned", "SlugField": "varchar(%(max_length)s)",
         "SmallAutoField": "smallint auto", "SmallIntegerField": "smallint", "TextField": "text",
-        "TimeField": "time", "UUIDField": "char(32)",
+        "TimeField": "time(6)", "UUIDField": "char(32)",
     }  # fmt: skip
     data_type_check_constraints = {
         "PositiveBigIntegerField": '"%(column)s" >= 0',

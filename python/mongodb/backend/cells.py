@@ -8,21 +8,26 @@ import datetime
 import decimal
 import functools
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from bson import Decimal128
 
 from mongodb._core import Columns
+from mongodb.backend.moments import joined
 
 __all__ = [
-    "ANY", "BOOL", "DATE", "DATETIME", "FLOAT", "INT", "KINDS", "OF_TYPE", "PLAIN", "TIME", "UUID",
-    "Cell", "columns", "decimal_cell",
+    "ANY", "BOOL", "DATE", "DATETIME", "FLOAT", "INT", "KINDS", "NAIVE", "OF_TYPE", "PLAIN", "TIME",
+    "UUID", "Cell", "columns", "decimal_cell",
 ]  # fmt: skip
 
 # The order is that of columns.c.
-KINDS = ("any", "plain", "int", "float", "bool", "datetime", "date", "time", "decimal", "uuid")
+KINDS = (
+    "any", "plain", "int", "float", "bool", "datetime", "date", "time", "decimal", "uuid", "naive",
+    "beside",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,14 +44,17 @@ def _plain(value: Any) -> Any:
 
 
 def _date(value: Any) -> Any:
+    value = joined(value)
     return value.date() if isinstance(value, datetime.datetime) else value
 
 
 def _time(value: Any) -> Any:
+    value = joined(value)
     return value.time() if isinstance(value, datetime.datetime) else value
 
 
 def _datetime(value: Any) -> Any:
+    value = joined(value)
     naive = isinstance(value, datetime.datetime) and value.utcoffset() is None
     return value.replace(tzinfo=datetime.UTC) if naive else value
 
@@ -105,22 +113,29 @@ DATETIME = Cell("datetime", _datetime)
 DATE = Cell("date", _date)
 TIME = Cell("time", _time)
 UUID = Cell("uuid", _uuid)
+NAIVE = Cell("naive", joined)
 ANY = Cell("any", None)
 
 # What a column's type makes of its BSON where Django has no converter, as in raw SQL.
-OF_TYPE = {"": PLAIN, "decimal": PLAIN, "numeric": PLAIN, "date": DATE, "time": TIME}
+OF_TYPE = {"": PLAIN, "decimal": PLAIN, "numeric": PLAIN, "date": DATE, "time": TIME,
+           "datetime": NAIVE}  # fmt: skip
 
 
 def columns(
-    paths: Sequence[tuple[str, ...]], after: dict[int, Any], cells: Sequence[Cell | None] = ()
+    paths: Sequence[tuple[str, ...]],
+    after: dict[int, Any],
+    cells: Sequence[Cell | None] = (),
+    beside: Mapping[int, tuple[str, ...]] = MappingProxyType({}),
 ) -> Columns:
     """How documents become rows: `after` is what a column's type has it be, a Cell or a function;
-    `cells` what Django wants of it then."""
+    `cells` what Django wants of it then, `beside` where its microseconds are."""
     out = []
     for at, path in enumerate(paths):
         wanted = cells[at] if at < len(cells) else None
         cell = _joined(after.get(at), wanted)
         out.append((path, KINDS.index(cell.kind), cell.places, cell.make))
+    for at, path in beside.items():
+        out.append((path, KINDS.index("beside"), at, None))
     return Columns(out)
 
 
@@ -135,7 +150,7 @@ def _joined(first: Any, then: Cell | None) -> Cell:
         return first
     make = functools.partial(_both, first.make, then.make)
     # of a date both make the same, or one leaves it alone
-    kind = then.kind if first is PLAIN or first is then else "any"
+    kind = then.kind if first in (PLAIN, NAIVE) or first is then else "any"
     return Cell(kind, make, then.places)
 
 

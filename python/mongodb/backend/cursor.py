@@ -21,10 +21,12 @@ from mongodb.backend.errors import (
     OperationalError,
     ProgrammingError,
 )
+from mongodb.backend.moments import joined, more_of
 from mongodb.backend.plan.json import JSON_NULL, JSONNull
+from mongodb.backend.plan.micros import expanded, same_row, split_change, split_documents
 from mongodb.backend.plan.narrow import FEW
 from mongodb.backend.plan.prepare import Prepared, Query
-from mongodb.backend.plan.scope import TableInfo
+from mongodb.backend.plan.scope import US, TableInfo
 from mongodb.backend.sql import nodes as n
 from mongodb.backend.tables import COUNTERS
 
@@ -162,19 +164,19 @@ class Cursor:
             documents = list(self._documents(prepared.values, params))
         else:
             assert prepared.query is not None
-            rows = _tuples(self._documents(prepared.query, params), prepared.query.paths)
+            rows = _rows(self._documents(prepared.query, params), prepared.query)
             documents = [dict(zip(prepared.changed, row, strict=True)) for row in rows]
         if node.update:
             self._upsert(prepared, node, documents)
             return
         if prepared.whole:
             self.connection.tables.give_keys(info, documents, self.connection)
+            split_documents(info, documents)
         else:
             self._complete(info, documents)
         self._send(info, documents, node.ignore)
         if prepared.returning:
-            fields = prepared.returning
-            self._rows = iter([tuple([one.get(path) for path in fields]) for one in documents])
+            self._rows = iter(_returned(info, documents, prepared.returning))
 
     def _insert_at_once(self, prepared: Prepared, params: Sequence[Any] | None) -> bool:
         """Insert a row by one command, which looks whether its key is the next one and whether the
@@ -210,6 +212,7 @@ class Cursor:
         """Make documents what is to be stored of them: columns, keys, what is computed."""
         self.connection.tables.complete(info, documents, self.connection)
         without_nulls(info, documents)
+        split_documents(info, documents)
         if info.computed:
             documents[:] = self._computed(info, documents)
 
@@ -243,7 +246,8 @@ class Cursor:
         assert info is not None
         self.connection.tables.complete(info, documents, self.connection, keys=False)
         keys = [info.path(column) for column in node.conflict]
-        if not any(one.get("unique", "_id" in one["key"]) and set(one["key"]) == set(keys)
+        wanted = set(expanded(info, dict.fromkeys(keys, 1)))
+        if not any(one.get("unique", "_id" in one["key"]) and set(one["key"]) in (wanted, set(keys))
                    for one in self.connection.documents({"listIndexes": info.name})):  # fmt: skip
             raise OperationalError(
                 f"ON CONFLICT ({', '.join(node.conflict)}): no primary key and no unique "
@@ -266,10 +270,13 @@ class Cursor:
             rest = {path: v for path, v in document.items() if path not in update}
             if "_id" not in document:
                 rest.update(self.connection.tables.new_key(info, self.connection))
+            change = split_change(info, {"$set": update})
+            split_documents(info, [rest])
+            rest.update({f"{US}.{name}": v for name, v in rest.pop(US, {}).items()})
             one = {
-                "q": {key: {"$eq": document[key]} for key in keys},
+                "q": same_row(info, document, keys),
                 "upsert": True,
-                "u": {"$set": update, **({"$setOnInsert": rest} if rest else {})},
+                "u": {**change, **({"$setOnInsert": rest} if rest else {})},
             }
             self.rowcount += self.connection.run({"update": info.name, "updates": [one]})["n"]
             if info.computed:
@@ -277,14 +284,15 @@ class Cursor:
                 self.connection.run({"update": info.name, "updates": again})
         self.connection.references.written(info, documents)
         if node.returning:
-            paths = [(info.path(column),) for column in node.returning]
             found = []
             for document in documents:
-                query = {key: {"$eq": document.get(key)} for key in keys}
+                query = same_row(info, document, keys)
                 if "_id" in document:
                     query = {"_id": {"$eq": document["_id"]}}
                 found += self.connection.documents({"find": info.name, "filter": query, "limit": 1})
-            self._rows = iter(list(_tuples(found, paths)))
+            self._rows = iter(
+                _returned(info, found, [info.path(column) for column in node.returning])
+            )
 
     def _update(self, prepared: Prepared, params: Sequence[Any]) -> None:
         assert prepared.table is not None
@@ -292,20 +300,22 @@ class Cursor:
             command = prepared.write(params, self._results(prepared.before, params))
             for update in command["updates"]:
                 update["u"] = _json_nulls(prepared.table, update["u"])
+                update["u"] = split_change(prepared.table, update["u"])
                 self._note_update(prepared.table, update)
             self.rowcount = self.connection.run(_filled(command))["n"]
             return
         assert prepared.values is not None
         params = [None if one is JSON_NULL else one for one in params]
-        rows = list(_tuples(self._documents(prepared.values, params), prepared.values.paths))
+        rows = list(_rows(self._documents(prepared.values, params), prepared.values))
         self.rowcount = 0
         for at in range(0, len(rows), 1000):
-            updates = [
+            updates: list[dict[str, Any]] = [
                 {"q": {"_id": {"$eq": row[0]}},
                  "u": {"$set": dict(zip(prepared.changed, row[1:], strict=True))}}
                 for row in rows[at : at + 1000]
             ]  # fmt: skip
             for update in updates:
+                update["u"] = split_change(prepared.table, update["u"])
                 self._note_update(prepared.table, update)
             command = {"update": prepared.table.name, "updates": updates}
             self.rowcount += self.connection.run(command)["n"]
@@ -479,6 +489,30 @@ def value_at(document: Any, path: tuple[str, ...]) -> Any:
             return None
         document = document.get(key)
     return document
+
+
+def _rows(documents: Any, query: Query) -> Iterator[tuple[Any, ...]]:
+    """Documents as rows, dates with the microseconds that are beside them."""
+    for document in documents:
+        yield tuple([
+            joined(value_at(document, path), value_at(document, query.beside.get(at, ())))
+            for at, path in enumerate(query.paths)
+        ])  # fmt: skip
+
+
+def _returned(info: TableInfo, documents: Any, paths: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Fields of rows that were written, for RETURNING."""
+    if not any(path in info.micros for path in paths):
+        return [tuple([one.get(path) for path in paths]) for one in documents]
+    out = []
+    for document in documents:
+        beside = document.get(US) or {}
+        values = [document.get(path) for path in paths]
+        out.append(tuple([
+            joined(value, None if more_of(value) else beside.get(path))
+            for path, value in zip(paths, values, strict=True)
+        ]))  # fmt: skip
+    return out
 
 
 def _tuples(documents: Any, paths: list[tuple[str, ...]]) -> Iterator[tuple[Any, ...]]:

@@ -14,8 +14,9 @@ from mongodb.backend import rules
 from mongodb.backend.ddl_indexes import Indexes
 from mongodb.backend.errors import IntegrityError, NotSupportedError, ProgrammingError
 from mongodb.backend.plan.functions import cast
+from mongodb.backend.plan.micros import unwidened
 from mongodb.backend.plan.prepare import prepare
-from mongodb.backend.plan.scope import PlanError, TableInfo
+from mongodb.backend.plan.scope import MICRO, US, PlanError, TableInfo
 from mongodb.backend.sql import nodes as n
 from mongodb.backend.tables import COUNTERS
 
@@ -59,7 +60,9 @@ class Definitions:
         if not info.whole:
             if not self.exists(name):
                 raise ProgrammingError(f'no such table: "{name}"')
-            info = TableInfo(name, info.pk, info.types, True)
+            # of others' dates no index knows what is beside them
+            types = {c: t.partition("(")[0] if t in MICRO else t for c, t in info.types.items()}
+            info = TableInfo(name, info.pk, types, True)
         return info
 
     def children(self, name: str) -> list[tuple[TableInfo, str]]:
@@ -99,6 +102,7 @@ class Definitions:
         for one in constraints:
             if one.kind != "unique":
                 self.note(info, one)
+        rules.find_micros(info)
         self.connection.run({"create": info.name, "validator": self.validator(info)})
         self.tables.forget(info.name)
         if primary is not None and info.pk is None:
@@ -170,8 +174,11 @@ class Definitions:
         source = command.get("find") or command.get("aggregate") or command.get("count")
         if not isinstance(source, str) or query.count:
             raise NotSupportedError("a view needs a table to read from")
-        shape = {name: "$" + ".".join(path)
+        shape: dict[str, Any] = {name: "$" + ".".join(path)
                  for name, path in zip(query.names, query.paths, strict=True)}  # fmt: skip
+        for at, name in enumerate(query.names):
+            if query.kinds[at] in MICRO and at not in query.beside:
+                shape[name] = unwidened(shape[name])
         stages = [*stages, {"$project": {"_id": 0, **shape}}]
         self.connection.run({"create": node.name, "viewOn": source, "pipeline": stages})
         self.tables.forget(node.name)
@@ -276,7 +283,8 @@ class Definitions:
                 del known[one]
         self.save(info)
         if path != "_id":
-            self.update(info, {path: {"$exists": True}}, {"$unset": {path: ""}})
+            gone = {path: "", **({f"{US}.{name}": ""} if name in info.micros else {})}
+            self.update(info, {path: {"$exists": True}}, {"$unset": gone})
 
     def rename_column(self, info: TableInfo, old: str, new: str) -> None:
         if old not in info.types:
@@ -300,7 +308,11 @@ class Definitions:
         _rename_in(info.meta, old, new)
         if old_path != "_id":
             self.connection.run({"collMod": info.name, "validator": {}})
-            self.update(info, {old_path: {"$exists": True}}, {"$rename": {old_path: new}})
+            moved = {old_path: new}
+            if old in info.micros:
+                moved[f"{US}.{old}"] = f"{US}.{new}"
+            self.update(info, {old_path: {"$exists": True}}, {"$rename": moved})
+        rules.find_micros(info)
         self.save(info)
         self.indexes.put_up(self.table(info.name), kept, old, new)
         for child, name in self.children(info.name):
@@ -319,9 +331,13 @@ class Definitions:
         """Change a column's type, and the values that are there."""
         old = info.types[column]
         path = info.path(column)
-        kept = self.indexes.taken_down(info, column) if rules.least(old) != rules.least(new) else []
+        anew = rules.least(old) != rules.least(new) or (old in MICRO) != (new in MICRO)
+        kept = self.indexes.taken_down(info, column) if anew else []
         if not rules.same_kind(old, new):
             self.convert(info, path, new)
+        if column in info.micros and new not in MICRO:
+            beside = f"{US}.{column}"
+            self.update(info, {beside: {"$exists": True}}, {"$unset": {beside: ""}})
         info.types[column] = new
         self.shape(info, column, shape)
         rules.compute(info)

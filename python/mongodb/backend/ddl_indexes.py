@@ -12,7 +12,8 @@ from bson import json_util
 
 from mongodb.backend import rules
 from mongodb.backend.errors import DatabaseError, OperationalError, ProgrammingError
-from mongodb.backend.plan.scope import TableInfo
+from mongodb.backend.plan.micros import expanded
+from mongodb.backend.plan.scope import US, TableInfo
 from mongodb.backend.sql import nodes as n
 
 __all__ = ["Indexes"]
@@ -39,7 +40,8 @@ class Indexes:
     ) -> None:
         """Make a unique constraint; any number of NULLs are let in when they are distinct."""
         named = name or f"{info.name}_{'_'.join(columns)}_uniq"
-        spec = {"name": named, "key": {info.path(c): 1 for c in columns}, "unique": True}
+        key = expanded(info, {info.path(c): 1 for c in columns})
+        spec = {"name": named, "key": key, "unique": True}
         partial = self.known(info, columns) if distinct else {}
         if partial:
             spec["partialFilterExpression"] = partial
@@ -76,7 +78,7 @@ class Indexes:
         elif node.include:
             columns += node.include
             key.update({info.path(column): 1 for column in node.include})
-        spec = {"name": node.name, "key": key}
+        spec = {"name": node.name, "key": expanded(info, key)}
         partial: dict[str, Any] = {}
         if node.unique:
             spec["unique"] = True
@@ -197,7 +199,9 @@ class Indexes:
         named = {info.path(column): column for column in info.types}
         for one in self.there(info.name):
             if one["name"] == name:
-                return [named.get(path, path) for path in one["key"]]
+                return [
+                    named.get(path, path) for path in one["key"] if not path.startswith(f"{US}.")
+                ]
         return None
 
     def drop_with(self, info: TableInfo, column: str) -> None:
@@ -227,7 +231,8 @@ class Indexes:
         changed = False
         for noted in info.meta.get("indexes", {}).values():
             noted["columns"] = [new if c == old else c for c in noted["columns"]]
-            noted["key"] = {new if p == old else p: v for p, v in noted.get("key", {}).items()}
+            key = {new if p == old else p: v for p, v in noted.get("key", {}).items()}
+            noted["key"] = expanded(info, key)
             for path, text in noted.get("computed", {}).items():
                 noted["computed"][path] = text.replace(f'"{old}"', f'"{new}"')
             noted["sql"] = [t.replace(f'"{old}"', f'"{new}"') for t in noted.get("sql", ())]
@@ -236,7 +241,7 @@ class Indexes:
             rules.compute(info)
             self.save(info)
         for spec in kept:
-            spec["key"] = _moved(spec["key"], old, new)
+            spec["key"] = expanded(info, _moved(spec["key"], old, new))
             partial = spec.get("partialFilterExpression")
             if partial is not None:
                 partial = _moved(partial, old, new)

@@ -69,7 +69,8 @@ def _translated(error: MongoError, message: str, checks: Sequence[str]) -> Error
     if isinstance(error, ConnectionFailure):
         return OperationalError(message)
     if error.code in (11000, 11001):
-        keys = ", ".join((error.details.get("keyPattern") or {}).keys())
+        pattern = error.details.get("keyPattern") or {}
+        keys = ", ".join(key for key in pattern if not key.startswith("__us."))
         out: Error = IntegrityError(f"UNIQUE constraint failed: {keys} ({message})")
     elif error.code == 121:
         too_long = _too_long(error.details)

@@ -30,7 +30,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     can_return_rows_from_bulk_insert = True
     can_defer_constraint_checks = True
     supports_temporal_subtraction = True
-    time_cast_precision = 3
     has_case_insensitive_like = False
     supports_over_clause = True
     supports_frame_range_fixed_distance = True

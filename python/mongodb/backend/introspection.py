@@ -13,6 +13,8 @@ from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
 from django.db.backends.base.introspection import TableInfo as BaseTableInfo
 from django.db.models import Index
 
+from mongodb.backend.plan.scope import US
+
 __all__ = ["DatabaseIntrospection"]
 
 TableInfo = namedtuple("TableInfo", [*BaseTableInfo._fields, "comment"])
@@ -36,7 +38,7 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
             return "DecimalField"
         if base in ("varchar", "char"):
             return "CharField"
-        found = _FIELDS[data_type]
+        found = _FIELDS[base]
         return found.replace("Integer", "Auto") if getattr(description, "is_auto", False) else found
 
     def get_table_list(self, cursor: Any) -> list[TableInfo]:
@@ -64,7 +66,7 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         out = []
         for column, type_ in info.types.items():
             size = None
-            if "(" in type_ and not type_.startswith("decimal"):
+            if "(" in type_ and not type_.startswith(("decimal", "datetime", "time")):
                 size = int(type_.partition("(")[2].rstrip(")"))
             precision = scale = None
             if type_.startswith("decimal("):
@@ -81,7 +83,7 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         types: dict[str, str] = {}
         for document in connection.documents({"find": table_name, "limit": 100}):
             for key, value in document.items():
-                if value is not None:
+                if value is not None and key != US:
                     types.setdefault(key, _SAMPLED.get(type(value).__name__, "json"))
         return [FieldInfo(k, t, None, None, None, None, k != "_id", None, None, False, None)
                 for k, t in types.items()]  # fmt: skip
@@ -125,7 +127,7 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         noted = info.meta.get("indexes", {})
         primary = info.meta.get("primary")
         for one in indexes:
-            name, key = one["name"], one["key"]
+            name, key = one["name"], _visible(one["key"])
             named = [columns.get(path, path) for path in key]
             if name == "_id_":
                 if info.pk is not None:
@@ -136,8 +138,13 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
             out[name] = _index(named, key, bool(one.get("unique")), primary=named == primary)
         for name, one in noted.items():
             if "twin" in one:
-                out[name] = _index(one["columns"], one["key"], one["unique"])
+                out[name] = _index(one["columns"], _visible(one["key"]), one["unique"])
         return out
+
+
+def _visible(key: dict[str, Any]) -> dict[str, Any]:
+    """An index's key without what is beside its dates."""
+    return {path: way for path, way in key.items() if not path.startswith(f"{US}.")}
 
 
 def _comment(options: dict[str, Any]) -> str | None:

@@ -8,17 +8,19 @@ import json
 from typing import Any
 
 from mongodb.backend.errors import ProgrammingError
+from mongodb.backend.plan import micros
 from mongodb.backend.plan.bind import compile_template
 from mongodb.backend.plan.expressions import value
 from mongodb.backend.plan.predicates import filter_for
 from mongodb.backend.plan.prepare import LANGUAGE
-from mongodb.backend.plan.scope import PlanError, Planner, Scope, Source, TableInfo
+from mongodb.backend.plan.scope import MICRO, PlanError, Planner, Scope, Source, TableInfo
 from mongodb.backend.plan.walk import walk
 from mongodb.backend.sql import nodes as n
 from mongodb.backend.sql.parser import parse_expression
 
 __all__ = [
-    "HIDDEN", "beyond", "bson_types", "compute", "expression", "least", "read", "same_kind",
+    "HIDDEN", "beyond", "bson_types", "compute", "expression", "find_micros", "least", "read",
+    "same_kind",
     "validator", "violated",
 ]  # fmt: skip
 
@@ -55,6 +57,23 @@ def expression(info: TableInfo, text: str) -> Any:
     return out
 
 
+def find_micros(info: TableInfo) -> None:
+    """Note the columns with microseconds: a key has none, nor has what is computed."""
+    others = {info.pk, *info.meta.get("generated", ())}
+    for key in info.meta.get("keys", {}).values():
+        others.update(key["columns"])
+    info.micros = {
+        column: info.path(column)
+        for column, type_ in info.types.items()
+        if type_ in MICRO and column not in others
+    }
+
+
+def _narrow(info: TableInfo, text: str) -> Any:
+    """The expression of a generated column: its dates are to the millisecond."""
+    return _made(micros.narrow(_scope(info), tree(text)))
+
+
 def stable(text: str) -> str:
     """Return a stored expression; ProgrammingError when its value is not the row's alone."""
     for one in walk(tree(text)):
@@ -75,9 +94,10 @@ def holds(info: TableInfo, text: str) -> dict[str, Any]:
 
 def compute(info: TableInfo) -> None:
     """Make the stages that keep generated columns and computed keys."""
+    find_micros(info)
     info.computed = []
     generated = {
-        info.path(column): {"$ifNull": [expression(info, text), None]}
+        info.path(column): {"$ifNull": [_narrow(info, text), None]}
         for column, text in info.meta.get("generated", {}).items()
     }
     if generated:
@@ -108,6 +128,7 @@ def read(name: str, options: dict[str, Any]) -> TableInfo:
             info.shapes[column] = shape
     if "title" in schema:
         info.meta = json.loads(schema["title"])
+    if info.whole:
         compute(info)
     return info
 
@@ -170,6 +191,9 @@ def is_whole(type_: str) -> bool:
 def same_kind(old: str, new: str) -> bool:
     """Whether values of one type are values of the other as they are."""
     texts = ("varchar", "text")
+    bases = {old.partition("(")[0], new.partition("(")[0]}
+    if bases in ({"datetime"}, {"time"}):
+        return True
     return (
         old == new or (is_whole(old) and is_whole(new)) or (old.startswith(texts) and new in texts)
     )

@@ -27,9 +27,9 @@ from mongodb import _core
 from mongodb.backend import cells
 from mongodb.backend.cursor import value_at
 
-CELLS = [None, cells.ANY, cells.INT, cells.FLOAT, cells.BOOL, cells.DATETIME, cells.DATE,
-         cells.TIME, cells.UUID, *(cells.decimal_cell(n) for n in (None, 0, 2, 30))]  # fmt: skip
-AFTER = [None, cells.PLAIN, cells.DATE, cells.TIME, repr]
+CELLS = [None, cells.ANY, cells.NAIVE, cells.INT, cells.FLOAT, cells.BOOL, cells.DATETIME,
+         cells.DATE, cells.TIME, cells.UUID, *(cells.decimal_cell(n) for n in (None, 0, 2, 30))]  # fmt: skip
+AFTER = [None, cells.PLAIN, cells.DATE, cells.TIME, cells.NAIVE, repr]
 KEYS = ["a", "b", "c", "é", "$ref", "$id", "0"]
 DECIMALS = ["0", "-0", "0E+3", "1", "1.5", "-1.50", "12.345", "12.355", "1E+20", "1E-20", "9E+40",
             "1234567890123456789012345678901234", "99999999999999999999999999999999.99",
@@ -46,6 +46,9 @@ def scalar(chance: random.Random) -> Any:
         lambda: start + datetime.timedelta(milliseconds=chance.randrange(-(6 * 10**13), 10**14)),
         lambda: datetime.datetime(1, 1, 1, 23, 59, 59, 999000),
         lambda: DatetimeMS(chance.choice([-(2**62), 2**62, 253402300800000, -62135596800001])),
+        lambda: DatetimeMS(10**18 + chance.randrange(-(6 * 10**16), 2 * 10**17)),
+        lambda: DatetimeMS(10**18 + chance.choice([-62135596800000000, 253402300799999999, -1])),
+        lambda: DatetimeMS(10**18 + chance.choice([-62135596800000001, 253402300800000000])),
         lambda: chance.choice(["", "x", "é\0", "12", "1.5", "NaN", "2024-01-01"]),
         lambda: uuid.UUID(int=chance.getrandbits(128)).hex,
         lambda: str(uuid.UUID(int=chance.getrandbits(128))),

@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from mongodb.backend.plan import functions, paths
+from mongodb.backend.plan import functions, micros, paths
 from mongodb.backend.plan.bind import P, R
 from mongodb.backend.plan.predicates import condition, truth
 from mongodb.backend.plan.scope import PlanError, Scope
 from mongodb.backend.plan.subqueries import lookup
 from mongodb.backend.sql import nodes as n
 
-__all__ = ["value"]
+__all__ = ["case", "value"]
 
 _CONDITIONS = (n.And, n.Or, n.Not, n.Compare, n.IsNull, n.In, n.Between, n.Match, n.Exists)
 
@@ -23,7 +24,7 @@ def value(scope: Scope, node: n.Node) -> Any:
     if found is not None:
         return found
     if isinstance(node, n.Column):
-        return scope.reference(node)
+        return micros.column(scope, node)
     if isinstance(node, n.Param):
         return {"$literal": P(node.at)}
     if isinstance(node, n.Literal):
@@ -41,8 +42,10 @@ def value(scope: Scope, node: n.Node) -> Any:
             return {"$multiply": [arg, -1]}
         return functions.call("BITNOT", [arg])
     if isinstance(node, n.Case):
-        return _case(scope, node)
+        return case(scope, node, micros.wide if micros.kind(scope, node) else value)
     if isinstance(node, n.Cast):
+        if micros.kind(scope, node) or micros.kind(scope, node.arg):
+            return micros.cast(scope, node)
         return functions.cast(value(scope, node.arg), node.type)
     if isinstance(node, n.Func):
         return _call(scope, node)
@@ -70,16 +73,17 @@ def _binary(scope: Scope, node: n.Binary) -> Any:
     if node.op == "^":
         return functions.call("POWER", [left, right])
     if node.op == "||":
-        return {"$concat": [functions.as_text(left), functions.as_text(right)]}
+        return {"$concat": [micros.text(scope, node.left), micros.text(scope, node.right)]}
     names = {"&": "BITAND", "|": "BITOR", "#": "BITXOR", "<<": "BITLEFTSHIFT",
              ">>": "BITRIGHTSHIFT"}  # fmt: skip
     return functions.call(names[node.op], [left, right])
 
 
-def _case(scope: Scope, node: n.Case) -> Any:
-    otherwise = None if node.otherwise is None else value(scope, node.otherwise)
+def case(scope: Scope, node: n.Case, made: Callable[[Scope, n.Node], Any]) -> Any:
+    """Return the expression of a CASE whose outcomes `made` makes."""
+    otherwise = None if node.otherwise is None else made(scope, node.otherwise)
     branches = [
-        {"case": condition(scope, when), "then": value(scope, then)} for when, then in node.whens
+        {"case": condition(scope, when), "then": made(scope, then)} for when, then in node.whens
     ]
     if len(branches) == 1:
         return {"$cond": [branches[0]["case"], branches[0]["then"], otherwise]}
@@ -95,5 +99,7 @@ def _call(scope: Scope, node: n.Func) -> Any:
         raise PlanError(f"misuse of aggregate: {node.name}()")
     if node.name == "ARRAY_ROWS":
         return paths.rows(scope, node)
+    if any(micros.kind(scope, arg) for arg in node.args):
+        return micros.call(scope, node)
     args = [value(scope, arg) for arg in node.args]
     return functions.call(node.name, args, node.args)

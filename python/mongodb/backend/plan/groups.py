@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mongodb.backend.plan import micros
 from mongodb.backend.plan.expressions import value
 from mongodb.backend.plan.functions import AGGREGATES
 from mongodb.backend.plan.predicates import condition
@@ -125,6 +126,8 @@ def accumulate(scope: Scope, node: n.Func, stage: dict[str, Any]) -> Any:
     if not node.args:
         raise PlanError(f"wrong number of arguments to function {node.name}()")
     arg = value(scope, node.args[0])
+    if node.name in ("STRING_AGG", "GROUP_CONCAT") and micros.kind(scope, node.args[0]):
+        arg = micros.text(scope, node.args[0])
     if test is not None:
         arg = {"$cond": [test, arg, None]}
     known = {"$gt": [arg, None]}

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from mongodb.backend.plan.predicates import TEXT, filter_for
-from mongodb.backend.plan.scope import Scope, Source, TableInfo
+from mongodb.backend.plan.scope import MICRO, Scope, Source, TableInfo
 from mongodb.backend.plan.walk import columns, conjuncts
 from mongodb.backend.sql import nodes as n
 
@@ -24,7 +24,10 @@ def add(scope: Scope, join: n.Join, plan_select: Any) -> None:
         collection: str | None = info.name
     else:
         planned = plan_select(scope.planner, table.select, scope.parent, named=True)
-        info = TableInfo(table.alias, None, dict.fromkeys(planned.names, ""), True)
+        types = {name: type_ if type_ in MICRO else ""
+                 for name, type_ in zip(planned.names, planned.types, strict=False)}  # fmt: skip
+        info = TableInfo(table.alias, None, {**dict.fromkeys(planned.names, ""), **types}, True,  # type: ignore[dict-item]
+                         derived=True)  # fmt: skip
         collection, stages = planned.collection, list(planned.stages)
     source = Source(table.alias, info, f"{field}.", optional=left)
     stage: dict[str, Any] = {} if collection is None else {"from": collection}
@@ -67,6 +70,8 @@ def _key(scope: Scope, alias: str, info: TableInfo, tests: list[n.Node]) -> Any:
             if not isinstance(far, n.Column) or far.table != alias:
                 continue
             if isinstance(near, n.Column) and scope.find(near) is not None and near.table != alias:
+                if scope.micro(near) or far.name in info.micros:
+                    continue  # in two fields each
                 path = scope.path(near)
                 types = scope.type_of(near), info.types.get(far.name)
                 texts = [(one or "").startswith(TEXT) for one in types]

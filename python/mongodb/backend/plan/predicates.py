@@ -4,14 +4,17 @@ condition is made in two forms, «is true» and «is false», and NOT only chang
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-from mongodb.backend.plan import hashes, paths
+from mongodb.backend.moments import wide_of
+from mongodb.backend.plan import hashes, micros, paths
 from mongodb.backend.plan.bind import Call, P, R
 from mongodb.backend.plan.functions import as_text, is_simple
 from mongodb.backend.plan.patterns import dynamic, not_regex, pattern_maker
 from mongodb.backend.plan.scope import Scope
 from mongodb.backend.plan.subqueries import first, lookup, tuple_exists
+from mongodb.backend.plan.walk import constant, is_constant
 from mongodb.backend.sql import nodes as n
 
 __all__ = ["condition", "filter_for", "truth"]
@@ -20,16 +23,6 @@ _OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "=": "<>", "<>": "="}
 _MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>"}
 _NAMES = {"<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte", "=": "$eq", "<>": "$ne"}
 _NEVER: dict[str, Any] = {"$expr": False}
-
-
-def is_constant(node: n.Node) -> bool:
-    """Whether the value is known before the query runs."""
-    return isinstance(node, (n.Param, n.Literal))
-
-
-def constant(node: n.Node) -> Any:
-    """Return the template of a constant."""
-    return P(node.at) if isinstance(node, n.Param) else node.value  # type: ignore[attr-defined]
 
 
 def not_null(scope: Scope, node: n.Node) -> bool:
@@ -120,6 +113,10 @@ def _compare_leaf(scope: Scope, node: n.Compare, negated: bool) -> dict[str, Any
         path = scope.path(left)
         if path is None or not is_constant(right):
             return None
+        beside = micros.own(scope, left)
+        if beside is not None and right != n.Literal(None):
+            word = "is" if (op == "is") != negated else "is not"
+            return micros.compared(path, beside, word, constant(right))
         return {path: {"$eq" if (op == "is") != negated else "$ne": constant(right)}}
     if isinstance(left, n.Tuple) and isinstance(right, n.Tuple):
         return filter_for(scope, tuple_compare(op, left, right), negated)
@@ -144,6 +141,11 @@ def _compare_leaf(scope: Scope, node: n.Compare, negated: bool) -> dict[str, Any
     path = paths.match_path(scope, left)
     if path is None:
         return None
+    beside = micros.own(scope, left)
+    if beside is not None:
+        return micros.compared(path, beside, op, value)
+    if micros.kind(scope, left):
+        value = Call(wide_of, (value,))
     if inside:
         test = {_NAMES[op]: value}
         return {path: paths.opposite(test) if negated else test}
@@ -194,9 +196,12 @@ def _in_leaf(scope: Scope, node: n.In, negated: bool) -> dict[str, Any] | None:
         )  # fmt: skip
     path = paths.match_path(scope, node.arg)
     inside = paths.is_inside(node.arg)
+    beside = micros.own(scope, node.arg)
+    if beside is None and micros.kind(scope, node.arg):
+        return None
     if isinstance(node.items, n.Select):
         rows = first(scope, node.items)
-        if rows is None or path is None:
+        if rows is None or path is None or beside or scope.planner.kinds.get(node.items):
             return None
         if negated:
             return {path: {"$nin": rows} if inside else Call(_outside, (rows,))}
@@ -204,6 +209,8 @@ def _in_leaf(scope: Scope, node: n.In, negated: bool) -> dict[str, Any] | None:
     if path is None or not all(is_constant(one) for one in node.items):
         return None
     values = [constant(one) for one in node.items]
+    if beside is not None:
+        return micros.among(path, beside, values, negated)
     if negated:
         return {path: {"$nin": values} if inside else _outside(values)}
     return {path: {"$in": [Call(_operand, (v,)) if isinstance(v, P) else v
@@ -220,6 +227,14 @@ def _between_leaf(scope: Scope, node: n.Between, negated: bool) -> dict[str, Any
         return None
     low, high = constant(node.low), constant(node.high)
     if low is None or high is None:
+        return None
+    beside = micros.own(scope, node.arg)
+    if beside is not None:
+        words = ("<", ">") if negated else (">=", "<=")
+        parts = [micros.compared(path, beside, word, value)
+                 for word, value in zip(words, (low, high), strict=True)]  # fmt: skip
+        return _any_of(parts) if negated else _all_of(parts)
+    if micros.kind(scope, node.arg):
         return None
     if negated and paths.is_inside(node.arg):
         return {path: {"$not": {"$gte": low, "$lte": high}}}
@@ -329,15 +344,17 @@ def _compare(scope: Scope, node: n.Compare, negated: bool) -> Any:
         return condition(scope, tuple_compare(op, left, right), negated)
     if isinstance(left, n.Tuple) and isinstance(right, n.SubSelect) and op == "=":
         return condition(scope, n.In(left, right.select), negated)
+    value = scope.value
+    if micros.kind(scope, left) or micros.kind(scope, right):
+        value = functools.partial(micros.wide, scope)
     if op in ("is", "is not"):
-        same = {"$eq": [{"$ifNull": [scope.value(left), None]},
-                        {"$ifNull": [scope.value(right), None]}]}  # fmt: skip
+        same = {"$eq": [{"$ifNull": [value(left), None]}, {"$ifNull": [value(right), None]}]}
         return same if (op == "is") != negated else {"$not": [same]}
     if n.Literal(None) in (left, right):
         return False
     if negated:
         op = _OPPOSITE[op]
-    a, b = scope.value(left), scope.value(right)
+    a, b = value(left), value(right)
     if kinds_differ(scope, left, right):
         a, b = as_text(a), as_text(b)
     bound = {name: one for name, one in (("l", a), ("r", b)) if not is_simple(one)}
@@ -364,9 +381,13 @@ def _in(scope: Scope, node: n.In, negated: bool) -> Any:
     if isinstance(node.items, n.Select):
         field = lookup(scope, node.items)
         items: Any = {"$literal": field} if isinstance(field, R) else f"${field}.c0"
+        if micros.kind(scope, node.arg) or scope.planner.kinds.get(node.items):
+            arg, items = micros.wide(scope, node.arg), micros.listed(scope, node, field)
         return _among(scope, node.arg, arg, items, negated)
     if all(is_constant(one) for one in node.items):
         literal = {"$literal": [constant(one) for one in node.items]}
+        if micros.kind(scope, node.arg):
+            literal = micros.listed(scope, node, None)
         has_null = n.Literal(None) in node.items
         if not negated:
             known = {"$gt": [arg, None]}
@@ -395,7 +416,7 @@ def _match(scope: Scope, node: n.Match, negated: bool) -> Any:
 
     if node.pattern == n.Literal(None):
         return False
-    arg = as_text(scope.value(node.arg))
+    arg = micros.text(scope, node.arg)
     known: list[Any] = [{"$gt": [scope.value(node.arg), None]}]
     if is_constant(node.pattern):
         made = constant(node.pattern)

@@ -9,18 +9,19 @@ from typing import Any
 
 from mongodb._core import Columns
 from mongodb.backend.cells import OF_TYPE, Cell, columns
+from mongodb.backend.plan import micros
 from mongodb.backend.plan.bind import P, compile_template
-from mongodb.backend.plan.expressions import value
+from mongodb.backend.plan.expressions import case, value
 from mongodb.backend.plan.narrow import narrowed
-from mongodb.backend.plan.predicates import filter_for, is_constant
+from mongodb.backend.plan.predicates import filter_for
 from mongodb.backend.plan.scope import Language, PlanError, Planner, Scope, Source, TableInfo
 from mongodb.backend.plan.select import Planned, plan_select
-from mongodb.backend.plan.walk import nulls_for
+from mongodb.backend.plan.walk import is_constant, nulls_for
 from mongodb.backend.sql import nodes as n
 
 __all__ = ["LANGUAGE", "Prepared", "Query", "prepare"]
 
-LANGUAGE = Language(value, plan_select)
+LANGUAGE = Language(value, case, plan_select)
 Tables = Callable[[str], TableInfo]
 _KEPT = 8  # forms of one query's rows
 
@@ -37,6 +38,8 @@ class Query:
     count: bool = False  # the reply's n is the only row
     of_nothing: Any = None  # (parameters, results) -> command, for when no row comes
     after: dict[int, Any] = field(default_factory=dict)  # what makes a column of what was read
+    beside: dict[int, tuple[str, ...]] = field(default_factory=dict)  # microseconds of columns
+    kinds: list[str | None] = field(default_factory=list)  # types of columns
     by_keys: Query | None = None  # the same, when what it reads before are at most FEW rows each
     _columns: dict[Any, Columns] = field(default_factory=dict)
 
@@ -46,7 +49,7 @@ class Query:
         if found is None:
             if len(self._columns) >= _KEPT:
                 self._columns.clear()
-            found = self._columns[cells] = columns(self.paths, self.after, cells)
+            found = self._columns[cells] = columns(self.paths, self.after, cells, self.beside)
         return found
 
 
@@ -119,6 +122,8 @@ def _of_planned(planned: Planned, planner: Planner | None) -> Query:
         before,
         command,
         after=_makers(planned),
+        kinds=planned.types,
+        beside={at: tuple(path.split(".")) for at, path in planned.beside.items()},
         of_nothing=None
         if planned.of_nothing is None
         else compile_template({"aggregate": 1, "pipeline": planned.of_nothing, "cursor": {}}),
@@ -204,12 +209,12 @@ def _insert(node: n.Insert, tables: Tables) -> Prepared:
         for path, cell in zip(paths, row, strict=False):
             if cell == n.Func("DEFAULT", ()):
                 continue
-            if isinstance(cell, n.Param):
+            if isinstance(cell, n.Param) and not (computed and path in info.micros.values()):
                 document[path] = P(cell.at)
             elif isinstance(cell, n.Literal) and not computed:
                 document[path] = cell.value
             else:
-                document[path] = value(scope, cell)
+                document[path] = _new(info, scope, path, cell)
         documents.append(document)
     if not computed:
         whole = _complete(info, documents)
@@ -248,6 +253,12 @@ def _complete(info: TableInfo, documents: list[dict[str, Any]]) -> bool:
     return not lacking and not info.computed and "json" not in info.types.values()
 
 
+def _new(info: TableInfo, scope: Scope, path: str, node: n.Node) -> Any:
+    """The expression of a new value: of a date with microseconds one number."""
+    made = micros.wide if path in info.micros.values() else micros.narrow
+    return made(scope, node)
+
+
 def _target(
     node: n.Update | n.Delete, tables: Tables
 ) -> tuple[TableInfo, Planner, Scope, dict[str, Any]]:
@@ -278,23 +289,32 @@ def _update(node: n.Update, tables: Tables) -> Prepared:
             raise PlanError(f"{info.name}.{column} is the primary key: insert a new row instead")
         if info.whole and column not in info.types:
             raise PlanError(f"no such column: {column}")
-        if isinstance(new, n.Param):
+        if path in info.micros.values() and (from_rows or not plain):
+            changes[path] = {"$ifNull": [micros.wide(scope, new), None]}
+        elif isinstance(new, n.Param):
             changes[path] = P(new.at) if plain else {"$literal": P(new.at)}
         elif isinstance(new, n.Literal):
             changes[path] = new.value if plain else {"$literal": new.value}
         else:
             nothing = "$$REMOVE" if info.types.get(column) == "json" else None
-            changes[path] = {"$ifNull": [value(scope, new), nothing]}
+            changes[path] = {"$ifNull": [micros.narrow(scope, new), nothing]}
     if scope.stages or from_rows:  # a query within names the row: read first, then write by key
         named = {f"n{i}": one for i, one in enumerate(changes.values())}
         if plain:
-            named = {key: {"$literal": one} for key, one in named.items()}
+            named = {key: one if isinstance(one, dict) else {"$literal": one}
+                     for key, one in named.items()}  # fmt: skip
         shape: dict[str, Any] = {"_id": 1, **named}
         planned = Planned(info.name, [*staged, *scope.stages, {"$project": shape}],
                           ["_id", *named], ["_id", *named])  # fmt: skip
         return Prepared("update", values=_of_planned(planned, planner), node=node, table=info,
                         changed=list(changes))  # fmt: skip
     update: Any = {"$set": changes} if plain else [{"$set": changes}]
+    held: dict[str, Any] = {}
+    for column, path in info.micros.items():
+        if path in changes and not plain:
+            held |= micros.stored(path, column)
+    if held:
+        update.append({"$set": held})
     command = {"update": info.name, "updates": [{"q": test, "u": update, "multi": True}]}
     before = [_of_planned(one, None) for one in planner.before]
     return Prepared("update", write=compile_template(command), node=node, table=info,

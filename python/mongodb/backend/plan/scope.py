@@ -9,7 +9,12 @@ from typing import Any
 
 from mongodb.backend.sql import nodes as n
 
-__all__ = ["PlanError", "Language", "Planner", "Scope", "Source", "TableInfo", "is_name"]
+__all__ = [
+    "MICRO", "US", "Language", "PlanError", "Planner", "Scope", "Source", "TableInfo", "is_name",
+]  # fmt: skip
+
+MICRO = ("datetime(6)", "time(6)")  # types whose values have microseconds
+US = "__us"  # the field below which the microseconds beside dates are
 
 
 def is_name(key: object) -> bool:
@@ -36,6 +41,8 @@ class TableInfo:
     # (foreign ones), defaults, generated, primary (of several columns), indexes, comments
     meta: dict[str, Any] = field(default_factory=dict)
     computed: list[dict[str, Any]] = field(default_factory=list)  # stages that every write ends in
+    micros: dict[str, str] = field(default_factory=dict)  # dates with microseconds: path
+    derived: bool = False  # a query's rows: dates with microseconds are one number in them
 
     def path(self, column: str) -> str:
         """Return the field that holds a column."""
@@ -71,6 +78,7 @@ class Language:
     hold queries, queries hold values."""
 
     value: Callable[[Scope, n.Node], Any]
+    case: Callable[..., Any]
     plan_select: Callable[..., Any]
 
 
@@ -82,6 +90,7 @@ class Planner:
         self.language = language
         self.before: list[Any] = []  # queries that run first; templates name them R(i)
         self.memo: dict[Any, Any] = {}  # queries that run first, by their trees
+        self.kinds: dict[Any, str | None] = {}  # queries within: their values' type in MICRO
         self._temporary = 0
 
     def temporary(self, kind: str) -> str:
@@ -136,10 +145,32 @@ class Scope:
         if self.parent is None:
             name = f"{column.table}.{column.name}" if column.table else column.name
             raise PlanError(f"no such column: {name}")
-        outer = self.parent.reference(column)
+        return self._let(self.parent.reference(column))
+
+    def _let(self, outer: str) -> str:
         if outer not in self.lets:
             self.lets[outer] = f"v{len(self.lets)}"
         return f"$${self.lets[outer]}"
+
+    def sibling(self, column: n.Column) -> str | None:
+        """Return the expression of what is beside a column, where it still is in two fields."""
+        if column in self.replaced:
+            return None
+        source = self.find(column)
+        if source is not None:
+            beside = column.name in source.info.micros
+            return f"${source.prefix}{US}.{column.name}" if beside else None
+        outer = None if self.parent is None else self.parent.sibling(column)
+        return None if outer is None else self._let(outer)
+
+    def micro(self, column: n.Column) -> str | None:
+        """Return the type of a column that has microseconds."""
+        source = self.find(column)
+        if source is None:
+            return None if self.parent is None else self.parent.micro(column)
+        type_ = source.info.types.get(column.name)
+        held = source.info.derived and type_ in MICRO
+        return type_ if held or column.name in source.info.micros else None
 
     def path(self, node: n.Node) -> str | None:
         """Return the path of a node that is a field of the row here, else None."""

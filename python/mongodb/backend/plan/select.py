@@ -7,13 +7,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mongodb.backend.plan import joins, windows
+from mongodb.backend.plan import joins, micros, windows
 from mongodb.backend.plan.bind import P
 from mongodb.backend.plan.expressions import value
 from mongodb.backend.plan.groups import group, is_aggregated
 from mongodb.backend.plan.hashes import HASHES, is_hash
 from mongodb.backend.plan.predicates import filter_for
-from mongodb.backend.plan.scope import PlanError, Planner, Scope, Source, TableInfo
+from mongodb.backend.plan.scope import MICRO, PlanError, Planner, Scope, Source, TableInfo
 from mongodb.backend.plan.sorting import sort_keys
 from mongodb.backend.plan.walk import columns, conjuncts, replace, walk
 from mongodb.backend.sql import nodes as n
@@ -33,6 +33,11 @@ class Planned:
     types: list[str | None] = field(default_factory=list)
     of_nothing: list[dict[str, Any]] | None = None  # the pipeline of the rows when there are none
     after: dict[int, Any] = field(default_factory=dict)  # what makes a column of what was read
+    beside: dict[int, str] = field(default_factory=dict)  # where microseconds of columns are
+
+    def kind(self) -> str | None:
+        """The type of the first column, if its values have microseconds."""
+        return self.types[0] if self.types and self.types[0] in MICRO else None
 
 
 def plan_select(
@@ -117,7 +122,8 @@ class _Query:
         self.collection = inner.collection
         scope.stages += inner.stages
         scope.lets.update(inner.lets)
-        info = TableInfo(table.alias, None, dict(zip(inner.names, inner.types, strict=False)), True)  # type: ignore[arg-type]
+        info = TableInfo(table.alias, None, dict(zip(inner.names, inner.types, strict=False)), True,  # type: ignore[arg-type]
+                         derived=True)  # fmt: skip
         scope.add(Source(table.alias, info))
 
     def expand(self) -> None:
@@ -245,7 +251,7 @@ class _Query:
         return self.names()
 
     def types(self) -> list[str | None]:
-        return [self.scope.type_of(output.expr) for output in self.outputs]
+        return [_type(self.scope, output.expr) for output in self.outputs]
 
     def planned(self, fields: list[str]) -> Planned:
         planned = Planned(self.collection, self.scope.stages, self.names(), fields,
@@ -263,11 +269,17 @@ class _Query:
             paths = [scope.path(output.expr) for output in self.outputs]
             if all(path is not None for path in paths):
                 wanted = [path for path in paths if path is not None]
-                shape: dict[str, Any] = {path: 1 for path in _shortest(wanted)}
+                besides = {at: path for at, output in enumerate(self.outputs)
+                           if (path := micros.own(scope, output.expr)) is not None}  # fmt: skip
+                shape: dict[str, Any] = {
+                    path: 1 for path in _shortest([*wanted, *besides.values()])
+                }
                 if "_id" not in shape and not any(p.startswith("_id.") for p in shape):
                     shape["_id"] = 0
                 scope.stages.append({"$project": shape})
-                return self.planned(wanted)
+                planned = self.planned(wanted)
+                planned.beside = besides
+                return planned
         fields = self.fields()
         made = [value(scope, output.expr) for output in self.outputs]
         scope.stages.append({"$project": _projection(fields, made)})
@@ -305,6 +317,15 @@ class _Query:
             {"$project": _projection(fields, [f"$_id.k{i}" for i in range(len(fields))])}
         )
         return self.planned(fields)
+
+
+def _type(scope: Scope, node: n.Node) -> str | None:
+    """The type of a column of the result; of MICRO where it is one number."""
+    found = micros.kind(scope, node)
+    if found is not None:
+        return found
+    declared = scope.type_of(node)
+    return declared.partition("(")[0] if declared in MICRO else declared
 
 
 def _projection(fields: list[str], made: list[Any]) -> dict[str, Any]:
@@ -382,6 +403,8 @@ def _combined(planner: Planner, select: n.Select, parent: Scope | None, named: b
     if any(lets.get(outer, name) != name for outer, name in right.lets.items()):
         raise PlanError("both sides of a combined subquery name outer columns")
     lets.update(right.lets)
+    _widen(left, right)
+    _widen(right, left)
     stages = list(left.stages)
     plain = select.op == "union" and select.all
     if not plain:
@@ -403,7 +426,9 @@ def _combined(planner: Planner, select: n.Select, parent: Scope | None, named: b
     names = left.names
     scope = Scope(planner, parent)
     scope.stages = stages
-    info = TableInfo("", None, dict.fromkeys(fields, ""), True)
+    types = {one: type_ if type_ in MICRO else ""
+             for one, type_ in zip(fields, left.types, strict=False)}  # fmt: skip
+    info = TableInfo("", None, {**dict.fromkeys(fields, ""), **types}, True, derived=True)  # type: ignore[dict-item]
     scope.add(Source("", info))
     order = []
     for one in select.order_by:
@@ -418,6 +443,15 @@ def _combined(planner: Planner, select: n.Select, parent: Scope | None, named: b
     elif any("$set" in stage for stage in stages):
         stages.append({"$project": {"_id": 0, **dict.fromkeys(fields, 1)}})
     return Planned(left.collection, stages, names, fields, lets, left.types)
+
+
+def _widen(one: Planned, other: Planned) -> None:
+    """Have the dates of one side be one number where those of the other side are."""
+    for at, field_ in enumerate(one.fields):
+        type_ = other.types[at] if at < len(other.types) else None
+        if type_ in MICRO and one.types[at] not in MICRO:
+            one.stages.append({"$set": {field_: micros.widened(f"${field_}")}})
+            one.types[at] = type_
 
 
 def _of_union(expr: n.Node, names: list[str], select: n.Select) -> n.Node:

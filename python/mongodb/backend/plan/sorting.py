@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mongodb.backend.plan import micros
 from mongodb.backend.plan.scope import Scope
 from mongodb.backend.sql import nodes as n
 
@@ -28,6 +29,9 @@ def sort_keys(scope: Scope, order: list[n.Order]) -> dict[str, int]:
             path = scope.planner.temporary("s")
             computed[path] = scope.value(one.expr)
         keys.setdefault(path, -1 if one.descending else 1)
+        beside = micros.own(scope, one.expr)
+        if beside is not None:
+            keys.setdefault(beside, keys[path])
     if computed:
         scope.stages.append({"$set": computed})
     return keys

@@ -21,6 +21,7 @@ def first(scope: Scope, select: n.Select, one: bool = False) -> R | None:
         return known  # type: ignore[no-any-return]
     mark = len(planner.before)
     planned = planner.language.plan_select(planner, _limited(select) if one else select, scope)
+    planner.kinds[select] = planned.kind()
     if planned.lets:
         del planner.before[mark:]
         planner.memo = {q: r for q, r in planner.memo.items() if r.at < mark}

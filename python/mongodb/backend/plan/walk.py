@@ -6,9 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from mongodb.backend.plan.bind import P
 from mongodb.backend.sql import nodes as n
 
-__all__ = ["children", "columns", "conjuncts", "nulls_for", "replace", "walk"]
+__all__ = [
+    "children", "columns", "conjuncts", "constant", "is_constant", "nulls_for", "replace", "walk",
+]  # fmt: skip
 
 
 def children(node: n.Node) -> Iterator[n.Node]:
@@ -31,6 +34,16 @@ def walk(node: n.Node, into_queries: bool = True) -> Iterator[n.Node]:
     for child in children(node):
         if into_queries or not isinstance(child, n.Select):
             yield from walk(child, into_queries)
+
+
+def is_constant(node: n.Node) -> bool:
+    """Whether the value is known before the query runs."""
+    return isinstance(node, (n.Param, n.Literal))
+
+
+def constant(node: n.Node) -> Any:
+    """Return the template of a constant."""
+    return P(node.at) if isinstance(node, n.Param) else node.value  # type: ignore[attr-defined]
 
 
 def columns(node: n.Node) -> list[n.Column]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+from mongodb.backend.plan import micros
 from mongodb.backend.plan.bind import Call, P
 from mongodb.backend.plan.expressions import value
 from mongodb.backend.plan.predicates import condition
@@ -174,7 +175,8 @@ def _ranking(scope: Scope, node: n.Func, partition: Any, keys: dict[str, int], o
             )
             there = ({"$gt": [f"${row}", by]} if node.name == "LAG"
                      else {"$lte": [{"$add": [f"${row}", by]}, f"${many}"]})  # fmt: skip
-            return {"$cond": [there, f"${out}", value(scope, node.args[2])]}
+            made = micros.wide if micros.kind(scope, node.args[0]) else value
+            return {"$cond": [there, f"${out}", made(scope, node.args[2])]}
         _stage(scope, partition, keys, {out: {"$shift": shift}})
         return f"${out}"
     row, many = planner.temporary("w"), planner.temporary("w")
