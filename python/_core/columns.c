@@ -3,25 +3,8 @@
  * other value is decoded as anywhere else, and given to the column's function if it has one. */
 #include "columns.h"
 
-#include "bson/decimal.h"
+#include "cells.h"
 #include "handles.h"
-
-/* The order is that of KINDS in mongodb/backend/cells.py. */
-typedef enum cell_kind {
-    CELL_ANY,
-    CELL_PLAIN, /* decimal128 as decimal.Decimal; the function sees no other type */
-    CELL_INT,
-    CELL_FLOAT,
-    CELL_BOOL,
-    CELL_DATETIME, /* aware, UTC */
-    CELL_DATE,
-    CELL_TIME,
-    CELL_DECIMAL, /* with `places` digits after the point; -1: as stored */
-    CELL_UUID,    /* from 32 hexadecimal digits */
-    CELL_NAIVE,   /* a date and time without a zone, UTC */
-    CELL_BESIDE,  /* no column of the row: microseconds of the date in the column `places` */
-    CELL_COUNT
-} cell_kind;
 
 typedef struct column {
     /* owned */
@@ -56,11 +39,6 @@ typedef struct late {
 } late;
 
 enum { FEW_LATES = 8 };
-
-/* A computed date with microseconds is a date of so many microseconds from here on, as if they were
- * milliseconds (backend/plan/micros.py); no calendar has such dates. */
-static const int64_t WIDE = 1000000000000000000;
-static const int64_t WIDE_FIRST = 900000000000000000;
 
 static const ds_value missing = {.type = DS_MISSING};
 
@@ -113,101 +91,6 @@ static PyObject *made(const column *c, PyObject *value) {
     return out;
 }
 
-/* NULL without an error: a number that Python's context is to round or to refuse. */
-static PyObject *decimal(ds__pstate *state, ds_decimal value, int places) {
-    if (ds__dec_is_nan(value) || ds__dec_is_infinite(value)) {
-        return NULL;
-    }
-    if (places < 0) {
-        return ds__py_decimal(state, value);
-    }
-    bool negative;
-    char digits[35];
-    int exponent = 0;
-    size_t size = ds__dec_digits(value, &negative, digits, &exponent);
-    int zeros = size ? exponent + places : 1;
-    if (zeros < 0 || (size_t)zeros > 34 - size || places > 6000) {
-        return NULL;
-    }
-    char text[64];
-    (void)snprintf(text, sizeof text, "%s%.*s%.*sE-%d", negative ? "-" : "", (int)size, digits,
-                   zeros, "0000000000000000000000000000000000", places);
-    return PyObject_CallFunction(state->decimal, "s", text);
-}
-
-static bool is_hex32(const ds_value *value) {
-    if (value->type != DS_STRING || value->size != 32) {
-        return false;
-    }
-    const char *s = ds__text(*value);
-    for (int i = 0; i < 32; i++) {
-        bool digit = (s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'f');
-        if (!digit) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool whole(const ds_value *value, int64_t *n) {
-    *n = value->type == DS_INT32 ? value->as.i32 : value->as.i64;
-    return value->type == DS_INT32 || value->type == DS_INT64;
-}
-
-/* What the kind makes of a date; NULL without an error: nothing. */
-static PyObject *moment(ds__pstate *state, const column *c, int64_t ms, int us) {
-    static const ds__py_options aware = {.tz_aware = true}, naive = {.tz_aware = false};
-    if (ms >= WIDE_FIRST) {
-        int64_t wide = ms - WIDE;
-        int64_t narrow = wide / 1000 - (wide % 1000 < 0);
-        if (narrow >= -62135596800000 && narrow <= 253402300799999) {
-            us = (int)(wide - narrow * 1000);
-            ms = narrow;
-        }
-    }
-    switch ((cell_kind)c->kind) {
-    case CELL_DATETIME:
-        return ds__py_datetime_us(state, ms, us, &aware);
-    case CELL_NAIVE:
-        return ds__py_datetime_us(state, ms, us, &naive);
-    case CELL_DATE:
-        return ds__py_date(state, ms);
-    case CELL_TIME:
-        return ds__py_time(state, ms, us);
-    default:
-        return NULL;
-    }
-}
-
-/* What the kind makes of a value; NULL without an error: it does not know its type. */
-static PyObject *known(ds__pstate *state, const column *c, const ds_value *value) {
-    if (value->type == DS_DATE) {
-        return moment(state, c, value->as.i64, 0);
-    }
-    int64_t n;
-    bool integer = whole(value, &n);
-    switch ((cell_kind)c->kind) {
-    case CELL_INT:
-        return integer ? PyLong_FromLongLong(n) : NULL;
-    case CELL_FLOAT:
-        return value->type == DS_DOUBLE ? PyFloat_FromDouble(value->as.f64)
-               : integer                ? PyFloat_FromDouble((double)n)
-                                        : NULL;
-    case CELL_BOOL:
-        return value->type == DS_BOOL          ? PyBool_FromLong(value->as.b)
-               : integer && (n == 0 || n == 1) ? PyBool_FromLong((long)n)
-                                               : NULL;
-    case CELL_PLAIN:
-        return value->type == DS_DECIMAL ? decimal(state, value->as.dec, -1) : NULL;
-    case CELL_DECIMAL:
-        return value->type == DS_DECIMAL ? decimal(state, value->as.dec, c->places) : NULL;
-    case CELL_UUID:
-        return is_hex32(value) ? ds__py_uuid_hex(state, ds__text(*value)) : NULL;
-    default:
-        return NULL;
-    }
-}
-
 /* A column's value from what is at its path. */
 static PyObject *cell_of(ds__pstate *state, const column *c, ds_value value,
                          const ds__py_options *options) {
@@ -215,7 +98,7 @@ static PyObject *cell_of(ds__pstate *state, const column *c, ds_value value,
         if (value.type == DS_NULL || value.type == DS_MISSING) {
             Py_RETURN_NONE;
         }
-        PyObject *out = known(state, c, &value);
+        PyObject *out = ds__cell(state, (cell_kind)c->kind, c->places, &value);
         if (out || PyErr_Occurred()) {
             return out;
         }
@@ -276,7 +159,7 @@ static bool keep(ds__pstate *state, const columns *self, PyObject *row, Py_ssize
     int64_t n;
     if (c->kind != CELL_BESIDE) {
         one->date = value;
-    } else if (whole(&value, &n) && n > 0 && n < 1000) {
+    } else if (ds__cell_whole(&value, &n) && n > 0 && n < 1000) {
         one->us = (int)n;
     }
     return true;
@@ -288,7 +171,7 @@ static PyObject *later(ds__pstate *state, const column *c, const late *one,
     if (one->date.type != DS_DATE || one->us == 0) {
         return cell_of(state, c, one->date, options);
     }
-    PyObject *out = moment(state, c, one->date.as.i64, one->us);
+    PyObject *out = ds__cell_moment(state, (cell_kind)c->kind, one->date.as.i64, one->us);
     if (out || PyErr_Occurred()) {
         return out;
     }

@@ -513,14 +513,3 @@ def _returned(info: TableInfo, documents: Any, paths: Sequence[str]) -> list[tup
             for path, value in zip(paths, values, strict=True)
         ]))  # fmt: skip
     return out
-
-
-def _tuples(documents: Any, paths: list[tuple[str, ...]]) -> Iterator[tuple[Any, ...]]:
-    if all(len(path) == 1 for path in paths):
-        keys = [path[0] for path in paths]
-        for document in documents:
-            get = document.get
-            yield tuple([get(key) for key in keys])
-        return
-    for document in documents:
-        yield tuple([value_at(document, path) for path in paths])

@@ -28,7 +28,8 @@ from mongodb.backend import cells
 from mongodb.backend.cursor import value_at
 
 CELLS = [None, cells.ANY, cells.NAIVE, cells.INT, cells.FLOAT, cells.BOOL, cells.DATETIME,
-         cells.DATE, cells.TIME, cells.UUID, *(cells.decimal_cell(n) for n in (None, 0, 2, 30))]  # fmt: skip
+         cells.DATE, cells.TIME, cells.UUID,
+         *(cells.decimal_cell(n) for n in (None, 0, 2, 30))]  # fmt: skip
 AFTER = [None, cells.PLAIN, cells.DATE, cells.TIME, cells.NAIVE, repr]
 KEYS = ["a", "b", "c", "é", "$ref", "$id", "0"]
 DECIMALS = ["0", "-0", "0E+3", "1", "1.5", "-1.50", "12.345", "12.355", "1E+20", "1E-20", "9E+40",
