@@ -316,9 +316,34 @@ static Py_ssize_t batch_length(raw_batch *self) {
     return (Py_ssize_t)ds__doc_count(ds__array(self->bytes));
 }
 
+static PyObject *batch_documents(raw_batch *self, PyObject *unused) {
+    ds_value array = ds__array(self->bytes);
+    ds__iter it;
+    Py_ssize_t size = 0;
+    ds__iter_init(&it, array);
+    while (ds__iter_next(&it)) {
+        size += (Py_ssize_t)it.value.size;
+    }
+    PyObject *out = PyBytes_FromStringAndSize(NULL, size);
+    char *to = out ? PyBytes_AS_STRING(out) : NULL;
+    ds__iter_init(&it, array);
+    while (to && ds__iter_next(&it)) {
+        memcpy(to, it.value.as.bytes, it.value.size);
+        to += it.value.size;
+    }
+    return out;
+}
+
+static PyMethodDef batch_methods[] = {
+    {"documents", (PyCFunction)batch_documents, METH_NOARGS,
+     "Return the documents' BSON, one behind another, as mongodump writes files."},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyType_Slot batch_slots[] = {
     {Py_tp_doc, DS_DOC("One batch of a cursor; its buffer is a BSON array of documents.")},
     {Py_tp_dealloc, batch_dealloc},
+    {Py_tp_methods, batch_methods},
     {Py_bf_getbuffer, batch_buffer},
     {Py_sq_length, batch_length},
     {0, NULL},

@@ -12,9 +12,13 @@ from mongodb._handle import current_transaction
 from mongodb._indexes import declared_indexes, index_name, is_pending
 from mongodb.errors import InvalidCollectionError, MongoError
 
-__all__ = ["make_indexes", "make_ready", "prepare_files", "prepare_known"]
+__all__ = ["INDEX_ERRORS", "make_indexes", "make_ready", "prepare_files", "prepare_known"]
 
 _log = logging.getLogger("mongodb")
+
+# CannotCreateIndex, IndexOptionsConflict, IndexKeySpecsConflict, CannotIndexParallelArrays,
+# InvalidIndexSpecificationOption, DuplicateKey
+INDEX_ERRORS = frozenset({67, 85, 86, 171, 197, 11000})
 
 
 def make_ready(cls: Any, handle: Any) -> None:

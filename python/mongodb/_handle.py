@@ -107,6 +107,7 @@ class Handle:
         self.uri = uri
         self.name = name
         self.ready: set[Any] = set()
+        self.unready: set[Any] = set()  # those of which an index could not be made
         # indexes that this store cannot make: (collection, name) -> specification
         self.pending: dict[tuple[str, str], dict[str, Any]] = {}
         self.prepared = 0  # for which of the registry's generations the indexes are there

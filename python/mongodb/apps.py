@@ -10,11 +10,13 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.core.checks import register
 from django.core.exceptions import ImproperlyConfigured
 
 from mongodb._django import adopt_exceptions
 from mongodb._django_tests import watch
 from mongodb._handle import EMBEDDED_OPTIONS
+from mongodb.checks import check_documents
 from mongodb.compat import install
 from mongodb.connection import DEFAULT_CONNECTION_NAME, OTHER_OPTIONS, register_connection
 from mongodb.errors import ConnectionFailure, NotSupportedError
@@ -40,6 +42,7 @@ class MongodbConfig(AppConfig):
         """Note the connections of MONGODB_SETTINGS; each opens when it is first used."""
         adopt_exceptions()
         watch()
+        register(check_documents, "mongodb")
         found = getattr(settings, "MONGODB_SETTINGS", None)
         if found:
             register_settings(found)

@@ -431,6 +431,11 @@ def known_settings() -> list[dict[str, Any]]:
     return list(_connection_settings.values())
 
 
+def known_aliases() -> list[str]:
+    """Return the aliases that are registered, open or not."""
+    return list(_connection_settings)
+
+
 def close(alias: str) -> None:
     """Close a connection; it opens again when it is used."""
     with _lock:

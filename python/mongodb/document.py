@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -11,8 +12,9 @@ from bson import DBRef
 from bson.raw_bson import RawBSONDocument
 
 from mongodb import _core, _persist
-from mongodb._collections import make_indexes, make_ready
+from mongodb._collections import INDEX_ERRORS, make_indexes, make_ready
 from mongodb._delete_rules import add_rule, apply_rules
+from mongodb._handle import current_transaction
 from mongodb._indexes import (
     declared_indexes,
     free_names,
@@ -32,6 +34,7 @@ from mongodb.errors import (
     InvalidDocumentError,
     InvalidQueryError,
     LookUpError,
+    MongoError,
     MultipleObjectsReturned,
     OperationError,
 )
@@ -41,6 +44,8 @@ from mongodb.queryset.text import SCORE
 from mongodb.signals import post_delete, pre_delete
 
 __all__ = ["Document", "DynamicDocument"]
+
+_log = logging.getLogger("mongodb")
 
 
 class _DefaultManager:
@@ -181,6 +186,22 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
                 raise InvalidDocumentError(f"{cls.__name__} is abstract: it has no collection")
             make_ready(cls, handle)
         return handle
+
+    @classmethod
+    def _readable(cls) -> Any:
+        """Return the connection. An index that cannot be made is told in the log and by the next
+        insert: it is no reason not to read, nor not to mend what it refuses."""
+        handle, key = get_connection_handle(cls._alias()), (cls, cls._get_collection_name())
+        if key in handle.ready or key in handle.unready:
+            return handle
+        try:
+            return cls._ready()
+        except MongoError as error:
+            if error.code not in INDEX_ERRORS or current_transaction(handle) is not None:
+                raise
+            handle.unready.add(key)
+            _log.error("an index of %s could not be made: %s", cls.__name__, error)
+            return handle
 
     def _home(self) -> tuple[Any, str]:
         if self._db_alias is None and self._collection_name is None:

@@ -436,7 +436,7 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
 
     def _handle(self) -> Any:
         """Return the connection, the collection being ready."""
-        handle = get_connection_handle(self._alias) if self._moved else self._document._ready()
+        handle = get_connection_handle(self._alias) if self._moved else self._document._readable()
         return handle if self._turn is None else Guard(handle, self._turn)
 
     def _turning(self, turn: Callable[[MongoError], Exception]) -> Any:

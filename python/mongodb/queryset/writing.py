@@ -129,6 +129,8 @@ class WritingMixin(Generic[Doc]):
 
     def _insert(self: Any, docs: list[Any], concern: Any, ordered: bool) -> None:
         handle = self._handle()
+        if not self._moved:
+            self._document._ready()
         options: dict[str, Any] = {"ordered": ordered}
         if concern and current_transaction(handle) is None:
             options["writeConcern"] = dict(concern)

@@ -201,6 +201,10 @@ class Document(_Habits, _document.Document):
         return super()._ready()
 
     @classmethod
+    def _readable(cls) -> Any:
+        return cls._ready()  # an index that cannot be made stops MongoEngine's reads too
+
+    @classmethod
     def drop_collection(cls) -> None:
         """Drop the collection with all its documents and indexes."""
         use(cls._alias())

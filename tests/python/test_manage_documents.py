@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`manage.py documents` and Django's system checks, in a project of their own."""
+
+import pathlib
+import subprocess
+import sys
+
+import bson
+import pytest
+
+MANAGE = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+"""
+SETTINGS = """
+SECRET_KEY = "tests"
+USE_TZ = True
+INSTALLED_APPS = ["mongodb", "store"]
+MONGODB_SETTINGS = {"db": "shop"}
+BASE_DIR = %r
+"""
+MODELS = """
+from mongodb import Document, EmailField, IntField, StringField
+
+class Shopper(Document):
+    name = StringField(required=True)
+    email = EmailField(unique=True)
+    age = IntField(min_value=0)
+    meta = {"indexes": ["name", {"fields": ["age"], "sparse": True}]}
+
+class Parcel(Document):
+    to = StringField()
+"""
+
+
+@pytest.fixture
+def project(tmp_path: pathlib.Path) -> pathlib.Path:
+    (tmp_path / "manage.py").write_text(MANAGE)
+    (tmp_path / "settings.py").write_text(SETTINGS % str(tmp_path))
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "__init__.py").touch()
+    (tmp_path / "store" / "models.py").write_text(MODELS)
+    return tmp_path
+
+
+def manage(
+    project: pathlib.Path, *arguments: str, fails: bool = False
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "manage.py", *arguments]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert bool(done.returncode) == fails, done.stdout + done.stderr
+    return done
+
+
+def shell(project: pathlib.Path, code: str) -> str:
+    return manage(project, "documents", "shell", "-c", code).stdout.splitlines()[-1]
+
+
+def test_indexes_are_compared_made_and_dropped(project: pathlib.Path) -> None:
+    compared = manage(project, "documents", "indexes").stdout
+    assert "default: shopper (Shopper)" in compared and "default: parcel (Parcel)" in compared
+    assert "+ name_1 {name: 1}: missing" in compared
+    assert "+ email_1 {email: 1} (unique): missing" in compared
+    manage(project, "documents", "indexes", "--check", fails=True)
+    made = manage(project, "documents", "indexes", "--create").stdout
+    assert made.count("missing, made") == 3
+    assert "missing" not in manage(project, "documents", "indexes", "--check").stdout
+
+    change = (
+        "c = Shopper._get_collection(); c.drop_index('age_1'); c.create_index('age');"
+        "c.create_index('old'); print(len(c.index_information()))"
+    )
+    assert shell(project, change) == "5"
+    differs = manage(project, "documents", "indexes", "Shopper", "--create").stdout
+    assert "! declared age_1 {age: 1} (sparse), stored age_1 {age: 1}" in differs
+    assert "- old_1 {old: 1}: not declared" in differs
+    dropped = manage(project, "documents", "indexes", "--drop-extra").stdout
+    assert "- old_1 {old: 1}: not declared, dropped" in dropped
+    same = manage(project, "documents", "indexes", "--check").stdout
+    assert same.count("  = ") == 3 and "!" not in same
+
+
+def test_an_index_that_cannot_be_made_is_told_and_the_others_are_made(
+    project: pathlib.Path,
+) -> None:
+    double = "; ".join(["Shopper._get_db().shopper.insert_one({'email': 'a@b.de'})"] * 2)
+    shell(project, f"{double}; print()")
+    done = manage(project, "documents", "indexes", "--create", fails=True)
+    assert "email_1" in done.stderr and "duplicate key" in done.stderr
+    assert "+ name_1 {name: 1}: missing, made" in done.stdout
+
+
+def test_stored_documents_are_validated(project: pathlib.Path) -> None:
+    insert = "Shopper._get_db().shopper.insert_many([{'name': 'Ada'}, {'age': -1}]); print()"
+    shell(project, insert)
+    done = manage(project, "documents", "check", fails=True)
+    assert "Shopper: 2 documents, 1 with errors" in done.stdout
+    assert "name" in done.stdout and "age" in done.stdout
+    assert "1 documents do not fit their classes" in done.stderr
+    manage(project, "documents", "check", "Parcel")
+    assert (
+        "known are: Parcel, Shopper"
+        in manage(project, "documents", "check", "Parcels", fails=True).stderr
+    )
+
+
+def test_what_is_dumped_is_loaded_again(project: pathlib.Path) -> None:
+    many = "[Shopper(name=f'n{i}', email=f'e{i}@b.de').save() for i in range(30)]; print()"
+    shell(project, many)
+    manage(project, "documents", "dump", "out")
+    documents = bson.decode_all((project / "out" / "shop" / "shopper.bson").read_bytes())
+    assert len(documents) == 30 and {one["name"] for one in documents} >= {"n0", "n29"}
+
+    change = (
+        "Shopper.objects(name='n3').delete(); Shopper.objects(name='n4').update(name='other');"
+        "print(Shopper.objects.count())"
+    )
+    assert shell(project, change) == "29"
+    loaded = manage(project, "documents", "load", "out").stdout
+    assert "shopper.bson: 1 documents new, 29 there already" in loaded
+    assert shell(project, "print(Shopper.objects(name='other').count())") == "1"
+    assert (
+        "0 documents new, 30 replaced"
+        in manage(project, "documents", "load", "out", "--replace").stdout
+    )
+    assert shell(project, "print(Shopper.objects(name='other').count())") == "0"
+
+    (project / "shop.docstore").unlink()
+    manage(project, "documents", "load", "out")
+    asked = "print(Shopper.objects.count(), len(Shopper._get_db().shopper.index_information()))"
+    assert shell(project, asked) == "30 4"
+
+    whole = (project / "out" / "shop" / "shopper.bson").read_bytes()
+    (project / "out" / "shop" / "shopper.bson").write_bytes(whole[:-3])
+    done = manage(project, "documents", "load", "out", fails=True)
+    assert "shopper.bson: byte" in done.stderr and "ends within" in done.stderr
+
+
+def test_checks_tell_unknown_connections_and_indexes_that_exclude_each_other(
+    project: pathlib.Path,
+) -> None:
+    manage(project, "check")
+    (project / "store" / "models.py").write_text(
+        MODELS
+        + """
+class Elsewhere(Document):
+    meta = {"db_alias": "archive"}
+
+class OtherParcel(Document):
+    name = StringField()
+    meta = {"collection": "shopper", "indexes": [{"fields": ["name"], "unique": True}]}
+"""
+    )
+    told = manage(project, "check", fails=True).stderr
+    assert "mongodb.E001" in told and "'archive'" in told and "Elsewhere" in told
+    assert "mongodb.E002" in told and "'name_1'" in told and "OtherParcel" in told
+    (project / "settings.py").write_text(
+        (SETTINGS % str(project)).replace("MONGODB_SETTINGS", "OTHER")
+    )
+    assert "mongodb.W001" in manage(project, "check", fails=True).stderr
