@@ -29,6 +29,7 @@ static void forget_parent(ds__fork_member *self, bool quiet) {
     ds__snapshots_forget(engine->snapshots);
     ds__ops_forget(engine->ops);
     ds__reaper_forget(engine->reaper);
+    engine->ttl_checked_ms = 0;
 }
 
 static void free_engine(ds_engine *engine) {
@@ -89,6 +90,7 @@ static ds_engine *open_engine(const char *path, const ds__engine_options *option
     }
     engine->fork.child = forget_parent;
     ds__fork_join(&engine->fork);
+    ds__ttl_tick(engine, NULL);
     return engine;
 }
 
@@ -328,7 +330,7 @@ static bool run(ds_engine *engine, const ds__engine_peer *peer, const char *db, 
     ds__doc_end(reply, root);
     ds_buf_clear(&op.details);
     ds_arena_clear(&op.arena);
-    ds__ttl_tick(engine);
+    ds__ttl_tick(engine, &op);
     if (!ds_buf_ok(reply, err)) {
         reply->size = before;
         return false;

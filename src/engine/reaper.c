@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looks twice a second. Its looks are operations, as far as forks are concerned. */
+/* Looks twice a second, and once for expired documents. Its looks are operations, as far as forks
+ * are concerned. */
 #include "engine/reaper.h"
 
 #include <signal.h>
@@ -9,8 +10,9 @@
 #include "base/fork.h"
 #include "base/mem.h"
 #include "engine/commands/snapshot.h"
+#include "engine/ttl.h"
 
-enum { TURN_MS = 500, QUIET_TURNS = 20 };
+enum { TURN_MS = 500, QUIET_TURNS = 20, TURNS_PER_EXPIRY = 2 };
 
 struct ds__reaper {
     /* owned */
@@ -20,7 +22,7 @@ struct ds__reaper {
     /* plain */
     bool started; /* to be joined */
     bool running;
-    bool stop;
+    bool stop; /* atomic too: for who looks without the lock */
     bool needed;
 };
 
@@ -32,10 +34,23 @@ ds__reaper *ds__reaper_new(void) {
     return r;
 }
 
+/* Ends what is too old; whether there is more that may become so. */
+static bool end_old(ds_engine *engine) {
+    const uint32_t begun = ds__fork_enter();
+    const bool pressed = ds__store_log_is_long(engine->store);
+    const int64_t now = ds__clock_now_ms();
+    bool open = ds__sessions_end_old(engine, now, pressed);
+    open = ds__snapshots_end_old(engine, now, pressed) || open;
+    ds__fork_exit(begun);
+    return open;
+}
+
 static void *run(void *arg) {
     ds_engine *engine = arg;
     ds__reaper *r = engine->reaper;
     int quiet = 0;
+    bool expires = false;
+    unsigned turn = 0;
     pthread_mutex_lock(&r->lock);
     while (!r->stop && quiet < QUIET_TURNS) {
         ds__cond_wait(&r->wake, &r->lock, ds__clock_mono_us() / 1000 + TURN_MS);
@@ -44,14 +59,12 @@ static void *run(void *arg) {
         }
         r->needed = false;
         pthread_mutex_unlock(&r->lock);
-        const uint32_t begun = ds__fork_enter();
-        const bool pressed = ds__store_log_is_long(engine->store);
-        const int64_t now = ds__clock_now_ms();
-        bool open = ds__sessions_end_old(engine, now, pressed);
-        open = ds__snapshots_end_old(engine, now, pressed) || open;
-        ds__fork_exit(begun);
+        const bool open = end_old(engine);
+        if (++turn % TURNS_PER_EXPIRY == 0) {
+            expires = ds__ttl_turn(engine, &r->stop);
+        }
         pthread_mutex_lock(&r->lock);
-        quiet = open || r->needed ? 0 : quiet + 1;
+        quiet = open || expires || r->needed ? 0 : quiet + 1;
     }
     r->running = false;
     pthread_mutex_unlock(&r->lock);
@@ -83,12 +96,19 @@ void ds__reaper_need(ds_engine *engine) {
     pthread_mutex_unlock(&r->lock);
 }
 
+bool ds__reaper_runs(ds__reaper *r) {
+    pthread_mutex_lock(&r->lock);
+    const bool runs = r->running;
+    pthread_mutex_unlock(&r->lock);
+    return runs;
+}
+
 void ds__reaper_stop(ds__reaper *r) {
     if (!r) {
         return;
     }
     pthread_mutex_lock(&r->lock);
-    r->stop = true;
+    __atomic_store_n(&r->stop, true, __ATOMIC_RELAXED);
     pthread_cond_signal(&r->wake);
     pthread_mutex_unlock(&r->lock);
     if (r->started) {

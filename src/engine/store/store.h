@@ -103,6 +103,9 @@ bool ds__txn_is_write(const ds__txn *txn);
 /* Whether it writes and somebody, in whatever process, waits for that. By who uses the transaction.
  */
 bool ds__txn_is_awaited(const ds__txn *txn);
+/* Takes a turn of work that one process does for all: false when another took it less than
+ * `every_ms` ago. 0: the turn goes on. */
+bool ds__txn_claim(ds__txn *txn, int64_t every_ms);
 /* Whether the transaction is lost: SQLite rolled it back (disk full, I/O), or a change that belongs
  * together was made in part (no memory). It can only be aborted. */
 bool ds__txn_is_broken(const ds__txn *txn);

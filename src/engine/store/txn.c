@@ -405,6 +405,10 @@ bool ds__txn_is_awaited(const ds__txn *txn) {
     return ago < AWAITED_MS && ago > -AWAITED_MS; /* a time far ahead is nobody's */
 }
 
+bool ds__txn_claim(ds__txn *txn, int64_t every_ms) {
+    return ds__vfs_claim(txn->conn->db, ds__clock_mono_us() / 1000, every_ms);
+}
+
 bool ds__txn_is_broken(const ds__txn *txn) {
     return txn->broken;
 }

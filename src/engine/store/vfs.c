@@ -21,6 +21,9 @@ enum { LOG_WRITE_LOCK = 0 };
  * them and never reads or writes them. */
 enum { INDEX_REGION = 32768, LOCK_BYTES = 120 };
 
+/* Four bytes behind them that SQLite keeps for later: when the last turn was taken. */
+enum { TURN_BYTES = 132 };
+
 enum { SQLITE_HEAD = 100 }; /* of the first page */
 
 typedef struct ds__file ds__file;
@@ -400,6 +403,17 @@ void ds__vfs_tell_waiting(sqlite3 *db, int64_t now_ms) {
 int64_t ds__vfs_waiting(sqlite3 *db) {
     uint8_t *index = index_of(db);
     return index ? __atomic_load_n((int64_t *)(void *)(index + LOCK_BYTES), __ATOMIC_RELAXED) : 0;
+}
+
+bool ds__vfs_claim(sqlite3 *db, int64_t now_ms, int64_t every_ms) {
+    uint8_t *index = index_of(db);
+    uint32_t *turn = (uint32_t *)(void *)(index ? index + TURN_BYTES : NULL);
+    uint32_t last = turn ? __atomic_load_n(turn, __ATOMIC_RELAXED) : 0;
+    if (turn && last && (uint32_t)now_ms - last < (uint32_t)every_ms) {
+        return false;
+    }
+    return !turn || __atomic_compare_exchange_n(turn, &last, (uint32_t)now_ms, false,
+                                                __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 bool ds__vfs_take_rest(sqlite3 *db, ds__log_rest *out) {

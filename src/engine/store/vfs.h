@@ -34,4 +34,8 @@ bool ds__vfs_take_rest(sqlite3 *db, ds__log_rest *out);
 void ds__vfs_tell_waiting(sqlite3 *db, int64_t now_ms);
 int64_t ds__vfs_waiting(sqlite3 *db);
 
+/* Takes a turn of work that one process does for all: false when another one took it less than
+ * `every_ms` ago. True where there is no log. */
+bool ds__vfs_claim(sqlite3 *db, int64_t now_ms, int64_t every_ms);
+
 #endif

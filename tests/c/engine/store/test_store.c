@@ -410,6 +410,25 @@ static void damage_is_told_as_such(void **state) {
     ds__store_close(store);
 }
 
+static void one_of_two_processes_has_the_turn(void **state) {
+    (void)state;
+    const char *path = temp_path();
+    ds__store *one = open_store(path);
+    ds__store *two = open_store(path);
+    ds__txn *first = begin(one, DS_TXN_READ);
+    ds__txn *second = begin(two, DS_TXN_READ);
+    assert_true(ds__txn_claim(first, 60000));
+    assert_false(ds__txn_claim(second, 60000));
+    assert_false(ds__txn_claim(first, 60000));
+    usleep(20000);
+    assert_true(ds__txn_claim(second, 10));
+    assert_false(ds__txn_claim(first, 60000));
+    ds__txn_abort(first);
+    ds__txn_abort(second);
+    ds__store_close(one);
+    ds__store_close(two);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(documents_survive_closing),
@@ -429,6 +448,7 @@ int main(void) {
         cmocka_unit_test(a_child_forked_within_a_transaction_is_refused),
         cmocka_unit_test(memory_stores_are_private_and_leave_nothing),
         cmocka_unit_test(damage_is_told_as_such),
+        cmocka_unit_test(one_of_two_processes_has_the_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
