@@ -14,12 +14,14 @@ void ds_buf_init(ds_buf *buf, size_t max) {
 }
 
 void ds_buf_clear(ds_buf *buf) {
-    ds__free(buf->data);
+    if (buf->grow == NULL) {
+        ds__free(buf->data);
+    }
     ds_meter_give(buf->meter, buf->cap);
-    *buf = (ds_buf){.max = buf->max, .meter = buf->meter};
+    *buf = (ds_buf){.max = buf->max, .meter = buf->meter, .grow = buf->grow, .ctx = buf->ctx};
 }
 
-uint8_t *ds_buf_reserve(ds_buf *buf, size_t more) {
+uint8_t *ds__buf_grow(ds_buf *buf, size_t more) {
     if (buf->failed) {
         return NULL;
     }
@@ -43,7 +45,7 @@ uint8_t *ds_buf_reserve(ds_buf *buf, size_t more) {
         buf->failed = buf->no_memory = true;
         return NULL;
     }
-    uint8_t *p = ds__realloc(buf->data, cap);
+    uint8_t *p = buf->grow ? buf->grow(buf->ctx, cap) : ds__realloc(buf->data, cap);
     if (p == NULL) {
         ds_meter_give(buf->meter, cap - buf->cap);
         buf->failed = buf->no_memory = true;
@@ -89,6 +91,7 @@ bool ds_buf_ok(const ds_buf *buf, ds_error *err) {
 }
 
 uint8_t *ds_buf_take(ds_buf *buf, size_t *size) {
+    ds_assert(buf->grow == NULL);
     uint8_t *p = ds_buf_reserve(buf, 1);
     if (p == NULL) {
         return NULL;

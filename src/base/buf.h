@@ -20,6 +20,9 @@ typedef struct ds_buf {
     size_t max; /* 0: DS_BUF_DEFAULT_MAX */
     bool failed;
     bool no_memory; /* why it failed; else: the maximum */
+    /* borrowed: somebody else's memory, not freed here. Keeps what is in it; NULL: there is none */
+    uint8_t *(*grow)(void *ctx, size_t size);
+    void *ctx;
 } ds_buf;
 
 #define DS_BUF_DEFAULT_MAX ((size_t)1 << 30)
@@ -28,8 +31,13 @@ typedef struct ds_buf {
 void ds_buf_init(ds_buf *buf, size_t max);
 /* Frees the memory; the buffer may be used again. */
 void ds_buf_clear(ds_buf *buf);
+/* Slow path of ds_buf_reserve; call that. */
+uint8_t *ds__buf_grow(ds_buf *buf, size_t more);
 /* Makes room for `more` bytes and returns where to write, or NULL. Does not change size. */
-uint8_t *ds_buf_reserve(ds_buf *buf, size_t more);
+static inline uint8_t *ds_buf_reserve(ds_buf *buf, size_t more) {
+    return buf->cap - buf->size >= more && buf->data && !buf->failed ? buf->data + buf->size
+                                                                     : ds__buf_grow(buf, more);
+}
 /* Slow path of ds_buf_add; call that. */
 void ds__buf_add_slow(ds_buf *buf, const void *bytes, size_t size);
 

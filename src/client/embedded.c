@@ -9,15 +9,21 @@
 #include "base/mem.h"
 #include "client/uri.h"
 
-/* A bson_t cannot take over memory of ours, so the reply is copied once. */
-static bool copy_reply(const ds_buf *buf, bson_t *reply, ds_error *err) {
-    uint8_t *to = bson_reserve_buffer(reply, (uint32_t)buf->size);
-    if (!to) {
-        bson_reinit(reply);
-        return ds__error_oom(err);
+enum { LARGE = 64 * 1024 };
+
+/* The reply's own memory, which its buffer writes to. libbson ends the process where it finds
+ * none, so it is asked for before. */
+static uint8_t *grow_reply(void *ctx, size_t size) {
+    bson_t *reply = ctx;
+    if (size > LARGE) {
+        void *probe = ds__realloc(NULL, size);
+        if (!probe) {
+            return NULL;
+        }
+        ds__free(probe);
     }
-    memcpy(to, buf->data, buf->size);
-    return true;
+    reply->len = 0; /* libbson adds it to the size */
+    return bson_reserve_buffer(reply, (uint32_t)size);
 }
 
 static int32_t ask_caller(void *ctx) {
@@ -47,9 +53,16 @@ static bool run_unheard(ds__embedded *store, const char *db, ds_value command, b
     bson_init(reply);
     ds_buf buf;
     ds_buf_init(&buf, DS_MAX_MESSAGE_SIZE + DS_MAX_INTERNAL_SIZE);
-    bool ok = ds__engine_run(store->engine, &caller, db, command, &buf, err) &&
-              ds_buf_ok(&buf, err) && copy_reply(&buf, reply, err);
-    ds_buf_clear(&buf);
+    buf.grow = grow_reply;
+    buf.ctx = reply;
+    bool ok =
+        ds__engine_run(store->engine, &caller, db, command, &buf, err) && ds_buf_ok(&buf, err);
+    if (ok) {
+        reply->len = (uint32_t)buf.size;
+    } else {
+        bson_destroy(reply);
+        bson_init(reply);
+    }
     return ok;
 }
 

@@ -128,12 +128,10 @@ bool ds__engine_warning(ds_engine *engine, size_t *next, char *out, size_t size)
 }
 
 static bool read_db(ds__op *op, const char *db, ds_error *err) {
-    ds_value v = ds__doc_field(op->command, "$db");
+    ds_value v;
+    ds__doc_get(op->command, "$db", 3, &v);
     size_t size = v.type == DS_STRING ? v.size : strlen(db);
-    op->db = ds_arena_strndup(&op->arena, v.type == DS_STRING ? ds__text(v) : db, size);
-    if (!op->db) {
-        return ds__error_oom(err);
-    }
+    op->db = v.type == DS_STRING ? ds__text(v) : db;
     if (v.type != DS_MISSING && v.type != DS_STRING) {
         return ds__error_set(err, DS_TYPE_MISMATCH,
                              "BSON field '$db' is the wrong type '%s', expected type 'string'",
@@ -183,6 +181,9 @@ bool ds__op_settle(ds_buf *reply, ds_error *err) {
 static bool run_in_transaction(ds__op *op, ds_buf *reply, size_t start, ds_error *err) {
     ds__txn_kind kind = op->row->flags & DS_CMD_WRITE ? DS_TXN_WRITE : DS_TXN_READ;
     const ds__wait wait = ds__op_wait(op);
+    if (op->row->lone && op->row->lone(op, reply)) {
+        return true;
+    }
     for (int tries = 1;; tries++) {
         if (!ds__txn_begin(op->engine->store, kind, &wait, &op->txn, err)) {
             return false;
@@ -291,10 +292,10 @@ static bool run(ds_engine *engine, const ds__engine_peer *peer, const char *db, 
     ds__op op = {.engine = engine, .peer = peer, .command = command, .target = ds__missing()};
     ds_error why = {0};
     size_t before = reply->size;
-    size_t root = ds__doc_begin(reply);
-    if (!ds__op_settle(reply, err)) {
-        return false;
+    if (!ds_buf_reserve(reply, REPLY_TAIL)) {
+        return ds_buf_ok(reply, err);
     }
+    size_t root = ds__doc_begin(reply);
     size_t start = reply->size;
     ds__sessions_reap(engine, ds__clock_now_ms()); /* before: what it ends may be in the way */
     bool ok = prepare(&op, db ? db : "", &why);

@@ -45,7 +45,7 @@ typedef struct ds__op {
     ds_engine *engine;
     const ds__engine_peer *peer; /* may be NULL */
     const struct ds__command *row;
-    const char *db; /* NUL-terminated, in the arena */
+    const char *db; /* NUL-terminated; the caller's or the command's */
     ds_value command;
     ds_value target;        /* the value of the command's first field */
     ds_value write_concern; /* DS_MISSING when none was given */
@@ -63,6 +63,7 @@ typedef struct ds__op {
     int64_t deadline_ms;      /* of ds__clock_mono_us / 1000, from maxTimeMS; 0: none */
     uint64_t at_cluster_time; /* the snapshot's; 0 in a command that is to make one */
     int32_t unmet_concern;    /* the code of a write concern one member cannot meet; 0: none */
+    bool lone;                /* the command has no field of a session's */
     bool snapshot;            /* readConcern {level: "snapshot"}, outside of transactions */
     bool sync;                /* writeConcern.j: the commit must be on the disk */
     bool multi_statement;     /* inside a transaction of several commands */
@@ -96,10 +97,14 @@ enum {
     DS_CMD_NO_SESSION = 1024    /* takes no transaction numbers at all */
 };
 
+/* Answers without a transaction, where that is possible; false, with nothing written: it is not. */
+typedef bool (*ds__lone_fn)(ds__op *op, ds_buf *reply);
+
 typedef struct ds__command {
     const char *name;
     ds__command_fn run;
     uint32_t flags;
+    ds__lone_fn lone; /* NULL: never */
 } ds__command;
 
 /* Makes sure that the end of a reply (ok, the cluster's time) will find memory: asked before every

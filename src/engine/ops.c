@@ -70,7 +70,7 @@ void ds__ops_enter(ds__op *op, ds__run *run) {
     ds__ops *ops = op->engine->ops;
     *run = (ds__run){.op = op, .thread = pthread_self(), .started_us = ds__clock_mono_us()};
     run->asked_us = run->started_us;
-    run->has_session = ds__session_id(op, run->session);
+    run->has_session = !op->lone && ds__session_id(op, run->session);
     op->run = run;
     lock(ops);
     run->opid = ops->last = ops->last == INT32_MAX ? 1 : ops->last + 1;

@@ -167,9 +167,13 @@ const ds__coll *ds__catalog_each(const ds__catalog *catalog, size_t *at) {
 }
 
 bool ds__catalog_check_db_name(const char *db, size_t size, ds_error *err) {
+    static const bool bad[256] = {
+        ['\0'] = true, ['/'] = true, ['\\'] = true, ['.'] = true,
+        [' '] = true,  ['"'] = true, ['$'] = true,
+    };
     bool ok = size > 0 && size < 64;
     for (size_t i = 0; ok && i < size; i++) {
-        ok = db[i] && !strchr("/\\. \"$", db[i]);
+        ok = !bad[(uint8_t)db[i]];
     }
     return ok || ds__error_set(err, DS_INVALID_NAMESPACE, "Invalid database name: '%.*s'",
                                (int)(size < DS_MAX_QUOTED ? size : DS_MAX_QUOTED), db);

@@ -78,6 +78,12 @@ extern const ds__txn_hooks ds__catalog_hooks;
  * lives until the transaction ends, out of date after a change (look again then). */
 const ds__catalog *ds__txn_catalog(ds__txn *txn);
 
+/* The catalog of the last snapshot on the connection of a lone read (store.h), NULL: none is known.
+ * After reading a row: whether it is the catalog of what was read, too. `held`: the row is there
+ * and not let go of. */
+const ds__catalog *ds__catalog_seen(ds__txn *txn);
+bool ds__catalog_is_seen(ds__txn *txn, bool held);
+
 /* Keeps a catalog beyond its transaction (a paused cursor needs its collection). Thread-safe. */
 ds__catalog *ds__catalog_ref(const ds__catalog *catalog);
 void ds__catalog_unref(ds__catalog *catalog);

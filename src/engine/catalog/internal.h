@@ -19,8 +19,10 @@ typedef struct ds__catalog_txn {
     /* owned */
     ds__catalog *catalog;
     ds__old_catalog *old;
+    ds__catalog *seen; /* the one of the last snapshot on the connection; kept between */
     /* plain */
-    int64_t version; /* of the catalog's tables, after a change */
+    uint32_t changes; /* SQLite's count of changes at that snapshot; kept between */
+    int64_t version;  /* of the catalog's tables, after a change */
     bool changed;
 } ds__catalog_txn;
 

@@ -243,6 +243,14 @@ static void publish(ds__store *store, ds__catalog *catalog) {
     ds__catalog_unref(old);
 }
 
+/* What a lone read on the connection goes by. */
+static void see(ds__txn *txn, ds__catalog_txn *own) {
+    if (ds__conn_changes(txn->conn, &own->changes) && own->seen != own->catalog) {
+        ds__catalog_unref(own->seen);
+        own->seen = ds__catalog_ref(own->catalog);
+    }
+}
+
 static bool begin(ds__txn *txn, ds_error *err) {
     ds__catalog_txn *own = ds__catalog_of(txn);
     ds__store *store = ds__txn_store(txn);
@@ -255,14 +263,38 @@ static bool begin(ds__txn *txn, ds_error *err) {
     ds__store_unlock_shared(store);
     if (known && known->version == version) {
         own->catalog = known;
-        return true;
+    } else {
+        own->catalog = load(txn, known, version, err);
+        ds__catalog_unref(known);
+        if (own->catalog) {
+            publish(store, own->catalog);
+        }
     }
-    own->catalog = load(txn, known, version, err);
-    ds__catalog_unref(known);
     if (own->catalog) {
-        publish(store, own->catalog);
+        see(txn, own);
     }
     return own->catalog != NULL;
+}
+
+const ds__catalog *ds__catalog_seen(ds__txn *txn) {
+    return ds__catalog_of(txn)->seen;
+}
+
+bool ds__catalog_is_seen(ds__txn *txn, bool held) {
+    ds__catalog_txn *own = ds__catalog_of(txn);
+    uint32_t changes;
+    int64_t version;
+    ds_error ignored;
+    if (!ds__conn_changes(txn->conn, &changes)) {
+        return false;
+    }
+    if (changes != own->changes) {
+        if (!held || !read_version(txn, &version, &ignored) || version != own->seen->version) {
+            return false;
+        }
+        own->changes = changes;
+    }
+    return true;
 }
 
 /* Keeps what was found before until the transaction ends: a collection, or a whole catalog. Takes
@@ -350,7 +382,11 @@ static void end(ds__txn *txn, bool committed) {
         ds__free(old);
     }
     ds__catalog_unref(own->catalog);
-    *own = (ds__catalog_txn){0};
+    *own = (ds__catalog_txn){.seen = own->seen, .changes = own->changes};
+}
+
+static void release(void *state) {
+    ds__catalog_unref(((ds__catalog_txn *)state)->seen);
 }
 
 static bool has_tables(ds__txn *txn, int64_t rows, int64_t keys, ds_error *err) {
@@ -372,5 +408,6 @@ const ds__txn_hooks ds__catalog_hooks = {.schema = schema,
                                          .back = back,
                                          .forget = forget,
                                          .end = end,
+                                         .free = release,
                                          .has_tables = has_tables,
                                          .close = forget};

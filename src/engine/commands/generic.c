@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "bson/number.h"
 
-/* Sorted by name: found by halving. */
+/* Sorted by name. */
 enum generic {
     AUDIT,
     CLIENT,
@@ -77,19 +77,20 @@ static const char *const names[GENERICS] = {
     [WRITE_CONCERN] = "writeConcern",
 };
 
+/* Where the names with a first letter begin; most fields of commands are told by it. */
+static const uint8_t first[256] = {
+    ['$'] = AUDIT + 1,         ['a'] = IMPLICIT_CREATION + 1,
+    ['c'] = OPERATION_KEY + 1, ['d'] = DATABASE_VERSION + 1,
+    ['l'] = LSID + 1,          ['m'] = MAX_TIME + 1,
+    ['r'] = READ_CONCERN + 1,  ['s'] = SAVEPOINTS + 1,
+    ['t'] = TRACKING + 1,      ['w'] = WRITE_CONCERN + 1,
+};
+
 static int find(const char *name) {
-    int lo = 0;
-    int hi = GENERICS;
-    while (lo < hi) {
-        int mid = (lo + hi) / 2;
-        int order = strcmp(names[mid], name);
-        if (order == 0) {
-            return mid;
-        }
-        if (order < 0) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
+    const int begin = first[(uint8_t)name[0]] - 1;
+    for (int i = begin; i >= 0 && i < GENERICS && names[i][0] == name[0]; i++) {
+        if (strcmp(names[i] + 1, name + 1) == 0) {
+            return i;
         }
     }
     return -1;
@@ -340,8 +341,13 @@ static bool check_internal(const ds_value *v, ds_error *err) {
                          ds__type_name(x.type));
 }
 
+/* What makes a command part of a session, or of more than one. */
+static const uint32_t of_sessions = (uint32_t)1 << LSID | (uint32_t)1 << TXN_NUMBER |
+                                    (uint32_t)1 << AUTOCOMMIT | (uint32_t)1 << START_TRANSACTION |
+                                    (uint32_t)1 << SAVEPOINTS;
+
 bool ds__generic_read(ds__op *op, ds_error *err) {
-    ds_value v[GENERICS] = {0};
+    ds_value v[GENERICS];
     ds__iter it;
     uint32_t seen = 0;
     ds__iter_init(&it, op->command);
@@ -351,12 +357,19 @@ bool ds__generic_read(ds__op *op, ds_error *err) {
         if (i < 0) {
             continue;
         }
+        if (!seen) {
+            memset(v, 0, sizeof v);
+        }
         if (seen & (uint32_t)1 << i) {
             return ds__error_set(err, 40413, "BSON field '%s.%s' is a duplicate field",
                                  op->row->name, it.key);
         }
         seen |= (uint32_t)1 << i;
         v[i] = it.value;
+    }
+    op->lone = !(seen & of_sessions);
+    if (!seen) {
+        return true;
     }
     return check_api(op, v, err) && check_read_preference(v[READ_PREFERENCE], err) &&
            ds__read_concern_read(op, v[READ_CONCERN], err) &&

@@ -34,6 +34,7 @@ bool ds__cmd_end_sessions(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_explain(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_features(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_find(ds__op *op, ds_buf *reply, ds_error *err);
+bool ds__find_lone(ds__op *op, ds_buf *reply);
 bool ds__cmd_find_and_modify(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_get_cmd_line_opts(ds__op *op, ds_buf *reply, ds_error *err);
 bool ds__cmd_get_log(ds__op *op, ds_buf *reply, ds_error *err);

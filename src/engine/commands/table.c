@@ -42,7 +42,7 @@ static const ds__command table[] = {
     {"endSessions", ds__cmd_end_sessions, V1},
     {"explain", ds__cmd_explain, READ | V1},
     {"features", ds__cmd_features, 0},
-    {"find", ds__cmd_find, READ | IN_TXN | SNAP | V1},
+    {"find", ds__cmd_find, READ | IN_TXN | SNAP | V1, ds__find_lone},
     {"findAndModify", ds__cmd_find_and_modify, OWN | IN_TXN | UPGRADE | WC | V1},
     {"getCmdLineOpts", ds__cmd_get_cmd_line_opts, ADMIN},
     {"getLog", ds__cmd_get_log, ADMIN},
@@ -101,7 +101,8 @@ static const ds__command *find_row(const char *name) {
     size_t hi = TABLE_SIZE;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
-        int order = strcmp(table[mid].name, name);
+        int order = (uint8_t)table[mid].name[0] - (uint8_t)name[0];
+        order = order ? order : strcmp(table[mid].name, name);
         if (order == 0) {
             return &table[mid];
         }

@@ -278,6 +278,9 @@ bool ds__session_enter(ds__op *op, ds_error *err) {
     int64_t number = -1;
     op->session = NULL;
     op->multi_statement = false;
+    if (op->lone) {
+        return true;
+    }
     if (!ds__session_fields_read(op, &f, err)) {
         return false;
     }

@@ -56,4 +56,23 @@ bool ds__record_truncate(ds__txn *txn, const ds__coll *coll, ds_error *err);
 bool ds__record_counts(ds__txn *txn, const ds__coll *coll, int64_t *documents, int64_t *bytes,
                        ds_error *err);
 
+/* Which document is wanted by somebody who has no transaction. */
+typedef struct ds__lone_key {
+    const char *db;
+    const char *coll; /* `size` bytes */
+    size_t size;
+    ds_value id;
+} ds__lone_key;
+
+typedef struct ds__lone {
+    ds__txn *txn; /* to be given to ds__lone_close */
+    const ds__coll *coll;
+    ds_value doc; /* DS_MISSING: the collection has none with that _id */
+} ds__lone;
+
+/* Looks a document up in one statement. False, with nothing to close: it is not known; to be asked
+ * in a transaction, which also tells what is wrong. Lifetime of what `out` points to: until
+ * ds__lone_close. */
+bool ds__lone_get(ds__store *store, const ds__lone_key *key, const ds__wait *wait, ds__lone *out);
+
 #endif

@@ -156,6 +156,10 @@ bool ds__conn_int(ds__conn *conn, const char *sql, int64_t fallback, int64_t *ou
     return ok;
 }
 
+bool ds__conn_changes(ds__conn *conn, uint32_t *out) {
+    return sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_DATA_VERSION, out) == SQLITE_OK;
+}
+
 /* SQLite counts the cache in pages of the size it knows when it is told. */
 bool ds__conn_limit_cache(ds__conn *conn, ds_error *err) {
     char sql[64];

@@ -178,6 +178,9 @@ void ds__conn_flush(ds__conn *conn);
 bool ds__conn_exec(ds__conn *conn, const char *sql, ds_error *err);
 /* One integer of a query without parameters; `fallback` when there is no row. */
 bool ds__conn_int(ds__conn *conn, const char *sql, int64_t fallback, int64_t *out, ds_error *err);
+/* A number that is another one after each change of the file, whoever made it, as the snapshot has
+ * it that was read last. */
+bool ds__conn_changes(ds__conn *conn, uint32_t *out);
 /* The error for SQLite's result code in MongoDB's terms. */
 bool ds__conn_error(ds__conn *conn, int rc, ds_error *err);
 

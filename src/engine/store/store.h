@@ -99,6 +99,11 @@ bool ds__txn_upgrade(ds__txn *txn, ds_error *err);
 bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err);
 /* Undoes everything and frees. NULL is allowed. The parent's, in a forked child, is left alone. */
 void ds__txn_abort(ds__txn *txn);
+/* For one read of a row, which is its own transaction: nothing is begun, no room is told. NULL: not
+ * on a connection of today's. Who is to wait for others is not served; `wait` as above. */
+ds__txn *ds__lone_open(ds__store *store, const ds__wait *wait);
+/* Lets go of the row, and of the connection. */
+void ds__lone_close(ds__txn *txn);
 bool ds__txn_is_write(const ds__txn *txn);
 /* Whether it writes and somebody, in whatever process, waits for that. By who uses the transaction.
  */

@@ -392,6 +392,29 @@ void ds__txn_abort(ds__txn *txn) {
     finish(txn, false);
 }
 
+ds__txn *ds__lone_open(ds__store *store, const ds__wait *wait) {
+    ds_error ignored;
+    ds__conn *conn = ds__store_take_conn(store, &ignored);
+    if (conn && !conn->txn) {
+        ds__store_give_conn(store, conn, false);
+        conn = NULL;
+    }
+    if (!conn) {
+        return NULL;
+    }
+    conn->wait = *wait;
+    conn->stopped.code = 0;
+    conn->deadline_ms = 0; /* who has to wait does so in a transaction */
+    conn->txn->write = conn->txn->broken = false;
+    return conn->txn;
+}
+
+void ds__lone_close(ds__txn *txn) {
+    ds__rows_detach(txn);
+    txn->conn->wait = (ds__wait){0};
+    ds__store_give_conn(txn->store, txn->conn, false);
+}
+
 bool ds__txn_is_write(const ds__txn *txn) {
     return txn->write;
 }
