@@ -200,13 +200,15 @@ class Handle:
         if self._pymongo is None:
             from pymongo import MongoClient
 
+            from mongodb import _raw
+
             client = self.client
             with self._lock:
                 if self._pymongo is None:
                     if self.embedded:
                         self._server = _core.Server(client)
                         uri = self._with_db(self._server.uri)
-                        self._pymongo = MongoClient(uri, **self._python_options())
+                        self._pymongo = _raw.client(self, uri, self._python_options())
                     else:
                         self._pymongo = MongoClient(
                             self._with_db(self.uri), **self._python_options()

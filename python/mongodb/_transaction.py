@@ -100,6 +100,7 @@ class Transaction:
         self.ended = False
         self.levels = Levels()
         self.begun = False  # a command was sent
+        self.wrote = False  # one that changes something was
         level = (options.get("readConcern") or {}).get("level", "local")
         self.may_create = level == "local"  # a server's rule for collections made inside
         self._first: MongoError | None = None
@@ -108,6 +109,7 @@ class Transaction:
         """Return the session for a command."""
         self.begun = True
         if write:
+            self.wrote = True
             self._set_points()
         return self.owned
 
