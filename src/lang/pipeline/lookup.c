@@ -2,6 +2,7 @@
 /* $lookup: another collection's documents as an array. Equality, of localField or in the pipeline's
  * leading {$expr: {$eq: ["$field", "$$variable"]}}, becomes a filter the engine has an index for,
  * or is answered from a hash table made once. */
+#include "base/map.h"
 #include "lang/pipeline/join.h"
 #include "lang/pipeline/stages.h"
 
@@ -28,6 +29,8 @@ typedef struct lookup {
     ds_buf array; /* the results */
     ds_buf values;
     ds__join join;
+    ds_map places; /* of values joined on, as the bytes of their array: a place in `kept`, plus 1 */
+    ds_buf kept;   /* what they found: a size_t and as many bytes of elements, one by one */
     /* plain */
     uint64_t inputs;
     bool join_in;  /* join_value gives an array: {$in: …} */
@@ -35,7 +38,10 @@ typedef struct lookup {
     bool joined;
     bool no_join;
     bool cached;
+    bool repeats; /* equal values find the same */
 } lookup;
+
+enum { MAX_KEPT = 16 << 20 };
 
 /* The documents the hash table found and the filter confirms. */
 typedef struct join_source {
@@ -205,6 +211,35 @@ static bool collect(lookup *l, ds__source *source, ds_error *err) {
     return next == DS_NEXT_END && ds_buf_ok(&l->array, err);
 }
 
+/* Writes what the values have found before; false if that is not known. */
+static bool recall(lookup *l) {
+    const uintptr_t place = (uintptr_t)ds_map_get(&l->places, l->values.data, l->values.size);
+    if (place == 0) {
+        return false;
+    }
+    size_t size;
+    const uint8_t *p = l->kept.data + place - 1;
+    memcpy(&size, p, sizeof size);
+    ds_buf_add(&l->array, p + sizeof size, size);
+    return true;
+}
+
+/* Keeps what the values have found, the elements of l->array, if there is room. */
+static void keep(lookup *l) {
+    const size_t head = 4; /* of the array that is open */
+    const size_t size = l->array.size - head;
+    const size_t held = l->kept.size + sizeof size + size;
+    if (held > MAX_KEPT || ds__env_is_pressed(l->stage.env, held)) {
+        return;
+    }
+    void *place = (void *)(uintptr_t)(l->kept.size + 1);
+    ds_buf_add(&l->kept, &size, sizeof size);
+    ds_buf_add(&l->kept, l->array.data + head, size);
+    if (l->kept.failed || !ds_map_set(&l->places, l->values.data, l->values.size, place, NULL)) {
+        l->repeats = false;
+    }
+}
+
 /* Fills l->array with the results for `doc`. */
 static bool find_matches(lookup *l, ds_value doc, ds_error *err) {
     ds__env env = *l->stage.env;
@@ -219,17 +254,28 @@ static bool find_matches(lookup *l, ds_value doc, ds_error *err) {
         return ds__error_set(err, DS_INVALID_OPTIONS, "$lookup may not be used here");
     }
     env.arena = &l->arena;
-    if (!join_values(l, doc, &join, err) || (join && !prepare_join(l, err)) ||
-        !host_filter(l, &env, join, &filter, err)) {
+    if (!join_values(l, doc, &join, err)) {
         return false;
     }
+    if (l->repeats && recall(l)) {
+        return true;
+    }
+    if ((join && !prepare_join(l, err)) || !host_filter(l, &env, join, &filter, err)) {
+        return false;
+    }
+    bool ok;
     if (join && l->joined) {
         join_source from_hash = {.base = {.next = join_next}, .l = l, .filter = filter};
-        return ds__join_find(&l->join, ds__array(l->values.data), env.collator, err) &&
-               collect(l, &from_hash.base, err);
+        ok = ds__join_find(&l->join, ds__array(l->values.data), env.collator, err) &&
+             collect(l, &from_hash.base, err);
+    } else {
+        ok = host->open(host, &env, host->db, l->from, filter, &source, err) &&
+             collect(l, source, err);
     }
-    return host->open(host, &env, host->db, l->from, filter, &source, err) &&
-           collect(l, source, err);
+    if (ok && l->repeats) {
+        keep(l);
+    }
+    return ok;
 }
 
 /* Binds the variables of `let` to their values on `doc`, copied for as long as the input lasts. */
@@ -286,6 +332,8 @@ static void lookup_stop(ds__stage *stage) {
     ds_buf_clear(&l->array);
     ds_buf_clear(&l->values);
     ds__join_clear(&l->join);
+    ds_map_clear(&l->places);
+    ds_buf_clear(&l->kept);
     l->inputs = 0;
     l->joined = l->no_join = l->cached = false;
 }
@@ -556,9 +604,10 @@ static bool parse_pipeline(ds__stage_parser *p, lookup *l, const lookup_spec *s,
         l->from = NULL;
     }
     const uint8_t *bytes = s->pipeline.as.bytes;
-    l->constant = l->local.count == 0 && l->let_count == 0 &&
-                  !memmem(bytes, s->pipeline.size, "$rand", 5) &&
-                  !memmem(bytes, s->pipeline.size, "$sample", 7);
+    const bool chance = memmem(bytes, s->pipeline.size, "$rand", 5) ||
+                        memmem(bytes, s->pipeline.size, "$sample", 7);
+    l->constant = l->local.count == 0 && l->let_count == 0 && !chance;
+    l->repeats = l->local.count > 0 && l->let_count == 0 && !chance;
     return study_match(l, scope, err);
 }
 
@@ -575,7 +624,7 @@ bool ds__stage_parse_lookup(ds__stage_parser *p, ds_value arg, ds_error *err) {
     }
     ds_arena *arena = p->env->arena;
     l->arena.meter = l->out.meter = l->values.meter = p->env->meter;
-    l->array.meter = l->join.docs.bytes.meter = p->env->kept;
+    l->array.meter = l->join.docs.bytes.meter = l->places.meter = l->kept.meter = p->env->kept;
     l->filter_spec = ds__missing();
     if (!ds__stage_field_path(arena, ds__text(s.as), s.as.size, &l->as, err)) {
         return false;
@@ -591,5 +640,6 @@ bool ds__stage_parse_lookup(ds__stage_parser *p, ds_value arg, ds_error *err) {
             return ds__error_oom(err);
         }
     }
+    l->repeats = l->local.count > 0;
     return s.pipeline.type == DS_MISSING || parse_pipeline(p, l, &s, err);
 }
