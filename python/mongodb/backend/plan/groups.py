@@ -111,8 +111,9 @@ def _of_nothing(stage: dict[str, Any]) -> dict[str, Any]:
         if name == "_id":
             out[name] = None
             continue
-        op = next(iter(accumulator))
-        out[name] = 0 if op == "$sum" else [] if op in ("$addToSet", "$push") else None
+        op, of = next(iter(accumulator.items()))
+        counts = op == "$sum" and not isinstance(of, str)  # a sum of no column's values is NULL
+        out[name] = 0 if counts else [] if op in ("$addToSet", "$push") else None
     return out
 
 
@@ -130,6 +131,11 @@ def accumulate(scope: Scope, node: n.Func, stage: dict[str, Any]) -> Any:
         arg = micros.text(scope, node.args[0])
     if test is not None:
         arg = {"$cond": [test, arg, None]}
+    elif (
+        not node.distinct and node.name in ("COUNT", "SUM") and _is_never_null(scope, node.args[0])
+    ):
+        stage[name] = {"$sum": 1 if node.name == "COUNT" else arg}
+        return f"${name}"
     known = {"$gt": [arg, None]}
     if node.distinct:
         stage[name] = {"$addToSet": {"$cond": [known, arg, "$$REMOVE"]}}
@@ -154,6 +160,16 @@ def accumulate(scope: Scope, node: n.Func, stage: dict[str, Any]) -> Any:
         return f"${name}"
     between = value(scope, node.args[1]) if len(node.args) > 1 else ","
     return _joined(f"${name}", between)
+
+
+def _is_never_null(scope: Scope, node: n.Node) -> bool:
+    """Whether a value is a column that is NOT NULL, of a source whose rows are always there."""
+    if not isinstance(node, n.Column) or node in scope.replaced:
+        return False
+    source = scope.find(node)
+    if source is None or source.optional or not source.info.whole:
+        return False
+    return node.name == source.info.pk or node.name in source.info.required
 
 
 def _of_set(name: str, values: str) -> Any:

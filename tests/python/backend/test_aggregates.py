@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Aggregates of columns that may be NULL and of those that may not, against sums done by hand."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import mongodb
+from mongodb.backend import dbapi
+from mongodb.connection import get_connection_handle
+
+
+@pytest.fixture(params=["memory", "mongod"])
+def connection(request: pytest.FixtureRequest) -> Iterator[dbapi.Connection]:
+    memory = request.param == "memory"
+    host = "docstore://:memory:" if memory else request.getfixturevalue("mongod")
+    mongodb.connect("aggregates", host=host, alias="aggregates")
+    made = dbapi.connect(get_connection_handle("aggregates"))
+    run = made.cursor().execute
+    run('CREATE TABLE "up" ("id" integer auto PRIMARY KEY, "name" text NOT NULL, "rank" integer)')
+    run('CREATE TABLE "down" ("id" integer auto PRIMARY KEY, "a" integer NOT NULL, "b" integer, '
+        '"up_id" integer REFERENCES "up" ("id"))')  # fmt: skip
+    run('CREATE INDEX "down_up" ON "down" ("up_id")')
+    yield made
+    made.run({"dropDatabase": 1})
+    mongodb.disconnect("aggregates")
+
+
+def fill(connection: dbapi.Connection, seed: int) -> tuple[list[Any], list[Any]]:
+    chance = random.Random(seed)
+    up = [(i, f"n{i % 3}", chance.choice([None, 1, 2])) for i in range(1, 9)]
+    down = [(i, chance.randrange(5), chance.choice([None, 1, 2, 3]),
+             chance.choice([None, *range(1, 6)])) for i in range(1, 41)]  # fmt: skip
+    connection.cursor().executemany("INSERT INTO up (id, name, rank) VALUES (%s, %s, %s)", up)
+    connection.cursor().executemany(
+        "INSERT INTO down (id, a, b, up_id) VALUES (%s, %s, %s, %s)", down
+    )
+    return up, down
+
+
+def aggregates(values: list[Any]) -> tuple[Any, ...]:
+    known = [one for one in values if one is not None]
+    mean = sum(known) / len(known) if known else None
+    return (
+        len(known), sum(known) if known else None, min(known, default=None),
+        max(known, default=None), mean,
+    )  # fmt: skip
+
+
+def asked(column: str) -> str:
+    return ", ".join(f'{name}("down"."{column}")' for name in ("COUNT", "SUM", "MIN", "MAX", "AVG"))
+
+
+def test_of_a_table(connection: dbapi.Connection) -> None:
+    _, down = fill(connection, 1)
+    run = connection.cursor().execute
+    for column, at in (("id", 0), ("a", 1), ("b", 2)):
+        for test in ("1 = 1", '"down"."a" > 2', '"down"."id" > 1000', '"down"."b" IS NULL'):
+            rows = [one for one in down if test == "1 = 1" or (one[1] > 2 and "a" in test[:11])
+                    or (one[2] is None and "NULL" in test)]  # fmt: skip
+            found = run(f"SELECT {asked(column)} FROM down WHERE {test}").fetchall()
+            assert found == [aggregates([one[at] for one in rows])], (column, test)
+
+
+def test_of_groups(connection: dbapi.Connection) -> None:
+    _, down = fill(connection, 2)
+    for column, at in (("a", 1), ("b", 2)):
+        sql = f'SELECT "down"."up_id", {asked(column)} FROM down GROUP BY "down"."up_id"'
+        found = {row[0]: row[1:] for row in connection.cursor().execute(sql).fetchall()}
+        groups = {one[3] for one in down}
+        assert found == {g: aggregates([one[at] for one in down if one[3] == g]) for g in groups}
+
+
+def test_of_rows_that_a_left_join_does_not_find(connection: dbapi.Connection) -> None:
+    up, down = fill(connection, 3)
+    for column, at in (("id", 0), ("a", 1), ("b", 2)):
+        sql = (f'SELECT "up"."id", {asked(column)} FROM "up" LEFT OUTER JOIN "down" ON '
+               '("up"."id" = "down"."up_id") GROUP BY "up"."id", "up"."name"')  # fmt: skip
+        found = {row[0]: row[1:] for row in connection.cursor().execute(sql).fetchall()}
+        assert found == {
+            key: aggregates([one[at] for one in down if one[3] == key]) for key, *_ in up
+        }
