@@ -131,9 +131,9 @@ void ds__sessions_reap(ds_engine *engine, int64_t now);
 void ds__sessions_give_way(ds_engine *engine);
 
 /* Aborts transactions that are too old or, when the log is too long or somebody in another process
- * waits to write, have done nothing for idle_transaction_ms. Whether others are open. Threads:
- * any. */
-bool ds__sessions_end_old(ds_engine *engine, int64_t now, bool log_is_long);
+ * waits to write, have done nothing for idle_transaction_ms: the sooner, the longer the log
+ * (ds__store_log_pressure). Whether others are open. Threads: any. */
+bool ds__sessions_end_old(ds_engine *engine, int64_t now, int log_pressure);
 
 ds__sessions *ds__sessions_new(ds_engine *engine);
 void ds__sessions_free(ds__sessions *sessions);

@@ -37,10 +37,10 @@ ds__reaper *ds__reaper_new(void) {
 /* Ends what is too old; whether there is more that may become so. */
 static bool end_old(ds_engine *engine) {
     const uint32_t begun = ds__fork_enter();
-    const bool pressed = ds__store_log_is_long(engine->store);
+    const int pressure = ds__store_log_pressure(engine->store);
     const int64_t now = ds__clock_now_ms();
-    bool open = ds__sessions_end_old(engine, now, pressed);
-    open = ds__snapshots_end_old(engine, now, pressed) || open;
+    bool open = ds__sessions_end_old(engine, now, pressure);
+    open = ds__snapshots_end_old(engine, now, pressure) || open;
     ds__fork_exit(begun);
     return open;
 }

@@ -107,22 +107,22 @@ static const char gave_way[] =
     ": it had written, then did nothing for too long while others waited to write";
 
 /* Under the lock, of a session that nobody uses. */
-static void end_old(ds_engine *engine, ds__session *s, int64_t now, bool log_is_long) {
+static void end_old(ds_engine *engine, ds__session *s, int64_t now, int log_pressure) {
     if (s->state != TXN_OPEN) {
         return;
     }
-    const bool idle = now - s->last_used_ms >= engine->idle_transaction_ms;
+    const int64_t unused = now - s->last_used_ms;
     if (now - s->began_ms > DS_TRANSACTION_MS) {
         end_idle_transaction(engine, s, ": it was open for more than 60 seconds");
-    } else if (idle && log_is_long) {
+    } else if (log_pressure > 0 && unused >= engine->idle_transaction_ms / log_pressure) {
         end_idle_transaction(
             engine, s, ": it did nothing for too long while its snapshot kept the log from ending");
-    } else if (idle && ds__txn_is_awaited(s->txn)) {
+    } else if (unused >= engine->idle_transaction_ms && ds__txn_is_awaited(s->txn)) {
         end_idle_transaction(engine, s, gave_way);
     }
 }
 
-bool ds__sessions_end_old(ds_engine *engine, int64_t now, bool log_is_long) {
+bool ds__sessions_end_old(ds_engine *engine, int64_t now, int log_pressure) {
     ds__sessions *sessions = engine->sessions;
     const void *key;
     size_t at = 0;
@@ -133,7 +133,7 @@ bool ds__sessions_end_old(ds_engine *engine, int64_t now, bool log_is_long) {
     while (ds_map_each(&sessions->by_id, &at, &key, &size, &value)) {
         ds__session *s = value;
         if (!s->busy) {
-            end_old(engine, s, now, log_is_long);
+            end_old(engine, s, now, log_pressure);
         }
         open = open || s->busy || s->state == TXN_OPEN; /* the state is its user's while busy */
     }
@@ -162,7 +162,7 @@ void ds__sessions_reap(ds_engine *engine, int64_t now) {
         if (s->busy) {
             continue;
         }
-        end_old(engine, s, now, false);
+        end_old(engine, s, now, 0);
         if (n < MOST_AT_ONCE && now - s->last_used_ms > SESSION_TIMEOUT_MS) {
             idle[n++] = s;
         }

@@ -105,14 +105,14 @@ static void end(ds__snapshots *s, snapshot *one) {
     }
 }
 
-bool ds__snapshots_end_old(ds_engine *engine, int64_t now_ms, bool log_is_long) {
+bool ds__snapshots_end_old(ds_engine *engine, int64_t now_ms, int log_pressure) {
     ds__snapshots *s = engine->snapshots;
     int64_t most = engine->snapshot_ms;
     if (__atomic_load_n(&s->held, __ATOMIC_RELAXED) == 0) {
         return false;
     }
-    if (log_is_long && engine->idle_transaction_ms < most) {
-        most = engine->idle_transaction_ms;
+    if (log_pressure > 0 && engine->idle_transaction_ms / log_pressure < most) {
+        most = engine->idle_transaction_ms / log_pressure;
     }
     lock(s);
     for (size_t i = 0; i < DS_MAX_SNAPSHOTS; i++) {
@@ -125,7 +125,7 @@ bool ds__snapshots_end_old(ds_engine *engine, int64_t now_ms, bool log_is_long) 
 }
 
 void ds__snapshots_reap(ds_engine *engine, int64_t now_ms) {
-    ds__snapshots_end_old(engine, now_ms, false);
+    ds__snapshots_end_old(engine, now_ms, 0);
 }
 
 void ds__snapshots_end_session(ds_engine *engine, const uint8_t *session) {

@@ -21,7 +21,7 @@ void ds__snapshots_end_session(ds_engine *engine, const uint8_t *session);
 void ds__snapshots_reap(ds_engine *engine, int64_t now_ms);
 /* The same; when the log is too long, those that are older than idle_transaction_ms. Whether others
  * are held. Threads: any. */
-bool ds__snapshots_end_old(ds_engine *engine, int64_t now_ms, bool log_is_long);
+bool ds__snapshots_end_old(ds_engine *engine, int64_t now_ms, int log_pressure);
 
 /* Made before the store is opened. A fork releases what nobody reads. */
 ds__snapshots *ds__snapshots_new(void);

@@ -61,7 +61,6 @@ struct ds__conn {
     ds__store *store;
     /* plain */
     uint32_t generation; /* of the process that opened it */
-    int log_tried;       /* frames of the log when ending it was last tried */
     size_t prepared;     /* statements alive, idle or not */
     int64_t deadline_ms; /* busy handler: until when to wait */
     ds__wait wait;       /* of the command that uses it now; its context is borrowed */
@@ -92,6 +91,10 @@ struct ds__store {
     bool writing;         /* a transaction of this process writes */
     int64_t log_limit;    /* bytes of the log from which on something keeps it from ending */
     int64_t log_warned;   /* atomic: its size at the last warning */
+    bool log_busy;        /* atomic: a thread ends it; the next three are its own */
+    int log_tried;        /* atomic: its frames when ending it was tried last, */
+    uint32_t log_stuck;   /* how many of them were in the file when that failed, */
+    int log_wait_ms;      /* how long readers were waited for; 0: not yet */
     size_t warning_count; /* atomic */
     char warnings[DS_STORE_WARNINGS][DS_WARNING_SIZE]; /* the last ones */
     size_t retry_bytes; /* these two by who writes: since retry_pruned_ms, about */
@@ -154,6 +157,9 @@ bool ds__store_check_fork(const char *path, ds_error *err);
 /* readers.c: SQLite's hook after each commit. Writes the log back into the file, and warns of who
  * keeps it from ending. */
 int ds__log_hook(void *conn, sqlite3 *db, const char *name, int frames);
+/* Waits while the log is being ended, in whatever process; before a transaction that reads. False,
+ * with conn->stopped, when its command is ended. */
+bool ds__log_wait(ds__conn *conn);
 
 /* warnings.c */
 void ds__store_warn(ds__store *store, const char *fmt, ...) DS_PRINTF(2, 3);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The log begins anew only at a moment when nobody reads in it, and is written back only as far as
- * the oldest reader allows. One left behind makes it grow without end: it is looked up by the locks
- * SQLite's readers hold, which the system lists with their processes. */
+ * the oldest reader allows. Readers that always overlap leave no such moment: when the log is at
+ * three quarters of its limit new ones wait, in all processes, until those of before are done. One
+ * left behind makes it grow without end: it is looked up by the locks SQLite's readers hold, which
+ * the system lists with their processes. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -13,7 +15,10 @@
 enum {
     WRITE_BACK = 16 * 1024 * 1024, /* bytes of the log */
     TRY_FRAMES = 100,              /* ending the log is tried again after so many */
-    END_WAIT_MS = 20,
+    END_WAIT_MS = 20,              /* for readers, while new ones may begin; */
+    GATE_WAIT_MS = 100, /* while they may not; doubled when that is too short, up to DS_GATE_MS */
+    GATE_POLL_US = 500,
+    BACKFILL_AT = 96,   /* in the log's index: how many frames are in the file */
     READERS = 5,        /* marks of readers */
     MARKS_AT = 100,     /* in the log's index: how far each mark reads */
     LOCKS_AT = 120 + 3, /* in the file of the index: the marks' locks */
@@ -26,8 +31,8 @@ static int64_t log_size(const ds__store *store) {
     return n > 0 && (size_t)n < sizeof name && stat(name, &st) == 0 ? (int64_t)st.st_size : 0;
 }
 
-bool ds__store_log_is_long(const ds__store *store) {
-    return log_size(store) >= store->log_limit;
+int ds__store_log_pressure(const ds__store *store) {
+    return (int)(log_size(store) / store->log_limit);
 }
 
 /* The process that holds the reader's mark furthest behind; 0: none is known. */
@@ -92,43 +97,94 @@ static void warn_of_reader(ds__conn *conn, int64_t size) {
                    store->path, size >> 20, text);
 }
 
-/* Waits a moment for readers to let go, so that the next commit begins the log anew. New readers
- * are not held up: all is in the file by then. */
-static bool end_log(ds__conn *conn, sqlite3 *db, const char *name) {
+/* How many frames of the log are in the file: the same as before while the same reader is in the
+ * way. */
+static uint32_t written_back(ds__conn *conn) {
+    uint32_t frames = 0;
+    ds__vfs_read_index(conn->db, BACKFILL_AT, &frames, sizeof frames);
+    return frames;
+}
+
+/* Waits for readers to let go, so that the next commit begins the log anew. New ones come in when
+ * it waits a moment only: they hinder nobody once all is in the file. */
+static bool end_log(ds__conn *conn, sqlite3 *db, const char *name, bool gated, int wait_ms) {
     const ds__wait wait = conn->wait;
     const int64_t deadline_ms = conn->deadline_ms;
     conn->wait = (ds__wait){0};
-    conn->deadline_ms = ds__clock_mono_us() / 1000 + END_WAIT_MS;
+    conn->deadline_ms = ds__clock_mono_us() / 1000 + wait_ms;
+    if (gated) {
+        ds__vfs_close_gate(db, conn->deadline_ms);
+    }
     int rc = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    if (gated) {
+        ds__vfs_close_gate(db, 0);
+    }
     conn->wait = wait;
     conn->deadline_ms = deadline_ms;
     return rc == SQLITE_OK;
 }
 
+bool ds__log_wait(ds__conn *conn) {
+    while (ds__vfs_gate(conn->db, ds__clock_mono_us() / 1000) > 0 && !ds__fork_pending()) {
+        if (conn->wait.interrupt && !conn->wait.interrupt(conn->wait.ctx, &conn->stopped)) {
+            return false;
+        }
+        usleep(GATE_POLL_US);
+    }
+    return true;
+}
+
+static void warn(ds__conn *conn) {
+    ds__store *store = conn->store;
+    const int64_t size = log_size(store);
+    int64_t warned = __atomic_load_n(&store->log_warned, __ATOMIC_RELAXED);
+    if (size >= store->log_limit && size >= 2 * warned &&
+        __atomic_compare_exchange_n(&store->log_warned, &warned, size, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED)) {
+        warn_of_reader(conn, size);
+    }
+}
+
+/* Nobody is held up for a reader that was too slow already. */
+static void try_to_end(ds__conn *conn, sqlite3 *db, const char *name, bool gated) {
+    ds__store *store = conn->store;
+    gated = gated && (store->log_wait_ms == 0 || written_back(conn) != store->log_stuck);
+    if (gated) {
+        store->log_wait_ms = store->log_wait_ms ? store->log_wait_ms * 2 : GATE_WAIT_MS;
+        if (store->log_wait_ms > DS_GATE_MS) {
+            store->log_wait_ms = DS_GATE_MS;
+        }
+    }
+    if (!end_log(conn, db, name, gated, gated ? store->log_wait_ms : END_WAIT_MS)) {
+        store->log_stuck = written_back(conn);
+        warn(conn);
+    }
+}
+
 int ds__log_hook(void *arg, sqlite3 *db, const char *name, int frames) {
     ds__conn *conn = arg;
     ds__store *store = conn->store;
-    const int64_t written = (int64_t)frames * ds__vfs_page_size(db);
-    const bool is_long = written >= store->log_limit;
-    if (!is_long || frames - conn->log_tried < TRY_FRAMES) {
-        if (frames < TRY_FRAMES) { /* it was begun anew */
-            conn->log_tried = 0;
-            __atomic_store_n(&store->log_warned, 0, __ATOMIC_RELAXED);
-        }
-        if (written >= WRITE_BACK) {
-            sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-        }
+    const int64_t size = (int64_t)frames * ds__vfs_page_size(db);
+    if (size < WRITE_BACK && size < store->log_limit / 2 &&
+        frames >= __atomic_load_n(&store->log_tried, __ATOMIC_RELAXED)) {
         return SQLITE_OK;
     }
-    conn->log_tried = frames;
-    if (!end_log(conn, db, name)) {
-        const int64_t size = log_size(store);
-        int64_t warned = __atomic_load_n(&store->log_warned, __ATOMIC_RELAXED);
-        if (size >= store->log_limit && size >= 2 * warned &&
-            __atomic_compare_exchange_n(&store->log_warned, &warned, size, false, __ATOMIC_RELAXED,
-                                        __ATOMIC_RELAXED)) {
-            warn_of_reader(conn, size);
-        }
+    if (__atomic_exchange_n(&store->log_busy, true, __ATOMIC_ACQUIRE)) {
+        return SQLITE_OK; /* another thread sees to it */
     }
+    if (frames < store->log_tried) { /* it was begun anew */
+        store->log_wait_ms = 0;
+        __atomic_store_n(&store->log_tried, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&store->log_warned, 0, __ATOMIC_RELAXED);
+    }
+    const int64_t tried = (int64_t)store->log_tried * ds__vfs_page_size(db);
+    const bool crosses = size >= store->log_limit && tried < store->log_limit;
+    if (size >= store->log_limit / 2 && (crosses || frames - store->log_tried >= TRY_FRAMES)) {
+        __atomic_store_n(&store->log_tried, frames, __ATOMIC_RELAXED);
+        try_to_end(conn, db, name, size >= store->log_limit / 4 * 3);
+    } else if (size >= WRITE_BACK) {
+        sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    }
+    __atomic_store_n(&store->log_busy, false, __ATOMIC_RELEASE);
     return SQLITE_OK;
 }

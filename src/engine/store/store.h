@@ -153,8 +153,9 @@ void ds__store_trim(ds__store *store);
 bool ds__store_warning(ds__store *store, size_t *next, char *out, size_t size);
 enum { DS_WARNING_SIZE = 400 };
 
-/* Whether the log has grown so long that something must keep it from ending. Threads: any. */
-bool ds__store_log_is_long(const ds__store *store);
+/* How many times as long as it may be the log is: 0, or more when something keeps it from ending.
+ * Threads: any. */
+int ds__store_log_pressure(const ds__store *store);
 
 /* Numbers for serverStatus, dbStats, collStats: bytes of the file and of the tables named. */
 int64_t ds__store_file_size(ds__store *store);

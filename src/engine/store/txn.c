@@ -15,10 +15,6 @@ enum { UPGRADE_WAIT_MS = 5 };
 /* How long a writer waits before it asks whether it is still to wait. */
 enum { TURN_MS = 25 };
 
-/* Who waits to write tells so every few milliseconds; who waited this long ago may have given up.
- */
-enum { AWAITED_MS = 1000 };
-
 /* A connection keeps no more memory than this from a document it wrote. */
 enum { KEEP_BYTES = 1024 * 1024 };
 
@@ -249,7 +245,10 @@ static ds__txn *begin_once(const ds__conn *turn, ds__txn_kind kind, bool limited
     conn->yields = true;
     conn->yielded = false;
     conn->to_write = kind == DS_TXN_WRITE;
-    int rc = run_plain(conn, kind == DS_TXN_READ ? DS_STMT_BEGIN_READ : DS_STMT_BEGIN_WRITE, err);
+    int rc = SQLITE_INTERRUPT;
+    if (kind == DS_TXN_WRITE || ds__log_wait(conn)) {
+        rc = run_plain(conn, kind == DS_TXN_READ ? DS_STMT_BEGIN_READ : DS_STMT_BEGIN_WRITE, err);
+    }
     conn->yields = conn->to_write = false;
     if (rc == SQLITE_OK) {
         return txn;
@@ -423,9 +422,7 @@ bool ds__txn_is_awaited(const ds__txn *txn) {
     if (!txn->write || ds__conn_is_foreign(txn->conn)) {
         return false;
     }
-    const int64_t told = ds__vfs_waiting(txn->conn->db);
-    const int64_t ago = told > 0 ? ds__clock_mono_us() / 1000 - told : AWAITED_MS;
-    return ago < AWAITED_MS && ago > -AWAITED_MS; /* a time far ahead is nobody's */
+    return ds__vfs_is_awaited(txn->conn->db, ds__clock_mono_us() / 1000);
 }
 
 bool ds__txn_claim(ds__txn *txn, int64_t every_ms) {

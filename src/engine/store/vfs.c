@@ -21,6 +21,9 @@ enum { LOG_WRITE_LOCK = 0 };
  * them and never reads or writes them. */
 enum { INDEX_REGION = 32768, LOCK_BYTES = 120 };
 
+/* Four of them tell when somebody waited to write last, four until when readers wait. */
+enum { WAITING_BYTES = LOCK_BYTES, GATE_BYTES = LOCK_BYTES + 4 };
+
 /* Four bytes behind them that SQLite keeps for later: when the last turn was taken. */
 enum { TURN_BYTES = 132 };
 
@@ -393,21 +396,46 @@ bool ds__vfs_read_index(sqlite3 *db, size_t at, void *out, size_t size) {
     return index != NULL;
 }
 
-void ds__vfs_tell_waiting(sqlite3 *db, int64_t now_ms) {
+/* A time in four bytes of the index, which count milliseconds and begin anew after 49 days. */
+static uint32_t *time_at(sqlite3 *db, size_t at) {
     uint8_t *index = index_of(db);
-    if (index) {
-        __atomic_store_n((int64_t *)(void *)(index + LOCK_BYTES), now_ms, __ATOMIC_RELAXED);
+    return (uint32_t *)(void *)(index ? index + at : NULL);
+}
+
+static void set_time(sqlite3 *db, size_t at, int64_t ms) {
+    uint32_t *time = time_at(db, at);
+    if (time) {
+        __atomic_store_n(time, (uint32_t)ms, __ATOMIC_RELAXED);
     }
 }
 
-int64_t ds__vfs_waiting(sqlite3 *db) {
-    uint8_t *index = index_of(db);
-    return index ? __atomic_load_n((int64_t *)(void *)(index + LOCK_BYTES), __ATOMIC_RELAXED) : 0;
+static uint32_t get_time(sqlite3 *db, size_t at) {
+    const uint32_t *time = time_at(db, at);
+    return time ? __atomic_load_n(time, __ATOMIC_RELAXED) : 0;
+}
+
+void ds__vfs_tell_waiting(sqlite3 *db, int64_t now_ms) {
+    set_time(db, WAITING_BYTES, now_ms);
+}
+
+bool ds__vfs_is_awaited(sqlite3 *db, int64_t now_ms) {
+    const uint32_t told = get_time(db, WAITING_BYTES);
+    const int32_t ago = (int32_t)((uint32_t)now_ms - told);
+    return told && ago > -DS_AWAITED_MS && ago < DS_AWAITED_MS; /* else long past, or nobody's */
+}
+
+void ds__vfs_close_gate(sqlite3 *db, int64_t until_ms) {
+    set_time(db, GATE_BYTES, until_ms);
+}
+
+int ds__vfs_gate(sqlite3 *db, int64_t now_ms) {
+    const uint32_t until = get_time(db, GATE_BYTES);
+    const int32_t left = (int32_t)(until - (uint32_t)now_ms);
+    return until && left > 0 && left <= DS_GATE_MS ? left : 0;
 }
 
 bool ds__vfs_claim(sqlite3 *db, int64_t now_ms, int64_t every_ms) {
-    uint8_t *index = index_of(db);
-    uint32_t *turn = (uint32_t *)(void *)(index ? index + TURN_BYTES : NULL);
+    uint32_t *turn = time_at(db, TURN_BYTES);
     uint32_t last = turn ? __atomic_load_n(turn, __ATOMIC_RELAXED) : 0;
     if (turn && last && (uint32_t)now_ms - last < (uint32_t)every_ms) {
         return false;
