@@ -286,12 +286,13 @@ static PyObject *client_exit(ds__py_client *self, PyObject *args) {
 }
 
 static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static const char *const names[] = {"uri", "options", "monitor", NULL};
+    static const char *const names[] = {"uri", "options", "monitor", "slow_us", NULL};
     ds__pstate *state = ds__pstate_of_type(type);
     const char *uri;
     PyObject *options = Py_None, *monitor = Py_None;
-    if (!state || !PyArg_ParseTupleAndKeywords(args, kwargs, "s|O$O:Client", DS_KEYWORDS(names),
-                                               &uri, &options, &monitor)) {
+    long long slow_us = -1;
+    if (!state || !PyArg_ParseTupleAndKeywords(args, kwargs, "s|O$OL:Client", DS_KEYWORDS(names),
+                                               &uri, &options, &monitor, &slow_us)) {
         return NULL;
     }
     bool in_main = PyInterpreterState_Get() == PyInterpreterState_Main();
@@ -323,6 +324,7 @@ static PyObject *client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     if (in_main) {
         ds_client_set_interrupt(client, ds__py_interrupt, NULL);
     }
+    self->slow_us = slow_us;
     if (monitor != Py_None) {
         self->monitor = Py_NewRef(monitor);
         ds_client_set_monitor(client, ds__py_monitor, self);
@@ -394,7 +396,9 @@ static PyGetSetDef client_getset[] = {
 };
 
 static PyType_Slot client_slots[] = {
-    {Py_tp_doc, DS_DOC("Client(uri, options=None, *, monitor=None): a store, embedded or remote.")},
+    {Py_tp_doc,
+     DS_DOC("Client(uri, options=None, *, monitor=None, slow_us=-1): a store, embedded or "
+            "remote.")},
     {Py_tp_new, client_new},
     {Py_tp_dealloc, client_dealloc},
     {Py_tp_traverse, client_traverse},

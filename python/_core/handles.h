@@ -23,6 +23,7 @@ typedef struct ds__py_client {
     Py_ssize_t users;    /* calls, sessions and cursors that need `client` */
     Py_ssize_t calls;    /* those of them that are calls: their threads are not in a forked child */
     uint32_t generation; /* of the process that counted the calls */
+    int64_t slow_us;     /* the monitor hears of commands that took as long; -1: of all */
     size_t warned;       /* up to which warnings of the store were logged */
     bool closed;
 } ds__py_client;

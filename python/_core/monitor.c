@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tells a client's Python monitor of its commands: monitor(kind, name, db, body, host, port,
- * duration_us, error). It is called in the middle of a command, so nothing it does ends that. */
+ * duration_us, error). It is called in the middle of a command, so nothing it does ends that.
+ *
+ * With a threshold it is told only the end of commands that took as long, with the command as the
+ * body: nothing else takes the GIL or makes an object. */
 #include "errors.h"
 #include "handles.h"
 
@@ -46,14 +49,44 @@ static void call(ds__py_client *client, const ds_command_event *event) {
     Py_XDECREF(done);
 }
 
-void ds__py_monitor(void *ctx, const ds_command_event *event) {
+/* The command that this thread began last; listeners of such a client run no others between. */
+static _Thread_local struct {
+    char db[64];
+    uint32_t size; /* 0: too large to keep */
+    uint8_t body[4096];
+} begun;
+
+static void keep(const ds_command_event *event) {
+    begun.size = event->body && event->body->len <= sizeof begun.body ? event->body->len : 0;
+    if (begun.size) {
+        memcpy(begun.body, bson_get_data(event->body), begun.size);
+    }
+    (void)snprintf(begun.db, sizeof begun.db, "%s", event->db ? event->db : "");
+}
+
+static void tell(ds__py_client *client, const ds_command_event *event) {
     PyObject *type, *value, *traceback;
     if (!Py_IsInitialized()) {
         return;
     }
     PyGILState_STATE held = PyGILState_Ensure();
     PyErr_Fetch(&type, &value, &traceback); /* of a signal's handler, for the call to raise */
-    call(ctx, event);
+    call(client, event);
     PyErr_Restore(type, value, traceback);
     PyGILState_Release(held);
+}
+
+void ds__py_monitor(void *ctx, const ds_command_event *event) {
+    ds__py_client *client = ctx;
+    if (client->slow_us < 0) {
+        tell(client, event);
+    } else if (event->kind == DS_EVENT_STARTED) {
+        keep(event);
+    } else if (event->duration_us >= client->slow_us) {
+        bson_t body;
+        ds_command_event slow = *event;
+        slow.db = begun.db;
+        slow.body = begun.size && bson_init_static(&body, begun.body, begun.size) ? &body : NULL;
+        tell(client, &slow);
+    }
 }

@@ -29,11 +29,14 @@ class Client:
         options: _DocumentIn | None = None,
         *,
         monitor: Callable[..., object] | None = None,
+        slow_us: int = -1,
     ) -> Self:
         """Open. `monitor(kind, name, db, body, host, port, duration_us, error)` is told of all.
 
         Its kinds are 0 (started; `body` is the command), 1 (succeeded; the reply) and 2 (failed;
         the reply, or None and the error's code, name and message). The main interpreter has it.
+        With `slow_us` it is told the end of commands that took as many microseconds, nothing else;
+        their `body` is the command, or None when it is larger than 4 KB.
         """
 
     @property

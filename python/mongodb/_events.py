@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from mongodb._command_log import log_slow, wants_commands
 from mongodb.errors import NotSupportedError, from_error
 
 __all__ = ["check_listeners", "monitor_for"]
@@ -39,16 +40,27 @@ def check_listeners(listeners: Any) -> None:
             raise TypeError(f"event_listeners: {one!r} is no CommandListener")
 
 
-def monitor_for(listeners: Sequence[Any] | None, address: str | None) -> Any:
-    """Return the monitor of a `_core.Client`, None when nobody listens.
+def monitor_for(
+    listeners: Sequence[Any] | None, address: str | None, slow_ms: float | None = None
+) -> dict[str, Any]:
+    """Return the arguments of a `_core.Client` that is heard; none when nobody listens.
 
     Those registered for all of PyMongo's clients (`pymongo.monitoring.register`) listen too.
-    `address` stands for the server where there is none.
+    `address` stands for the server where there is none. `slow_ms`: what the log warns of.
     """
     monitoring = sys.modules.get("pymongo.monitoring")
     known = monitoring._LISTENERS.command_listeners if monitoring is not None else ()
     heard = [*known, *(listeners or ())]
-    return _Monitor(heard, address) if heard else None
+    every = wants_commands()
+    if every or (heard and slow_ms is not None):
+        from mongodb.monitoring import CommandLog
+
+        heard.append(CommandLog(slow_ms, every))
+    if heard:
+        return {"monitor": _Monitor(heard, address)}
+    if slow_ms is not None:
+        return {"monitor": log_slow, "slow_us": int(slow_ms * 1000)}
+    return {}
 
 
 class _Monitor:

@@ -102,6 +102,7 @@ class Handle:
         name: str,
         options: Mapping[str, Any],
         pymongo: Mapping[str, Any],
+        slow_ms: float | None = None,
     ) -> None:
         self.alias = alias
         self.uri = uri
@@ -113,6 +114,7 @@ class Handle:
         self.prepared = 0  # for which of the registry's generations the indexes are there
         self._options = options
         self._pymongo_options = pymongo
+        self._slow_ms = slow_ms
         self._lock = threading.Lock()
         self._client: Any = None
         self._server: Any = None
@@ -132,7 +134,7 @@ class Handle:
                 if self._client is None:
                     try:
                         self._client = _core.Client(
-                            self.uri, dict(self._options) or None, monitor=self._monitor()
+                            self.uri, dict(self._options) or None, **self._monitor()
                         )
                     except NotSupportedError:
                         raise
@@ -142,10 +144,10 @@ class Handle:
                         ) from error
         return self._client
 
-    def _monitor(self) -> Any:
+    def _monitor(self) -> dict[str, Any]:
         listeners = self._pymongo_options.get("event_listeners")
         path = unquote(self.uri.split("://", 1)[1].partition("?")[0]) if self.embedded else None
-        return monitor_for(listeners, path)
+        return monitor_for(listeners, path, self._slow_ms)
 
     @property
     def embedded(self) -> bool:

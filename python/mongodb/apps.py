@@ -43,6 +43,10 @@ class MongodbConfig(AppConfig):
         adopt_exceptions()
         watch()
         register(check_documents, "mongodb")
+        if any(
+            str(one).startswith("mongodb.") for one in getattr(settings, "DEBUG_TOOLBAR_PANELS", ())
+        ):
+            import mongodb.panels  # noqa: F401  # listens to connections that open from now on
         found = getattr(settings, "MONGODB_SETTINGS", None)
         if found:
             register_settings(found)

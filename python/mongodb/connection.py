@@ -58,7 +58,7 @@ _PYMONGO_ONLY = frozenset(
 )
 
 # What else connect() takes: PyMongo's client or MongoEngine know it, or it is refused with words.
-OTHER_OPTIONS = _PYMONGO_ONLY | _RENAMED.keys() | {"is_mock", "mongo_client_class"}
+OTHER_OPTIONS = _PYMONGO_ONLY | _RENAMED.keys() | {"is_mock", "mongo_client_class", "slowms"}
 # What says which server, and who logs in: no option of a store in this process.
 _SERVER_ONLY = frozenset(
     "authmechanism authmechanismproperties authsource directconnection loadbalanced replicaset "
@@ -139,6 +139,9 @@ def _refuse(uri: str | None, kwargs: Mapping[str, Any]) -> None:
         raise ConnectionFailure(
             f"{uri.split('://')[0]}:// is no store: use mongodb://, mongodb+srv:// or docstore://"
         )
+    slow = kwargs.get("slowms")
+    if slow is not None and (not isinstance(slow, (int, float)) or not 0 <= slow < 2**31):
+        raise ValueError(f"slowms is a number of milliseconds, not {slow!r}")
     if kwargs.get("event_listeners") is not None:
         check_listeners(kwargs["event_listeners"])
     if kwargs.get("tz_aware") or kwargs.get("tzinfo"):
@@ -305,6 +308,7 @@ def open_handle(alias: str, settings: Mapping[str, Any], greets: bool = True) ->
     if "opener" in settings:
         return settings["opener"](alias, settings)  # type: ignore[no-any-return]
     options = dict(settings["options"])
+    slow = options.pop("slowms", None)
     uri = settings["uri"]
     if settings.get("by_file") and not _file_of(uri).exists():
         check_name(settings["db"])  # before there is a file
@@ -314,7 +318,7 @@ def open_handle(alias: str, settings: Mapping[str, Any], greets: bool = True) ->
     own = {key: v for key, v in options.items() if key.lower() not in _PYMONGO_ONLY}
     if uri.startswith("docstore:"):
         own = {key: v for key, v in own.items() if not _for_servers(key)}
-    handle = Handle(alias, uri, settings["db"], own, options)
+    handle = Handle(alias, uri, settings["db"], own, options, slow)
     if uri.startswith("mongodb"):
         if greets:
             handle.ping()
