@@ -61,6 +61,14 @@ def document_class(name: str) -> Any:
     return found
 
 
+def class_of_collection(collection: str) -> Any:
+    """Return the class of the documents in a collection, or None."""
+    for cls in list(_document_registry.values()):
+        if not cls._schema_embedded and cls._get_collection_name() == collection:
+            return cls
+    return None
+
+
 def embedded_or_none(name: str) -> Any:
     """Return the class of embedded documents with that name, or None."""
     try:

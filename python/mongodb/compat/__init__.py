@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Other libraries' import names for what this one has.
 
-`mongodb.compat.install("django_mongodb_backend")` or `install("djongo")`, before the first such
-import (at the top of settings.py), makes imports of that name and its modules mean this library's.
+`mongodb.compat.install("mongoengine")`, before the first such import
+(at the top of settings.py), makes imports of that name and its modules mean this library's.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _LIBRARIES: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "djongo": ("mongodb.compat.djongo", {"models.fields": "models"}),
     "mongoengine": ("mongodb.compat.mongoengine", {}),
+    "rest_framework_mongoengine": ("mongodb.compat.rest_framework_mongoengine", {}),
 }
 
 

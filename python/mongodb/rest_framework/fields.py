@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from mongodb._core import encode
-from mongodb._registry import document_class
+from mongodb._registry import class_of_collection, document_class
 from mongodb.document import Document
 from mongodb.errors import DoesNotExist, NotRegistered
 from mongodb.fields import LazyReference
@@ -144,7 +144,7 @@ class ReferenceField(serializers.PrimaryKeyRelatedField[Any]):
             self.fail("incorrect_type", data_type=type(data).__name__)
 
     def to_representation(self, value: Any) -> Any:
-        key = getattr(value, "pk", value)
+        key = value.id if isinstance(value, DBRef) else getattr(value, "pk", value)
         return plain(key) if self.pk_field is None else self.pk_field.to_representation(key)
 
 
@@ -187,7 +187,8 @@ class GenericReferenceField(serializers.Field):
             return {"_cls": value.document_type.__name__, "_id": plain(value.pk)}
         if isinstance(value, Document):
             return {"_cls": type(value).__name__, "_id": plain(value.pk)}
-        return plain(value)
+        cls = class_of_collection(value.collection) if isinstance(value, DBRef) else None
+        return plain(value) if cls is None else {"_cls": cls.__name__, "_id": plain(value.id)}
 
 
 def is_blank(value: Any) -> bool:

@@ -31,6 +31,10 @@ def __getattr__(name: str) -> Any:
         from .models import ModelSerializer
 
         return ModelSerializer
+    if name in ("DynamicDocumentSerializer", "EmbeddedDocumentSerializer"):
+        from . import dynamic
+
+        return getattr(dynamic, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

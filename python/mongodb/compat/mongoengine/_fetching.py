@@ -143,10 +143,7 @@ def reference(value: Any) -> Any:
 def _class_of(name: str | None, collection: str) -> Any:
     if name is not None:
         return _registry.document_class(name)
-    for cls in list(_registry._document_registry.values()):
-        if not cls._schema_embedded and cls._get_collection_name() == collection:
-            return cls
-    return None
+    return _registry.class_of_collection(collection)
 
 
 def _found(cls: Any, context: Any, keys: list[Any]) -> dict[Any, Any]:

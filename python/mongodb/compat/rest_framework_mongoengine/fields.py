@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Serializer fields, by the names and arguments that MongoEngine's projects give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from mongodb import _registry
+from mongodb.errors import NotRegistered, ValidationError
+from mongodb.rest_framework import fields as _ours
+from mongodb.rest_framework.fields import DynamicField, GenericReferenceField, ObjectIdField
+from mongodb.rest_framework.files import FileField, ImageField
+from mongodb.rest_framework.geo import GeoJSONField, GeoPointField
+
+__all__ = [
+    "ComboReferenceField",
+    "DictField",
+    "DocumentField",
+    "DynamicField",
+    "FileField",
+    "GenericEmbeddedDocumentField",
+    "GenericEmbeddedField",
+    "GenericField",
+    "GenericReferenceField",
+    "GeoJSONField",
+    "GeoPointField",
+    "ImageField",
+    "ObjectIdField",
+    "ReferenceField",
+]
+
+
+class GenericField(DynamicField):
+    """Any value."""
+
+
+class DocumentField(serializers.Field):
+    """A document's field that no serializer field is made for; it converts and validates."""
+
+    def __init__(self, model_field: Any, **kwargs: Any) -> None:
+        self.model_field = model_field
+        super().__init__(**kwargs)
+
+    def get_attribute(self, instance: Any) -> Any:
+        return instance
+
+    def to_internal_value(self, data: Any) -> Any:
+        return self.model_field.to_python(data)
+
+    def to_representation(self, value: Any) -> Any:
+        stored = self.model_field.__get__(value, type(value))
+        return None if stored is None else _ours.plain(self.model_field.to_mongo(stored))
+
+    def run_validators(self, value: Any) -> None:
+        try:
+            self.model_field.validate(value)
+        except ValidationError as error:
+            raise serializers.ValidationError(error.message) from error
+        super().run_validators(value)
+
+
+class GenericEmbeddedField(serializers.Field):
+    """An embedded document of any class, as a dict with its class in `_cls`."""
+
+    default_error_messages = {  # noqa: RUF012
+        "not_a_dict": _('Expected a dictionary of items but got type "{input_type}".'),
+        "not_a_doc": _("Expected a document but got type '{input_type}'"),
+        "undefined_model": _("Document `{doc_cls}` has not been defined."),
+        "missing_class": _("Missing class name in `_cls`."),
+    }
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            self.fail("not_a_dict", input_type=type(data).__name__)
+        values = dict(data)
+        if "_cls" not in values:
+            self.fail("missing_class")
+        name = values.pop("_cls")
+        try:
+            cls = _registry.get_document(name)
+        except NotRegistered:
+            self.fail("undefined_model", doc_cls=name)
+        if not _registry.is_embedded_class(cls):
+            self.fail("undefined_model", doc_cls=name)
+        return cls(**values)
+
+    def to_representation(self, value: Any) -> Any:
+        if not _registry.is_document(value):
+            self.fail("not_a_doc", input_type=type(value).__name__)
+        shown = {name: getattr(value, name) for name in value._fields}
+        given = {name: _ours.plain(one) for name, one in shown.items() if one is not None}
+        return {"_cls": value._class_name, **given}
+
+
+class GenericEmbeddedDocumentField(GenericEmbeddedField):
+    """The same for a document's GenericEmbeddedDocumentField."""
+
+    def __init__(self, model_field: Any = None, **kwargs: Any) -> None:
+        self.model_field = model_field
+        super().__init__(**kwargs)
+
+
+class ReferenceField(_ours.ReferenceField):
+    """A reference as its document's key; `model` or `queryset` says among which."""
+
+    def __init__(self, model: Any = None, queryset: Any = None, **kwargs: Any) -> None:
+        if model is not None:
+            kwargs["document_type"] = model
+        if queryset is not None:
+            kwargs["queryset"] = queryset
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and "_id" in data:
+            data = data["_id"]
+        return super().to_internal_value(data)
+
+
+class ComboReferenceField(ReferenceField):
+    """A reference as its key, or as its whole document: what is sent decides."""
+
+    def __init__(self, serializer: Any, **kwargs: Any) -> None:
+        self.serializer = serializer
+        kwargs.setdefault("model", None if kwargs.get("queryset") else serializer.Meta.model)
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, Mapping) or "_id" in data or "_cls" in data:
+            return super().to_internal_value(data)
+        made = self.serializer(data=data)
+        made.is_valid(raise_exception=True)
+        return made.Meta.model(**made.validated_data)
+
+    def to_representation(self, value: Any) -> Any:
+        if not self.get_depth(self):
+            return super().to_representation(value)
+        return self.serializer(value, context=self.context).data
+
+    def use_pk_only_optimization(self) -> bool:
+        return not self.get_depth(self)
+
+    @classmethod
+    def get_depth(cls, field: Any) -> int:
+        """Return the `depth` of the serializer that the field is in."""
+        while field is not None:
+            if hasattr(field, "Meta"):
+                return int(getattr(field.Meta, "depth", 0))
+            field = field.parent
+        return 0
+
+
+class DictField(serializers.DictField):
+    """A dict; keys are text."""
