@@ -56,7 +56,7 @@ static size_t find_expired(ds__txn *txn, const ds__coll *coll, const ds__index *
 
 static bool is_ttl(const ds__index *index) {
     return index->expire_after >= 0 && index->part_count == 1 && !index->is_id &&
-           index->kind == DS_INDEX_ORDERED;
+           index->kind->ordered;
 }
 
 /* The next TTL index after *at of *coll, in the order of the catalog. Both start at nothing. */

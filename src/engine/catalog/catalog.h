@@ -6,40 +6,8 @@
 #ifndef DS_ENGINE_CATALOG_CATALOG_H
 #define DS_ENGINE_CATALOG_CATALOG_H
 
-#include "bson/path.h"
+#include "engine/index/index.h"
 #include "engine/store/rows.h"
-
-typedef enum ds__index_kind {
-    DS_INDEX_ORDERED, /* ascending and descending parts */
-    DS_INDEX_HASHED   /* one part is hashed: only equality */
-} ds__index_kind;
-
-typedef struct ds__index_part {
-    ds__path path;
-    bool descending;
-    bool hashed;
-    /* Bit i: some document has an array at component i of the path (0 the first). A bit is never
-     * taken back. Components past 63 share bit 63. */
-    uint64_t multikey;
-} ds__index_part;
-
-/* Lifetime: its collection's. */
-typedef struct ds__index {
-    int64_t id; /* its table is i<id> */
-    const char *name;
-    ds_value spec; /* as listIndexes prints it */
-    ds_value key_pattern;
-    ds__index_kind kind;
-    ds__index_part *parts;
-    size_t part_count;
-    bool is_id;
-    bool unique;
-    bool sparse;
-    bool hidden;
-    bool multikey;        /* any bit of any part */
-    ds_value partial;     /* partialFilterExpression or DS_MISSING */
-    int64_t expire_after; /* seconds; -1: none */
-} ds__index;
 
 typedef enum ds__validation_level {
     DS_VALIDATE_OFF,
@@ -116,6 +84,12 @@ static inline ds__key_table ds__coll_keys(const ds__coll *coll, const ds__index 
 /* Iterates all collections and views, ordered by database, then name: *at starts at 0; NULL at the
  * end. */
 const ds__coll *ds__catalog_each(const ds__catalog *catalog, size_t *at);
+
+/* How a wanted index stands to those there are. */
+typedef enum ds__index_match { DS_INDEX_NEW, DS_INDEX_EXISTS } ds__index_match;
+/* Whether a normalised spec is among a collection's indexes. Errors: IndexOptionsConflict (85),
+ * IndexKeySpecsConflict (86). */
+bool ds__coll_match_index(const ds__coll *coll, ds_value spec, ds__index_match *out, ds_error *err);
 
 /* Whether a name may be used: "db.coll" rules of mongod. Errors: InvalidNamespace (73). `system.`
  * collections are allowed only when `allow_system`. */

@@ -50,10 +50,6 @@ ds__catalog_guest *ds__coll_guest_set(const ds__coll *coll, ds__catalog_guest *g
                : none;
 }
 
-static const char *text_of(ds_arena *arena, ds_value v) {
-    return ds_arena_strndup(arena, ds__text(v), v.size);
-}
-
 bool ds__coll_read_options(ds__coll *coll, ds_error *err) {
     ds_value o = coll->options;
     ds_value v = ds__doc_field(o, "viewOn");
@@ -77,52 +73,6 @@ bool ds__coll_read_options(ds__coll *coll, ds_error *err) {
         coll->validator = ds__missing();
     }
     (void)err;
-    return true;
-}
-
-static bool read_parts(ds_arena *arena, ds__index *index, ds_error *err) {
-    index->part_count = ds__doc_count(index->key_pattern);
-    if (index->part_count == 0 || index->part_count > DS_MAX_INDEX_FIELDS) {
-        return ds__corrupt(err, "an index definition");
-    }
-    index->parts = ds_arena_zalloc(arena, index->part_count * sizeof *index->parts);
-    if (!index->parts) {
-        return ds__error_oom(err);
-    }
-    ds__iter it;
-    ds__iter_init(&it, index->key_pattern);
-    for (size_t i = 0; ds__iter_next(&it); i++) {
-        ds__index_part *part = &index->parts[i];
-        if (!ds__path_parse(arena, it.key, it.key_size, &part->path)) {
-            return ds__error_oom(err);
-        }
-        part->descending = ds__is_number(it.value) && ds__number_to_double(it.value) < 0;
-        part->hashed = ds__is_string(it.value, "hashed");
-        if (part->hashed) {
-            index->kind = DS_INDEX_HASHED;
-        }
-    }
-    return true;
-}
-
-bool ds__index_read_spec(ds_arena *arena, ds__index *index, ds_value spec, ds_error *err) {
-    index->spec = spec;
-    index->key_pattern = ds__doc_field(spec, "key");
-    ds_value name = ds__doc_field(spec, "name");
-    if (index->key_pattern.type != DS_DOCUMENT || name.type != DS_STRING) {
-        return ds__corrupt(err, "an index definition");
-    }
-    index->name = text_of(arena, name);
-    if (!index->name || !read_parts(arena, index, err)) {
-        return index->name ? false : ds__error_oom(err);
-    }
-    index->is_id = strcmp(index->name, "_id_") == 0;
-    index->unique = index->is_id || ds__value_truthy(ds__doc_field(spec, "unique"));
-    index->sparse = ds__value_truthy(ds__doc_field(spec, "sparse"));
-    index->hidden = ds__value_truthy(ds__doc_field(spec, "hidden"));
-    index->partial = ds__doc_field(spec, "partialFilterExpression");
-    ds_value expire = ds__doc_field(spec, "expireAfterSeconds");
-    index->expire_after = ds__is_number(expire) ? ds__number_to_int64(expire) : -1;
     return true;
 }
 

@@ -71,7 +71,5 @@ extern const char ds__catalog_changes_schema[];
 
 /* Fills what the options of a collection say. Lives as long as `coll->options`. */
 bool ds__coll_read_options(ds__coll *coll, ds_error *err);
-/* Fills an index from its spec, which must live in the arena. */
-bool ds__index_read_spec(ds_arena *arena, ds__index *index, ds_value spec, ds_error *err);
 
 #endif

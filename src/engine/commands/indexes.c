@@ -16,7 +16,7 @@ static bool add_one(ds__op *op, ds_value spec, const ds__coll **coll, size_t *ad
     ds_buf normal = {0};
     ds__index_match match;
     bool ok = ds__index_normalise(&op->env, spec, &normal, err) &&
-              ds__index_find_match(*coll, ds__document(normal.data), &match, err);
+              ds__coll_match_index(*coll, ds__document(normal.data), &match, err);
     if (ok && match == DS_INDEX_NEW) {
         ds_value v = ds__document(normal.data);
         if ((*coll)->index_count >= DS_MAX_INDEXES) {

@@ -5,7 +5,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "bson/key.h"
-#include "engine/index/index.h"
+#include "engine/index/extract.h"
 
 enum {
     MAX_KEY_BYTES = DS_MAX_GROUP_BYTES, /* of one document in one index */
@@ -48,12 +48,19 @@ static bool grow_keys(ds__index_keys *keys) {
     return grown != NULL;
 }
 
-static bool hashed_value(ds_value v, ds_value *out, ds_error *err) {
-    if (v.type == DS_ARRAY) {
-        return ds__error_set(err, 16766, "hashed indexes do not currently support array values");
+bool ds__index_keys_add(ds__index_keys *out, size_t at, const ds__index *index, ds_meter *meter,
+                        ds_error *err) {
+    const size_t size = out->bytes.size - at;
+    if (out->bytes.failed) {
+        return ds__error_set(err, DS_EXCEEDED_MEMORY_LIMIT,
+                             "the keys of one document take more than %d bytes in the index %s",
+                             MAX_KEY_BYTES, index->name);
     }
-    *out = ds__int64(ds__index_hash(v.type == DS_MISSING ? ds__null() : v));
-    return true;
+    if (out->count == out->cap && !grow_keys(out)) {
+        return ds__error_oom(err);
+    }
+    out->keys[out->count++] = (ds__index_key){at, size};
+    return ds_meter_step(meter, (int64_t)(size / DS_METER_STEP_BYTES), err);
 }
 
 static bool write_wanted(extraction *x, const part_state *parts, ds_error *err) {
@@ -62,7 +69,8 @@ static bool write_wanted(extraction *x, const part_state *parts, ds_error *err) 
     size_t root = ds__doc_begin(x->values);
     for (size_t i = 0; i < x->index->part_count && ds__iter_next(&it); i++) {
         ds_value v = parts[i].value.type == DS_MISSING ? ds__null() : parts[i].value;
-        if (x->index->parts[i].hashed && !hashed_value(parts[i].value, &v, err)) {
+        const ds__index_kind *kind = x->index->parts[i].kind;
+        if (kind->value && !kind->value(parts[i].value, &v, err)) {
             return false;
         }
         ds__write_value(x->values, it.key, it.key_size, v);
@@ -82,31 +90,23 @@ static bool emit(extraction *x, const part_state *parts, ds_error *err) {
     if (index->sparse && missing == index->part_count) {
         return true;
     }
-    if (out->count == out->cap && !grow_keys(out)) {
-        return ds__error_oom(err);
-    }
     size_t at = out->bytes.size;
     for (size_t i = 0; i < index->part_count; i++) {
         ds_value v = parts[i].value;
-        if (index->parts[i].hashed && !hashed_value(v, &v, err)) {
+        const ds__index_kind *kind = index->parts[i].kind;
+        if (kind->value && !kind->value(v, &v, err)) {
             return false;
         }
         ds__key_add(&out->bytes, v, index->parts[i].descending, NULL);
     }
-    if (out->bytes.failed) {
-        return ds__error_set(err, DS_EXCEEDED_MEMORY_LIMIT,
-                             "the keys of one document take more than %d bytes in the index %s",
-                             MAX_KEY_BYTES, index->name);
-    }
-    if (!ds_meter_step(x->meter, (int64_t)((out->bytes.size - at) / DS_METER_STEP_BYTES), err)) {
+    if (!ds__index_keys_add(out, at, index, x->meter, err)) {
         return false;
     }
-    out->keys[out->count++] = (ds__index_key){at, out->bytes.size - at};
     if (x->wanted && !x->found && out->bytes.size - at == x->wanted_size &&
         memcmp(out->bytes.data + at, x->wanted, x->wanted_size) == 0) {
         return write_wanted(x, parts, err);
     }
-    return ds_buf_ok(&out->bytes, err);
+    return true;
 }
 
 /* Follows a part's path from `from`: to its end, to where there is nothing, or to an array. */
@@ -234,8 +234,8 @@ static bool expand(extraction *x, const part_state *parts, const bool *here, ds_
             if (!here[i] || next[i].done) {
                 continue;
             }
-            if (index->parts[i].hashed) {
-                return hashed_value(array, &next[i].value, err);
+            if (index->parts[i].kind->no_arrays) {
+                return index->parts[i].kind->value(array, &next[i].value, err);
             }
             if (next[i].at == index->parts[i].path.count) {
                 next[i].value = next[i].whole ? array : entry;
@@ -289,24 +289,32 @@ static bool sort_keys(ds__index_keys *keys, ds_meter *meter, ds_error *err) {
     return true;
 }
 
-static bool run(extraction *x, ds_value doc, ds_error *err) {
-    ds__index_keys *out = x->out;
-    part_state parts[DS_MAX_INDEX_FIELDS];
+static void begin(const ds__index *index, ds__index_keys *out) {
     out->bytes.max = MAX_KEY_BYTES;
     ds_buf_reset(&out->bytes);
     out->count = 0;
-    memset(out->multikey, 0, x->index->part_count * sizeof out->multikey[0]);
+    memset(out->multikey, 0, index->part_count * sizeof out->multikey[0]);
     out->any_multikey = false;
+}
+
+static bool run(extraction *x, ds_value doc, ds_error *err) {
+    part_state parts[DS_MAX_INDEX_FIELDS];
     for (size_t i = 0; i < x->index->part_count; i++) {
         parts[i] = (part_state){.value = {.type = DS_MISSING}};
     }
     return walk(x, parts, doc, (array_view){.valid = false}, 0, err);
 }
 
-bool ds__index_extract(const ds__index *index, ds_value doc, ds_meter *meter, ds__index_keys *out,
+bool ds__extract_paths(const ds__index *index, ds_value doc, ds_meter *meter, ds__index_keys *out,
                        ds_error *err) {
     extraction x = {.index = index, .out = out, .meter = meter};
-    if (!run(&x, doc, err) || !sort_keys(out, meter, err)) {
+    return run(&x, doc, err);
+}
+
+bool ds__index_extract(const ds__index *index, ds_value doc, ds_meter *meter, ds__index_keys *out,
+                       ds_error *err) {
+    begin(index, out);
+    if (!index->kind->extract(index, doc, meter, out, err) || !sort_keys(out, meter, err)) {
         out->count = 0;
         return false;
     }
@@ -318,6 +326,7 @@ bool ds__index_key_values(const ds__index *index, ds_value doc, const uint8_t *k
     ds__index_keys keys = {0};
     extraction x = {
         .index = index, .out = &keys, .wanted = key, .wanted_size = key_size, .values = out};
+    begin(index, &keys);
     bool ok = run(&x, doc, err);
     if (ok && !x.found) {
         ok = ds__error_set(err, DS_INTERNAL_ERROR,

@@ -1,12 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a document to the keys an index holds for it: multikey, compound, sparse, partial, hashed.
- */
+/* What an index is, and from a document to the keys it holds for it: multikey, compound, sparse.
+ * Knows neither collections nor where keys are kept. */
 #ifndef DS_ENGINE_INDEX_INDEX_H
 #define DS_ENGINE_INDEX_INDEX_H
 
+#include "base/arena.h"
 #include "base/buf.h"
+#include "bson/path.h"
 #include "bson/writer.h"
-#include "engine/catalog/catalog.h"
+#include "engine/index/kind.h"
+
+typedef struct ds__index_part {
+    ds__path path;
+    const ds__index_kind *kind;
+    bool descending;
+    /* Bit i: some document has an array at component i of the path (0 the first). A bit is never
+     * taken back. Components past 63 share bit 63. */
+    uint64_t multikey;
+} ds__index_part;
+
+/* Lifetime: its collection's. */
+typedef struct ds__index {
+    int64_t id; /* of its table of keys */
+    const char *name;
+    ds_value spec; /* as listIndexes prints it */
+    ds_value key_pattern;
+    const ds__index_kind *kind; /* of the first part that is not ordered, if one is */
+    ds__index_part *parts;
+    size_t part_count;
+    bool is_id;
+    bool unique;
+    bool sparse;
+    bool hidden;
+    bool multikey;        /* any bit of any part */
+    ds_value partial;     /* partialFilterExpression or DS_MISSING */
+    int64_t expire_after; /* seconds; -1: none */
+    /* The collation.version of the spec: of what made the keys of strings. "" when there is no
+     * collation but the simple one: keys are then of bytes. */
+    const char *collation_version;
+} ds__index;
+
+/* Fills an index from its spec, which must live in the arena. Errors: MustUpgrade for a kind or a
+ * collation whose keys this program cannot make; damage. */
+bool ds__index_read_spec(ds_arena *arena, ds__index *index, ds_value spec, ds_error *err);
 
 typedef struct ds__index_key {
     size_t at; /* in ds__index_keys.bytes */
@@ -25,9 +61,8 @@ typedef struct ds__index_keys {
     bool any_multikey;
 } ds__index_keys;
 
-/* The keys of `doc`; none when a sparse index skips it. The partial filter is not looked at (see
- * ds__txn_filter_match). `meter` (may be NULL) is asked for time. Errors: CannotIndexParallelArrays
- * (171), memory. */
+/* The keys of `doc`; none when a sparse index skips it. The partial filter is not looked at.
+ * `meter` (may be NULL) is asked for time. Errors: CannotIndexParallelArrays (171), memory. */
 bool ds__index_extract(const ds__index *index, ds_value doc, ds_meter *meter, ds__index_keys *out,
                        ds_error *err);
 void ds__index_keys_clear(ds__index_keys *keys);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks index specs as mongod does. What makes two indexes the same is their key, uniqueness,
- * sparseness and partial filter; hidden and expireAfterSeconds are options on top. */
+/* Checks index specs as mongod does. */
 #include "engine/index/spec.h"
 
 #include <unicode/ucol.h>
@@ -10,24 +9,19 @@
 #include "bson/json.h"
 #include "bson/number.h"
 #include "bson/writer.h"
+#include "engine/index/kind.h"
 #include "lang/filter/filter.h"
 
 static const char *quote(ds_value v, char *out, size_t size) {
     return ds__value_quote(v, out, size);
 }
 
-/* A known plugin that is not there yet, or an unknown one. */
-static bool check_plugin(ds_value v, ds_error *err) {
-    static const char *const later[] = {"text", "2d", "2dsphere", "geoHaystack", "wildcard"};
-    if (ds__is_string(v, "hashed")) {
-        return true;
+/* A kind that is not there yet, or an unknown one. */
+static bool check_kind(const ds__iter *it, const ds__index_kind *kind, ds_error *err) {
+    if (kind) {
+        return ds__index_kind_check(kind, err);
     }
-    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
-        if (ds__is_string(v, later[i])) {
-            return ds__error_set(err, DS_NOT_IMPLEMENTED, "%s indexes are not implemented",
-                                 later[i]);
-        }
-    }
+    ds_value v = it->value;
     if (v.size == 0) {
         return ds__error_set(err, DS_CANNOT_CREATE_INDEX,
                              "Values in the index key pattern cannot be empty strings");
@@ -38,7 +32,7 @@ static bool check_plugin(ds_value v, ds_error *err) {
 
 static bool check_key_value(ds_value v, ds_error *err) {
     if (v.type == DS_STRING) {
-        return check_plugin(v, err);
+        return true;
     }
     if (!ds__is_number(v)) {
         return ds__error_set(err, DS_CANNOT_CREATE_INDEX,
@@ -56,9 +50,6 @@ static bool check_key_value(ds_value v, ds_error *err) {
 
 static bool check_key_name(const char *name, size_t size, ds_error *err) {
     const char *part = name;
-    if (memmem(name, size, "$**", 3)) {
-        return ds__error_set(err, DS_NOT_IMPLEMENTED, "wildcard indexes are not implemented");
-    }
     for (;;) {
         const char *dot = memchr(part, '.', size - (size_t)(part - name));
         size_t n = dot ? (size_t)(dot - part) : size - (size_t)(part - name);
@@ -80,21 +71,19 @@ static bool check_key_name(const char *name, size_t size, ds_error *err) {
     }
 }
 
-static bool check_key(ds_value key, size_t *count, bool *hashed, ds_error *err) {
+/* `kind` receives the kind that says what else the spec may be; NULL: none does. */
+static bool check_key(ds_value key, size_t *count, const ds__index_kind **kind, ds_error *err) {
     ds__iter it;
     *count = 0;
-    *hashed = false;
+    *kind = NULL;
     ds__iter_init(&it, key);
     while (ds__iter_next(&it)) {
-        if (!check_key_value(it.value, err) || !check_key_name(it.key, it.key_size, err)) {
+        const ds__index_kind *own = ds__index_kind_of(it.key, it.key_size, it.value);
+        if (!check_key_value(it.value, err) || !check_kind(&it, own, err) ||
+            !check_key_name(it.key, it.key_size, err)) {
             return false;
         }
-        if (it.value.type == DS_STRING && *hashed) {
-            return ds__error_set(err, 31303,
-                                 "A maximum of one index field is allowed to be hashed "
-                                 "but found more for 'key'");
-        }
-        *hashed = *hashed || it.value.type == DS_STRING;
+        *kind = own->check ? own : *kind;
         (*count)++;
     }
     if (*count == 0) {
@@ -507,18 +496,18 @@ static void write_spec(ds_value spec, const spec_fields *f, bool id, ds_buf *out
 
 static bool check_spec(ds__env *env, ds_value spec, spec_fields *f, bool *id, ds_error *err) {
     size_t parts;
-    bool hashed;
+    const ds__index_kind *kind;
     char quoted[DS_MAX_QUOTED + 8];
     if (!read_fields(spec, f, err) || !check_types(f, err) ||
-        !check_key(f->key, &parts, &hashed, err)) {
+        !check_key(f->key, &parts, &kind, err)) {
         return false;
     }
-    int kind = id_key(f->key);
-    *id = kind == 1;
+    int is_id = id_key(f->key);
+    *id = is_id == 1;
     if (!*id && !check_expire(f, parts, err)) {
         return false;
     }
-    if (kind < 0) {
+    if (is_id < 0) {
         return ds__error_set(err, DS_BAD_VALUE,
                              "The field 'key' for an _id index must be {_id: 1}, but got %s",
                              quote(f->key, quoted, sizeof quoted));
@@ -532,10 +521,8 @@ static bool check_spec(ds__env *env, ds_value spec, spec_fields *f, bool *id, ds
                              "key pattern {_id: 1}, found key: %s",
                              quote(f->key, quoted, sizeof quoted));
     }
-    if (hashed && ds__value_truthy(f->unique)) {
-        return ds__error_set(err, 16764,
-                             "Currently hashed indexes cannot guarantee uniqueness. "
-                             "Use a regular index.");
+    if (kind && !kind->check(f->key, ds__value_truthy(f->unique), err)) {
+        return false;
     }
     if (f->partial.type == DS_DOCUMENT) {
         ds__filter *filter = NULL;
@@ -586,60 +573,4 @@ bool ds__index_normalise(ds__env *env, ds_value spec, ds_buf *out, ds_error *err
     }
     write_spec(spec, &f, id, out);
     return ds_buf_ok(out, err);
-}
-
-static bool same_field(ds_value a, ds_value b, const char *name, bool flag) {
-    ds_value x = ds__doc_field(a, name);
-    ds_value y = ds__doc_field(b, name);
-    if (flag) {
-        return ds__value_truthy(x) == ds__value_truthy(y);
-    }
-    return x.type == DS_MISSING || y.type == DS_MISSING ? x.type == y.type
-                                                        : ds__value_equal(x, y, NULL);
-}
-
-static bool same_index(ds_value a, ds_value b) {
-    return same_field(a, b, "key", false) && same_field(a, b, "unique", true) &&
-           same_field(a, b, "sparse", true) && same_field(a, b, "partialFilterExpression", false);
-}
-
-bool ds__index_find_match(const ds__coll *coll, ds_value spec, ds__index_match *out,
-                          ds_error *err) {
-    ds_value name = ds__doc_field(spec, "name");
-    const ds__index *named = ds__coll_find_index(coll, ds__text(name), name.size);
-    char wanted[DS_MAX_QUOTED + 8];
-    char there[DS_MAX_QUOTED + 8];
-    *out = DS_INDEX_NEW;
-    if (named && named->is_id) {
-        *out = DS_INDEX_EXISTS;
-        return true;
-    }
-    if (named && !same_index(named->spec, spec)) {
-        return ds__error_set(err, DS_INDEX_KEY_SPECS_CONFLICT,
-                             "An existing index has the same name as the requested index. When "
-                             "index names are not specified, they are auto generated and can "
-                             "cause conflicts. Please refer to our documentation. Requested "
-                             "index: %s, existing index: %s",
-                             quote(spec, wanted, sizeof wanted),
-                             quote(named->spec, there, sizeof there));
-    }
-    if (named) {
-        if (!same_field(named->spec, spec, "expireAfterSeconds", false)) {
-            return ds__error_set(err, DS_INDEX_OPTIONS_CONFLICT,
-                                 "An equivalent index already exists with the same name but "
-                                 "different options. Requested index: %s, existing index: %s",
-                                 quote(spec, wanted, sizeof wanted),
-                                 quote(named->spec, there, sizeof there));
-        }
-        *out = DS_INDEX_EXISTS;
-        return true;
-    }
-    for (size_t i = 0; i < coll->index_count; i++) {
-        if (same_index(coll->indexes[i].spec, spec)) {
-            return ds__error_set(err, DS_INDEX_OPTIONS_CONFLICT,
-                                 "Index already exists with a different name: %s",
-                                 coll->indexes[i].name);
-        }
-    }
-    return true;
 }

@@ -3,10 +3,9 @@
 #ifndef DS_ENGINE_INDEX_SPEC_H
 #define DS_ENGINE_INDEX_SPEC_H
 
-#include "engine/catalog/catalog.h"
-
-/* How a wanted index stands to those there are. */
-typedef enum ds__index_match { DS_INDEX_NEW, DS_INDEX_EXISTS } ds__index_match;
+#include "base/buf.h"
+#include "bson/value.h"
+#include "lang/env.h"
 
 /* Checks an index's spec and writes it normalised ({v, key, name, …}) to `out`. `env` compiles the
  * partialFilterExpression. Errors: mongod's (CannotCreateIndex 67, 197, TypeMismatch, …);
@@ -23,9 +22,5 @@ bool ds__check_storage_engine(ds_value v, ds_error *err);
 /* Whether a collation may be used: only the simple one yet. Errors: BadValue for locales nobody
  * knows, NotImplemented for the others. */
 bool ds__index_check_collation(ds_value collation, ds_error *err);
-
-/* Whether a normalised spec is among a collection's indexes. Errors: IndexOptionsConflict (85),
- * IndexKeySpecsConflict (86). */
-bool ds__index_find_match(const ds__coll *coll, ds_value spec, ds__index_match *out, ds_error *err);
 
 #endif

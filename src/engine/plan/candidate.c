@@ -91,15 +91,16 @@ void ds__plan_collect(ds__chooser *c, const ds__filter *f) {
     }
 }
 
-static bool predicate_bounds(ds__chooser *c, const ds__predicate *p, bool multikey,
+static bool predicate_bounds(ds__chooser *c, const ds__predicate *p, const ds__index_part *part,
                              ds__bounds *out) {
+    const bool multikey = part->multikey != 0;
     if (p->leaf->op != DS_FILTER_OR) {
-        return ds__bounds_of(c->arena, p->leaf, multikey, out, c->err);
+        return part->kind->bounds(c->arena, p->leaf, multikey, out, c->err);
     }
     *out = (ds__bounds){.tight = true};
     for (size_t i = 0; i < p->leaf->child_count; i++) {
         ds__bounds one, both;
-        if (!ds__bounds_of(c->arena, p->leaf->children[i], multikey, &one, c->err) ||
+        if (!part->kind->bounds(c->arena, p->leaf->children[i], multikey, &one, c->err) ||
             !ds__bounds_union(c->arena, out, &one, &both, c->err)) {
             return false;
         }
@@ -141,7 +142,7 @@ static bool part_bounds(ds__chooser *c, ds__candidate *k, size_t i, bool *reject
             continue;
         }
         ds__bounds one, both;
-        if (!predicate_bounds(c, p, multikey, &one)) {
+        if (!predicate_bounds(c, p, part, &one)) {
             return false;
         }
         *rejects_missing = *rejects_missing || !one.matches_missing;
@@ -223,7 +224,7 @@ static bool provides_sort(const ds__candidate *k, const ds__sort_pattern *sort, 
             return false;
         }
         const ds__index_part *part = &k->index->parts[i];
-        if (part->hashed || (part->multikey && !k->parts[i].full)) {
+        if (!part->kind->ordered || (part->multikey && !k->parts[i].full)) {
             return false;
         }
         int d = part->descending == want->descending ? 1 : -1;
@@ -251,7 +252,7 @@ bool ds__plan_explodes(const ds__candidate *k, const ds__query *q, size_t *parts
     size_t i = 0;
     bool backward;
     *count = 1;
-    if (q->sort == NULL || q->sort->count == 0 || k->sorted || k->index->kind != DS_INDEX_ORDERED) {
+    if (q->sort == NULL || q->sort->count == 0 || k->sorted || !k->index->kind->ordered) {
         return false;
     }
     while (i < k->used && ds__bounds_points(&k->parts[i]) && k->parts[i].count > 0 &&
@@ -321,29 +322,6 @@ void ds__plan_score(ds__candidate *k, const ds__query *q) {
     k->score = total - 0.01 * (double)k->index->part_count;
 }
 
-static bool fits_hash(ds__candidate *k) {
-    for (size_t i = 0; i < k->index->part_count; i++) {
-        if (!k->index->parts[i].hashed) {
-            continue;
-        }
-        ds__bounds *b = &k->parts[i];
-        if (b->full) {
-            continue;
-        }
-        if (!ds__bounds_points(b)) {
-            return false;
-        }
-        for (size_t s = 0; s < b->count; s++) {
-            uint8_t type = b->spans[s].lo.value.type;
-            if (type == DS_NULL || type == DS_UNDEFINED || type == DS_ARRAY) {
-                return false;
-            }
-        }
-        b->tight = false;
-    }
-    return true;
-}
-
 /* Bounds of all parts; `*usable` says whether every match is in the index. */
 bool ds__plan_consider(ds__chooser *c, const ds__index *index, bool hinted, ds__candidate *k,
                        bool *usable) {
@@ -364,13 +342,6 @@ bool ds__plan_consider(ds__chooser *c, const ds__index *index, bool hinted, ds__
     for (size_t i = 1; i < index->part_count; i++) {
         if (!k->parts[i].full && !widen_across_elements(c, k, i)) {
             return false;
-        }
-    }
-    if (!fits_hash(k)) {
-        for (size_t i = 0; i < index->part_count; i++) {
-            if (index->parts[i].hashed && !ds__bounds_full(c->arena, &k->parts[i], c->err)) {
-                return false;
-            }
         }
     }
     ds__plan_score(k, c->query);

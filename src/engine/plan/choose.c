@@ -115,8 +115,7 @@ static bool distinct_plan(ds__chooser *c, ds__plan **out) {
         ds__candidate k;
         bool usable;
         size_t at = 0;
-        if (index->kind != DS_INDEX_ORDERED || index->hidden ||
-            (index->multikey && q->filter != NULL)) {
+        if (!index->kind->ordered || index->hidden || (index->multikey && q->filter != NULL)) {
             continue;
         }
         if (!ds__plan_consider(c, index, false, &k, &usable)) {

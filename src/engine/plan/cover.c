@@ -13,7 +13,7 @@ static size_t part_named(const ds__index *index, const char *name, size_t size) 
     for (size_t i = 0; i < index->part_count; i++) {
         const ds__index_part *part = &index->parts[i];
         if (part->path.size == size && memcmp(part->path.text, name, size) == 0) {
-            return part->hashed ? 0 : i + 1;
+            return part->kind->ordered ? i + 1 : 0;
         }
     }
     return 0;

@@ -72,7 +72,7 @@ static bool within(index_node *self, const uint8_t *key, size_t size) {
         if (n == 0) {
             return true; /* the filter decides */
         }
-        if (i >= plan->used && !b->full && !part->hashed) {
+        if (i >= plan->used && !b->full && part->kind->ordered) {
             const uint8_t *own = key + at;
             if (part->descending) {
                 ds_buf_reset(&self->part);

@@ -9,11 +9,7 @@
 void ds__plan_add_cut(ds_buf *buf, const ds__index_part *part, const ds__span *span, bool lower) {
     const ds__cut *cut = lower != part->descending ? &span->lo : &span->hi;
     bool after = cut->after != part->descending;
-    if (part->hashed) {
-        ds__key_add(buf, ds__int64(ds__index_hash(cut->value)), false, NULL);
-    } else {
-        ds__key_add(buf, cut->value, part->descending, NULL);
-    }
+    ds__index_kind_add(part->kind, cut->value, part->descending, buf);
     if (after) {
         ds__key_add_max(buf, false);
     }
@@ -61,11 +57,7 @@ static bool build_part(builder *b, size_t i, ds_buf *prefix) {
             continue;
         }
         size_t size = prefix->size;
-        if (part->hashed) {
-            ds__key_add(prefix, ds__int64(ds__index_hash(span->lo.value)), false, NULL);
-        } else {
-            ds__key_add(prefix, span->lo.value, part->descending, NULL);
-        }
+        ds__index_kind_add(part->kind, span->lo.value, part->descending, prefix);
         if (!build_part(b, i + 1, prefix)) {
             return false;
         }
@@ -103,7 +95,7 @@ bool ds__plan_intervals(ds_arena *arena, const ds__candidate *k, ds__plan *plan,
     if (!ok) {
         return false;
     }
-    if (k->index->kind == DS_INDEX_HASHED && b.count > 1) {
+    if (!k->index->kind->ordered && b.count > 1) {
         qsort(b.items, b.count, sizeof *b.items, compare_intervals);
     }
     if (plan->backward) {

@@ -41,7 +41,7 @@ static bool residual(ds__chooser *c, const ds__candidate *k, const ds__filter **
     uint64_t covered = 0;
     *out = f;
     for (size_t i = 0; i < k->index->part_count; i++) {
-        covered |= k->index->parts[i].hashed ? 0 : k->covered[i];
+        covered |= k->covered[i];
     }
     if (f == NULL || covered == 0) {
         return true;

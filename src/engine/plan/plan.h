@@ -5,7 +5,7 @@
 #define DS_ENGINE_PLAN_PLAN_H
 
 #include "engine/catalog/catalog.h"
-#include "engine/plan/bounds.h"
+#include "engine/index/bounds.h"
 #include "engine/store/scan.h"
 #include "lang/filter/filter.h"
 #include "lang/pipeline/pipeline.h"

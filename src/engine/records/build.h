@@ -3,7 +3,7 @@
 #ifndef DS_ENGINE_RECORDS_BUILD_H
 #define DS_ENGINE_RECORDS_BUILD_H
 
-#include "engine/index/index.h"
+#include "engine/catalog/catalog.h"
 
 /* Fills an empty index. Errors: DuplicateKey with details, CannotIndexParallelArrays, …; what was
  * written stays: the caller rolls back. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a filter says about one path, as spans of values in canonical order. Spans may be wider
  * than the filter, never narrower. */
-#ifndef DS_ENGINE_PLAN_BOUNDS_H
-#define DS_ENGINE_PLAN_BOUNDS_H
+#ifndef DS_ENGINE_INDEX_BOUNDS_H
+#define DS_ENGINE_INDEX_BOUNDS_H
 
 #include "base/arena.h"
 #include "bson/compare.h"

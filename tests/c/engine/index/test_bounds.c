@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "bson/json.h"
-#include "engine/plan/bounds.h"
+#include "engine/index/bounds.h"
 
 typedef struct fixture {
     ds_arena arena;

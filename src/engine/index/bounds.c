@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Spans of values: their algebra, and what each kind of predicate makes of them. Comparisons keep
  * to the type of their operand, as in MongoDB's queries. */
-#include "engine/plan/bounds.h"
+#include "engine/index/bounds.h"
 
 #include <math.h>
 

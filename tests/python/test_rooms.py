@@ -1,0 +1,98 @@
+"""The house of docs/architecture.md: a room includes only what stands above it in the table."""
+
+import collections
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
+PLACES = ("include", "src", "python/_core")
+
+
+def rooms() -> list[str]:
+    """Return the rooms of C code in their order: folders, and single files that stand apart."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    table = page.split("| room | what it is |")[1].split("\n\n")[0]
+    names = []
+    for row in table.splitlines():
+        cell = row.split("|")[1] if row.startswith("|") else ""
+        names += [name for name in re.findall(r"`([^`]+)`", cell) if name.startswith(PLACES)]
+    return names
+
+
+def room_of(path: str, order: list[str]) -> str:
+    """Return the room a file is in: the row that says most of its path."""
+    fitting = [room for room in order if path == room or path.startswith(room)]
+    assert fitting, f"{path} is in no room of docs/architecture.md"
+    return max(fitting, key=len)
+
+
+def sources() -> list[pathlib.Path]:
+    """Return every C file of the product."""
+    found = [p for place in PLACES for p in sorted((ROOT / place).rglob("*.[ch]"))]
+    assert len(found) > 300
+    return found
+
+
+def included(path: pathlib.Path) -> list[str]:
+    """Return the project's files that a file includes, from the project's root."""
+    names = []
+    for name in INCLUDE.findall(path.read_text()):
+        tried = [ROOT / "src" / name, ROOT / "include" / name, path.parent / name]
+        there = [p for p in tried if p.exists()]
+        assert there, f"{path.relative_to(ROOT)} includes {name}, which is not there"
+        names.append(there[0].resolve().relative_to(ROOT).as_posix())
+    return names
+
+
+def wrong_way(order: list[str]) -> list[str]:
+    """Return the includes that go up the house."""
+    place = {room: i for i, room in enumerate(order)}
+    wrong = []
+    for path in sources():
+        name = path.relative_to(ROOT).as_posix()
+        own = room_of(name, order)
+        for other in included(path):
+            room = room_of(other, order)
+            if place[room] > place[own]:
+                wrong.append(f"{name} ({own}) includes {other} ({room})")
+    return wrong
+
+
+def test_a_room_includes_only_what_stands_above_it() -> None:
+    assert wrong_way(rooms()) == []
+
+
+def test_every_room_of_the_table_is_there() -> None:
+    assert [room for room in rooms() if not (ROOT / room).exists()] == []
+
+
+def test_the_check_sees_an_include_that_goes_up() -> None:
+    order = rooms()
+    store = order.index("src/engine/store/")
+    catalog = order.index("src/engine/catalog/")
+    order[store], order[catalog] = order[catalog], order[store]
+    assert any("src/engine/catalog/" in line for line in wrong_way(order))
+
+
+@pytest.mark.parametrize(
+    ("header", "allowed"),
+    [
+        ("sqlite3.h", {"src/engine/store/"}),
+        ("engine/store/internal.h", {"src/engine/store/", "src/engine/catalog/"}),
+        ("engine/catalog/change.h", {"src/engine/catalog/", "src/engine/records/"}),
+        ("engine/records/internal.h", {"src/engine/records/"}),
+        ("Python.h", {"python/_core/"}),
+    ],
+)
+def test_what_a_room_keeps_to_itself(header: str, allowed: set[str]) -> None:
+    """SQLite, the catalog's changes, and what the records hold are nobody else's."""
+    found = collections.defaultdict(list)
+    for path in sources():
+        name = path.relative_to(ROOT).as_posix()
+        if re.search(rf'^#include [<"]{re.escape(header)}[>"]', path.read_text(), re.MULTILINE):
+            found[room_of(name, rooms())].append(name)
+    assert found
+    assert {room: names for room, names in found.items() if room not in allowed} == {}
