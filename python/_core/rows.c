@@ -342,6 +342,7 @@ static PyObject *py_rows(PyObject *module, PyObject *args) {
         Py_CLEAR(list);
     }
     Py_XDECREF(rows.zone);
+    Py_XDECREF(rows.styled);
     Py_XDECREF(rows.pk_name);
     return list;
 }

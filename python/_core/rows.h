@@ -90,12 +90,13 @@ typedef struct ds__rows {
     PyObject *live;    /* the same, when a kept plan was not enough */
     PyObject *field;   /* (field, document) -> what it shows, or `skip` */
     PyObject *skip;
-    PyObject *style; /* () -> (zone, precision) */
+    PyObject *style; /* styled or None -> (zone, precision, styled), or None: as it was */
     PyObject *own;   /* the class of fields that are their own descriptor and read as a list */
     PyObject *pk;    /* the property of that name that documents have unless they override it */
     /* owned */
     PyObject *pk_name;
-    PyObject *zone; /* in which times are shown; None: Python's to say */
+    PyObject *zone;   /* in which times are shown; None: Python's to say */
+    PyObject *styled; /* what zone and precision follow from */
     /* plain */
     const char *suffix; /* instead: what ends times that are shown as stored */
     int precision;      /* of the decimal context */

@@ -112,21 +112,23 @@ ds__shown ds__text_date(int64_t ms, PyObject **out) {
     return end ? shown(ascii(text, (size_t)(end - text)), out) : DS_SHOWN_PASS;
 }
 
-/* Asks Python for the zone and the precision of now. */
+/* Asks Python for the zone and the precision of now, unless what they follow from is as before. */
 static bool look_up_style(ds__rows *rows) {
     if (rows->resting) {
         PyGC_Enable();
     }
-    PyObject *answer = PyObject_CallNoArgs(rows->style), *zone_b;
+    PyObject *answer = PyObject_CallOneArg(rows->style, rows->styled ? rows->styled : Py_None);
+    PyObject *zone_b, *styled_b;
     rows->resting = rows->resting && PyGC_Disable();
-    if (!answer || !PyArg_ParseTuple(answer, "Oi;a style", &zone_b, &rows->precision)) {
-        Py_XDECREF(answer);
-        return false;
+    rows->fresh = answer == Py_None;
+    if (answer && answer != Py_None &&
+        PyArg_ParseTuple(answer, "OiO;a style", &zone_b, &rows->precision, &styled_b)) {
+        Py_XSETREF(rows->zone, Py_NewRef(zone_b));
+        Py_XSETREF(rows->styled, Py_NewRef(styled_b));
+        rows->suffix = PyUnicode_Check(rows->zone) ? PyUnicode_AsUTF8(rows->zone) : NULL;
+        rows->fresh = !PyErr_Occurred();
     }
-    Py_XSETREF(rows->zone, Py_NewRef(zone_b));
-    Py_DECREF(answer);
-    rows->suffix = PyUnicode_Check(rows->zone) ? PyUnicode_AsUTF8(rows->zone) : NULL;
-    rows->fresh = !PyErr_Occurred();
+    Py_XDECREF(answer);
     return rows->fresh;
 }
 

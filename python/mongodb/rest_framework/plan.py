@@ -7,6 +7,7 @@ as C does: its class overrides nothing that shows, and nothing was set on the in
 options that are looked at here.
 """
 
+import contextvars
 import datetime
 import decimal
 import zoneinfo
@@ -98,18 +99,47 @@ def show_field(field: Any, document: Any) -> Any:
     return None if value is None else field.to_representation(attribute)
 
 
-def style() -> tuple[Any, int]:
-    """The zone times are shown in, or what ends them as they are stored, or None; the precision."""
+def in_contexts() -> bool:
+    """Whether the current time zone is kept in the thread's context: by asgiref from 3.7 on."""
+    before = contextvars.copy_context()
+    with timezone.override(datetime.timezone(datetime.timedelta(minutes=1))):
+        return contextvars.copy_context() != before
+
+
+IN_CONTEXTS = in_contexts()
+
+
+def style(before: Any) -> tuple[Any, int, Any] | None:
+    """The zone times are shown in, or what ends them as they are stored, or None; the precision;
+    what both follow from. None: that is as it was `before`. Asking Django for the zone takes as
+    long as showing a document, so after each call of Python it is the context that is compared."""
     context = decimal.getcontext()
+    use = settings.USE_TZ
+    now = (
+        *(context.prec, context.Emax, context.Emin, use),
+        timezone.get_default_timezone() if use else None,
+        contextvars.copy_context() if IN_CONTEXTS else object(),
+    )
+    if is_same(now, before):
+        return None
     precision = context.prec if context.Emax >= 6144 and context.Emin <= -6143 else 0
-    if not settings.USE_TZ:
-        return "", precision
+    return zone_now() if use else "", precision, now
+
+
+def is_same(now: Any, before: Any) -> bool:
+    try:
+        return bool(now == before)
+    except Exception:  # of a context's value
+        return False
+
+
+def zone_now() -> Any:
     zone = timezone.get_current_timezone()
     if zone is datetime.UTC:
-        return "Z", precision
+        return "Z"
     if type(zone) is zoneinfo.ZoneInfo:
-        return "Z" if zone.key == "UTC" else zone, precision
-    return zone if type(zone) is datetime.timezone else None, precision
+        return "Z" if zone.key == "UTC" else zone
+    return zone if type(zone) is datetime.timezone else None
 
 
 TOOLS = (compile_plan, show_field, SKIP, style, EmbeddedDocumentListField, Document.__dict__["pk"])

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dates and times that C writes in a time zone are those of Django REST Framework."""
 
+import contextlib
 import datetime
+import decimal
 import zoneinfo
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from django.utils import timezone
+from rest_framework import serializers
 
 from mongodb import _core
 from mongodb.rest_framework import plan
@@ -85,3 +89,81 @@ def test_bad_tools_are_refused(odm: Any) -> None:
     for tools in refused:
         with pytest.raises((TypeError, ValueError)):
             _core.rows(SeenSerializer(), [document], tools)
+
+
+class NamedSerializer(DocumentSerializer):
+    title = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Person
+        fields = ["title", "seen", "price"]
+
+    def get_title(self, person: Any) -> str:
+        self.context["called"](int(person.name))
+        return str(person.name)
+
+
+def named(count: int) -> Any:
+    for at in range(count):
+        Person(
+            name=f"{at:02}", email=f"p{at}@example.com", seen=MOMENTS[at % 2], price="12.50"
+        ).save()
+    return Person.objects.order_by("name")
+
+
+def test_the_zone_is_asked_for_once_while_nothing_changes_it(
+    odm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    zone_now = plan.zone_now
+
+    def counted() -> Any:
+        asked.append(1)
+        return zone_now()
+
+    monkeypatch.setattr(plan, "zone_now", counted)
+    context = {"called": lambda at: None}
+    shown = NamedSerializer(named(20), many=True, context=context).data
+    assert len(shown) == 20
+    assert len(asked) == 1
+
+
+def test_what_a_method_changes_is_followed_from_the_next_field_on(odm: Any) -> None:
+    people = list(named(10))
+
+    def all_shown(show: Any) -> Any:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(timezone.override(None))
+            changes = {
+                2: lambda: timezone.activate(zoneinfo.ZoneInfo("Asia/Kathmandu")),
+                4: timezone.deactivate,
+                6: lambda: stack.enter_context(override_settings(TIME_ZONE="Europe/Berlin")),
+                8: lambda: stack.enter_context(override_settings(USE_TZ=False)),
+            }
+            context = {"called": lambda at: changes.get(at, lambda: None)()}
+            return show(context)
+
+    def listed(context: Any) -> Any:
+        return list(NamedSerializer(people, many=True, context=context).data)
+
+    def by_hand(context: Any) -> Any:
+        child = NamedSerializer(context=context)
+        return [child.to_representation(person) for person in people]
+
+    shown = all_shown(listed)
+    assert shown == all_shown(by_hand)
+    ends = {row["seen"][19:].lstrip(".0123456789") for row in shown}
+    assert ends == {"Z", "+05:45", "+01:00", "+02:00", ""}
+
+
+def test_precision_that_a_method_lowers_is_followed(odm: Any) -> None:
+    class PricedSerializer(NamedSerializer):
+        price = serializers.DecimalField(max_digits=None, decimal_places=2)
+
+        class Meta(NamedSerializer.Meta):
+            pass
+
+    people = list(named(4))
+    context = {"called": lambda at: at == 2 and setattr(decimal.getcontext(), "prec", 3)}
+    with decimal.localcontext(), pytest.raises(decimal.InvalidOperation):
+        PricedSerializer(people, many=True, context=context).data  # noqa: B018
