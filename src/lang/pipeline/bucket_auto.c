@@ -35,8 +35,10 @@ typedef struct bucket_auto {
 static bool load(bucket_auto *b, ds_error *err) {
     ds__stage *stage = &b->stage;
     ds_arena *scratch = stage->eval->scratch;
-    b->sorter = ds__sorter_new(&b->pattern, stage->env, 0, stage->pipeline->memory,
-                               stage->pipeline->allow_disk, err);
+    if (!b->sorter) {
+        b->sorter = ds__sorter_new(&b->pattern, stage->env, 0, stage->pipeline->memory,
+                                   stage->pipeline->allow_disk, err);
+    }
     if (!b->sorter) {
         return false;
     }

@@ -15,8 +15,10 @@ typedef struct sort {
 static bool sort_load(sort *s, ds_error *err) {
     ds__stage *stage = &s->stage;
     ds_value doc;
-    s->sorter = ds__sorter_new(&stage->pattern, stage->env, (uint64_t)stage->amount,
-                               stage->pipeline->memory, stage->pipeline->allow_disk, err);
+    if (!s->sorter) {
+        s->sorter = ds__sorter_new(&stage->pattern, stage->env, (uint64_t)stage->amount,
+                                   stage->pipeline->memory, stage->pipeline->allow_disk, err);
+    }
     if (!s->sorter) {
         return false;
     }
@@ -94,8 +96,9 @@ static ds_next limit_next(ds__stage *stage, ds_value *doc, ds_error *err) {
     if (s->seen >= stage->amount) {
         return DS_NEXT_END;
     }
-    s->seen++;
-    return ds__stage_pull(stage, doc, err);
+    ds_next next = ds__stage_pull(stage, doc, err);
+    s->seen += next == DS_NEXT_ROW;
+    return next;
 }
 
 static ds_next skip_next(ds__stage *stage, ds_value *doc, ds_error *err) {
@@ -162,6 +165,8 @@ typedef struct sample {
     size_t count;
     size_t cap;
     size_t at;
+    uint64_t seen;
+    uint64_t bytes;
     bool loaded;
 } sample;
 
@@ -180,9 +185,7 @@ static bool sample_keep(sample *s, size_t i, ds_value doc, ds_error *err) {
 
 static bool sample_load(sample *s, ds_error *err) {
     size_t want = (size_t)s->stage.amount;
-    size_t bytes = 0;
-    uint64_t seen = 0;
-    for (;; seen++) {
+    for (;; s->seen++) {
         ds_value doc;
         ds_next next = ds__stage_pull(&s->stage, &doc, err);
         if (next == DS_NEXT_END) {
@@ -206,17 +209,17 @@ static bool sample_load(sample *s, ds_error *err) {
             }
             s->count++;
         } else {
-            uint64_t r = below(seen + 1);
+            uint64_t r = below(s->seen + 1);
             if (r >= want) {
                 continue;
             }
             at = (size_t)r;
         }
-        bytes += doc.size;
+        s->bytes += doc.size;
         if (!sample_keep(s, at, doc, err)) {
             return false;
         }
-        if (bytes > DS_MAX_GROUP_BYTES && s->count < want) {
+        if (s->bytes > DS_MAX_GROUP_BYTES && s->count < want) {
             return ds__error_set(err, DS_QUERY_EXCEEDED_MEMORY,
                                  "$sample exceeded memory limit of %d bytes", DS_MAX_GROUP_BYTES);
         }
@@ -251,6 +254,7 @@ static void sample_stop(ds__stage *stage) {
     ds_meter_free(s->stage.env->kept, s->docs, s->cap * sizeof *s->docs);
     s->docs = NULL;
     s->count = s->cap = s->at = 0;
+    s->seen = s->bytes = 0;
     s->loaded = false;
 }
 

@@ -31,8 +31,10 @@ typedef struct window {
 static bool load(window *w, ds_error *err) {
     ds__stage *stage = &w->stage;
     ds_arena *scratch = stage->eval->scratch;
-    w->sorter = ds__sorter_new(&w->row_sort, stage->env, 0, stage->pipeline->memory,
-                               stage->pipeline->allow_disk, err);
+    if (!w->sorter) {
+        w->sorter = ds__sorter_new(&w->row_sort, stage->env, 0, stage->pipeline->memory,
+                                   stage->pipeline->allow_disk, err);
+    }
     if (!w->sorter) {
         return false;
     }
