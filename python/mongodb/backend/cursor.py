@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bson import Decimal128, json_util
 
+from mongodb.backend import grouped
 from mongodb.backend.compiler import Statement
 from mongodb.backend.ddl import Definitions
 from mongodb.backend.errors import (
@@ -142,8 +143,11 @@ class Cursor:
         cells: tuple[Any, ...] = ()
         if isinstance(statement, Statement) and len(statement.cells) <= len(query.paths):
             cells, statement.made = statement.cells, True
-        columns = query.columns(cells)
-        source = self.connection.rows(query.command(params, results), columns, _AT_ONCE)
+        if query.grouped is not None:
+            source = grouped.read(self.connection, query.grouped, params, cells, _AT_ONCE, adapt)
+        else:
+            columns = query.columns(cells)
+            source = self.connection.rows(query.command(params, results), columns, _AT_ONCE)
         rows = next(source)
         if not rows and query.of_nothing is not None:
             command = query.of_nothing(params, results)
@@ -200,12 +204,13 @@ class Cursor:
         command = {"insert": info.name, "documents": documents}
         if given:
             command["given"] = given
+        split_documents(info, documents)
         reply = connection.run(command)
         if "n" not in reply:
             return False
         self.rowcount, self.lastrowid = reply["n"], one["_id"]
         if prepared.returning:
-            self._rows = iter([tuple([one.get(path) for path in prepared.returning])])
+            self._rows = iter(_returned(info, documents, prepared.returning))
         return True
 
     def _complete(self, info: TableInfo, documents: list[dict[str, Any]]) -> None:
@@ -365,11 +370,13 @@ class Cursor:
         if query is None:
             raise ProgrammingError("only queries are explained")
         query, results = self._chosen(query, params)
-        command = query.command(params, results)
+        command, more = query.command(params, results), {}
+        if query.grouped is not None:
+            command, more["groups"] = grouped.commands(query.grouped, params)
         if command.get("aggregate") == 1:
             return json_util.dumps({"command": command}, indent=1)
         plan = self.connection.run({"explain": command, "verbosity": "queryPlanner"})
-        return json_util.dumps({"command": command, "plan": plan}, indent=1)
+        return json_util.dumps({"command": command, **more, "plan": plan}, indent=1)
 
     # Rows
 

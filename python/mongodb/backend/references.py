@@ -65,7 +65,8 @@ class References:
         found = []
         for key in info.meta.get("keys", {}).values():
             parent = self.connection.tables.get(key["table"])
-            if len(key["columns"]) != 1 or list(key["to"]) != [parent.pk]:
+            plain = len(key["columns"]) == 1 and list(key["to"]) == [parent.pk]
+            if not plain or parent.pk in parent.micros:
                 return False
             found.append((info.path(key["columns"][0]), parent.name))
         return found

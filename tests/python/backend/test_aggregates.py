@@ -2,13 +2,14 @@
 """Aggregates of columns that may be NULL and of those that may not, against sums done by hand."""
 
 import random
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import mongodb
-from mongodb.backend import dbapi
+from mongodb.backend import dbapi, grouped
 from mongodb.connection import get_connection_handle
 
 
@@ -82,3 +83,72 @@ def test_of_rows_that_a_left_join_does_not_find(connection: dbapi.Connection) ->
         assert found == {
             key: aggregates([one[at] for one in down if one[3] == key]) for key, *_ in up
         }
+
+
+PREPARE = sys.modules["mongodb.backend.plan.prepare"]  # the package's `prepare` is the function
+OUTPUTS = ['COUNT("down"."id")', 'COUNT("down"."b")', 'SUM("down"."b")', 'AVG("down"."a")',
+           'MAX("down"."b")', 'MIN("down"."a")', 'COUNT(DISTINCT "down"."b")',
+           'SUM(DISTINCT "down"."a")', 'COUNT("down"."id") FILTER (WHERE "down"."a" > %s)',
+           'COUNT("down"."id") FILTER (WHERE "down"."b" IS NULL)',
+           'SUM("down"."a") FILTER (WHERE "down"."b" = %s)']  # fmt: skip
+OTHERS = ["COUNT(*)", 'SUM(COALESCE("down"."b", 5))', 'COUNT("up"."id")', 'MAX("up"."rank")',
+          'SUM("down"."a") + 1', 'COUNT("down"."id" + "up"."id")']  # fmt: skip
+WHERE = ["", ' WHERE "up"."id" > 3', ' WHERE "up"."id" > 99', ' WHERE "up"."name" = \'n1\'',
+         ' WHERE "up"."rank" IS NULL', ' WHERE "down"."a" > 1',
+         ' WHERE "up"."id" IN (SELECT "up_id" FROM "down")']  # fmt: skip
+ORDER = ["", ' ORDER BY "up"."name" DESC, "up"."id" LIMIT 3', ' ORDER BY "up"."id" OFFSET 2',
+         " ORDER BY 1", ' ORDER BY COUNT("down"."id"), "up"."id"']  # fmt: skip
+JOINS = ['"up"."id" = "down"."up_id"', '"down"."up_id" = "up"."id"', '"up"."id" = "down"."a"',
+         '"up"."rank" = "down"."a"', '"up"."id" = "down"."up_id" AND "down"."a" > 1']  # fmt: skip
+
+
+GROUP = ['"up"."id"', '"up"."id", "up"."name"', '"up"."name", "up"."id"', '"up"."name"']
+
+
+def statement(chance: random.Random) -> tuple[str, list[Any]]:
+    outputs = chance.sample(OUTPUTS, chance.randrange(1, 4))
+    if chance.random() < 0.2:
+        outputs.append(chance.choice(OTHERS))
+    if chance.random() < 0.9:
+        outputs[0:0] = chance.choice([['"up"."id"'], ['"up"."name"', '"up"."id"'], ['"up"."rank"']])
+    group, join = chance.choice(GROUP), chance.choice(JOINS[:2] * 3 + JOINS)
+    sql = (f'SELECT {", ".join(outputs)} FROM "up" LEFT OUTER JOIN "down" ON '
+           f'({join}){chance.choice(WHERE)} GROUP BY {group}')  # fmt: skip
+    sql += chance.choice(["", "", ' HAVING COUNT("down"."id") > 1']) + chance.choice(ORDER)
+    return sql, [chance.randrange(4) for _ in range(sql.count("%s"))]
+
+
+def rows(connection: dbapi.Connection, sql: str, params: list[Any]) -> Any:
+    try:
+        found = connection.cursor().execute(sql, params).fetchall()
+        ordered = '"up"."id"' in sql.partition(" ORDER BY ")[2]
+        return found if ordered else sorted(found, key=repr)
+    except dbapi.Error as error:
+        return type(error)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_groups_made_apart_are_those_of_a_join(
+    connection: dbapi.Connection, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(connection, seed)
+    chance, taken = random.Random(seed), 0
+    read = grouped.read
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal taken
+        taken += 1
+        return read(*arguments)
+
+    monkeypatch.setattr(grouped, "read", counted)
+    for _ in range(50):
+        sql, params = statement(chance)
+        monkeypatch.setattr(grouped, "_FEW", chance.choice([2, 20]))
+        apart = rows(connection, sql, params)
+        with monkeypatch.context() as patch:
+            patch.setattr(PREPARE, "apart", lambda select, tables: None)
+            connection._plans.clear()
+            joined = rows(connection, sql, params)
+        connection._plans.clear()
+        assert apart == joined, (sql, params)
+    assert taken > 0

@@ -62,10 +62,14 @@ def group(
     for node in after:
         _aggregates(node, found)
     stage: dict[str, Any] = {"_id": None}
-    if keys:
+    replaced: dict[n.Node, Any] = {key: f"$_id.g{i}" for i, key in enumerate(keys)}
+    alone = next(iter(keys)) if len(keys) == 1 else None
+    if isinstance(alone, n.Column) and alone not in scope.replaced:  # a field that is missing: null
+        stage["_id"] = value(scope, alone)
+        replaced = {alone: "$_id"}
+    elif keys:
         stage["_id"] = {f"g{i}": {"$ifNull": [value(scope, key), None]}
                         for i, key in enumerate(keys)}  # fmt: skip
-    replaced: dict[n.Node, Any] = {key: f"$_id.g{i}" for i, key in enumerate(keys)}
     for aggregate in found:
         replaced[aggregate] = accumulate(scope, aggregate, stage)
     for column in _loose(after, replaced):

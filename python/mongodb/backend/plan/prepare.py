@@ -10,6 +10,7 @@ from typing import Any
 from mongodb._core import Columns
 from mongodb.backend.cells import OF_TYPE, Cell, columns
 from mongodb.backend.plan import micros
+from mongodb.backend.plan.apart import apart
 from mongodb.backend.plan.bind import P, compile_template
 from mongodb.backend.plan.expressions import case, value
 from mongodb.backend.plan.narrow import narrowed
@@ -19,7 +20,7 @@ from mongodb.backend.plan.select import Planned, plan_select
 from mongodb.backend.plan.walk import is_constant, nulls_for
 from mongodb.backend.sql import nodes as n
 
-__all__ = ["LANGUAGE", "Prepared", "Query", "prepare"]
+__all__ = ["LANGUAGE", "Grouped", "Prepared", "Query", "prepare"]
 
 LANGUAGE = Language(value, case, plan_select)
 Tables = Callable[[str], TableInfo]
@@ -41,6 +42,7 @@ class Query:
     beside: dict[int, tuple[str, ...]] = field(default_factory=dict)  # microseconds of columns
     kinds: list[str | None] = field(default_factory=list)  # types of columns
     by_keys: Query | None = None  # the same, when what it reads before are at most FEW rows each
+    grouped: Grouped | None = None  # the same as two queries
     _columns: dict[Any, Columns] = field(default_factory=dict)
 
     def columns(self, cells: tuple[Cell | None, ...] = ()) -> Columns:
@@ -51,6 +53,18 @@ class Query:
                 self._columns.clear()
             found = self._columns[cells] = columns(self.paths, self.after, cells, self.beside)
         return found
+
+
+@dataclass(slots=True)
+class Grouped:
+    """Rows that end in a key and groups that begin with it; the rest as of `Apart`."""
+
+    rows: Query
+    groups: Query
+    places: list[tuple[bool, int]]
+    nothing: tuple[Any, ...]
+    parent: str
+    path: str
 
 
 @dataclass(slots=True)
@@ -97,6 +111,10 @@ def _query(select: n.Select, tables: Tables) -> Query:
     by_keys = narrowed(select, tables)
     if by_keys is not None:
         made.by_keys = _one_way(by_keys, tables)
+    two = apart(select, tables)
+    if two is not None:
+        rows, groups = _one_way(two.rows, tables), _one_way(two.groups, tables)
+        made.grouped = Grouped(rows, groups, two.places, two.nothing, two.parent, two.path)
     return made
 
 

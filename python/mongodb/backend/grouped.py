@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows and the groups that belong to them, read apart and put beside one another."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from mongodb.backend.plan.prepare import Grouped
+
+__all__ = ["commands", "read"]
+
+_FEW = 20  # keys: looked up without a look at how many there are
+_SCAN = 3  # reading a row by an index costs as much as so many rows one after the other
+
+
+def commands(grouped: Grouped, params: Sequence[Any]) -> tuple[Any, Any]:
+    """Return the command of the rows, and that of all groups."""
+    return grouped.rows.command(params, ()), grouped.groups.command(params, ())
+
+
+def read(
+    connection: Any,
+    grouped: Grouped,
+    params: Sequence[Any],
+    cells: tuple[Any, ...],
+    many: int,
+    adapt: Callable[[Any], Any],
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Give the rows, `many` at a time."""
+    of_rows, of_groups = [None] * len(grouped.rows.paths), [None] * len(grouped.groups.paths)
+    for (is_group, at), cell in zip(grouped.places, cells, strict=False):
+        (of_groups if is_group else of_rows)[at] = cell
+    command, all_groups = commands(grouped, params)
+    group_columns = grouped.groups.columns(tuple(of_groups))
+
+    def groups(match: list[Any]) -> dict[Any, tuple[Any, ...]]:
+        asked = {**all_groups, "pipeline": [*match, *all_groups["pipeline"]]}
+        batches = connection.rows(asked, group_columns, many)
+        return {row[0]: row for batch in batches for row in batch}
+
+    width = len(of_rows)
+    pick = operator.itemgetter(*(at + width if of else at for of, at in grouped.places))
+    one = len(grouped.places) == 1
+    whole: dict[Any, tuple[Any, ...]] | None = None
+    for batch in connection.rows(command, grouped.rows.columns(tuple(of_rows)), many):
+        if whole is None and _all_cost_less(connection, grouped.parent, len(batch)):
+            whole = groups([])
+        found = whole
+        if found is None:
+            keys = [adapt(row[-1]) for row in batch]
+            found = groups([{"$match": {grouped.path: {"$in": keys}}}]) if keys else {}
+        joined = (pick(row + found.get(row[-1], grouped.nothing)) for row in batch)
+        yield [(value,) for value in joined] if one else list(joined)
+
+
+def _all_cost_less(connection: Any, parent: str, keys: int) -> bool:
+    """Whether to make all groups at once instead of looking rows up by so many keys."""
+    return keys > _FEW and keys * _SCAN > connection.count({"count": parent, "query": {}})
