@@ -112,7 +112,9 @@ static void end_old(ds_engine *engine, ds__session *s, int64_t now, int log_pres
         return;
     }
     const int64_t unused = now - s->last_used_ms;
-    if (now - s->began_ms > DS_TRANSACTION_MS) {
+    /* one with savepoints is SQL's, perhaps a migration: at work it may take its time */
+    const bool at_work = s->with_savepoints && unused < engine->idle_transaction_ms;
+    if (now - s->began_ms > DS_TRANSACTION_MS && !at_work) {
         end_idle_transaction(engine, s, ": it was open for more than 60 seconds");
     } else if (log_pressure > 0 && unused >= engine->idle_transaction_ms / log_pressure) {
         end_idle_transaction(

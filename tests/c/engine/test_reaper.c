@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "engine/op.h"
 #include "engine/store/internal.h"
 
@@ -141,11 +142,36 @@ static void an_idle_transaction_stays_while_the_log_is_short(void **state) {
     ds__engine_close(engine);
 }
 
+/* Begins a transaction and goes on with it a minute later, which is no idle time. */
+static int after_a_minute(const char *more) {
+    ds_error err = {0};
+    ds_engine *engine = ds__engine_open(
+        temp_path(), &(ds__engine_options){.idle_transaction_ms = 10 * 60 * 1000}, &err);
+    assert_non_null(engine);
+    run_ok(engine, "db", "{\"insert\": \"c\", \"documents\": [{\"_id\": 1}]}");
+    char begin[400];
+    snprintf(begin, sizeof begin, "%.*s%s}", (int)strlen(begin_reading) - 1, begin_reading, more);
+    run_ok(engine, "db", begin);
+    ds__sessions_end_old(engine, ds__clock_now_ms() + 61 * 1000, 0);
+    ds_buf reply = {0};
+    int code = fault_run(engine, "db", read_on, &reply);
+    ds_buf_clear(&reply);
+    ds__engine_close(engine);
+    return code;
+}
+
+static void a_transaction_with_savepoints_may_work_for_long(void **state) {
+    (void)state;
+    assert_int_equal(after_a_minute(", \"savepoints\": true"), 0);
+    assert_int_equal(after_a_minute(""), 251);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_idle_transaction_of_another_process_lets_the_log_end),
         cmocka_unit_test(an_idle_snapshot_of_another_process_lets_the_log_end),
         cmocka_unit_test(an_idle_transaction_stays_while_the_log_is_short),
+        cmocka_unit_test(a_transaction_with_savepoints_may_work_for_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
