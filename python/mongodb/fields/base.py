@@ -46,7 +46,7 @@ class BaseField:
     """
 
     kind = "python"
-    name: str
+    name: str = ""  # until a class has it
     db_field: str
     owner_document: Any = None
     _declared_in: Any = None  # the class, abstract or not, whose body has the field

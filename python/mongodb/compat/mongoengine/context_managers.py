@@ -9,7 +9,10 @@ from typing import Any
 
 from mongodb import context_managers as _plain
 from mongodb.compat.mongoengine._fetching import refers
-from mongodb.compat.mongoengine.base.fields import _no_dereference_for_fields
+from mongodb.compat.mongoengine.base.fields import (
+    _no_dereference_for_fields,
+    no_dereferencing_active_for_class,
+)
 from mongodb.compat.mongoengine.connection import get_db
 from mongodb.context_managers import (
     no_sub_classes,
@@ -21,6 +24,7 @@ from mongodb.context_managers import (
 
 __all__ = [
     "no_dereference",
+    "no_dereferencing_active_for_class",
     "no_sub_classes",
     "query_counter",
     "run_in_transaction",

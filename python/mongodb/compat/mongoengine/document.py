@@ -13,6 +13,7 @@ from mongodb import embedded as _embedded
 from mongodb._indexes import parse_keys
 from mongodb.compat.mongoengine._changes import EMPTY, in_their_shape
 from mongodb.compat.mongoengine._fetching import fetch_related, refers
+from mongodb.compat.mongoengine._map_reduce import MapReduceDocument
 from mongodb.compat.mongoengine._words import in_their_words
 from mongodb.compat.mongoengine.connection import get_db, use
 from mongodb.compat.mongoengine.queryset.queryset import QuerySet
@@ -29,6 +30,7 @@ __all__ = [
     "DynamicEmbeddedDocument",
     "EmbeddedDocument",
     "InvalidCollectionError",
+    "MapReduceDocument",
     "NotUniqueError",
     "OperationError",
 ]
@@ -73,6 +75,11 @@ class _Habits:
     """What documents and embedded documents do otherwise."""
 
     _meta: dict[str, Any]
+
+    @property
+    def my_metaclass(self) -> Any:
+        """The metaclass."""
+        return type(type(self))
 
     def __init__(self, *args: Any, **values: Any) -> None:
         if args:

@@ -11,12 +11,14 @@ from rest_framework import serializers
 
 from mongodb import _registry
 from mongodb.errors import NotRegistered, ValidationError
+from mongodb.fields.base import BaseField
 from mongodb.rest_framework import fields as _ours
 from mongodb.rest_framework.fields import DynamicField, GenericReferenceField, ObjectIdField
 from mongodb.rest_framework.files import FileField, ImageField
 from mongodb.rest_framework.geo import GeoJSONField, GeoPointField
 
 __all__ = [
+    "AttributedDocumentField",
     "ComboReferenceField",
     "DictField",
     "DocumentField",
@@ -28,6 +30,7 @@ __all__ = [
     "GenericReferenceField",
     "GeoJSONField",
     "GeoPointField",
+    "MongoValidatingField",
     "ImageField",
     "ObjectIdField",
     "ReferenceField",
@@ -61,6 +64,30 @@ class DocumentField(serializers.Field):
         except ValidationError as error:
             raise serializers.ValidationError(error.message) from error
         super().run_validators(value)
+
+
+class AttributedDocumentField(DocumentField):
+    """The same, given the field's value."""
+
+    def get_attribute(self, instance: Any) -> Any:
+        return serializers.Field.get_attribute(self, instance)
+
+    def to_representation(self, value: Any) -> Any:
+        return _ours.plain(self.model_field.to_mongo(value))
+
+
+class MongoValidatingField:
+    """Validates by a document's field, of the class `mongo_field`."""
+
+    mongo_field: Any = BaseField
+
+    def run_validators(self, value: Any) -> None:
+        """Validate as documents do."""
+        try:
+            self.mongo_field().validate(value)
+        except ValidationError as error:
+            raise serializers.ValidationError(error.message) from error
+        super().run_validators(value)  # type: ignore[misc]
 
 
 class GenericEmbeddedField(serializers.Field):

@@ -9,10 +9,23 @@ from rest_framework.exceptions import ValidationError
 
 from mongodb.rest_framework import validators as _ours
 
-__all__ = ["OptionalUniqueTogetherValidator", "UniqueTogetherValidator", "UniqueValidator"]
+__all__ = [
+    "MongoValidatorMixin",
+    "OptionalUniqueTogetherValidator",
+    "UniqueTogetherValidator",
+    "UniqueValidator",
+]
 
 
-class UniqueValidator(_ours.UniqueValidator):
+class MongoValidatorMixin:
+    """Leaves the document that is changed out of what is searched."""
+
+    def exclude_current_instance(self, queryset: Any, instance: Any) -> Any:
+        """Return the queryset without the document."""
+        return queryset if instance is None else queryset.filter(pk__ne=instance.pk)
+
+
+class UniqueValidator(MongoValidatorMixin, _ours.UniqueValidator):
     """Refuse a value another document has, in the field that this one validates."""
 
     def __init__(self, queryset: Any, message: Any = None, lookup: str = "") -> None:
@@ -28,7 +41,7 @@ class UniqueValidator(_ours.UniqueValidator):
         return f"<{type(self).__name__}(queryset={self.queryset!r})>"
 
 
-class OptionalUniqueTogetherValidator(_ours.UniqueTogetherValidator):
+class OptionalUniqueTogetherValidator(MongoValidatorMixin, _ours.UniqueTogetherValidator):
     """Refuse a combination another document has; who leaves a part out is not asked."""
 
     missing_message = "This field is required."

@@ -6,6 +6,7 @@ from __future__ import annotations
 from mongodb.compat.mongoengine.base.common import (
     UPDATE_OPERATORS,
     _document_registry,
+    _DocumentRegistry,
     get_document,
 )
 from mongodb.compat.mongoengine.base.datastructures import (
@@ -41,6 +42,7 @@ __all__ = [
     "ObjectIdField",
     "StrictDict",
     "TopLevelDocumentMetaclass",
+    "_DocumentRegistry",
     "_document_registry",
     "get_document",
 ]

@@ -26,6 +26,11 @@ def dereferences(one: Any) -> bool:
     return id(one) not in _unfetched.get()
 
 
+def no_dereferencing_active_for_class(cls: Any) -> bool:
+    """Whether references of a class's documents are read as DBRefs here."""
+    return not dereferences(cls)
+
+
 @contextlib.contextmanager
 def _no_dereference_for_fields(*fields: Any) -> Iterator[None]:
     """Read references of these fields (or of a class's new querysets) as DBRefs."""

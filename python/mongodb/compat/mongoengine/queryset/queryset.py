@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mongodb.compat.mongoengine._fetching import fetch_related
 from mongodb.compat.mongoengine._loading import check_known
+from mongodb.compat.mongoengine._map_reduce import map_reduce
 from mongodb.compat.mongoengine._words import unresolved
 from mongodb.compat.mongoengine.base.fields import dereferences
 from mongodb.errors import InvalidQueryError, LookUpError, OperationError
@@ -126,11 +128,29 @@ class QuerySet(_queryset.QuerySet):
     def where(self, where_clause: str) -> Any:
         """Keep documents for which JavaScript is true; `[~name]` and `{{~name}}` are fields."""
 
+        return super().where(self._javascript(where_clause))
+
+    def _javascript(self, code: str) -> str:
+        """Return code with stored names for fields' names."""
+
         def path(match: re.Match[str]) -> str:
             return self._field_path(match[1])
 
-        clause = _QUOTED.sub(lambda match: f'["{path(match)}"]', where_clause)
-        return super().where(_BARE.sub(path, clause))
+        code = _QUOTED.sub(lambda match: f'["{path(match)}"]', code)
+        return _BARE.sub(path, code)
+
+    def map_reduce(
+        self, map_f: Any, reduce_f: Any, output: Any, finalize_f: Any = None,
+        limit: int | None = None, scope: Any = None,
+    ) -> Iterator[Any]:  # fmt: skip
+        """Run map-reduce on a server; yield MapReduceDocuments."""
+        functions = {"map": map_f, "reduce": reduce_f, "finalize": finalize_f}
+        return map_reduce(self, functions, output, limit, scope)
+
+    def snapshot(self, enabled: bool = True) -> Any:
+        """Return a copy: MongoDB has no such option any more."""
+        warnings.warn("snapshot is deprecated as it has no impact.", DeprecationWarning, 2)
+        return self.clone()
 
     def search_text(self, text: str, *args: Any, **kwargs: Any) -> Any:
         """Keep documents whose text index matches; once."""

@@ -11,6 +11,10 @@ from mongodb.queryset.updates import build_update
 
 __all__ = ["query", "update"]
 
+STRING_OPERATORS = (
+    "contains icontains startswith istartswith endswith iendswith exact iexact regex iregex "
+    "wholeword iwholeword".split()
+)
 MATCH_OPERATORS = tuple(OPERATORS)
 
 
