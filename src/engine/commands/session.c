@@ -4,14 +4,9 @@
 #include "base/clock.h"
 #include "base/cond.h"
 #include "base/mem.h"
-#include "engine/commands/cursor.h"
 #include "engine/commands/session_internal.h"
-#include "engine/commands/snapshot.h"
 
 enum {
-    SESSION_TIMEOUT_MS = 30 * 60 * 1000,
-    REAP_EVERY_MS = 10 * 1000,
-    MOST_AT_ONCE = 64,
     ASK_EVERY_MS = 25,
     ENTRY_BYTES = 192 /* of the registry and the allocator, for each session */
 };
@@ -83,114 +78,10 @@ static size_t held(const ds__session *s, ds__idle_kind *kind) {
     return bytes + ds__txn_bytes(s->txn);
 }
 
-/* Counts a session that nobody uses for what it holds now. Under the lock. */
-static void count_anew(ds_engine *engine, ds__session *s) {
-    ds__idle_kind kind;
-    size_t bytes = held(s, &kind);
-    ds__idle_change(engine->idle, &s->idle, kind, bytes);
-}
-
-/* Takes a session that nobody uses out of the registry. Under the lock. */
-static void drop(ds__sessions *sessions, ds__session *s) {
+void ds__session_drop(ds__sessions *sessions, ds__session *s) {
     ds__idle_remove(sessions->engine->idle, &s->idle);
     ds_map_remove(&sessions->by_id, s->id, DS_SESSION_ID_SIZE);
     session_free(s);
-}
-
-/* For a session that nobody uses. Under the lock. */
-static void end_idle_transaction(ds_engine *engine, ds__session *s, const char *why) {
-    ds__session_end_transaction(engine, s, why);
-    count_anew(engine, s);
-}
-
-static const char gave_way[] =
-    ": it had written, then did nothing for too long while others waited to write";
-
-/* Under the lock, of a session that nobody uses. */
-static void end_old(ds_engine *engine, ds__session *s, int64_t now, int log_pressure) {
-    if (s->state != TXN_OPEN) {
-        return;
-    }
-    const int64_t unused = now - s->last_used_ms;
-    /* one with savepoints is SQL's, perhaps a migration: at work it may take its time */
-    const bool at_work = s->with_savepoints && unused < engine->idle_transaction_ms;
-    if (now - s->began_ms > DS_TRANSACTION_MS && !at_work) {
-        end_idle_transaction(engine, s, ": it was open for more than 60 seconds");
-    } else if (log_pressure > 0 && unused >= engine->idle_transaction_ms / log_pressure) {
-        end_idle_transaction(
-            engine, s, ": it did nothing for too long while its snapshot kept the log from ending");
-    } else if (unused >= engine->idle_transaction_ms && ds__txn_is_awaited(s->txn)) {
-        end_idle_transaction(engine, s, gave_way);
-    }
-}
-
-bool ds__sessions_end_old(ds_engine *engine, int64_t now, int log_pressure) {
-    ds__sessions *sessions = engine->sessions;
-    const void *key;
-    size_t at = 0;
-    size_t size;
-    void *value;
-    bool open = false;
-    pthread_mutex_lock(&sessions->lock);
-    while (ds_map_each(&sessions->by_id, &at, &key, &size, &value)) {
-        ds__session *s = value;
-        if (!s->busy) {
-            end_old(engine, s, now, log_pressure);
-        }
-        open = open || s->busy || s->state == TXN_OPEN; /* the state is its user's while busy */
-    }
-    pthread_mutex_unlock(&sessions->lock);
-    return open;
-}
-
-void ds__sessions_reap(ds_engine *engine, int64_t now) {
-    ds__sessions *sessions = engine->sessions;
-    const void *key;
-    size_t at = 0;
-    size_t size;
-    void *value;
-    ds__session *idle[MOST_AT_ONCE];
-    size_t n = 0;
-    int64_t last = __atomic_load_n(&sessions->reaped_ms, __ATOMIC_RELAXED);
-    if (now - last < REAP_EVERY_MS ||
-        !__atomic_compare_exchange_n(&sessions->reaped_ms, &last, now, false, __ATOMIC_RELAXED,
-                                     __ATOMIC_RELAXED)) {
-        return;
-    }
-    ds__snapshots_reap(engine, now);
-    pthread_mutex_lock(&sessions->lock);
-    while (ds_map_each(&sessions->by_id, &at, &key, &size, &value)) {
-        ds__session *s = value;
-        if (s->busy) {
-            continue;
-        }
-        end_old(engine, s, now, 0);
-        if (n < MOST_AT_ONCE && now - s->last_used_ms > SESSION_TIMEOUT_MS) {
-            idle[n++] = s;
-        }
-    }
-    for (size_t i = 0; i < n; i++) {
-        drop(sessions, idle[i]);
-    }
-    pthread_mutex_unlock(&sessions->lock);
-}
-
-void ds__sessions_give_way(ds_engine *engine) {
-    ds__sessions *sessions = engine->sessions;
-    int64_t now = ds__clock_now_ms();
-    const void *key;
-    size_t at = 0;
-    size_t size;
-    void *value;
-    pthread_mutex_lock(&sessions->lock);
-    while (ds_map_each(&sessions->by_id, &at, &key, &size, &value)) {
-        ds__session *s = value;
-        if (!s->busy && s->state == TXN_OPEN && ds__txn_is_write(s->txn) &&
-            now - s->last_used_ms >= engine->idle_transaction_ms) {
-            end_idle_transaction(engine, s, gave_way);
-        }
-    }
-    pthread_mutex_unlock(&sessions->lock);
 }
 
 /* Waits a little for the session's other command; called and left with the lock, but for errors:
@@ -256,8 +147,7 @@ bool ds__session_check_out(ds__op *op, const uint8_t *id, ds__session **out, ds_
         s = add_session(sessions, id, now, err);
     }
     if (s != NULL) {
-        ds__idle_remove(op->engine->idle, &s->idle);
-        s->busy = true;
+        ds__session_claim(sessions, s);
         s->taken_us = ds__clock_mono_us();
         s->trimmed = false;
         s->last_used_ms = now;
@@ -267,95 +157,43 @@ bool ds__session_check_out(ds__op *op, const uint8_t *id, ds__session **out, ds_
     return s != NULL;
 }
 
+void ds__session_claim(ds__sessions *sessions, ds__session *s) {
+    ds__idle_remove(sessions->engine->idle, &s->idle);
+    s->busy = true;
+}
+
+void ds__session_release(ds__sessions *sessions, ds__session *s) {
+    ds_engine *engine = sessions->engine;
+    ds__idle_kind kind;
+    while ((s->killed || s->ended) && s->state == TXN_OPEN) {
+        s->killed = false;
+        pthread_mutex_unlock(&sessions->lock); /* what it wrote may take long to undo */
+        ds__session_end_transaction(engine, s, NULL);
+        pthread_mutex_lock(&sessions->lock);
+    }
+    s->busy = s->killed = false;
+    if (s->ended) {
+        ds__session_drop(sessions, s);
+    } else {
+        size_t bytes = held(s, &kind);
+        ds__idle_add(engine->idle, &s->idle, kind, bytes, s->last_used_ms);
+    }
+    pthread_cond_broadcast(&sessions->freed);
+}
+
 void ds__session_check_in(ds__op *op, ds__session *s) {
     ds__sessions *sessions = op->engine->sessions;
     int64_t now = ds__clock_now_ms();
-    ds__idle_kind kind;
     pthread_mutex_lock(&sessions->lock);
-    s->busy = false;
     s->active_us += ds__clock_mono_us() - s->taken_us;
     s->last_used_ms = now;
-    if (s->killed && s->state == TXN_OPEN) {
-        ds__session_end_transaction(op->engine, s, NULL);
-    }
-    s->killed = false;
-    if (s->ended) {
-        drop(sessions, s);
-    } else {
-        size_t bytes = held(s, &kind);
-        ds__idle_add(op->engine->idle, &s->idle, kind, bytes, now);
-    }
-    pthread_cond_broadcast(&sessions->freed);
+    ds__session_release(sessions, s);
     pthread_mutex_unlock(&sessions->lock);
     ds__idle_shrink(op->engine, now);
 }
 
-/* Gives back what the session can do without. */
-static void trim(ds__session *s) {
-    if (s->txn != NULL) {
-        s->trimmed = true;
-        ds__txn_trim(s->txn);
-    }
-}
-
-void ds__sessions_drop_oldest(ds_engine *engine, ds__idle_kind kind, int64_t now_ms) {
-    ds__sessions *sessions = engine->sessions;
-    pthread_mutex_lock(&sessions->lock);
-    ds__idle_item *item = ds__idle_oldest(engine->idle, kind, now_ms);
-    if (item) {
-        ds__session *s = (ds__session *)((char *)item - offsetof(ds__session, idle));
-        if (kind == DS_IDLE_RECORD) {
-            drop(sessions, s);
-        } else if (kind == DS_IDLE_TRANSACTION) {
-            end_idle_transaction(engine, s,
-                                 ": it did nothing while others needed the memory it held");
-        } else {
-            trim(s);
-            count_anew(engine, s);
-        }
-    }
-    pthread_mutex_unlock(&sessions->lock);
-}
-
-/* A session that is killed keeps its number. Under the lock. */
-static void end_one(ds__sessions *sessions, ds__session *s, bool kill) {
-    if (s->busy) {
-        *(kill ? &s->killed : &s->ended) = true;
-    } else if (!kill) {
-        drop(sessions, s);
-    } else if (s->state == TXN_OPEN) {
-        end_idle_transaction(sessions->engine, s, NULL);
-    }
-}
-
-void ds__sessions_end(ds_engine *engine, ds_value list, bool kill) {
-    ds__sessions *sessions = engine->sessions;
-    uint8_t id[DS_SESSION_ID_SIZE];
-    ds__iter it;
-    pthread_mutex_lock(&sessions->lock);
-    for (ds__iter_init(&it, list); ds__iter_next(&it);) {
-        if (!ds__session_read_id(it.value, id)) {
-            continue;
-        }
-        ds__cursors_end_session(engine, id);
-        ds__snapshots_end_session(engine, id);
-        ds__session *s = ds_map_get(&sessions->by_id, id, DS_SESSION_ID_SIZE);
-        if (s != NULL) {
-            end_one(sessions, s, kill);
-        }
-    }
-    pthread_mutex_unlock(&sessions->lock);
-}
-
-void ds__sessions_kill_all(ds_engine *engine) {
-    ds__sessions *sessions = engine->sessions;
-    size_t at = 0;
-    void *value;
-    pthread_mutex_lock(&sessions->lock);
-    ds__cursors_end_session(engine, NULL);
-    ds__snapshots_end_session(engine, NULL);
-    while (ds_map_each(&sessions->by_id, &at, NULL, NULL, &value)) {
-        end_one(sessions, value, true);
-    }
-    pthread_mutex_unlock(&sessions->lock);
+void ds__session_count_anew(ds__sessions *sessions, ds__session *s) {
+    ds__idle_kind kind;
+    size_t bytes = held(s, &kind);
+    ds__idle_change(sessions->engine->idle, &s->idle, kind, bytes);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside sessions: what session.c keeps, transaction.c runs and retryable.c asks. */
+/* Inside sessions: what session.c keeps, session_end.c ends, transaction.c runs and retryable.c
+ * asks. */
 #ifndef DS_ENGINE_COMMANDS_SESSION_INTERNAL_H
 #define DS_ENGINE_COMMANDS_SESSION_INTERNAL_H
 
@@ -58,10 +59,18 @@ struct ds__sessions {
  * command uses it. Errors: TooManyLogicalSessions, what ds__op_check says. */
 bool ds__session_check_out(ds__op *op, const uint8_t *id, ds__session **out, ds_error *err);
 void ds__session_check_in(ds__op *op, ds__session *s);
+/* Takes a session that nobody uses, and gives it back: a transaction that is to end by then is
+ * ended meanwhile, without the lock. Both under the registry's lock. */
+void ds__session_claim(ds__sessions *sessions, ds__session *s);
+void ds__session_release(ds__sessions *sessions, ds__session *s);
+/* Counts a session that nobody uses for what it holds now; takes one that has no transaction out of
+ * the registry. Under the lock. */
+void ds__session_count_anew(ds__sessions *sessions, ds__session *s);
+void ds__session_drop(ds__sessions *sessions, ds__session *s);
 
 /* transaction.c */
 /* Aborts the session's transaction, which is open, and keeps why (see ds__session). By who uses the
- * session, or under the registry's lock when nobody does. */
+ * session, without locks. */
 void ds__session_end_transaction(ds_engine *engine, ds__session *s, const char *why);
 
 /* Takes in what the file knows of the session, when that is newer: of another process, of the

@@ -175,7 +175,7 @@ static void warn_of_rest(ds__conn *conn) {
                        "the log '%s-wal' is damaged at frame %lld: the commits from there on are "
                        "lost, at least %lld of them%s",
                        conn->store->path, (long long)rest.frame, (long long)rest.commits + 1,
-                       conn->store->options.read_only ? "" : "; a copy is kept as ...-wal-damaged");
+                       rest.kept ? "; a copy is kept as ...-wal-damaged" : "");
     }
 }
 

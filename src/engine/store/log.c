@@ -5,6 +5,7 @@
 #include "engine/store/log.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -193,20 +194,35 @@ bool ds__log_inspect(sqlite3_file *log, int64_t from, uint32_t page, ds__log_res
     return rest->damaged || rest->commits > 0;
 }
 
-void ds__log_keep(sqlite3_file *log, const char *path) {
+/* Whether all of the log is in the file `fd`. */
+static bool copy(sqlite3_file *log, int fd) {
     sqlite3_int64 size = 0;
     uint8_t *bytes = ds__alloc(COPY);
-    int fd = bytes && log->pMethods->xFileSize(log, &size) == SQLITE_OK
-                 ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)
-                 : -1;
-    for (int64_t at = 0; fd >= 0 && at < size; at += COPY) {
+    bool ok = bytes && log->pMethods->xFileSize(log, &size) == SQLITE_OK;
+    for (int64_t at = 0; ok && at < size; at += COPY) {
         const int n = size - at < COPY ? (int)(size - at) : COPY;
-        if (read_at(log, bytes, n, at) != SQLITE_OK || write(fd, bytes, (size_t)n) != n) {
-            break;
-        }
-    }
-    if (fd >= 0) {
-        close(fd);
+        ok = read_at(log, bytes, n, at) == SQLITE_OK && write(fd, bytes, (size_t)n) == n;
     }
     ds__free(bytes);
+    return ok && fsync(fd) == 0;
+}
+
+bool ds__log_keep(sqlite3_file *log, const char *path) {
+    char temp[1200];
+    int n = snprintf(temp, sizeof temp, "%s-new", path);
+    if (access(path, F_OK) == 0) {
+        return true;
+    }
+    int fd = n > 0 && (size_t)n < sizeof temp
+                 ? open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
+                 : -1;
+    if (fd < 0) {
+        return false;
+    }
+    bool ok = copy(log, fd);
+    ok = close(fd) == 0 && ok && rename(temp, path) == 0;
+    if (!ok) {
+        unlink(temp);
+    }
+    return ok;
 }

@@ -19,6 +19,7 @@ typedef struct ds__log_rest {
     int64_t frame;   /* the first that was not taken, from 1 */
     int64_t commits; /* whole ones behind it */
     bool damaged;    /* it is a whole frame but for one byte, or the log's head is */
+    bool kept;       /* a copy of the log is kept; set by who finds the rest */
 } ds__log_rest;
 
 /* Looks behind the end that recovery found, at or after frame `from`. A tail that was being written
@@ -27,7 +28,8 @@ typedef struct ds__log_rest {
  * meanwhile. */
 bool ds__log_inspect(sqlite3_file *log, int64_t from, uint32_t page, ds__log_rest *rest);
 
-/* Copies the log to `path` unless that is there. */
-void ds__log_keep(sqlite3_file *log, const char *path);
+/* Copies the log to `path` unless that is there. Whether it is there then, whole: what a full disk
+ * cuts short is taken away. */
+bool ds__log_keep(sqlite3_file *log, const char *path);
 
 #endif

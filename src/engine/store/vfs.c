@@ -197,7 +197,7 @@ static void inspect(ds__file *db) {
         db->rest_found = true;
         int n = snprintf(kept, sizeof kept, "%s-wal-damaged", db->name);
         if (!db->read_only && n > 0 && (size_t)n < sizeof kept) {
-            ds__log_keep(db->log->real, kept);
+            db->rest.kept = ds__log_keep(db->log->real, kept);
         }
     }
 }

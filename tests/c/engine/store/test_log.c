@@ -4,6 +4,8 @@
 #include "util.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "engine/store/internal.h"
@@ -415,8 +417,54 @@ static void late_readers_of_warnings_get_the_last_ones(void **state) {
     ds__store_close(store);
 }
 
+static bool is_there(const char *path, const char *tail) {
+    char name[120];
+    snprintf(name, sizeof name, "%s%s", path, tail);
+    return access(name, F_OK) == 0;
+}
+
+/* A disk that is full after 64 kB: the copy is whole, or not there. */
+static void a_copy_of_a_damaged_log_is_whole(void **state) {
+    (void)state;
+    char path[100];
+    char text[DS_WARNING_SIZE] = "";
+    image file;
+    image log;
+    struct rlimit old;
+    snprintf(path, sizeof path, "%s", temp_path());
+    make_crashed(path, &file, &log);
+    assert_true(log.size > 100000);
+    log.bytes[log.size - 100] ^= 4;
+    for (int full = 1; full >= 0; full--) {
+        write_image(path, "", &file, file.size);
+        write_image(path, "-wal", &log, log.size);
+        signal(SIGXFSZ, SIG_IGN);
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+        struct rlimit less = {full ? 65536 : old.rlim_cur, old.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &less), 0);
+        ds_error err = {0};
+        ds__store *store = ds__records_open(path, NULL, &err);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        assert_int_equal(is_there(path, "-wal-damaged"), !full);
+        assert_false(is_there(path, "-wal-damaged-new"));
+        if (store) {
+            assert_true(ds__store_warning(store, &(size_t){0}, text, sizeof text));
+            assert_int_equal(strstr(text, "a copy is kept") != NULL, !full);
+        }
+        assert_true(store || full);
+        ds__store_close(store);
+    }
+    image kept = read_image(path, "-wal-damaged");
+    assert_int_equal(kept.size, log.size);
+    assert_memory_equal(kept.bytes, log.bytes, log.size);
+    free(kept.bytes);
+    free(file.bytes);
+    free(log.bytes);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_copy_of_a_damaged_log_is_whole),
         cmocka_unit_test(a_flipped_byte_of_the_log_is_told),
         cmocka_unit_test(a_log_cut_short_is_no_damage),
         cmocka_unit_test(frames_of_a_rollback_are_no_damage),
