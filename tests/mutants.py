@@ -355,9 +355,10 @@ class Trial:
         self.recent: list[str] = []  # tests that killed lately
 
     def chosen(self, module: Module, mutant: Mutant) -> list[pytest.Item]:
-        """Return the tests that run the mutant's lines: the last killers, then by turns the one
-        that runs most of the function, where its rarer cases are meant, and the quickest. Those
-        that take long come last, as many again."""
+        """Return the tests that run the mutant's lines: those of the file named after the module,
+        then the last killers, then by turns the one that runs most of the function, where its
+        rarer cases are meant, and the quickest. Those that take long come last. Each of the three
+        has a budget of its own."""
         span = set(range(mutant.first, mutant.last + 1))
         starts = [c for c in module.plain.values() if c.co_firstlineno in mutant.unit[-1:]]
         body = {line for c in starts for _, _, line in c.co_lines() if line}
@@ -370,13 +371,15 @@ class Trial:
                 share[name] = len(body & lines[module.file])
         found = [one for one in self.items if one.nodeid in reach]
         quick = sorted(found, key=lambda one: reach[one.nodeid])
+        own = [one for one in quick if one.path.stem == f"test_{module.path.stem}"]
         slow = [one for one in quick if reach[one.nodeid] > BUDGET / 8]
         quick = quick[: len(quick) - len(slow)]
         thorough = sorted(quick, key=lambda one: -share[one.nodeid])
         killers = [one for one in quick if one.nodeid in self.recent]
         turns = itertools.chain.from_iterable(zip(thorough, quick, strict=True))
         tests = list(dict.fromkeys([*killers, *turns]))
-        return within(BUDGET, tests, reach) + within(BUDGET, slow, reach)
+        chosen = (within(BUDGET, one, reach) for one in (own, tests, slow))
+        return list(dict.fromkeys(itertools.chain.from_iterable(chosen)))
 
     def try_live(self, module: Module, mutant: Mutant) -> str:
         """Return what became of it; "" when it takes a fresh process."""
@@ -405,7 +408,7 @@ class Trial:
             return 0
 
         killer.write_text("")
-        status = forked(work, 10 + 6 * BUDGET)
+        status = forked(work, 10 + 9 * BUDGET)
         if status is None:
             return "timed out"
         if os.waitstatus_to_exitcode(status) == 98:

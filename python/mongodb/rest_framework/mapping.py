@@ -137,7 +137,7 @@ def serializer_field(
     kwargs.update(scalar_kwargs(field, kind))
     if SERIALIZER_FIELDS[kind] is serializers.FloatField and not kwargs.get("read_only"):
         kwargs["validators"] = [check_finite]
-    if model is not None and not kwargs.get("read_only"):
+    if hasattr(model, "objects") and not kwargs.get("read_only"):  # an embedded one has none
         unique = field.unique or getattr(field, "primary_key", False)
         if unique and not getattr(field, "unique_with", None):
             kwargs.setdefault("validators", []).append(UniqueValidator(model.objects, name))

@@ -160,6 +160,10 @@ def declared_arguments(cls: Any, patch: Any) -> None:
     cls._declared_fields["when"]._kwargs["format"] = "%Y"
 
 
+def other_declared_arguments(cls: Any, patch: Any) -> None:
+    cls._declared_fields["when"]._kwargs = {"source": "moment", "format": "%Y"}
+
+
 def declared_method(cls: Any, patch: Any) -> None:
     cls._declared_fields["base"] = serializers.SerializerMethodField()
     cls.get_base = lambda self, one: f"<{one.text}>"
@@ -198,6 +202,10 @@ def stock_field(cls: Any, patch: Any) -> None:
     patch.setattr(serializers.CharField, "to_representation", lambda self, value: f"<{value}>")
 
 
+def generated_stock_field(cls: Any, patch: Any) -> None:
+    patch.setattr(serializers.IntegerField, "to_representation", lambda self, value: -value)
+
+
 def stock_attribute(cls: Any, patch: Any) -> None:
     patch.setattr(serializers.Field, "get_attribute", lambda self, instance: "same")
 
@@ -216,6 +224,13 @@ def generated_nested(cls: Any, patch: Any) -> None:
 
 def document_field(cls: Any, patch: Any) -> None:
     cls.Meta.model._fields["exact"].decimal_places = 1
+
+
+def document_items(cls: Any, patch: Any) -> None:
+    class Other(EmbeddedDocument):
+        number = fields.IntField()
+
+    cls.Meta.model._fields["parts"].field = fields.EmbeddedDocumentField(Other)
 
 
 def document_choices(cls: Any, patch: Any) -> None:
@@ -257,6 +272,7 @@ CHANGES = [
     more_extra_kwargs,
     declared_field,
     declared_arguments,
+    other_declared_arguments,
     declared_method,
     shows_otherwise,
     fields_otherwise,
@@ -264,11 +280,13 @@ CHANGES = [
     other_bases,
     stock_code,
     stock_field,
+    generated_stock_field,
     stock_attribute,
     nested_meta,
     nested_shows_otherwise,
     generated_nested,
     document_field,
+    document_items,
     document_choices,
     document_choice,
     document_attribute,
