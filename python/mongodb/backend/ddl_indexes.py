@@ -5,6 +5,7 @@ condition beyond theirs, is kept in a hidden field of each document that the ind
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -16,9 +17,13 @@ from mongodb.backend.plan.micros import expanded
 from mongodb.backend.plan.scope import US, TableInfo
 from mongodb.backend.sql import nodes as n
 
-__all__ = ["Indexes"]
+__all__ = ["NO_SEARCH", "Indexes"]
+
+logger = logging.getLogger("mongodb")
 
 _OPTIONS = json_util.JSONOptions(tz_aware=False)
+# what stores without Atlas Search say of its commands: unknown, not enabled, not supported
+NO_SEARCH = (59, 115, 238, 31082)
 _SAME_KEY = (85, 86)  # an index over the same key is there already
 
 
@@ -56,6 +61,9 @@ class Indexes:
         """Carry out CREATE INDEX."""
         if node.spec is not None:
             spec = json_util.loads(node.spec, json_options=_OPTIONS)
+            if "definition" in spec:
+                self.search(info, spec)
+                return
             self.connection.run({"createIndexes": info.name, "indexes": [spec]})
             return
         columns: list[Any] = []  # None stands for an expression
@@ -107,6 +115,29 @@ class Indexes:
             self.save(info)
         self.make(info, spec, columns)
 
+    def search(self, info: TableInfo, spec: dict[str, Any]) -> None:
+        """Make an index of Atlas Search, where there is one, and note it."""
+        known = info.meta.setdefault("indexes", {})
+        if spec["name"] in known:
+            raise ProgrammingError(f'an index "{spec["name"]}" is there already')
+        known[spec["name"]] = {"columns": spec.pop("columns"), "search": dict(spec)}
+        self.save(info)
+        if not self.on_atlas({"createSearchIndexes": info.name, "indexes": [spec]}):
+            logger.warning(
+                "%s: the store has no Atlas Search: the %s index %s is not made, $%s is refused",
+                info.name, spec["type"], spec["name"], spec["type"],
+            )  # fmt: skip
+
+    def on_atlas(self, command: dict[str, Any]) -> bool:
+        """Run a command of Atlas Search; return whether there is one."""
+        try:
+            self.connection.run(command, outside=True)
+        except DatabaseError as error:
+            if getattr(error.__cause__, "code", None) not in NO_SEARCH:
+                raise
+            return False
+        return True
+
     def make(self, info: TableInfo, spec: dict[str, Any], columns: list[str]) -> None:
         """Create an index, or note that one over the same key stands for it."""
         if list(spec["key"]) == ["_id"]:
@@ -155,6 +186,8 @@ class Indexes:
         self.promote(info, name, spec)
         if noted is None:
             return
+        if "search" in noted:
+            self.on_atlas({"dropSearchIndex": info.name, "name": name})
         rules.compute(info)
         self.save(info)
         gone = dict.fromkeys(noted.get("computed", {}), "")
@@ -279,6 +312,11 @@ class Indexes:
         for one in known.values():
             if one.get("twin") == old:
                 one["twin"] = new
+        search = known.get(new, {}).get("search")
+        if search:
+            self.on_atlas({"dropSearchIndex": info.name, "name": old})
+            search["name"] = new
+            self.on_atlas({"createSearchIndexes": info.name, "indexes": [search]})
         if known:
             self.save(info)
         if spec is not None:

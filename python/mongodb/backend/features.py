@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import InterfaceError
+from django.db import DatabaseError, InterfaceError
 from django.db.backends.base.features import BaseDatabaseFeatures
 from django.utils.functional import cached_property
 
@@ -112,6 +112,19 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     @cached_property
     def can_introspect_foreign_keys(self) -> bool:  # type: ignore[override]
         return self.supports_foreign_keys
+
+    @cached_property
+    def supports_atlas_search(self) -> bool:
+        """Whether the store has Atlas Search."""
+        if self.is_embedded:
+            return False
+        connection: Any = self.connection
+        stages = [{"$listSearchIndexes": {}}]
+        try:
+            connection.documents({"aggregate": "__none", "pipeline": stages, "cursor": {}})
+        except DatabaseError:
+            return False
+        return True
 
     @property
     def uses_savepoints(self) -> bool:  # type: ignore[override]

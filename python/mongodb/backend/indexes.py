@@ -10,7 +10,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.backends.utils import names_digest, split_identifier
 from django.db.models import Index
 
-__all__ = ["EmbeddedFieldIndex", "embedded_field", "unknown_names"]
+__all__ = ["EmbeddedFieldIndex", "embedded_field", "index_name", "unknown_names"]
 
 
 def embedded_field(model: Any, name: str) -> tuple[list[Any], str]:
@@ -43,10 +43,9 @@ def embedded_field(model: Any, name: str) -> tuple[list[Any], str]:
 
 def __getattr__(name: str) -> Any:
     if name in ("SearchIndex", "VectorSearchIndex"):
-        raise ImportError(
-            f"{name} is not supported: it is an index of Atlas Search. Make it by "
-            "createSearchIndexes on a server that has it (docs/limitations.md)"
-        )
+        from mongodb.backend import search
+
+        return getattr(search, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -74,17 +73,22 @@ def unknown_names(model: Any, names: Any, option: str) -> list[Any]:
     return found
 
 
+def index_name(model: Any, index: Index) -> str:
+    """Return a name for an index that was given none."""
+    _, table = split_identifier(model._meta.db_table)
+    names = [f"-{name}" if order else name for name, order in index.fields_orders]
+    digest = names_digest(table, *names, index.suffix, length=6)
+    name = f"{table[:11]}_{index.fields_orders[0][0][:7]}_{digest}_{index.suffix}"
+    return f"D{name[1:]}" if name[0] == "_" or name[0].isdigit() else name
+
+
 class EmbeddedFieldIndex(EmbeddedNames, Index):
     """An index over dotted names; arrays make it a multikey index."""
 
     meta_option_name = "indexes"
 
     def set_name_with_model(self, model: Any) -> None:
-        _, table = split_identifier(model._meta.db_table)
-        names = [f"-{name}" if order else name for name, order in self.fields_orders]
-        digest = names_digest(table, *names, self.suffix, length=6)
-        name = f"{table[:11]}_{self.fields_orders[0][0][:7]}_{digest}_{self.suffix}"
-        self.name = f"D{name[1:]}" if name[0] == "_" or name[0].isdigit() else name
+        self.name = index_name(model, self)
 
     def create_sql(self, model: Any, schema_editor: Any, using: str = "", **kwargs: Any) -> Any:
         return schema_editor.index_sql(model, self.mongodb_index(model, schema_editor))

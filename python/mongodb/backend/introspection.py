@@ -139,6 +139,9 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         for name, one in noted.items():
             if "twin" in one:
                 out[name] = _index(one["columns"], _visible(one["key"]), one["unique"])
+            elif "search" in one:
+                kind = one["search"]["type"]
+                out[name] = _constraint(one["columns"], index=True, type=kind)
         return out
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lookups of arrays with what is no list, and what a validator says of things within arrays."""
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -58,12 +57,3 @@ def test_a_number_within_an_array_is_refused_with_its_path(orm: Callable[..., No
         IntegrityError, match=r"constraint failed: batches\.1\.n .*at least 0, is -1"
     ):
         pill.objects.create(batches=[batch(n=1), batch(n=-1)])
-
-
-@pytest.mark.parametrize("name", ["SearchIndex", "VectorSearchIndex"])
-def test_indexes_of_atlas_search_are_refused_with_words(name: str) -> None:
-    module = importlib.import_module("mongodb.backend.indexes")
-    with pytest.raises(ImportError, match=f"{name} is not supported.*Atlas Search"):
-        getattr(module, name)
-    with pytest.raises(AttributeError, match="no attribute 'Other'"):
-        getattr(module, "Other")  # noqa: B009
