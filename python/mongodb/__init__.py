@@ -50,6 +50,7 @@ from mongodb.fields.references import CASCADE, DENY, DO_NOTHING, NULLIFY, PULL
 from mongodb.queryset import (
     Avg,
     Count,
+    F,
     Max,
     Min,
     Q,
@@ -78,6 +79,7 @@ __all__ = [
     "DeprecatedError",
     "Document",
     "DoesNotExist",
+    "F",
     "DynamicDocument",
     "DynamicEmbeddedDocument",
     "EmbeddedDocument",

@@ -335,6 +335,12 @@ class Handle:
         """Run one update statement; the options are the command's."""
         return self._write({"update": collection, "updates": [update], **options}, concern)
 
+    def bulk_update(
+        self, collection: str, updates: list[dict[str, Any]], concern: Any = None
+    ) -> dict[str, Any]:
+        """Run many update statements in their order, up to the first that is refused."""
+        return self._write({"update": collection, "updates": updates}, concern)
+
     def find_and_modify(self, command: dict[str, Any], concern: Any = None) -> dict[str, Any]:
         """Run a findAndModify command."""
         return self._write(command, concern)

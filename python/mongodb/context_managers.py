@@ -90,6 +90,16 @@ class atomic:
         self._entered.append((transaction, "", token))
         return session
 
+    async def __aenter__(self) -> Any:
+        """`async with atomic()`: the transaction is that of this task, and what it awaits.
+
+        Tasks that are started inside share it: await them one after the other.
+        """
+        return self.__enter__()
+
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+        self.__exit__(kind, error, trace)
+
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         transaction, name, token = self._entered.pop()
         if token is None:

@@ -262,7 +262,7 @@ def test_a_refusal_says_what_was_meant() -> None:
         return str(caught.value)
 
     assert "did you mean 'gte'" in words(n__gtee=1)
-    assert "write n__gte=... and n__lte=..." in words(n__range=1)
+    assert "write n__gte=... and n__lt=..." in words(n__month=1)
     assert "write at__gte=... and at__lt=..." in words(at__year=2024)
     assert "it has" in words(nope=1)
     long = words(n="x" * 500)

@@ -65,8 +65,8 @@ def test_list_of_a_query_that_cannot_be_sent_raises() -> None:
 def test_unknown_lookup_suggests_the_known_one() -> None:
     with pytest.raises(mongodb.InvalidQueryError, match="startswith"):
         Meeting.objects(title__startwith="a").count()
-    with pytest.raises(mongodb.InvalidQueryError, match="title=None"):
-        Meeting.objects(title__isnull=True).count()
+    with pytest.raises(mongodb.InvalidQueryError, match="title__gte"):
+        Meeting.objects(title__month=True).count()
 
 
 def test_reference_takes_no_key_that_its_document_cannot_have() -> None:

@@ -9,7 +9,7 @@ from mongodb.errors import (
     OperationError,
 )
 from mongodb.fields.references import CASCADE, DENY, DO_NOTHING, NULLIFY, PULL
-from mongodb.queryset.expressions import Aggregate, Avg, Count, Max, Min, Sum
+from mongodb.queryset.expressions import Aggregate, Avg, Count, F, Max, Min, Sum
 from mongodb.queryset.manager import QuerySetManager, queryset_manager
 from mongodb.queryset.q import Q, QNode
 from mongodb.queryset.queryset import QuerySet, QuerySetNoCache
@@ -24,6 +24,7 @@ __all__ = [
     "Avg",
     "Count",
     "DoesNotExist",
+    "F",
     "InvalidQueryError",
     "Max",
     "Min",

@@ -49,6 +49,7 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
     _batch_size = 0
     _shape: str | None = None  # "scalar", "dicts" or "values"
     _scalar: tuple[str, ...] = ()
+    _named = False  # tuples have names
     _related: tuple[str, ...] = ()
     _raw_refs = False
     _cached = True

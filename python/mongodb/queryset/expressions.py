@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `aggregate()` can compute without a pipeline."""
+"""What `aggregate()` can compute without a pipeline, and values that the store computes."""
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
+from mongodb.errors import InvalidQueryError
+from mongodb.queryset._expression import Expression
 from mongodb.queryset.lookups import db_path
 
-__all__ = ["Aggregate", "Avg", "Count", "Max", "Min", "Sum"]
+__all__ = ["Aggregate", "Avg", "Combined", "Count", "F", "Max", "Min", "Sum"]
 
 
 class Aggregate:
@@ -68,3 +71,80 @@ class Count(Aggregate):
             return {"$sum": 1}
         path = f"${db_path(document, self.field)}"
         return {"$sum": {"$cond": [{"$gt": [path, None]}, 1, 0]}}
+
+
+class Computed(Expression):
+    """A value that the store computes from a document: arithmetic makes others of it."""
+
+    def __add__(self, other: Any) -> Combined:
+        return Combined("$add", self, other)
+
+    def __radd__(self, other: Any) -> Combined:
+        return Combined("$add", other, self)
+
+    def __sub__(self, other: Any) -> Combined:
+        return Combined("$subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Combined:
+        return Combined("$subtract", other, self)
+
+    def __mul__(self, other: Any) -> Combined:
+        return Combined("$multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Combined:
+        return Combined("$multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Combined:
+        return Combined("$divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Combined:
+        return Combined("$divide", other, self)
+
+    def __mod__(self, other: Any) -> Combined:
+        return Combined("$mod", self, other)
+
+    def __pow__(self, other: Any) -> Combined:
+        return Combined("$pow", self, other)
+
+    def __neg__(self) -> Combined:
+        return Combined("$multiply", self, -1)
+
+
+class F(Computed):
+    """The value of another field of the same document, by its name or path: `F("address__zip")`."""
+
+    def __init__(self, name: str) -> None:
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"F takes the name of a field, not {name!r}")
+        self.name = name
+
+    def to_expression(self, document: Any) -> Any:
+        path = db_path(document, self.name)
+        if any(part.isdigit() or part == "$" for part in path.split(".")):
+            raise InvalidQueryError(f"F({self.name!r}): a position in a list has no expression")
+        return f"${path}"
+
+    def __repr__(self) -> str:
+        return f"F({self.name!r})"
+
+
+class Combined(Computed):
+    """Two values and what is done with them."""
+
+    def __init__(self, operator: str, left: Any, right: Any) -> None:
+        self.operator = operator
+        self.sides = (left, right)
+
+    def to_expression(self, document: Any) -> Any:
+        return {self.operator: [_operand(document, one) for one in self.sides]}
+
+    def __repr__(self) -> str:
+        return f"<{self.sides[0]!r} {self.operator} {self.sides[1]!r}>"
+
+
+def _operand(document: Any, value: Any) -> Any:
+    if isinstance(value, Expression):
+        return value.to_expression(document)
+    if isinstance(value, datetime.timedelta):  # dates count milliseconds
+        return {"$literal": value // datetime.timedelta(milliseconds=1)}
+    return {"$literal": value}

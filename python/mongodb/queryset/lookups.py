@@ -22,18 +22,18 @@ from mongodb.errors import InvalidQueryError, LookUpError, ValidationError
 from mongodb.fields.base import BaseField
 from mongodb.fields.scalar import STRING_OPERATORS
 from mongodb.queryset import geo
+from mongodb.queryset._expression import Expression
+from mongodb.queryset.periods import PERIODS, period
 
 __all__ = ["Lookup", "build_filter", "db_path", "filter_bson", "merge", "parse"]
 
 _COMPARISON = frozenset({"ne", "gt", "gte", "lt", "lte"})
 _MANY = frozenset({"in", "nin", "all"})
 _PLAIN = frozenset({"size", "exists", "mod", "type", "not", "elemMatch", "match", "eq"})
+# Django's lookups, of fields that have no member of that name: `data__year` of a dict is a key.
+_DJANGO = frozenset({"isnull", "range", "year", "date"})
 # Django's lookups that this one has not.
-_INSTEAD = {
-    "isnull": "x=None or x__ne=None",
-    "range": "x__gte=... and x__lte=...",
-    **dict.fromkeys(("year", "month", "day", "date"), "x__gte=... and x__lt=..."),
-}
+_INSTEAD = dict.fromkeys(("month", "day", "week_day", "hour"), "x__gte=... and x__lt=...")
 OPERATORS = _COMPARISON | _MANY | _PLAIN | geo.OPERATORS | STRING_OPERATORS
 _TYPES: dict[Any, Any] = {
     int: ["int", "long"],
@@ -173,6 +173,8 @@ def _parse(cls: Any, name: str) -> Lookup:
     negated = False
     if len(parts) > 1 and parts[-1] in OPERATORS and not _is_field(cls, parts):
         op = parts.pop()
+    if len(parts) > 1 and _is_django(cls, parts, op):
+        op = "__".join(filter(None, (parts.pop(), op)))
     if len(parts) > 1 and parts[-1] == "":
         parts.pop()  # a field named like an operator: type__
     if len(parts) > 1 and parts[-1] == "not":
@@ -184,6 +186,21 @@ def _parse(cls: Any, name: str) -> Lookup:
     if _holds_copies(field):
         path += "._id"
     return Lookup(path, field, op, negated)
+
+
+def _is_django(cls: Any, parts: list[str], op: str | None) -> bool:
+    """Whether the last part is a lookup of Django's, which `op` may compare."""
+    last = parts[-1]
+    if last not in _DJANGO or (op is not None and (op not in _COMPARISON or last not in PERIODS)):
+        return False
+    before = parts[:-2] if len(parts) > 2 and parts[-2] == "not" else parts[:-1]
+    try:
+        field = resolve(cls, before)[1]
+    except InvalidQueryError:
+        return False
+    while field is not None and field.kind == "list":
+        field = field._item
+    return field is not None and (_reference(field) is not None or _next(field, last) is None)
 
 
 def _holds_copies(field: BaseField | None) -> bool:
@@ -208,10 +225,39 @@ def filter_bson(cls: Any, lookups: Mapping[str, Any]) -> Any:
         return filter_bson(cls, geo.grouped(lookups))
     except _PathFromValue:
         return _with_paths(cls, lookups)
+    except _Computed:
+        return _with_expressions(cls, lookups)
 
 
 class _PathFromValue(Exception):  # noqa: N818
     """A value that is stored below the field that the keyword names."""
+
+
+class _Computed(Exception):  # noqa: N818
+    """A value that the store computes: the keyword is an expression, not a condition of a path."""
+
+
+def _with_expressions(cls: Any, lookups: Mapping[str, Any]) -> Any:
+    """Return the filter where fields are compared with what `F` names.
+
+    As in SQL nothing compares with null; `ne` is true where one of the two is null or missing.
+    """
+    parts, rest = [], {}
+    for name, value in lookups.items():
+        if not isinstance(value, Expression):
+            rest[name] = value
+            continue
+        lookup = parse(cls, name)
+        op = "eq" if lookup.op in (None, "exact") else lookup.op
+        if op not in _COMPARISON | {"eq"}:
+            raise InvalidQueryError(f"{name}: {op} takes no F(); ne, gt, gte, lt and lte do")
+        left, right = f"${lookup.path}", value.to_expression(cls)
+        compared: Any = {f"${op}": [left, right]}
+        if op != "ne":
+            there = [{"$gt": [one, None]} for one in (left, right)]
+            compared = {"$and": [*there, compared]}
+        parts.append(_core.Raw({"$expr": {"$not": [compared]} if lookup.negated else compared}))
+    return _core.join_filters("$and", [filter_bson(cls, rest), *parts])
 
 
 def _with_paths(cls: Any, lookups: Mapping[str, Any]) -> Any:
@@ -301,6 +347,8 @@ def named(name: str, error: ValidationError) -> ValidationError:
 
 def _condition(cls: Any, lookup: Lookup, name: str, value: Any) -> Any:
     op, field = lookup.op, lookup.field
+    if isinstance(value, Expression):
+        raise _Computed
     if op in (None, "exact", "eq", "ne", "not") and _below(field, value):
         raise _PathFromValue
     try:
@@ -311,8 +359,10 @@ def _condition(cls: Any, lookup: Lookup, name: str, value: Any) -> Any:
         raise InvalidLookupValue(f"{name}={_shown(value)}: {error}") from error
     if not lookup.negated:
         return condition
-    if op in (None, "exact", "eq"):
+    if op in (None, "exact", "eq") or condition is None:
         return {"$ne": condition}
+    if op == "isnull":
+        return None
     return {"$not": condition}
 
 
@@ -342,6 +392,8 @@ def _operator(field: BaseField | None, op: str | None, value: Any) -> Any:
         return pattern
     if op in geo.OPERATORS:
         return geo.condition(field, op, value)
+    if op[:4] in PERIODS:
+        return period(field, op, value)
     return _SPECIAL[op](field, value)
 
 
@@ -427,6 +479,19 @@ def _mod(field: BaseField | None, value: Any) -> Any:
     return {"$mod": list(value)}
 
 
+def _isnull(field: BaseField | None, value: Any) -> Any:
+    if not isinstance(value, bool):
+        raise TypeError("isnull takes True or False")
+    return None if value else {"$ne": None}
+
+
+def _range(field: BaseField | None, value: Any) -> Any:
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise TypeError("range takes (first, last)")
+    low, high = (_one(field, "range", one) for one in value)
+    return {"$gte": low, "$lte": high}
+
+
 _SPECIAL: dict[str, Callable[[BaseField | None, Any], Any]] = {
     "size": _size,
     "exists": _exists,
@@ -435,4 +500,6 @@ _SPECIAL: dict[str, Callable[[BaseField | None, Any], Any]] = {
     "not": _not,
     "elemMatch": _element,
     "match": _element,
+    "isnull": _isnull,
+    "range": _range,
 }

@@ -18,6 +18,7 @@ from mongodb.queryset._cache import Cache
 from mongodb.queryset._origin import Origin
 from mongodb.queryset.aggregation import AggregationMixin
 from mongodb.queryset.base import BaseQuerySet
+from mongodb.queryset.idioms import IdiomsMixin, tuple_class
 from mongodb.queryset.lookups import InvalidLookupValue
 from mongodb.queryset.q import QNode
 from mongodb.queryset.text import take_scores
@@ -29,7 +30,7 @@ __all__ = ["QuerySet", "QuerySetNoCache"]
 _WHOLE = Origin((), ())
 
 
-class QuerySet(WritingMixin[Doc], AggregationMixin, BaseQuerySet[Doc]):
+class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQuerySet[Doc]):
     """The documents of a class that match. Nothing is sent before the queryset is evaluated."""
 
     # Evaluation
@@ -90,6 +91,8 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, BaseQuerySet[Doc]):
         values = [_reach(document, name) for name in self._scalar]
         if self._shape == "values":
             return dict(zip(self._scalar, values, strict=True))
+        if self._named:
+            return tuple_class(self._scalar)(*values)
         return values[0] if len(values) == 1 else tuple(values)
 
     def __iter__(self) -> Iterator[Doc]:
@@ -118,6 +121,8 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, BaseQuerySet[Doc]):
         return self._evaluation().reach(0) if self._cached else self.exists()
 
     def __contains__(self, item: object) -> bool:
+        if self._rows is None and self._shape is None and isinstance(item, self._document):
+            return self.contains(item)
         return item in self._all()
 
     @overload
@@ -145,9 +150,10 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, BaseQuerySet[Doc]):
         text = repr(shown[:20])
         return text[:-1] + ", '...(remaining elements truncated)...']" if len(shown) > 20 else text
 
-    def iterator(self) -> Iterator[Doc]:
-        """Iterate without keeping the documents."""
-        return iter(self.no_cache())
+    def iterator(self, chunk_size: int | None = None) -> Iterator[Doc]:
+        """Iterate without keeping the documents; `chunk_size` of them are fetched at a time."""
+        wanted = self.no_cache()
+        return iter(wanted if chunk_size is None else wanted.batch_size(chunk_size))
 
     # One document
 
@@ -210,13 +216,18 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, BaseQuerySet[Doc]):
         """Return the document with this primary key or None."""
         return self.filter(pk=object_id).first()
 
-    def in_bulk(self, object_ids: Any) -> dict[Any, Doc]:
-        """Return a dict of primary keys and documents; of a part (skip, limit) it is refused."""
+    def in_bulk(self, object_ids: Any = None) -> dict[Any, Doc]:
+        """Return a dict of primary keys and documents, of all matches without keys.
+
+        Of a part (skip, limit) it is refused.
+        """
         if self._bounded and not self._empty:
             raise InvalidQueryError("in_bulk() takes ids from all matches: drop skip() and limit()")
         field = self._document._fields[self._document._meta["id_field"]]
-        keys = [field.to_python(getattr(one, "pk", one)) for one in object_ids]
-        wanted: QuerySet[Any] = self.clear_order().filter(pk__in=keys)
+        wanted: QuerySet[Any] = self.clear_order()
+        if object_ids is not None:
+            keys = [field.to_python(getattr(one, "pk", one)) for one in object_ids]
+            wanted = wanted.filter(pk__in=keys)
         if self._shape == "scalar":
             return {d.pk: self._shaped(d) for d in wanted._with(_shape=None, _include=())}
         if self._shape == "dicts":
@@ -258,8 +269,16 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, BaseQuerySet[Doc]):
             return self._with(_shape=None, _scalar=(), _include=())
         return self.only(*map(_listed, fields))._with(_shape="scalar", _scalar=fields)
 
-    def values_list(self, *fields: str, flat: bool = False) -> QuerySet[Any]:
-        """The other name of `scalar`; one field gives its values, flat or not."""
+    def values_list(self, *fields: str, flat: bool = False, named: bool = False) -> QuerySet[Any]:
+        """The other name of `scalar`; one field gives its values, flat or not, but a tuple `named`.
+
+        Named tuples have the fields' names, a path's with `__`.
+        """
+        if named:
+            if flat:
+                raise InvalidQueryError("values_list() is flat or named, not both")
+            names = fields or tuple(self._document._fields)
+            return self.scalar(*names)._with(_named=True)
         if flat and len(fields) != 1:
             raise InvalidQueryError(f"values_list(flat=True) takes one field, not {len(fields)}")
         return self.scalar(*fields)

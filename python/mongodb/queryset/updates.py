@@ -9,6 +9,7 @@ from typing import Any
 from mongodb import _registry
 from mongodb.errors import InvalidQueryError, ValidationError
 from mongodb.fields.base import STORING_OPERATORS, UPDATE_OPERATORS, BaseField
+from mongodb.queryset._expression import Expression
 from mongodb.queryset.lookups import OPERATORS, _operator, filter_bson, named, resolve
 
 __all__ = ["NAMES", "build_update", "change", "encode_update", "split"]
@@ -42,8 +43,34 @@ def build_update(cls: Any, update: Mapping[str, Any]) -> Any:
 
 def encode_update(cls: Any, update: dict[str, Any]) -> Any:
     """Return the update as `_core.Raw`, or what `build_update` makes of the rare ones."""
+    if any(isinstance(value, Expression) for value in update.values()):
+        return _computed(cls, update)
     made = cls._schema.update(update)
     return build_update(cls, update) if made is None else made
+
+
+def _computed(cls: Any, update: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the pipeline of an update in which the store computes values."""
+    stages: dict[str, Any] = {}
+    for name, value in update.items():
+        op, parts = split(cls, name)
+        if op not in ("set", "inc", "dec", "mul") or name == "__raw__":
+            raise InvalidQueryError(f"{name}: an update with F() sets, inc, dec or mul alone")
+        path, field = resolve(cls, parts)
+        if any(part.isdigit() for part in path.split(".")):
+            raise InvalidQueryError(f"{name}: an update with F() has no position in a list")
+        if isinstance(value, Expression):
+            stored = value.to_expression(cls)
+        else:
+            stored = {"$literal": change(cls, name, value)[2]}
+        if op != "set":
+            before = {"$ifNull": [f"${path}", 0]}
+            operator = {"inc": "$add", "dec": "$subtract", "mul": "$multiply"}[op]
+            if op == "dec" and not isinstance(value, Expression):
+                operator = "$add"  # change() has turned it
+            stored = {operator: [before, stored]}
+        stages[path] = stored
+    return [{"$set": stages}]
 
 
 def split(cls: Any, name: str) -> tuple[str, list[str]]:
