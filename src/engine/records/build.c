@@ -17,8 +17,9 @@ enum { KEY_STEPS = 16, DOC_STEPS = 16 }; /* of the meter */
 
 typedef struct built_key {
     size_t at;
-    uint32_t size;
     int64_t rid;
+    uint64_t head; /* its first bytes, as a number in their order */
+    uint32_t size;
 } built_key;
 
 typedef struct builder {
@@ -85,6 +86,14 @@ bool ds__index_duplicate(ds__txn *txn, const ds__coll *coll, const ds__index *in
     return false;
 }
 
+static uint64_t head_of(const uint8_t *key, size_t size) {
+    uint64_t head = 0;
+    for (size_t i = 0; i < sizeof head; i++) {
+        head = head << 8 | (i < size ? key[i] : 0);
+    }
+    return head;
+}
+
 static bool add_keys(builder *b, const ds__index_keys *keys, int64_t rid, ds_error *err) {
     for (size_t i = 0; i < keys->count; i++) {
         if (b->count == b->cap) {
@@ -96,8 +105,12 @@ static bool add_keys(builder *b, const ds__index_keys *keys, int64_t rid, ds_err
             b->keys = grown;
             b->cap = cap;
         }
-        b->keys[b->count++] = (built_key){b->bytes.size, (uint32_t)keys->keys[i].size, rid};
-        ds_buf_add(&b->bytes, ds__index_key_bytes(keys, i), keys->keys[i].size);
+        const uint8_t *key = ds__index_key_bytes(keys, i);
+        b->keys[b->count++] = (built_key){.at = b->bytes.size,
+                                          .rid = rid,
+                                          .head = head_of(key, keys->keys[i].size),
+                                          .size = (uint32_t)keys->keys[i].size};
+        ds_buf_add(&b->bytes, key, keys->keys[i].size);
     }
     return ds_buf_ok(&b->bytes, err);
 }
@@ -119,6 +132,9 @@ static int compare_built(const void *a, const void *b, void *ctx) {
     if (sort->stopped) {
         return 0;
     }
+    if (x->head != y->head) {
+        return x->head < y->head ? -1 : 1;
+    }
     int order = memcmp(bytes + x->at, bytes + y->at, x->size < y->size ? x->size : y->size);
     if (order == 0) {
         order = (x->size > y->size) - (x->size < y->size);
@@ -136,6 +152,63 @@ static bool duplicate_of(ds__txn *txn, const ds__coll *coll, const ds__index *in
                                    : ds__corrupt(err, "an index under construction");
 }
 
+static bool step(ds__txn *txn, const builder *b, size_t i, ds_error *err) {
+    return ds_meter_step(ds__txn_meter(txn), KEY_STEPS + b->keys[i].size / DS_METER_STEP_BYTES,
+                         err);
+}
+
+/* Whether a key was put; what a duplicate is told as. */
+static bool was_put(ds__txn *txn, const ds__coll *coll, const ds__index *index, const builder *b,
+                    size_t i, ds__put put, ds_error *err) {
+    const built_key *k = &b->keys[i];
+    return put == DS_PUT_OK ||
+           (put == DS_PUT_DUPLICATE &&
+            duplicate_of(txn, coll, index, k->rid, b->bytes.data + k->at, k->size, err));
+}
+
+/* Writes the first `count` keys, a multiple of DS_KEYS_AT_ONCE. */
+static bool write_many(ds__txn *txn, const ds__coll *coll, const ds__index *index, const builder *b,
+                       size_t count, ds_error *err) {
+    ds__key_writer writer;
+    ds__key_entry entries[DS_KEYS_AT_ONCE];
+    if (!ds__keys_insert_many(&writer, txn, ds__coll_keys(coll, index), err)) {
+        return false;
+    }
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i += DS_KEYS_AT_ONCE) {
+        for (size_t j = 0; ok && j < DS_KEYS_AT_ONCE; j++) {
+            const built_key *k = &b->keys[i + j];
+            entries[j] = (ds__key_entry){b->bytes.data + k->at, k->size, k->rid};
+            ok = step(txn, b, i + j, err);
+        }
+        size_t at;
+        if (ok) {
+            ds__put put = ds__keys_next_many(&writer, entries, &at, err);
+            ok = was_put(txn, coll, index, b, i + at, put, err);
+        }
+    }
+    ds__keys_close(&writer);
+    return ok;
+}
+
+/* Writes the keys from `first` on. */
+static bool write_rest(ds__txn *txn, const ds__coll *coll, const ds__index *index, const builder *b,
+                       size_t first, ds_error *err) {
+    ds__key_writer writer;
+    if (!ds__keys_insert(&writer, txn, ds__coll_keys(coll, index), err)) {
+        return false;
+    }
+    bool ok = true;
+    for (size_t i = first; ok && i < b->count; i++) {
+        const built_key *k = &b->keys[i];
+        ok = step(txn, b, i, err) &&
+             was_put(txn, coll, index, b, i,
+                     ds__keys_next(&writer, b->bytes.data + k->at, k->size, k->rid, err), err);
+    }
+    ds__keys_close(&writer);
+    return ok;
+}
+
 /* Sorts and writes what was gathered. */
 static bool flush(ds__txn *txn, const ds__coll *coll, const ds__index *index, builder *b,
                   ds_error *err) {
@@ -146,24 +219,9 @@ static bool flush(ds__txn *txn, const ds__coll *coll, const ds__index *index, bu
     if (sort.stopped) {
         return false;
     }
-    ds__key_writer writer;
-    if (!ds__keys_insert(&writer, txn, ds__coll_keys(coll, index), err)) {
-        return false;
-    }
-    bool ok = true;
-    for (size_t i = 0; ok && i < b->count; i++) {
-        const uint8_t *key = b->bytes.data + b->keys[i].at;
-        if (!ds_meter_step(ds__txn_meter(txn), KEY_STEPS + b->keys[i].size / DS_METER_STEP_BYTES,
-                           err)) {
-            ok = false;
-            break;
-        }
-        ds__put put = ds__keys_next(&writer, key, b->keys[i].size, b->keys[i].rid, err);
-        ok = put == DS_PUT_OK ||
-             (put == DS_PUT_DUPLICATE &&
-              duplicate_of(txn, coll, index, b->keys[i].rid, key, b->keys[i].size, err));
-    }
-    ds__keys_close(&writer);
+    const size_t many = b->count - b->count % DS_KEYS_AT_ONCE;
+    bool ok =
+        write_many(txn, coll, index, b, many, err) && write_rest(txn, coll, index, b, many, err);
     b->count = 0;
     ds_buf_reset(&b->bytes);
     return ok;

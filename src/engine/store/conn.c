@@ -278,6 +278,13 @@ void ds__conn_close(ds__conn *conn) {
     ds__free(conn);
 }
 
+/* DS_KEYS_AT_ONCE rows. Those before one that fails stay: nothing has to be kept to undo them. */
+#define TWO_ROWS "(?, ?), (?, ?)"
+#define EIGHT_ROWS TWO_ROWS ", " TWO_ROWS ", " TWO_ROWS ", " TWO_ROWS
+#define MANY_KEYS                                                                                  \
+    "INSERT OR FAIL INTO i%i(k, r) VALUES" EIGHT_ROWS ", " EIGHT_ROWS ", " EIGHT_ROWS              \
+    ", " EIGHT_ROWS
+
 /* SQL of each kind; %c: the collection's table, %i: the index's. `plain` for indexes whose table is
  * keyed by (k, r), `unique` for those keyed by k alone. */
 static const struct {
@@ -301,6 +308,7 @@ static const struct {
     [DS_STMT_SCAN_BACK] = {"SELECT rid, doc FROM c%c WHERE rid<=?1 ORDER BY rid DESC", NULL},
     [DS_STMT_KEY_INSERT] = {"INSERT INTO i%i(k, r) VALUES(?1, ?2)",
                             "INSERT INTO i%i(k, r) VALUES(?1, ?2)"},
+    [DS_STMT_KEYS_INSERT] = {MANY_KEYS, MANY_KEYS},
     [DS_STMT_KEY_DELETE] = {"DELETE FROM i%i WHERE k=?1 AND r=?2",
                             "DELETE FROM i%i WHERE k=?1 AND r=?2"},
     [DS_STMT_GET_BY_KEY] = {NULL, "SELECT c.rid, c.doc FROM i%i i CROSS JOIN c%c c ON c.rid=i.r "
@@ -370,7 +378,7 @@ ds__stmt *ds__conn_take(ds__conn *conn, ds__stmt_kind kind, int64_t id, bool uni
         ds__error_oom(err);
         return NULL;
     }
-    char sql[256];
+    char sql[512];
     const char *text = unique ? texts[kind].unique : texts[kind].plain;
     ds_assert(text);
     fill_text(sql, sizeof sql, text, id, coll);

@@ -21,18 +21,19 @@ typedef enum ds__stmt_kind {
     DS_STMT_VERSION, /* the catalog's version */
     DS_STMT_COUNTS,  /* documents and bytes of a collection */
     DS_STMT_ADD_COUNTS,
-    DS_STMT_RETRY_GET,  /* session */
-    DS_STMT_RETRY_PUT,  /* session and its row */
-    DS_STMT_INSERT,     /* doc */
-    DS_STMT_REPLACE,    /* doc, rid */
-    DS_STMT_DELETE,     /* rid */
-    DS_STMT_GET,        /* rid */
-    DS_STMT_SCAN,       /* from rid, upwards */
-    DS_STMT_SCAN_BACK,  /* from rid, downwards */
-    DS_STMT_KEY_INSERT, /* key, rid */
-    DS_STMT_KEY_DELETE, /* key, rid */
-    DS_STMT_GET_BY_KEY, /* key: rid, doc (unique indexes) */
-    DS_STMT_KEYS,       /* key, rid: from there upwards */
+    DS_STMT_RETRY_GET,   /* session */
+    DS_STMT_RETRY_PUT,   /* session and its row */
+    DS_STMT_INSERT,      /* doc */
+    DS_STMT_REPLACE,     /* doc, rid */
+    DS_STMT_DELETE,      /* rid */
+    DS_STMT_GET,         /* rid */
+    DS_STMT_SCAN,        /* from rid, upwards */
+    DS_STMT_SCAN_BACK,   /* from rid, downwards */
+    DS_STMT_KEY_INSERT,  /* key, rid */
+    DS_STMT_KEYS_INSERT, /* the same, DS_KEYS_AT_ONCE of them */
+    DS_STMT_KEY_DELETE,  /* key, rid */
+    DS_STMT_GET_BY_KEY,  /* key: rid, doc (unique indexes) */
+    DS_STMT_KEYS,        /* key, rid: from there upwards */
     DS_STMT_KEYS_BACK,
     DS_STMT_KEYS_DOC, /* the same with documents */
     DS_STMT_KEYS_DOC_BACK,

@@ -150,6 +150,10 @@ bool ds__keys_insert(ds__key_writer *out, ds__txn *txn, ds__key_table keys, ds_e
     return open_writer(out, txn, DS_STMT_KEY_INSERT, keys, err);
 }
 
+bool ds__keys_insert_many(ds__key_writer *out, ds__txn *txn, ds__key_table keys, ds_error *err) {
+    return open_writer(out, txn, DS_STMT_KEYS_INSERT, keys, err);
+}
+
 bool ds__keys_delete(ds__key_writer *out, ds__txn *txn, ds__key_table keys, ds_error *err) {
     return open_writer(out, txn, DS_STMT_KEY_DELETE, keys, err);
 }
@@ -165,6 +169,28 @@ ds__put ds__keys_next(ds__key_writer *writer, const uint8_t *key, size_t size, i
         return DS_PUT_OK;
     }
     if ((rc & 0xff) == SQLITE_CONSTRAINT) {
+        return DS_PUT_DUPLICATE;
+    }
+    ds__txn_fail(writer->txn, rc, err);
+    return DS_PUT_FAILED;
+}
+
+ds__put ds__keys_next_many(ds__key_writer *writer, const ds__key_entry *entries, size_t *at,
+                           ds_error *err) {
+    sqlite3_stmt *raw = writer->stmt->raw;
+    for (int i = 0; i < DS_KEYS_AT_ONCE; i++) {
+        sqlite3_bind_blob(raw, 2 * i + 1, entries[i].key, (int)entries[i].size, SQLITE_STATIC);
+        sqlite3_bind_int64(raw, 2 * i + 2, entries[i].rid);
+    }
+    int rc = sqlite3_step(raw);
+    sqlite3_reset(raw);
+    *at = 0;
+    if (rc == SQLITE_DONE) {
+        return DS_PUT_OK;
+    }
+    if ((rc & 0xff) == SQLITE_CONSTRAINT) {
+        const int put = sqlite3_changes(writer->txn->conn->db);
+        *at = put >= 0 && put < DS_KEYS_AT_ONCE ? (size_t)put : 0;
         return DS_PUT_DUPLICATE;
     }
     ds__txn_fail(writer->txn, rc, err);

@@ -63,6 +63,19 @@ ds__put ds__keys_next(ds__key_writer *writer, const uint8_t *key, size_t size, i
                       ds_error *err);
 void ds__keys_close(ds__key_writer *writer);
 
+enum { DS_KEYS_AT_ONCE = 32 };
+typedef struct ds__key_entry {
+    const uint8_t *key;
+    size_t size;
+    int64_t rid;
+} ds__key_entry;
+
+/* Inserts DS_KEYS_AT_ONCE keys at a time, which is fastest in their order. When one of them is
+ * there already, `*at` tells which; those before it are put. */
+bool ds__keys_insert_many(ds__key_writer *out, ds__txn *txn, ds__key_table keys, ds_error *err);
+ds__put ds__keys_next_many(ds__key_writer *writer, const ds__key_entry *entries, size_t *at,
+                           ds_error *err);
+
 /* Pauses all scans and lets go of rows read: before tables are made, cleared or dropped. */
 void ds__scan_detach_all(ds__txn *txn);
 
