@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cells.h"
 
-#include "bson/decimal.h"
+#include "extension.h"
 
 /* A computed date with microseconds is a date of so many microseconds from here on, as if they were
  * milliseconds (backend/plan/micros.py); no calendar has such dates. */

@@ -5,9 +5,7 @@
 
 #include "errors.h"
 
-#include "base/error.h"
-#include "base/fork.h"
-#include "bson/value.h"
+#include "extension.h"
 
 /* In a forked child: calls of threads that were not copied have ended without a word. */
 static void forget_calls(ds__py_client *client) {

@@ -3,8 +3,7 @@
  * strings saves decoding, allocating and hashing them. */
 #include "codec.h"
 
-#include "base/limits.h"
-#include "bson/json.h"
+#include "extension.h"
 
 static PyObject *decode(ds__pstate *state, const ds_value *v, const ds__py_options *options,
                         int depth);

@@ -5,10 +5,7 @@
 
 #include "raw.h"
 
-#include "base/limits.h"
-#include "bson/decimal.h"
-#include "bson/validate.h"
-#include "bson/writer.h"
+#include "extension.h"
 
 typedef ds__place frame;
 

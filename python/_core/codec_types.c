@@ -5,7 +5,7 @@
 
 #include <structmember.h>
 
-#include "bson/decimal.h"
+#include "extension.h"
 
 #define MS_PER_DAY INT64_C(86400000)
 

@@ -3,8 +3,7 @@
  * extension read in place. */
 #include "handles.h"
 
-#include "base/fork.h"
-#include "base/mem.h"
+#include "extension.h"
 #include "columns.h"
 #include "errors.h"
 

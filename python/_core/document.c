@@ -3,7 +3,7 @@
  * field is decoded when it is first read. */
 #include "schema.h"
 
-#include "bson/writer.h"
+#include "extension.h"
 
 bool ds__is_document(ds__pstate *state, PyObject *object) {
     return PyObject_TypeCheck(object, (PyTypeObject *)state->document_type);

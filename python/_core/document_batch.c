@@ -5,8 +5,7 @@
 
 #include <structmember.h>
 
-#include "base/limits.h"
-#include "bson/validate.h"
+#include "extension.h"
 
 /* Slot: the descriptor of one field of one class. */
 typedef struct slot {
@@ -262,7 +261,7 @@ static PyObject *batch_raw(ds__batch *self, PyObject *index) {
 static bool collect(ds__pstate *state, ds_value v, const char *path, PyObject *list) {
     if (v.type == DS_ARRAY || (v.type == DS_DOCUMENT && *path)) {
         ds__iter it;
-        const char *dot = strchrnul(path, '.');
+        const char *dot = ds__find_or_end(path, '.');
         size_t size = (size_t)(dot - path);
         ds__iter_init(&it, v);
         while (ds__iter_next(&it)) {

@@ -5,8 +5,7 @@
  * saving changes nothing. */
 #include "schema.h"
 
-#include "bson/compare.h"
-#include "bson/writer.h"
+#include "extension.h"
 
 /* Whether `name` can be part of a path. */
 static bool plain_name(const char *name, size_t size) {

@@ -3,7 +3,7 @@
  * copied as the bytes it came as. */
 #include "schema.h"
 
-#include "bson/writer.h"
+#include "extension.h"
 
 static bool python_encode(ds__pstate *state, ds_buf *buf, ds__field *field, const ds__place *place,
                           PyObject *value) {

@@ -4,10 +4,7 @@
 
 #include <structmember.h>
 
-#include "base/clock.h"
-#include "base/limits.h"
-#include "bson/validate.h"
-#include "bson/writer.h"
+#include "extension.h"
 
 static ds__pstate *state_of(ds__model *doc) {
     return ds__pstate_of_type(Py_TYPE(doc));

@@ -3,8 +3,7 @@
  * path; a value changed in place that may have more in the store than was loaded is refused. */
 #include "schema.h"
 
-#include "bson/compare.h"
-#include "bson/writer.h"
+#include "extension.h"
 
 typedef struct diff {
     /* borrowed */

@@ -3,7 +3,7 @@
  * time it is met; what it means is kept by the keyword's text. */
 #include "lookup.h"
 
-#include "bson/writer.h"
+#include "extension.h"
 
 #define MAX_KEPT 4096 /* keywords of a schema; names that requests bring must not fill memory */
 

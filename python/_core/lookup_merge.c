@@ -2,7 +2,7 @@
 /* Filters joined: one document where they touch different things, $and where they do not. */
 #include "lookup.h"
 
-#include "bson/writer.h"
+#include "extension.h"
 
 /* A document of operators; a DBRef looks like one and is a value. */
 static bool is_operators(ds_value v) {

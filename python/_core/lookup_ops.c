@@ -3,7 +3,7 @@
  * than a field's own are left to the field in Python. */
 #include "lookup.h"
 
-#include "bson/writer.h"
+#include "extension.h"
 
 typedef enum family { IS_VALUE, IS_COMPARISON, IS_MANY, IS_EXISTS, IS_SIZE, IS_TEXT } family;
 

@@ -7,7 +7,7 @@
 #include "errors.h"
 #include "handles.h"
 
-#include "base/error.h"
+#include "extension.h"
 
 /* A document as a dict, None for none. NULL: an error is set. */
 static PyObject *body_of(ds__pstate *state, const bson_t *body) {

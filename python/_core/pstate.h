@@ -11,8 +11,7 @@
 #include <datetime.h>
 #pragma GCC diagnostic pop
 
-#include "base/buf.h"
-#include "bson/value.h"
+#include "extension.h"
 
 #define DS__PY_KEYS 512 /* slots of the cache of field names; a power of two */
 
@@ -59,6 +58,11 @@ ds__pstate *ds__pstate_of_type(PyTypeObject *type);
 static inline ds__pstate *ds__pstate_of_module(PyObject *module) {
     return (ds__pstate *)PyModule_GetState(module);
 }
+
+/* The module as the interpreter knows it; module.c adds its functions and what runs first. */
+extern PyModuleDef ds__module_def;
+/* Looks up what the state imports. 0 or -1. */
+int ds__pstate_fill(ds__pstate *state);
 
 /* Each file with types adds them: called once by the module's exec slot. 0 or -1. */
 int ds__py_add_client(PyObject *module, ds__pstate *state);

@@ -2,7 +2,7 @@
 /* Texts of single values in the formats of Django REST Framework's fields. */
 #include "rows.h"
 
-#include "bson/decimal.h"
+#include "extension.h"
 
 static PyObject *ascii(const char *text, size_t size) {
     PyObject *out = PyUnicode_New((Py_ssize_t)size, 127);

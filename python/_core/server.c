@@ -3,7 +3,7 @@
 #include "handles.h"
 
 #include "errors.h"
-#include "wire/wire.h"
+#include "extension.h"
 
 typedef struct server {
     PyObject_HEAD

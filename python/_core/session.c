@@ -2,7 +2,7 @@
 /* mongodb._core.Session: transactions. One thread at a time; a second one gets an error. */
 #include "handles.h"
 
-#include "base/fork.h"
+#include "extension.h"
 #include "errors.h"
 
 bool ds__py_session_is_busy(const ds__py_session *session) {

@@ -3,7 +3,7 @@
  * buffer of their own; a name that comes twice and __raw__ leave the whole update to Python. */
 #include "lookup.h"
 
-#include "bson/writer.h"
+#include "extension.h"
 
 typedef enum change {
     CHANGE_VALUE,  /* the value as the field stores it */

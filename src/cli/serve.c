@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* docstore serve: the store in a file for PyMongo, mongosh, Compass and every other driver. */
+#include "base/system.h"
 #include "cli/cli.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,8 +180,7 @@ static int run(const ds__verb *verb, int argc, char **argv) {
     }
     warn_of_path(w.socket);
     /* Threads come and go: what one has freed is not kept for it. */
-    mallopt(M_MMAP_THRESHOLD, 512 * 1024);
-    mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+    ds__keep_little_memory();
     /* blocked before any thread starts, so that only sigwait sees them */
     sigset_t signals;
     sigemptyset(&signals);

@@ -3,11 +3,10 @@
  * out into a reply. A write that loses a race outside a session's transaction is run again. */
 #include "engine/engine.h"
 
-#include <malloc.h>
-
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/system.h"
 #include "bson/writer.h"
 #include "engine/commands/generic.h"
 #include "engine/commands/idle.h"
@@ -120,7 +119,7 @@ void ds__engine_trim(ds_engine *engine) {
     uint32_t begun = ds__fork_enter();
     ds__store_trim(engine->store);
     ds__fork_exit(begun);
-    malloc_trim(0); /* the C library keeps what threads that are gone have freed */
+    ds__release_memory(); /* the C library keeps what threads that are gone have freed */
 }
 
 bool ds__engine_warning(ds_engine *engine, size_t *next, char *out, size_t size) {

@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds expired documents through the TTL index itself: the dates before now less the index's
- * seconds are one interval of its keys. */
+/* When expired documents are looked for, and in which turns they are deleted. */
 #include "engine/ttl.h"
 
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "bson/key.h"
 #include "engine/reaper.h"
-#include "engine/records/records.h"
-#include "engine/store/scan.h"
+#include "engine/records/expire.h"
 
 enum {
     LOOK_MS = 5000,   /* between looks whether the thread is needed */
     TURN_MS = 1000,   /* between turns of all processes */
-    BATCH = 1000,     /* documents, */
-    BATCH_US = 10000, /* or so long: others wait to write meanwhile, */
+    BATCH_US = 10000, /* so long is deleted at once: others wait to write meanwhile, */
     PAUSE_US = 500,   /* and have their turn between two */
     WAIT_MS = 5000
 };
@@ -26,46 +22,13 @@ typedef struct target {
     int64_t index;
 } target;
 
-/* The rids of expired documents, at most `max`; returns how many. */
-static size_t find_expired(ds__txn *txn, const ds__coll *coll, const ds__index *index,
-                           int64_t *rids, size_t max) {
-    ds_error err = {0};
-    ds_buf lo = {0};
-    ds_buf hi = {0};
-    ds__scan *scan = NULL;
-    size_t count = 0;
-    bool down = index->parts[0].descending;
-    int64_t until = ds__clock_now_ms() - index->expire_after * 1000;
-    ds__key_add_rank(&lo, ds__type_rank(DS_DATE), down, down);
-    ds__key_add(&hi, ds__date(until), down, NULL);
-    const ds_buf *first = down ? &hi : &lo;
-    const ds_buf *last = down ? &lo : &hi;
-    ds__interval in = {first->data, last->data, first->size, last->size, true, true};
-    if (!lo.failed && !hi.failed &&
-        ds__scan_keys(txn, ds__coll_keys(coll, index), &in, 1, false, false, &scan, &err)) {
-        ds__scan_row row;
-        while (count < max && ds__scan_next(scan, &row, &err) == DS_NEXT_ROW) {
-            rids[count++] = row.rid;
-        }
-        ds__scan_close(scan);
-    }
-    ds_buf_clear(&lo);
-    ds_buf_clear(&hi);
-    return count;
-}
-
-static bool is_ttl(const ds__index *index) {
-    return index->expire_after >= 0 && index->part_count == 1 && !index->is_id &&
-           index->kind->ordered;
-}
-
 /* The next TTL index after *at of *coll, in the order of the catalog. Both start at nothing. */
 static const ds__index *next_ttl(const ds__catalog *catalog, const ds__coll **coll, size_t *each,
                                  size_t *at) {
     for (;;) {
         while (*coll && *at < (*coll)->index_count) {
             const ds__index *index = &(*coll)->indexes[(*at)++];
-            if (is_ttl(index)) {
+            if (ds__expires(index)) {
                 return index;
             }
         }
@@ -89,12 +52,12 @@ static bool look(ds_engine *engine, ds_buf *expired) {
         return false;
     }
     while ((index = next_ttl(ds__txn_catalog(txn), &coll, &each, &at))) {
-        int64_t rid;
+        bool found_one;
         any = true;
         if (!expired) {
             break;
         }
-        if (find_expired(txn, coll, index, &rid, 1) > 0) {
+        if (ds__expired_any(txn, coll, index, &found_one, &err) && found_one) {
             target found = {coll->id, index->id};
             ds_buf_add(expired, &found, sizeof found);
         }
@@ -108,27 +71,11 @@ static bool look(ds_engine *engine, ds_buf *expired) {
 
 static const ds__index *find_index(const ds__coll *coll, int64_t id) {
     for (size_t i = 0; coll && i < coll->index_count; i++) {
-        if (coll->indexes[i].id == id && is_ttl(&coll->indexes[i])) {
+        if (coll->indexes[i].id == id && ds__expires(&coll->indexes[i])) {
             return &coll->indexes[i];
         }
     }
     return NULL;
-}
-
-/* Deletes for a moment; whether there is more to do. */
-static bool delete_some(ds__txn *txn, const ds__coll *coll, const ds__index *index, bool *ok) {
-    const int64_t until = ds__clock_mono_us() + BATCH_US;
-    int64_t rids[BATCH];
-    ds_error err = {0};
-    size_t done = 0;
-    const size_t count = find_expired(txn, coll, index, rids, BATCH);
-    while (*ok && done < count && ds__clock_mono_us() < until) {
-        ds_value doc;
-        *ok = ds__record_get(txn, coll, rids[done], &doc, &err) &&
-              (doc.type == DS_MISSING || ds__record_delete(txn, coll, rids[done], doc, &err));
-        done++;
-    }
-    return *ok && (done < count || count == BATCH);
 }
 
 /* The store is being closed. */
@@ -149,9 +96,9 @@ static bool run_batch(ds_engine *engine, const target *what, const bool *stop) {
     ds__txn_claim(txn, 0);
     const ds__coll *coll = ds__catalog_find_id(ds__txn_catalog(txn), what->coll);
     const ds__index *index = find_index(coll, what->index);
-    bool ok = index != NULL;
-    const bool more = ok && delete_some(txn, coll, index, &ok);
-    if (!ok) {
+    const int64_t until = ds__clock_mono_us() + BATCH_US;
+    bool more = false;
+    if (!index || !ds__expired_delete(txn, coll, index, until, &more, &err)) {
         ds__txn_abort(txn);
         return false;
     }

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "base/system.h"
 
 enum { PROBE_WAIT_MS = 100, PROBE_HOSTS = 3 };
 
@@ -41,7 +42,7 @@ static void probe_host(const mongoc_host_list_t *host, char *out, size_t size) {
         struct sockaddr_un path = {.sun_family = AF_UNIX};
         memcpy(path.sun_path, host->host, strnlen(host->host, sizeof path.sun_path - 1));
         int reason = try_address((struct sockaddr *)&path, sizeof path);
-        snprintf(out, size, "%s", reason ? strerrordesc_np(reason) : "");
+        snprintf(out, size, "%s", reason ? ds__system_error(reason) : "");
         return;
     }
     char port[8];
@@ -60,7 +61,7 @@ static void probe_host(const mongoc_host_list_t *host, char *out, size_t size) {
         }
     }
     freeaddrinfo(found);
-    snprintf(out, size, "%s", reason ? strerrordesc_np(reason) : "");
+    snprintf(out, size, "%s", reason ? ds__system_error(reason) : "");
 }
 
 void ds__remote_explain(ds_error *err, const mongoc_uri_t *uri) {

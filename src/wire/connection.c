@@ -245,7 +245,7 @@ static bool wait_for_news(talk *t, int64_t ms) {
         }
         struct pollfd fds[2] = {
             {.fd = t->connection->fd, .events = POLLIN | POLLRDHUP},
-            {.fd = t->connection->server->wake, .events = POLLIN},
+            {.fd = t->connection->server->wake.reads, .events = POLLIN},
         };
         int n = poll(fds, 2, left > 3600000 ? 3600000 : (int)left);
         if (n < 0 && errno != EINTR) {

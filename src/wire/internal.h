@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/system.h"
 #include "base/buf.h"
 #include "base/fork.h"
 #include "engine/engine.h"
@@ -33,7 +34,7 @@ struct ds__wire_server {
     ds__fork_member fork; /* first: server.c finds the server by it */
     /* owned */
     int listener;
-    int wake; /* an eventfd: readable once the server stops */
+    ds__bell wake; /* rung once the server stops */
     char *address;
     char *uri;
     char *socket; /* path of the Unix socket, or NULL */

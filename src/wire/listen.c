@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/system.h"
 #include "client/uri.h"
 #include "wire/internal.h"
 
@@ -24,7 +25,7 @@ static const char folder_prefix[] = "docstore-";
 
 static bool system_error(ds_error *err, const char *what, const char *where) {
     int32_t code = errno == EADDRINUSE ? DS_ALREADY_INITIALIZED : DS_OPERATION_FAILED;
-    return ds__error_set(err, code, "cannot %s %s: %s", what, where, strerrordesc_np(errno));
+    return ds__error_set(err, code, "cannot %s %s: %s", what, where, ds__system_error(errno));
 }
 
 static bool set_text(char **out, ds_buf *buf, ds_error *err) {

@@ -8,12 +8,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/system.h"
 #include "client/client.h"
 
 enum {
@@ -159,7 +159,7 @@ static void *accept_thread(void *arg) {
     ds__wire_server *server = arg;
     while (!atomic_load(&server->stopping)) {
         struct pollfd fds[2] = {{.fd = server->listener, .events = POLLIN},
-                                {.fd = server->wake, .events = POLLIN}};
+                                {.fd = server->wake.reads, .events = POLLIN}};
         if (poll(fds, 2, -1) > 0 && (fds[0].revents & POLLIN)) {
             accept_one(server);
         }
@@ -176,7 +176,7 @@ static bool start_thread(ds__wire_server *server, ds_error *err) {
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed) {
         return ds__error_set(err, DS_OPERATION_FAILED, "cannot start a thread: %s",
-                             strerrordesc_np(failed));
+                             ds__system_error(failed));
     }
     return true;
 }
@@ -185,9 +185,7 @@ static void free_server(ds__wire_server *server) {
     if (server->listener >= 0) {
         close(server->listener);
     }
-    if (server->wake >= 0) {
-        close(server->wake);
-    }
+    ds__bell_close(&server->wake);
     if (!server->inherited && server->socket) {
         unlink(server->socket);
     }
@@ -242,8 +240,8 @@ static void forget_parent(ds__fork_member *self, bool quiet) {
     init_locks(server);
     server->inherited = true;
     close(server->listener);
-    close(server->wake);
-    server->listener = server->wake = -1;
+    ds__bell_close(&server->wake);
+    server->listener = -1;
     while (server->connections) {
         ds__wire_connection *gone = server->connections;
         server->connections = gone->next;
@@ -271,10 +269,9 @@ ds__wire_server *ds__wire_start(ds_client *client, const ds__wire_options *optio
     server->engine = engine;
     set_limits(server, options);
     init_locks(server);
-    server->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    bool ok =
-        server->wake >= 0 ||
-        ds__error_set(err, DS_OPERATION_FAILED, "cannot make an event: %s", strerrordesc_np(errno));
+    bool ok = ds__bell_open(&server->wake) ||
+              ds__error_set(err, DS_OPERATION_FAILED, "cannot make an event: %s",
+                            ds__system_error(errno));
     if (ok) {
         ok = options->socket
                  ? ds__wire_listen_unix(server, options->socket, err)
@@ -300,11 +297,8 @@ void ds__wire_stop(ds__wire_server *server) {
         free_server(server);
         return;
     }
-    uint64_t one = 1;
     atomic_store(&server->stopping, true);
-    if (write(server->wake, &one, sizeof one) < 0) {
-        ds_assert(errno == EAGAIN); /* readable already */
-    }
+    ds__bell_ring(&server->wake);
     pthread_join(server->acceptor, NULL);
     pthread_mutex_lock(&server->lock);
     for (ds__wire_connection *c = server->connections; c; c = c->next) {

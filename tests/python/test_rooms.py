@@ -65,6 +65,48 @@ def test_a_room_includes_only_what_stands_above_it() -> None:
     assert wrong_way(rooms()) == []
 
 
+def test_the_extension_uses_the_inside_through_one_header() -> None:
+    inside = {
+        other
+        for path in sorted((ROOT / "python" / "_core").glob("*.[ch]"))
+        for other in included(path)
+        if other.startswith("src/")
+    }
+    assert inside == {"src/extension.h"}
+
+
+def test_no_file_of_the_extension_needs_its_module() -> None:
+    """`module.c` puts the others together: what it shares is only how the interpreter starts it."""
+    text = (ROOT / "python" / "_core" / "module.c").read_text()
+    shared = re.findall(r"^(?!static|PyMODINIT_FUNC PyInit__core)\w[\w *]*\([^;]*\) {", text, re.M)
+    assert shared == []
+
+
+def test_documents_and_keys_are_written_in_one_place() -> None:
+    """Rows and keys change under the one function of `records/` that tells the observers."""
+    writers = re.compile(r"\bds__(?:row_(?:insert|replace|delete)|keys_(?:insert|delete))\(")
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources()
+        if path.suffix == ".c" and writers.search(path.read_text())
+    }
+    assert found == {
+        "src/engine/store/rows.c",
+        "src/engine/records/records.c",
+        "src/engine/records/keys.c",
+        "src/engine/records/build.c",
+    }
+
+
+def test_calls_that_only_linux_has_are_in_base() -> None:
+    names = "strerrordesc_np|qsort_r|strchrnul|eventfd|renameat2|malloc_trim|mallopt"
+    call = re.compile(rf"\b(?:{names})\(")
+    found = {
+        path.relative_to(ROOT).as_posix() for path in sources() if call.search(path.read_text())
+    }
+    assert found == {"src/base/system_linux.c"}
+
+
 def test_every_room_of_the_table_is_there() -> None:
     assert [room for room in rooms() if not (ROOT / room).exists()] == []
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Views: find, count and distinct on them become pipelines on the collection below. */
 #include "base/limits.h"
+#include "base/system.h"
 #include "engine/commands/pipeline.h"
 
 enum { MAX_VIEW_DEPTH = 20 };
@@ -195,7 +196,7 @@ bool ds__view_distinct(ds__op *op, const ds__coll *view, ds_value filter, const 
     }
     /* Every array on the way is opened, as distinct does. */
     for (const char *dot = key;; dot++) {
-        dot = strchrnul(dot, '.');
+        dot = ds__find_or_end(dot, '.');
         ds_buf_reset(&path);
         ds_buf_add_byte(&path, '$');
         ds_buf_add(&path, key, (size_t)(dot - key));

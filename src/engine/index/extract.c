@@ -4,6 +4,7 @@
  * path names an element when the array has it. */
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/system.h"
 #include "bson/key.h"
 #include "engine/index/extract.h"
 
@@ -275,7 +276,7 @@ static bool sort_keys(ds__index_keys *keys, ds_meter *meter, ds_error *err) {
     if (keys->count < 2) {
         return true;
     }
-    qsort_r(keys->keys, keys->count, sizeof *keys->keys, compare_for_sort, &sort);
+    ds__sort(keys->keys, keys->count, sizeof *keys->keys, compare_for_sort, &sort);
     if (sort.stopped) {
         return false;
     }

@@ -4,6 +4,7 @@
 #include "engine/records/build.h"
 
 #include "base/mem.h"
+#include "base/system.h"
 #include "bson/json.h"
 #include "engine/catalog/change.h"
 #include "engine/records/filters.h"
@@ -214,7 +215,7 @@ static bool flush(ds__txn *txn, const ds__coll *coll, const ds__index *index, bu
                   ds_error *err) {
     key_sort sort = {.bytes = b->bytes.data, .meter = ds__txn_meter(txn), .err = err};
     if (b->count > 0) {
-        qsort_r(b->keys, b->count, sizeof *b->keys, compare_built, &sort);
+        ds__sort(b->keys, b->count, sizeof *b->keys, compare_built, &sort);
     }
     if (sort.stopped) {
         return false;

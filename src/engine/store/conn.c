@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/system.h"
 
 /* The idle statements of one name; kept until the connection closes. */
 struct ds__stmt_list {
@@ -39,8 +40,7 @@ static const char *open_reason(ds__conn *conn, const char *text) {
     if (reason == ENOENT) {
         return "its folder does not exist";
     }
-    const char *known = reason ? strerrordesc_np(reason) : NULL;
-    return known ? known : text;
+    return reason ? ds__system_error(reason) : text;
 }
 
 bool ds__conn_error(ds__conn *conn, int rc, ds_error *err) {

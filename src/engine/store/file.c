@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/store/internal.h"
+#include "base/system.h"
 
 /* Makes an empty file that only its owner reads: SQLite would leave that to the umask, and gives
  * the files beside it the same mode. Made aside and linked, so that no descriptor of the file is
@@ -19,15 +20,15 @@ static bool make_file(const char *path, ds_error *err) {
     if (fd < 0) {
         int why = n > 0 && (size_t)n < sizeof temp ? errno : ENAMETOOLONG;
         return ds__error_set(err, DS_FILE_NOT_OPEN, "cannot open '%s': %s", path,
-                             why == ENOENT ? "its folder does not exist" : strerrordesc_np(why));
+                             why == ENOENT ? "its folder does not exist" : ds__system_error(why));
     }
     close(fd);
-    bool ok = link(temp, path) == 0 || errno == EEXIST ||
-              renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) == 0 || errno == EEXIST;
+    bool ok = link(temp, path) == 0 || errno == EEXIST || ds__rename_new(temp, path) == 0 ||
+              errno == EEXIST;
     int why = errno;
     unlink(temp);
-    return ok ||
-           ds__error_set(err, DS_FILE_NOT_OPEN, "cannot open '%s': %s", path, strerrordesc_np(why));
+    return ok || ds__error_set(err, DS_FILE_NOT_OPEN, "cannot open '%s': %s", path,
+                               ds__system_error(why));
 }
 
 bool ds__store_check_path(const ds__store *store, ds_error *err) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "base/system.h"
 #include "lang/update/internal.h"
 
 enum { SEARCH_STEPS = 8 }; /* of the meter, for one look-up */
@@ -216,7 +217,7 @@ static bool sort_items(const add_spec *spec, ds__update_run *run, ds_value *item
         list[i] = (sort_item){items[i], i};
     }
     item_sort sort = {.spec = spec, .env = run->eval->env, .err = err};
-    qsort_r(list, count, sizeof *list, compare_items, &sort);
+    ds__sort(list, count, sizeof *list, compare_items, &sort);
     if (sort.stopped) {
         return false;
     }
@@ -369,7 +370,7 @@ static bool add_to_set_apply(const ds__update_node *leaf, ds__update_run *run,
     }
     const ds__env *env = run->eval->env;
     item_sort sort = {.spec = spec, .env = env, .err = err};
-    qsort_r(list, spec->count, sizeof *list, compare_new, &sort);
+    ds__sort(list, spec->count, sizeof *list, compare_new, &sort);
     if (sort.stopped) {
         return false;
     }

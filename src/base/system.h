@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the C library has on Linux only. Elsewhere, and with DS_PORTABLE, a twin of our own does the
+ * same (system_portable.c); a test runs both. Threads: any. */
+#ifndef DS_BASE_SYSTEM_H
+#define DS_BASE_SYSTEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What an errno means, in English; never NULL. Lifetime: the program's. */
+const char *ds__system_error(int code);
+
+/* qsort with a context. Equal elements come in no certain order. */
+void ds__sort(void *list, size_t count, size_t size,
+              int (*compare)(const void *a, const void *b, void *ctx), void *ctx);
+
+/* The first `c` in a text, or its end. */
+const char *ds__find_or_end(const char *text, char c);
+
+/* Renames a file unless the new name is taken (EEXIST). 0, or -1 with errno; ENOTSUP where the
+ * system cannot. */
+int ds__rename_new(const char *from, const char *to);
+
+/* Gives memory that was freed back to the system, where the library keeps it. */
+void ds__release_memory(void);
+/* Tells the library to do so by itself from a megabyte on: for programs whose threads come and go.
+ */
+void ds__keep_little_memory(void);
+
+/* Wakes threads that poll: once rung, `reads` stays readable. Zero is not open: -1 is. */
+typedef struct ds__bell {
+    int reads;
+    int writes; /* may be the same */
+} ds__bell;
+
+/* False, with errno. */
+bool ds__bell_open(ds__bell *bell);
+/* May be called in a signal's handler. */
+void ds__bell_ring(const ds__bell *bell);
+void ds__bell_close(ds__bell *bell);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* On Linux with the GNU library. */
+#if defined(__linux__) && defined(__GLIBC__) && !defined(DS_PORTABLE)
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/system.h"
+
+const char *ds__system_error(int code) {
+    const char *text = strerrordesc_np(code);
+    return text ? text : "unknown error";
+}
+
+void ds__sort(void *list, size_t count, size_t size,
+              int (*compare)(const void *a, const void *b, void *ctx), void *ctx) {
+    qsort_r(list, count, size, compare, ctx);
+}
+
+const char *ds__find_or_end(const char *text, char c) {
+    return strchrnul(text, c);
+}
+
+int ds__rename_new(const char *from, const char *to) {
+    return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+}
+
+void ds__release_memory(void) {
+    malloc_trim(0);
+}
+
+void ds__keep_little_memory(void) {
+    mallopt(M_MMAP_THRESHOLD, 512 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+}
+
+bool ds__bell_open(ds__bell *bell) {
+    bell->reads = bell->writes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return bell->reads >= 0;
+}
+
+void ds__bell_ring(const ds__bell *bell) {
+    const uint64_t one = 1;
+    const int before = errno;
+    if (write(bell->writes, &one, sizeof one) < 0) {
+        errno = before; /* it is rung already */
+    }
+}
+
+void ds__bell_close(ds__bell *bell) {
+    if (bell->reads >= 0) {
+        close(bell->reads);
+    }
+    bell->reads = bell->writes = -1;
+}
+
+#else
+typedef int ds__system_is_portable; /* a file must not be empty */
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Elsewhere: POSIX and C alone. */
+#if !defined(__linux__) || !defined(__GLIBC__) || defined(DS_PORTABLE)
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/system.h"
+
+const char *ds__system_error(int code) {
+    static const struct {
+        int code;
+        const char *text;
+    } texts[] = {{EPERM, "Operation not permitted"},
+                 {ENOENT, "No such file or directory"},
+                 {EINTR, "Interrupted system call"},
+                 {EIO, "Input/output error"},
+                 {EBADF, "Bad file descriptor"},
+                 {EAGAIN, "Resource temporarily unavailable"},
+                 {ENOMEM, "Cannot allocate memory"},
+                 {EACCES, "Permission denied"},
+                 {EEXIST, "File exists"},
+                 {ENOTDIR, "Not a directory"},
+                 {EISDIR, "Is a directory"},
+                 {EINVAL, "Invalid argument"},
+                 {ENFILE, "Too many open files in system"},
+                 {EMFILE, "Too many open files"},
+                 {EFBIG, "File too large"},
+                 {ENOSPC, "No space left on device"},
+                 {EROFS, "Read-only file system"},
+                 {EPIPE, "Broken pipe"},
+                 {ENAMETOOLONG, "File name too long"},
+                 {ELOOP, "Too many levels of symbolic links"},
+                 {EADDRINUSE, "Address already in use"},
+                 {EADDRNOTAVAIL, "Cannot assign requested address"},
+                 {ENETUNREACH, "Network is unreachable"},
+                 {EHOSTUNREACH, "No route to host"},
+                 {ECONNREFUSED, "Connection refused"},
+                 {ECONNRESET, "Connection reset by peer"},
+                 {ETIMEDOUT, "Connection timed out"}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i].code == code) {
+            return texts[i].text;
+        }
+    }
+    return "unknown error";
+}
+
+/* A sort in place: elements of any size, exchanged byte by byte. */
+typedef struct heap {
+    char *list;
+    size_t size;
+    int (*compare)(const void *a, const void *b, void *ctx);
+    void *ctx;
+} heap;
+
+static void exchange(const heap *h, size_t i, size_t j) {
+    char *a = h->list + i * h->size;
+    char *b = h->list + j * h->size;
+    for (size_t k = 0; k < h->size; k++) {
+        char kept = a[k];
+        a[k] = b[k];
+        b[k] = kept;
+    }
+}
+
+static void sink(const heap *h, size_t at, size_t count) {
+    for (size_t child; (child = 2 * at + 1) < count; at = child) {
+        const char *first = h->list + child * h->size;
+        if (child + 1 < count && h->compare(first, first + h->size, h->ctx) < 0) {
+            child++;
+        }
+        if (h->compare(h->list + at * h->size, h->list + child * h->size, h->ctx) >= 0) {
+            return;
+        }
+        exchange(h, at, child);
+    }
+}
+
+void ds__sort(void *list, size_t count, size_t size,
+              int (*compare)(const void *a, const void *b, void *ctx), void *ctx) {
+    const heap h = {list, size, compare, ctx};
+    for (size_t i = count / 2; i-- > 0;) {
+        sink(&h, i, count);
+    }
+    for (size_t n = count; n > 1; n--) {
+        exchange(&h, 0, n - 1);
+        sink(&h, 0, n - 1);
+    }
+}
+
+const char *ds__find_or_end(const char *text, char c) {
+    while (*text && *text != c) {
+        text++;
+    }
+    return text;
+}
+
+int ds__rename_new(const char *from, const char *to) {
+    (void)from, (void)to;
+    errno = ENOTSUP;
+    return -1;
+}
+
+void ds__release_memory(void) {
+}
+
+void ds__keep_little_memory(void) {
+}
+
+static bool prepare(int fd) {
+    const int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
+           fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+bool ds__bell_open(ds__bell *bell) {
+    int ends[2];
+    bell->reads = bell->writes = -1;
+    if (pipe(ends) != 0) {
+        return false;
+    }
+    bell->reads = ends[0];
+    bell->writes = ends[1];
+    if (!prepare(ends[0]) || !prepare(ends[1])) {
+        const int why = errno;
+        ds__bell_close(bell);
+        errno = why;
+        return false;
+    }
+    return true;
+}
+
+void ds__bell_ring(const ds__bell *bell) {
+    const int before = errno;
+    if (write(bell->writes, "!", 1) < 0) {
+        errno = before; /* it is rung already */
+    }
+}
+
+void ds__bell_close(ds__bell *bell) {
+    if (bell->reads >= 0) {
+        close(bell->reads);
+        close(bell->writes);
+    }
+    bell->reads = bell->writes = -1;
+}
+
+#else
+typedef int ds__system_is_linux; /* a file must not be empty */
+#endif
