@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mongodb.errors import NotRegistered, ProtectedError
+from mongodb.errors import InvalidDocumentError, NotRegistered, ProtectedError
 from mongodb.fields.references import CASCADE, DENY, DO_NOTHING, NULLIFY, PULL, ReferenceField
 
 __all__ = ["add_rule", "add_rules", "apply_rules", "rules_for"]
@@ -29,7 +29,16 @@ def add_rules(cls: Any) -> None:
         if inner is not None:
             if inner.reverse_delete_rule == PULL and field.kind != "list":
                 raise ValueError(f"{cls.__name__}.{name}: PULL is for lists of references")
+            if inner.reverse_delete_rule != DO_NOTHING and _in_dict(field):
+                raise InvalidDocumentError(
+                    f"{cls.__name__}.{name}: reverse_delete_rule does not work for references in "
+                    "dicts"
+                )
             add_rule(cls, name, inner.reverse_delete_rule, None)
+
+
+def _in_dict(field: Any) -> bool:
+    return field is not None and (field.kind == "dict" or _in_dict(field._item))
 
 
 def _reference(field: Any) -> Any:

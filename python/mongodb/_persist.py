@@ -140,7 +140,7 @@ def validate_all(docs: list[Any]) -> None:
 
 def _is_new(doc: Any) -> bool:
     """Whether saving inserts: also a stored document that was given another key, or none."""
-    return bool(doc._created or (doc._stored() is not None and doc._moved()))
+    return bool(doc._created or doc.pk is None or (doc._stored() is not None and doc._moved()))
 
 
 def _insert(doc: Any, handle: Any, collection: str, force: bool, concern: Any,
@@ -151,7 +151,8 @@ def _insert(doc: Any, handle: Any, collection: str, force: bool, concern: Any,
     given = doc.pk is not None
     # A key of one's own names the document: saving such a one again replaces it, as in MongoEngine.
     keyed = not field.auto_created or cls._keys_name_documents
-    replaces = given and not force and keyed and doc._stored() is None
+    again = cls._keys_name_documents and doc._created  # switched to another collection
+    replaces = given and not force and keyed and (doc._stored() is None or again)
     if doc._stored() is not None:
         complete(doc)
     if not given and field.kind == "objectid":
@@ -213,8 +214,8 @@ def cascade(doc: Any, seen: set[Any], options: dict[str, Any]) -> None:
 
 def _cascade(doc: Any, seen: set[Any], options: dict[str, Any]) -> None:
     seen.add(id(doc))
-    for name in doc._fields:
-        for one in documents_in(getattr(doc, name)):
+    for at in range(len(doc._fields)):
+        for one in documents_in(doc._get(at)):  # what was not read cannot have changed
             if not one._schema_embedded and id(one) not in seen and not one._hollow:
                 if one._created or one._changes() is not None:
                     one.save(**{**options, "_refs": seen, "cascade": True})

@@ -333,6 +333,9 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
         """
         kwargs.setdefault("json_options", json_util.LEGACY_JSON_OPTIONS)
         son = json_util.loads(json_data, **kwargs)
+        if isinstance(son, dict) and isinstance(son.get("_id"), str) and not cls._schema_embedded:
+            key = cls._meta.get("id_field")
+            son["_id"] = cls._fields[key].to_python(son["_id"]) if key else son["_id"]
         document = cls._from_son(son)
         if created or not isinstance(son, Mapping) or "_id" not in son:
             document = document._as_new()
@@ -414,7 +417,7 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
 
     def __repr__(self) -> str:
         try:
-            text = str(self)
+            text = self.__str__()  # what is no text is shown as well
         except (UnicodeEncodeError, UnicodeDecodeError):
             text = "[bad text]"
         return f"<{type(self).__name__}: {text}>"

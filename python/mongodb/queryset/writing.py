@@ -315,7 +315,7 @@ class WritingMixin(Generic[Doc]):
         return document if self._shape is None else self._shaped(document)
 
     def _document_from(self: Any, value: Mapping[str, Any]) -> Any:
-        document = self._document._from_son(value, created=True)
+        document = self._document._from_son(value)
         document._mask = self._loaded_fields.mask_for(type(document))
         self._move(document)
         return document

@@ -577,3 +577,104 @@ def test_embedded_documents_that_no_field_declares_are_validated() -> None:
     one.part = Strictly(url="no url")
     with pytest.raises(me.ValidationError, match="part"):
         one.validate()
+
+
+def test_select_related_asks_once_for_each_class() -> None:
+    class Colleague(me.Document):
+        name = me.StringField()
+        boss = me.ReferenceField("self")
+        friends = me.ListField(me.ReferenceField("self"))
+
+    boss, friend = Colleague(name="b").save(), Colleague(name="f").save()
+    one = Colleague(name="1", boss=boss, friends=[friend]).save()
+    Colleague(name="2", boss=friend, friends=[boss]).save()
+    for ask in (
+        lambda: [Colleague.objects.with_id(one.pk).select_related()],
+        lambda: Colleague.objects(boss__exists=True).select_related(),
+    ):
+        with query_counter() as asked:
+            found = ask()
+            assert asked == 2
+            shown = [(each.boss.name, each.friends[0].name) for each in found]
+            assert asked == 2 and shown[0] == ("b", "f")
+
+
+def test_values_that_were_not_fetched_are_dbrefs_in_data() -> None:
+    class Author(me.Document):
+        name = me.StringField()
+        meta = {"collection": "data_author"}
+
+    class Shelf(me.Document):
+        first = me.ReferenceField(Author)
+        more = me.ListField(me.ReferenceField(Author))
+
+    ada = Author(name="Ada").save()
+    Shelf(first=ada, more=[ada]).save()
+    one = Shelf.objects.get()
+    assert one._data["first"] == one._data["more"][0] == DBRef("data_author", ada.pk)
+    assert one.first.name == one.more[0].name == "Ada"
+    assert isinstance(one._data["first"], Author)
+
+
+def test_a_cascade_fetches_nothing() -> None:
+    class Club(me.Document):
+        name = me.StringField()
+
+    class Fan(me.Document):
+        name = me.StringField()
+        clubs = me.ListField(me.ReferenceField(Club))
+
+    class Ticket(me.Document):
+        fan = me.ReferenceField(Fan)
+
+    fan = Fan(name="f", clubs=[Club(name="c").save()]).save()
+    Ticket(fan=fan).save()
+    ticket = Ticket.objects.get()
+    ticket.fan.name = "g"
+    with query_counter() as asked:
+        ticket.save(cascade=True)
+        assert asked == 1
+    assert Fan.objects.get().name == "g"
+
+
+def test_what_json_describes_is_new_or_of_the_store_as_it_is_said() -> None:
+    class FromText(me.Document):
+        name = me.StringField()
+
+    key = "5b85a8b04ec5dc2da388296e"
+    one = FromText.from_json(f'{{"_id": "{key}", "name": "a"}}', created=False)
+    assert (one._created, one._changed_fields, str(one.id)) == (False, [], key)
+    one.save()
+    assert FromText.objects.count() == 0  # nothing has changed
+    one.name = "b"
+    one.save()
+    assert stored(FromText) == {"_id": one.id, "name": "b"}
+    keyless = FromText.from_json('{"name": "c"}', created=False)
+    assert keyless._created is False
+    keyless.save()
+    assert keyless.id is not None and FromText.objects.count() == 2
+    assert FromText._from_son({"name": "d"}, created=True)._created is True
+
+
+def test_delete_rules_in_dicts_are_refused() -> None:
+    class Ruled(me.Document):
+        name = me.StringField()
+
+    with pytest.raises(mongodb.errors.InvalidDocumentError, match="references in dicts"):
+
+        class Ruling(me.Document):
+            by_name = me.MapField(me.ReferenceField(Ruled, reverse_delete_rule=me.CASCADE))
+
+
+def test_a_shard_key_inside_a_part_is_checked_when_saving() -> None:
+    class Zone(me.EmbeddedDocument):
+        name = me.StringField(db_field="n")
+
+    class Zoned(me.Document):
+        zone = me.EmbeddedDocumentField(Zone)
+        meta = {"shard_key": "zone.name"}
+
+    one = Zoned(zone=Zone(name="a")).save()
+    one.zone.name = "b"
+    with pytest.raises(me.OperationError, match="Tried to update zone.name"):
+        one.save()

@@ -16,7 +16,7 @@ from mongodb import _persist, _registry
 from mongodb.errors import NotRegistered, ValidationError
 from mongodb.fields.references import ReferenceField
 
-__all__ = ["fetch_inside", "fetch_related", "refers", "unfetched", "untyped"]
+__all__ = ["as_dbrefs", "fetch_inside", "fetch_related", "refers", "unfetched", "untyped"]
 
 
 def refers(field: Any) -> bool:
@@ -49,14 +49,31 @@ def fetch_related(documents: Iterable[Any]) -> None:
     places: list[Any] = []
     for document in documents:
         for at, field in enumerate(document._fields.values()):
-            if field._item is None and field.kind not in ("list", "dict", "embedded"):
+            if field.kind in ("reference", "pointer"):
+                one = document._get(at)
+                if getattr(one, "_hollow", False):
+                    places.append((_Values(document), at, one, None, None))
+            elif field._item is None and field.kind not in ("list", "dict", "dynamic", "embedded"):
                 continue
-            if field.kind == "embedded" or _innermost(field).kind == "embedded":
+            elif field.kind == "embedded" or _innermost(field).kind == "embedded":
                 parts = [one for one in _persist.documents_in(document._get(at)) if one is not None]
                 fetch_related(one for one in parts if one._schema_embedded)
+            elif field.kind == "dynamic" and reference(document._get(at)) is not None:
+                raw = document._get(at)
+                places.append((_Values(document), at, reference(raw), None, raw))
             elif refers(field) or untyped(field):
                 places += _places(_innermost(field), document._get(at), document)
     _fetch(places)
+
+
+class _Values:
+    """A document's values as a container."""
+
+    def __init__(self, document: Any) -> None:
+        self.document = document
+
+    def __setitem__(self, at: int, value: Any) -> None:
+        self.document._put(at, value)
 
 
 def _fetch(places: Iterable[Any]) -> None:
@@ -71,10 +88,11 @@ def _fetch(places: Iterable[Any]) -> None:
             if found is not None:
                 if type(found) is cls:
                     one._share(found)
-                else:
-                    place[key] = found
+                    found = one
                 if raw is not None:
-                    place[key].__dict__["_stored_as"] = raw
+                    found.__dict__["_stored_as"] = raw
+                if found is not one or raw is not None:
+                    place[key] = found
             elif raw is not None:
                 place[key] = raw
             elif isinstance(inner, ReferenceField):
@@ -84,6 +102,18 @@ def _fetch(places: Iterable[Any]) -> None:
 def unfetched(field: Any, document: Any) -> Any:
     """Return the DBRef of a document; as it is stored, where a DBRef is."""
     return field.to_mongo(document) if field.dbref else document.to_dbref()
+
+
+def as_dbrefs(field: Any, value: Any) -> Any:
+    """Return a field's value with DBRefs for the documents that were not fetched."""
+    inner = _innermost(field)
+    if not isinstance(inner, ReferenceField):
+        return value
+    if isinstance(value, dict):
+        return {key: as_dbrefs(inner, one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [as_dbrefs(inner, one) for one in value]
+    return unfetched(inner, value) if getattr(value, "_hollow", False) else value
 
 
 def _places(inner: Any, value: Any, document: Any) -> list[Any]:
@@ -149,6 +179,8 @@ def _class_of(name: str | None, collection: str) -> Any:
 def _found(cls: Any, context: Any, keys: list[Any]) -> dict[Any, Any]:
     if context is None:
         return {one.pk: one for one in cls._queryset().filter(pk__in=keys)}
-    paths = _persist.reference_paths(context.schema.owner, cls)
-    _persist.load_references(cls, [context], paths, keys)
+    missing = [key for key in keys if (cls, key) not in context.refs]
+    if missing:
+        paths = _persist.reference_paths(context.schema.owner, cls)
+        _persist.load_references(cls, [context], paths, missing)
     return {key: context.refs.get((cls, key)) for key in keys}

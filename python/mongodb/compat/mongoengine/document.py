@@ -12,7 +12,7 @@ from mongodb import document as _document
 from mongodb import embedded as _embedded
 from mongodb._indexes import parse_keys
 from mongodb.compat.mongoengine._changes import EMPTY, in_their_shape
-from mongodb.compat.mongoengine._fetching import fetch_related, refers
+from mongodb.compat.mongoengine._fetching import as_dbrefs, fetch_related, refers
 from mongodb.compat.mongoengine._map_reduce import MapReduceDocument
 from mongodb.compat.mongoengine._words import in_their_words
 from mongodb.compat.mongoengine.connection import get_db, use
@@ -23,6 +23,7 @@ from mongodb.errors import (
     OperationError,
     ValidationError,
 )
+from mongodb.queryset.lookups import db_path
 
 __all__ = [
     "Document",
@@ -133,9 +134,31 @@ class Document(_Habits, _document.Document):
         """Insert the document, or send what changed since it was loaded. Return the document."""
         if self._created and self._stored() is None:
             kwargs.pop("save_condition", None)  # nothing is there that could be otherwise
+        elif self._meta.get("shard_key"):
+            self._check_shard_key()
         saved = super().save(*args, **kwargs)
         self.__dict__.pop("_assigned", None)
         return saved
+
+    def _check_shard_key(self) -> None:
+        """Refuse changes of the parts of a shard key that are inside embedded documents."""
+        names = self._meta["shard_key"]
+        for name in (names,) if isinstance(names, str) else names:
+            path = "" if name == "pk" else db_path(type(self), name)
+            if "." in path and path in self._get_changed_fields():
+                raise OperationError(f"Shard Keys are immutable. Tried to update {name}")
+
+    @classmethod
+    def _from_son(cls, son: Any, _auto_dereference: bool = True, created: bool = False) -> Any:
+        document = super()._from_son(son, _auto_dereference)
+        return document._as_new() if created else document
+
+    @classmethod
+    def from_json(cls, json_data: str, created: bool = False, **kwargs: Any) -> Any:
+        """Return the document that extended JSON describes: new, or taken as one of the store."""
+        document = super().from_json(json_data, created, **kwargs)
+        document._created = created
+        return document
 
     def reload(self, *fields: Any, max_depth: int = 1) -> Any:
         """Read the document, or some fields of it, from the store again."""
@@ -171,7 +194,6 @@ class Document(_Habits, _document.Document):
 
     def select_related(self, max_depth: int = 1) -> Any:
         """Fetch the referenced documents now."""
-        super().select_related(max_depth)
         fetch_related([self])
         return self
 
@@ -187,7 +209,7 @@ class Document(_Habits, _document.Document):
     def _data(self) -> dict[str, Any]:
         """The values; references in lists and dicts are not fetched for it."""
         values = {
-            name: self._get(at) if refers(field) else getattr(self, name)
+            name: as_dbrefs(field, self._get(at)) if refers(field) else getattr(self, name)
             for at, (name, field) in enumerate(self._fields.items())
         }
         return values | self._beside_fields()

@@ -113,7 +113,8 @@ class QuerySet(_queryset.QuerySet):
 
     def select_related(self, *fields: Any, max_depth: int = 1) -> Any:
         """Load the documents, and what their references point to, now."""
-        found = super().select_related(*fields, max_depth=max_depth)
+        named = bool(fields)
+        found = super().select_related(*fields, max_depth=max_depth) if named else self.clone()
         fetch_related(found._all())
         return found
 
