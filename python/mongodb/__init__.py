@@ -43,6 +43,7 @@ from mongodb.errors import (
     OperationError,
     ProtectedError,
     SaveConditionError,
+    StaleDocumentError,
     ValidationError,
 )
 from mongodb.fields import *  # noqa: F403
@@ -102,6 +103,7 @@ __all__ = [
     "QuerySetManager",
     "QuerySetNoCache",
     "SaveConditionError",
+    "StaleDocumentError",
     "Sum",
     "ValidationError",
     "atomic",

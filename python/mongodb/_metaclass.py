@@ -18,6 +18,7 @@ from mongodb.fields.base import BaseField
 from mongodb.fields.cached import CachedReferenceField
 from mongodb.fields.references import DO_NOTHING, ReferenceField
 from mongodb.fields.scalar import ObjectIdField
+from mongodb.fields.version import VersionField
 from mongodb.queryset.manager import QuerySetManager
 
 __all__ = ["DocumentMetaclass", "TopLevelDocumentMetaclass"]
@@ -134,6 +135,12 @@ class DocumentMetaclass(type):
         cls._auto_now = [f.name for f in ordered if getattr(f, "auto_now", False)]
         cls._auto_now_add = [f.name for f in ordered if getattr(f, "auto_now_add", False)]
         cls._generated = [f.name for f in ordered if f._auto_gen]
+        versions = [f.name for f in ordered if isinstance(f, VersionField)]
+        if len(versions) > 1 or (versions and cls._schema_embedded):
+            raise InvalidDocumentError(
+                f"{cls.__name__}: a document has one VersionField, an embedded document none"
+            )
+        cls._version = versions[0] if versions else None
         cls._lookups = {}
         try:
             cls._schema = _core.Schema(

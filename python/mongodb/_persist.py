@@ -13,7 +13,13 @@ from mongodb._cached import sync, watchers
 from mongodb._paths import NOTHING, stored_at
 from mongodb._rollback import note
 from mongodb._stamps import stamp
-from mongodb.errors import MongoError, OperationError, SaveConditionError, ValidationError
+from mongodb.errors import (
+    MongoError,
+    OperationError,
+    SaveConditionError,
+    StaleDocumentError,
+    ValidationError,
+)
 from mongodb.queryset.lookups import db_path
 from mongodb.signals import post_save, pre_save, pre_save_post_validation
 
@@ -68,7 +74,7 @@ def save(doc: Any, *, force_insert: bool, validate: bool, clean: bool, write_con
             raise OperationError("save_condition is for documents that are in the store already")
         _insert(doc, handle, collection, force_insert, write_concern, record)
     else:
-        created = _update(doc, handle, collection, save_condition, write_concern)
+        created = _update(doc, handle, collection, save_condition, write_concern, record)
     if changed:
         sync(doc, copies, changed)
     if told:
@@ -176,8 +182,13 @@ def _insert(doc: Any, handle: Any, collection: str, force: bool, concern: Any,
     doc._mask = None
 
 
-def _update(doc: Any, handle: Any, collection: str, condition: Any, concern: Any) -> bool:
+def _update(doc: Any, handle: Any, collection: str, condition: Any, concern: Any,
+            record: Any) -> bool:  # fmt: skip
     """Send the changes. Return whether the document had to be inserted again."""
+    version = type(doc)._version
+    if version is not None and doc._changes() is not None:
+        _update_version(doc, handle, collection, version, condition, concern, record)
+        return False
     changes = doc._changes()
     if changes is None and condition is None:
         return False
@@ -205,6 +216,36 @@ def _update(doc: Any, handle: Any, collection: str, condition: Any, concern: Any
         data = doc._encode()
     doc._load(data, keep=True, trusted=True)
     return not found
+
+
+def _update_version(doc: Any, handle: Any, collection: str, version: str, condition: Any,
+                    concern: Any, record: Any) -> None:  # fmt: skip
+    """Send the changes to the version that the document has, and count it."""
+    before = getattr(doc, version)
+    query = {**own_filter(doc), type(doc)._db_field_map[version]: before}
+    if condition is not None:
+        query = {"$and": [query, doc._qs().filter(**condition)._filter()]}
+    setattr(doc, version, (before or 0) + 1)
+    if record is not None:
+        at = doc._schema.index(version)
+        record.give(at, doc._get(at))
+    try:
+        update = {"q": query, "u": RawBSONDocument(doc._changes())}
+        reply = handle.update(collection, update, concern)
+        if not reply.get("n", 1):  # not told with w: 0
+            raise StaleDocumentError(_stale(doc, handle, collection, before, condition))
+    except BaseException:
+        setattr(doc, version, before)
+        raise
+    doc._load(doc._encode(), keep=True, trusted=True)
+
+
+def _stale(doc: Any, handle: Any, collection: str, before: Any, condition: Any) -> str:
+    name = f"{type(doc).__name__} {doc.pk!r}"
+    if not handle.count(collection, own_filter(doc)):
+        return f"{name} is no longer in the store"
+    also = ", or does not match save_condition" if condition is not None else ""
+    return f"{name} was changed since version {before} was read{also}: reload() and do it again"
 
 
 def cascade(doc: Any, seen: set[Any], options: dict[str, Any]) -> None:

@@ -38,6 +38,8 @@ def _due(doc: Any, created: bool) -> Iterator[tuple[int, Any, Any]]:
     for name in cls._auto_now:
         yield cls._schema.index(name), getattr(doc, name), cls._fields[name].now()
     if created:
+        if cls._version is not None:
+            yield cls._schema.index(cls._version), getattr(doc, cls._version), 1
         for name in cls._auto_now_add:
             if getattr(doc, name) is None:
                 yield cls._schema.index(name), None, cls._fields[name].now()

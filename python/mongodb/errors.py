@@ -25,6 +25,7 @@ __all__ = [
     "OperationError",
     "ProtectedError",
     "SaveConditionError",
+    "StaleDocumentError",
     "ValidationError",
 ]
 
@@ -81,6 +82,10 @@ class BulkWriteError(OperationError):
 
 class SaveConditionError(OperationError):
     """`save(save_condition=...)` matched nothing."""
+
+
+class StaleDocumentError(SaveConditionError):
+    """`save()` of a document with a VersionField that somebody changed since it was read."""
 
 
 class NotSupportedError(MongoError):

@@ -61,6 +61,7 @@ GENERIC = {
 # Those that read as one type whatever is declared.
 PLAIN = {
     "SequenceField": ("BaseField", "int", "int"),
+    "VersionField": ("BaseField", "int | None", "int | None"),
     "DynamicField": ("BaseField", "Any", "Any"),
     "GenericEmbeddedDocumentField": ("BaseField", "Any", "Any"),
     "GenericReferenceField": ("BaseField", "Any", "Any"),

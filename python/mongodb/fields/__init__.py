@@ -52,6 +52,7 @@ from mongodb.fields.scalar import (
     UUIDField,
 )
 from mongodb.fields.sequence import SequenceField
+from mongodb.fields.version import VersionField
 
 __all__ = [
     "CASCADE",
@@ -106,4 +107,5 @@ __all__ = [
     "StringField",
     "URLField",
     "UUIDField",
+    "VersionField",
 ]

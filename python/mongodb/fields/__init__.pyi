@@ -1150,6 +1150,12 @@ class SequenceField(BaseField[int, int]):
         **options: Unpack[_AllOptions],
     ) -> None: ...
 
+class VersionField(BaseField[int | None, int | None]):
+    def __init__(
+        self,
+        **options: Unpack[_AllOptions],
+    ) -> None: ...
+
 class DynamicField(BaseField[Any, Any]):
     def __init__(
         self,
@@ -1319,4 +1325,5 @@ __all__ = [
     "StringField",
     "URLField",
     "UUIDField",
+    "VersionField",
 ]

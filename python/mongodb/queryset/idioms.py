@@ -13,7 +13,7 @@ from mongodb import _persist
 from mongodb._rollback import note
 from mongodb._stamps import stamp
 from mongodb._types import Doc
-from mongodb.errors import InvalidQueryError, OperationError
+from mongodb.errors import InvalidQueryError, NotSupportedError, OperationError
 from mongodb.queryset.lookups import db_path
 
 __all__ = ["IdiomsMixin", "tuple_class"]
@@ -96,6 +96,8 @@ class IdiomsMixin(Generic[Doc]):
         for name in names or ():
             if name not in self._document._fields or name == self._document._meta["id_field"]:
                 raise InvalidQueryError(f"bulk_update() changes fields of the class, not {name!r}")
+        if self._document._version is not None:
+            raise NotSupportedError("bulk_update() looks at no VersionField: save() each document")
         many = list(docs)
         for doc in many:
             if not isinstance(doc, self._document) or doc._created or doc._moved():
