@@ -26,7 +26,7 @@ from mongodb.backend.moments import joined, more_of
 from mongodb.backend.plan.json import JSON_NULL, JSONNull
 from mongodb.backend.plan.micros import expanded, same_row, split_change, split_documents
 from mongodb.backend.plan.narrow import FEW
-from mongodb.backend.plan.prepare import Prepared, Query
+from mongodb.backend.plan.prepare import Hopeful, Prepared, Query
 from mongodb.backend.plan.scope import US, TableInfo
 from mongodb.backend.sql import nodes as n
 from mongodb.backend.tables import COUNTERS
@@ -143,6 +143,9 @@ class Cursor:
         cells: tuple[Any, ...] = ()
         if isinstance(statement, Statement) and len(statement.cells) <= len(query.paths):
             cells, statement.made = statement.cells, True
+        if query.hopeful is not None and (hoped := self._hoped(query.hopeful, params, cells)):
+            self._rows = iter(hoped)
+            return
         if query.grouped is not None:
             source = grouped.read(self.connection, query.grouped, params, cells, _AT_ONCE, adapt)
         else:
@@ -156,6 +159,15 @@ class Cursor:
         if len(rows) == _AT_ONCE:  # the others as they are asked for
             self._source = source
             self._rows = itertools.chain(rows, itertools.chain.from_iterable(source))
+
+    def _hoped(self, hopeful: Hopeful, params: Sequence[Any], cells: Any) -> list[Any] | None:
+        """The rows of a query that may be wrong; None when it is."""
+        query = hopeful.query
+        command = query.command(params, self._results(query.before, params))
+        batches = self.connection.rows(command, query.columns(cells), _AT_ONCE)
+        rows = list(itertools.chain.from_iterable(batches))
+        sound = all(row[at] is not None for row in rows for at in hopeful.places)
+        return rows if sound else None
 
     def _insert(self, prepared: Prepared, params: Sequence[Any]) -> None:
         node = prepared.node
@@ -370,6 +382,9 @@ class Cursor:
         if query is None:
             raise ProgrammingError("only queries are explained")
         query, results = self._chosen(query, params)
+        if query.hopeful is not None:
+            query = query.hopeful.query
+            results = self._results(query.before, params)
         command, more = query.command(params, results), {}
         if query.grouped is not None:
             command, more["groups"] = grouped.commands(query.grouped, params)

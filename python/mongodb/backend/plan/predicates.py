@@ -8,7 +8,7 @@ import functools
 from typing import Any
 
 from mongodb.backend.moments import wide_of
-from mongodb.backend.plan import hashes, micros, paths
+from mongodb.backend.plan import days, hashes, micros, paths
 from mongodb.backend.plan.bind import Call, P, R
 from mongodb.backend.plan.functions import as_text, is_simple
 from mongodb.backend.plan.patterns import dynamic, not_regex, pattern_maker
@@ -138,6 +138,8 @@ def _compare_leaf(scope: Scope, node: n.Compare, negated: bool) -> dict[str, Any
         return hashes.leaf(scope, left.args[0], left.name, value, op == "<>")  # type: ignore[attr-defined]
     if isinstance(left, n.Func) and left.name == "ARRAY_LEN" and op in ("=", "<>"):
         return paths.size(scope, left, value, op == "<>")
+    if days.is_day(scope, left):
+        return days.leaf(scope, op, left, value)  # type: ignore[arg-type]
     path = paths.match_path(scope, left)
     if path is None:
         return None
@@ -222,6 +224,9 @@ def _spell_in(node: n.In) -> n.Node:
 
 
 def _between_leaf(scope: Scope, node: n.Between, negated: bool) -> dict[str, Any] | None:
+    if days.is_day(scope, node.arg):
+        ends = n.Compare(">=", node.arg, node.low), n.Compare("<=", node.arg, node.high)
+        return filter_for(scope, n.And(ends), negated)
     path = scope.path(node.arg)
     if path is None or not (is_constant(node.low) and is_constant(node.high)):
         return None

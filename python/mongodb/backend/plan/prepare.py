@@ -20,7 +20,7 @@ from mongodb.backend.plan.select import Planned, plan_select
 from mongodb.backend.plan.walk import is_constant, nulls_for
 from mongodb.backend.sql import nodes as n
 
-__all__ = ["LANGUAGE", "Grouped", "Prepared", "Query", "prepare"]
+__all__ = ["LANGUAGE", "Grouped", "Hopeful", "Prepared", "Query", "prepare"]
 
 LANGUAGE = Language(value, case, plan_select)
 Tables = Callable[[str], TableInfo]
@@ -43,6 +43,7 @@ class Query:
     kinds: list[str | None] = field(default_factory=list)  # types of columns
     by_keys: Query | None = None  # the same, when what it reads before are at most FEW rows each
     grouped: Grouped | None = None  # the same as two queries
+    hopeful: Hopeful | None = None  # the same if no row names what is not there
     _columns: dict[Any, Columns] = field(default_factory=dict)
 
     def columns(self, cells: tuple[Cell | None, ...] = ()) -> Columns:
@@ -53,6 +54,14 @@ class Query:
                 self._columns.clear()
             found = self._columns[cells] = columns(self.paths, self.after, cells, self.beside)
         return found
+
+
+@dataclass(slots=True)
+class Hopeful:
+    """A query that is right when none of these columns is NULL in its rows."""
+
+    query: Query
+    places: list[int]
 
 
 @dataclass(slots=True)
@@ -111,11 +120,40 @@ def _query(select: n.Select, tables: Tables) -> Query:
     by_keys = narrowed(select, tables)
     if by_keys is not None:
         made.by_keys = _one_way(by_keys, tables)
+    made.hopeful = _hopeful(select, tables)
     two = apart(select, tables)
     if two is not None:
         rows, groups = _one_way(two.rows, tables), _one_way(two.groups, tables)
         made.grouped = Grouped(rows, groups, two.places, two.nothing, two.parent, two.path)
     return made
+
+
+def _hopeful(select: n.Select, tables: Tables) -> Hopeful | None:
+    """The query that slices before its joins, where these leave rows out only if a key that is
+    not declared leads nowhere."""
+    if select.limit is None or not select.order_by or select.op is not None:
+        return None
+    if select.offset not in (None, n.Literal(0)):
+        return None  # rows that are left out may be among those before
+    if not any(join.kind == "inner" for join in select.joins):
+        return None
+    named = [output.expr for output in select.columns]
+    joins, places = [], []
+    for join in select.joins:
+        info = None if join.table.name is None else tables(join.table.name)
+        key = n.Column(join.table.alias, "" if info is None else info.pk or "")
+        if join.kind == "inner":
+            if key not in named:
+                return None
+            places.append(named.index(key))
+            join = n.Join("left", join.table, join.on)
+        joins.append(join)
+    values = {name: getattr(select, name) for name in n.Select.__slots__}
+    query = _one_way(n.Select(**{**values, "joins": tuple(joins)}), tables)
+    stages = [next(iter(one)) for one in query.shape.get("pipeline", ())]
+    if "$limit" not in stages or stages.index("$limit") > stages.index("$lookup"):
+        return None
+    return Hopeful(query, places)
 
 
 def _one_way(select: n.Select, tables: Tables) -> Query:

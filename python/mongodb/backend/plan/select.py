@@ -79,6 +79,7 @@ class _Query:
         waiting = conjuncts(select.where)
         waiting = self.filter(waiting)
         sorted_early = self.sort_early()
+        sliced_early = sorted_early and not waiting and self.slice_early()
         for join in select.joins:
             joins.add(scope, join, plan_select)
             waiting = self.filter(waiting)
@@ -102,7 +103,8 @@ class _Query:
             self.distinct_on()
         elif not sorted_early:
             self.sort(self.order)
-        self.slice()
+        if not sliced_early:
+            self.slice()
         return self.finish()
 
     # Sources
@@ -194,6 +196,35 @@ class _Query:
             return False
         self.sort(order)
         return True
+
+    def slice_early(self) -> bool:
+        """Slice before the joins when each row joins just one row."""
+        if not all(self.is_of_one(join) for join in self.select.joins):
+            return False
+        self.slice()
+        return True
+
+    def is_of_one(self, join: n.Join) -> bool:
+        """Whether a join is by a primary key: of no row or one, or by a foreign key that the first
+        table always has."""
+        on, table = join.on, join.table
+        if table.name is None or not isinstance(on, n.Compare) or on.op != "=":
+            return False
+        near, far = (
+            (on.left, on.right) if _source_of(on.right) == table.alias else (on.right, on.left)
+        )
+        info = self.planner.table(table.name)
+        if not isinstance(near, n.Column) or far != n.Column(table.alias, info.pk or ""):
+            return False
+        source = self.scope.sources.get(near.table or "")
+        if join.kind == "left":
+            return True
+        return (
+            join.kind == "inner" and source is not None and source.info.whole
+            and near.name in source.info.required
+            and any(key["columns"] == [near.name] and key["table"] == info.name
+                    for key in source.info.meta.get("keys", {}).values())
+        )  # fmt: skip
 
     def ordered(self, one: n.Order) -> n.Order:
         """An ordinal or the name of an output column as the expression it stands for."""
