@@ -2,6 +2,7 @@
 /* Reading values out of valid BSON bytes. */
 #include "bson/value.h"
 
+#include "bson/scan.h"
 #include "bson/decimal.h"
 
 static const struct {
@@ -181,17 +182,13 @@ size_t ds__doc_count(ds_value doc) {
 }
 
 bool ds__doc_get(ds_value doc, const char *key, size_t key_size, ds_value *out) {
-    const uint8_t *p = doc.as.bytes + 4;
-    const uint8_t *end = doc.as.bytes + doc.size - 1;
-    while (p < end) {
-        uint8_t type = *p++;
-        size_t n = strlen((const char *)p);
-        const uint8_t *payload = p + n + 1;
-        if (n == key_size && memcmp(p, key, n) == 0) {
-            ds__value_read(type, payload, out);
+    ds__scan s;
+    ds__scan_init(&s, doc);
+    while (ds__scan_next(&s)) {
+        if (s.key_size == key_size && memcmp(s.key, key, key_size) == 0) {
+            ds__value_read(*s.element, s.element + key_size + 2, out);
             return true;
         }
-        p = payload + ds__value_skip(type, payload);
     }
     out->type = DS_MISSING;
     out->size = 0;

@@ -6,6 +6,8 @@
 #include "lang/pipeline/accumulate.h"
 #include "lang/pipeline/stages.h"
 
+enum { RECENT = 4096 }; /* a power of two */
+
 /* States follow the slot's group, each at its accumulator's offset. */
 typedef struct group_entry {
     ds_value id;
@@ -25,6 +27,7 @@ typedef struct group {
     ds_arena arena;        /* entries and their ids */
     group_entry **table;   /* open addressing; NULL free */
     group_entry **entries; /* in order of appearance */
+    group_entry **recent;  /* RECENT of them, by the bytes of their ids; ids that are documents */
     ds_buf out;
     ds_buf row;      /* a spilled document read back */
     ds__spill spill; /* documents of groups that found no room */
@@ -97,6 +100,23 @@ static inline uint64_t hash_id(ds_value id, const ds__collator *collator) {
     return ds__value_hash(id, collator, 0);
 }
 
+/* Where a group stands whose id has been seen in the same bytes, which need not be compared field
+ * by field then. NULL: it is not looked for. */
+static group_entry **recent_of(group *g, ds_value id) {
+    if (id.type != DS_DOCUMENT || g->stage.env->collator) {
+        return NULL;
+    }
+    if (!g->recent) {
+        g->recent = ds_meter_alloc(g->stage.env->kept, RECENT * sizeof *g->recent);
+    }
+    return g->recent ? &g->recent[ds__hash_bytes(id.as.bytes, id.size, 0) & (RECENT - 1)] : NULL;
+}
+
+static inline bool same_bytes(ds_value id, const group_entry *e) {
+    return e->id.type == id.type && e->id.size == id.size &&
+           memcmp(e->id.as.bytes, id.as.bytes, id.size) == 0;
+}
+
 static bool init_states(group *g, group_entry *e, ds_error *err) {
     for (size_t i = 0; i < g->acc_count; i++) {
         const ds__accumulator *acc = &g->accs[i];
@@ -108,7 +128,7 @@ static bool init_states(group *g, group_entry *e, ds_error *err) {
 }
 
 /* The group of `id`, made if there is room; NULL with *spill when there is not. */
-static group_entry *find_group(group *g, ds_value id, bool *spill, ds_error *err) {
+static group_entry *search_group(group *g, ds_value id, bool *spill, ds_error *err) {
     const ds__collator *collator = g->stage.env->collator;
     uint64_t hash = hash_id(id, collator);
     *spill = false;
@@ -137,6 +157,18 @@ static group_entry *find_group(group *g, ds_value id, bool *spill, ds_error *err
     g->entries[g->count++] = e;
     g->bytes += g->arena.used - before;
     return init_states(g, e, err) ? e : NULL;
+}
+
+static group_entry *find_group(group *g, ds_value id, bool *spill, ds_error *err) {
+    group_entry **recent = recent_of(g, id);
+    if (recent && *recent && same_bytes(id, *recent)) {
+        return *recent;
+    }
+    group_entry *e = search_group(g, id, spill, err);
+    if (recent && e && same_bytes(id, e)) {
+        *recent = e;
+    }
+    return e;
 }
 
 static bool spill_document(group *g, ds_value doc, ds_error *err) {
@@ -281,8 +313,8 @@ static void forget_groups(group *g) {
     ds_arena_clear(&g->arena);
     ds_meter_free(g->stage.env->kept, g->table, g->table_size * sizeof *g->table);
     ds_meter_free(g->stage.env->kept, g->entries, g->cap * sizeof *g->entries);
-    g->table = NULL;
-    g->entries = NULL;
+    ds_meter_free(g->stage.env->kept, g->recent, RECENT * sizeof *g->recent);
+    g->table = g->entries = g->recent = NULL;
     g->table_size = g->count = g->cap = g->bytes = g->at = 0;
     g->full = false;
     g->loaded = false;
