@@ -9,7 +9,7 @@ from django.db import DatabaseError, InterfaceError
 from django.db.backends.base.features import BaseDatabaseFeatures
 from django.utils.functional import cached_property
 
-from mongodb.backend.skips import SKIPS
+from mongodb.backend.skips import SERVER_SKIPS, SKIPS
 
 __all__ = ["DatabaseFeatures"]
 
@@ -82,7 +82,10 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_explaining_query_execution = True
     supported_explain_formats = {"JSON"}
 
-    django_test_skips = SKIPS
+    @property
+    def django_test_skips(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """Tests of Django's own suite that do not pass."""
+        return SKIPS if self.is_embedded else {**SKIPS, **SERVER_SKIPS}
 
     @cached_property
     def supports_transactions(self) -> bool:

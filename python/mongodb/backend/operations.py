@@ -244,7 +244,8 @@ class DatabaseOperations(BaseDatabaseOperations):
         return converters
 
     def conditional_expression_supported_in_where_clause(self, expression: Any) -> bool:
-        return True
+        """Whether a condition stands for itself; a column is compared, so that an index serves."""
+        return not isinstance(expression, Col)
 
 
 def _part(lookup_type: str) -> str:

@@ -106,6 +106,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         table = self.quote_name(model._meta.db_table)
         self.execute(self.sql_alter_column % {"table": table, "changes": changes}, None)
 
+    def _iter_column_sql(self, column_db_type: str, params: Any, model: Any, field: Any,
+                         *more: Any) -> Any:  # fmt: skip
+        if field.remote_field:  # a key ends at the millisecond, as what it leads to
+            column_db_type = column_db_type.removesuffix("(6)")
+        return super()._iter_column_sql(column_db_type, params, model, field, *more)
+
     def index_sql(self, model: Any, spec: dict[str, Any]) -> str:
         """Return the statement that makes an index which SQL has no words for."""
         table, name = self.quote_name(model._meta.db_table), self.quote_name(spec["name"])

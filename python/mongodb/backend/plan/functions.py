@@ -19,7 +19,7 @@ __all__ = ["AGGREGATES", "as_text", "call", "cast", "divide", "first_of", "guard
 
 AGGREGATES = frozenset(
     "COUNT SUM AVG MIN MAX STDDEV_POP STDDEV_SAMP VAR_POP VAR_SAMP ANY_VALUE STRING_AGG "
-    "GROUP_CONCAT ARRAY_AGG BOOL_AND BOOL_OR".split()
+    "GROUP_CONCAT ARRAY_AGG BOOL_AND BOOL_OR BIT_AND BIT_OR BIT_XOR".split()
 )
 
 

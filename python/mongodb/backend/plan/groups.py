@@ -7,7 +7,7 @@ from typing import Any
 
 from mongodb.backend.plan import micros
 from mongodb.backend.plan.expressions import value
-from mongodb.backend.plan.functions import AGGREGATES
+from mongodb.backend.plan.functions import AGGREGATES, call
 from mongodb.backend.plan.predicates import condition
 from mongodb.backend.plan.scope import PlanError, Scope
 from mongodb.backend.plan.walk import children
@@ -162,6 +162,8 @@ def accumulate(scope: Scope, node: n.Func, stage: dict[str, Any]) -> Any:
     stage[name] = {"$push": {"$cond": [known, arg, "$$REMOVE"]}}
     if node.name == "ARRAY_AGG":
         return f"${name}"
+    if node.name in _BITS:
+        return _bits(node.name, f"${name}")
     between = value(scope, node.args[1]) if len(node.args) > 1 else ","
     return _joined(f"${name}", between)
 
@@ -193,12 +195,23 @@ def _of_set(name: str, values: str) -> Any:
         "VAR_POP": "$stdDevPop",
         "VAR_SAMP": "$stdDevSamp",
     }.get(name)
+    if name in _BITS:
+        return _bits(name, values)
     if op is None:
         raise PlanError(f"{name}(DISTINCT …) is not supported")
     made: Any = {op: values}
     if name.startswith("VAR"):
         made = {"$pow": [made, 2]}
     return {"$cond": [{"$eq": [values, []]}, None, made]}
+
+
+_BITS = {"BIT_AND": "BITAND", "BIT_OR": "BITOR", "BIT_XOR": "BITXOR"}
+
+
+def _bits(name: str, values: Any) -> Any:
+    both = call(_BITS[name], ["$$value", "$$this"])
+    return {"$reduce": {"input": values, "initialValue": None, "in": {
+        "$cond": [{"$eq": ["$$value", None]}, "$$this", both]}}}  # fmt: skip
 
 
 def _joined(values: Any, between: Any) -> Any:
