@@ -14,7 +14,7 @@ APT := build-essential pkg-config ninja-build ccache clang libclang-rt-14-dev \
 
 SOURCES := $(shell git ls-files -co --exclude-standard include src python meson.build meson.options pyproject.toml 2>/dev/null)
 
-.PHONY: django-suite help demo test build setup bench faults forks fuzz mutants lint nightly extension sessions soak threads clean distclean
+.PHONY: django-suite matrix help demo test build setup bench faults forks fuzz mutants lint nightly extension sessions soak threads clean distclean
 
 help:
 	@echo "make demo    a REST API over 34,000 cities, the admin, on http://127.0.0.1:8000/ (Ctrl-C stops it)"
@@ -31,6 +31,7 @@ help:
 	@echo "make fuzz    what others send, mutated, under sanitizers (FUZZ_SECONDS=15)"
 	@echo "make django-suite  Django's own tests on the backend (APPS=\"queries lookup\", APPS=core;"
 	@echo "             STORE=mongod on a replica set)"
+	@echo "make matrix  the backend on newer Pythons with Django's newest (PYTHONS=\"3.12 3.13\")"
 	@echo "make nightly all that is longer than make test has time for, some hours: threads, extension,"
 	@echo "             fuzz for 10 minutes each, sessions, soak, faults, forks"
 	@echo "make lint    ruff, mypy, clang-format: a step of make test too"
@@ -82,6 +83,9 @@ $(STAMPS)/bench: pyproject.toml | $(STAMPS)/venv
 
 django-suite: build
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/django_suite/run.py $(APPS)
+
+matrix: $(STAMPS)/venv
+	@$(BIN)/python tests/django_suite/matrix.py $(PYTHONS)
 
 bench: build $(STAMPS)/bench
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python bench/run.py

@@ -4,6 +4,7 @@ and nothing names the rows that it removed."""
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable
 from typing import Any
 
@@ -203,4 +204,6 @@ class References:
 
 
 def _hashable(value: Any) -> Any:
+    if isinstance(value, datetime.datetime):  # as it is stored
+        return value.replace(microsecond=value.microsecond // 1000 * 1000, tzinfo=None)
     return repr(value) if isinstance(value, (dict, list)) else value
