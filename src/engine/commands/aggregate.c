@@ -109,7 +109,8 @@ bool ds__aggregate_parse(ds__op *op, ds_value command, bool explain, ds__aggrega
 bool ds__aggregate_check(ds__op *op, ds_error *err) {
     ds__aggregate_request r;
     bool explain;
-    return ds__aggregate_parse(op, op->command, false, &r, &explain, err);
+    return ds__aggregate_parse(op, op->command, false, &r, &explain, err) &&
+           ds__pipeline_check_form(r.pipeline, err);
 }
 
 /* The first stage's name, for messages. */

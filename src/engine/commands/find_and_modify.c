@@ -229,7 +229,9 @@ bool ds__find_and_modify_check(ds_value command, ds_error *err) {
 }
 
 bool ds__find_and_modify_parse(ds__op *op, ds_error *err) {
-    return ds__find_and_modify_check(op->command, err);
+    ds_value update = ds__doc_field(op->command, "update");
+    return ds__find_and_modify_check(op->command, err) &&
+           (update.type != DS_ARRAY || ds__write_check_pipeline(update, err));
 }
 
 bool ds__cmd_find_and_modify(ds__op *op, ds_buf *reply, ds_error *err) {

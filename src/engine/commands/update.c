@@ -52,18 +52,6 @@ static const ds__arg statement_args[S_COUNT] = {
     [S_UPSERT_SUPPLIED] = {"upsertSupplied", DS_ARG_STRICT_BOOL, 0},
 };
 
-static bool check_pipeline(ds_value stages, ds_error *err) {
-    ds__iter it;
-    ds__iter_init(&it, stages);
-    while (ds__iter_next(&it)) {
-        if (it.value.type != DS_DOCUMENT) {
-            return ds__error_set(err, DS_TYPE_MISMATCH,
-                                 "Each element of the 'pipeline' array must be an object");
-        }
-    }
-    return true;
-}
-
 static bool parse_statement(ds_value spec, ds_value let, ds__statement_spec *out, ds_error *err) {
     ds_value v[S_COUNT];
     if (!ds__args_read("update.updates", false, spec, statement_args, S_COUNT, v, err) ||
@@ -78,7 +66,7 @@ static bool parse_statement(ds_value spec, ds_value let, ds__statement_spec *out
         return ds__error_set(err, DS_FAILED_TO_PARSE,
                              "Update argument must be either an object or an array");
     }
-    if (v[S_U].type == DS_ARRAY && !check_pipeline(v[S_U], err)) {
+    if (v[S_U].type == DS_ARRAY && !ds__write_check_pipeline(v[S_U], err)) {
         return false;
     }
     *out = (ds__statement_spec){.filter = v[S_Q],

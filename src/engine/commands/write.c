@@ -25,6 +25,18 @@ bool ds__write_check_count(size_t n, ds_value id, ds_value ids, ds_error *err) {
                          DS_MAX_WRITE_BATCH, n);
 }
 
+bool ds__write_check_pipeline(ds_value stages, ds_error *err) {
+    ds__iter it;
+    ds__iter_init(&it, stages);
+    while (ds__iter_next(&it)) {
+        if (it.value.type != DS_DOCUMENT) {
+            return ds__error_set(err, DS_TYPE_MISMATCH,
+                                 "Each element of the 'pipeline' array must be an object");
+        }
+    }
+    return true;
+}
+
 bool ds__write_begin(ds__write *w, ds__op *op, ds_error *err) {
     w->op = op;
     if (!ds__op_begin(op, DS_TXN_WRITE, &w->own, err)) {

@@ -44,6 +44,9 @@ bool ds__write_end(ds__write *w, bool ok, bool with_modified, ds_buf *reply, ds_
  * any; the first one's alone (stmtId) does not go with those. */
 bool ds__write_check_count(size_t n, ds_value id, ds_value ids, ds_error *err);
 
+/* Whether the stages of a pipeline update are objects. Errors: TypeMismatch. */
+bool ds__write_check_pipeline(ds_value stages, ds_error *err);
+
 /* One statement's compiled parts; memory is the op's arena from `mark` on. */
 typedef struct ds__statement {
     /* owned */

@@ -5,15 +5,6 @@
 
 #include "bson/validate.h"
 
-static const ds__stage_def *find_def(const char *name, size_t size) {
-    for (const ds__stage_def *def = ds__stage_defs; def->name; def++) {
-        if (strlen(def->name) == size && memcmp(def->name, name, size) == 0) {
-            return def;
-        }
-    }
-    return NULL;
-}
-
 void *ds__stage_add(ds__stage_parser *p, size_t size, const ds__stage_ops *ops, ds_error *err) {
     ds__stage *stage = ds_arena_zalloc(p->env->arena, size);
     if (!stage) {
@@ -96,16 +87,9 @@ static bool check_place(const ds__stage_parser *p, const ds__stage_def *def, ds_
 
 static bool parse_stage(ds__stage_parser *p, ds_value spec, ds_error *err) {
     ds__iter it;
-    ds__iter_init(&it, spec);
-    if (!ds__iter_next(&it) || it.at < it.end) {
-        return ds__error_set(
-            err, 40323, "A pipeline stage specification object must contain exactly one field.");
-    }
-    const ds__stage_def *def = find_def(it.key, it.key_size);
+    const ds__stage_def *def = ds__stage_read(spec, &it, err);
     if (!def) {
-        return ds__error_set(err, 40324, "Unrecognized pipeline stage name: '%.*s'",
-                             (int)(it.key_size > DS_MAX_QUOTED ? DS_MAX_QUOTED : it.key_size),
-                             it.key);
+        return false;
     }
     p->spec = spec;
     return check_place(p, def, err) && def->parse(p, it.value, err);

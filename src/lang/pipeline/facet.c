@@ -203,12 +203,8 @@ static bool facet_name(const ds__iter *it, ds_error *err) {
 }
 
 bool ds__stage_parse_facet(ds__stage_parser *p, ds_value arg, ds_error *err) {
-    if (arg.type != DS_DOCUMENT || ds__doc_empty(arg)) {
-        char text[DS_MAX_QUOTED];
-        return ds__error_set(err, 40169,
-                             "the $facet specification must be a non-empty object, but found: "
-                             "$facet: %s",
-                             ds__value_quote(arg, text, sizeof text));
+    if (!ds__facet_check_form(arg, err)) {
+        return false;
     }
     facet *f = ds__stage_add(p, sizeof *f, &facet_ops, err);
     if (!f) {
@@ -226,19 +222,6 @@ bool ds__stage_parse_facet(ds__stage_parser *p, ds_value arg, ds_error *err) {
         facet_part *part = &f->parts[f->count];
         if (!facet_name(&it, err)) {
             return false;
-        }
-        if (it.value.type != DS_ARRAY) {
-            return ds__error_set(err, 40170, "arguments to $facet must be arrays, %s is type %s",
-                                 it.key, ds__type_name(it.value.type));
-        }
-        ds__iter sub;
-        for (ds__iter_init(&sub, it.value); ds__iter_next(&sub);) {
-            if (sub.value.type != DS_DOCUMENT || ds__doc_empty(sub.value)) {
-                return ds__error_set(err, 40171,
-                                     "elements of arrays in $facet spec must be non-empty objects, "
-                                     "%s argument contained an element of type %s",
-                                     it.key, ds__type_name(sub.value.type));
-            }
         }
         part->out.meter = p->env->kept;
         part->name = it.key; /* of the pipeline's own copy of the specification */

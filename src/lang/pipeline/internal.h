@@ -104,6 +104,14 @@ typedef struct ds__stage_def {
 /* The table of stages; ends with a row whose name is NULL. */
 extern const ds__stage_def ds__stage_defs[];
 
+/* The row of a stage's specification {$name: argument}; `it` is at the argument. NULL:
+ * TypeMismatch, 40323, 40324. form.c. */
+const ds__stage_def *ds__stage_read(ds_value spec, ds__iter *it, ds_error *err);
+/* What is wrong with an argument at first sight. */
+bool ds__facet_check_form(ds_value arg, ds_error *err);
+bool ds__lookup_check_form(ds_value arg, ds_error *err);
+bool ds__union_check_form(ds_value arg, ds_error *err);
+
 /* Appends a stage of `size` bytes (zeroed, ops set). NULL: memory, err set. */
 void *ds__stage_add(ds__stage_parser *p, size_t size, const ds__stage_ops *ops, ds_error *err);
 

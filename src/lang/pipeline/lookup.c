@@ -386,11 +386,6 @@ static bool read_spec(ds_value arg, lookup_spec *s, ds_error *err) {
             s->let = v;
             continue;
         }
-        if (strcmp(it.key, "from") == 0 && v.type != DS_STRING) {
-            return ds__error_set(err, DS_FAILED_TO_PARSE,
-                                 "$lookup 'from' field must be a string, but found %s",
-                                 ds__type_name(v.type));
-        }
         if (v.type != DS_STRING) {
             return ds__error_set(
                 err, DS_FAILED_TO_PARSE, "$lookup argument '%s' must be a string, found %s: %s: %s",
@@ -613,10 +608,8 @@ static bool parse_pipeline(ds__stage_parser *p, lookup *l, const lookup_spec *s,
 
 bool ds__stage_parse_lookup(ds__stage_parser *p, ds_value arg, ds_error *err) {
     lookup_spec s = {0};
-    if (arg.type != DS_DOCUMENT) {
-        return ds__error_set(err, DS_FAILED_TO_PARSE,
-                             "the $lookup stage specification must be an object, but found %s",
-                             ds__type_name(arg.type));
+    if (!ds__lookup_check_form(arg, err)) {
+        return false;
     }
     lookup *l = ds__stage_add(p, sizeof *l, &lookup_ops, err);
     if (!l || !read_spec(arg, &s, err) || !check_spec(&s, err)) {

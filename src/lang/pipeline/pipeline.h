@@ -57,6 +57,11 @@ typedef struct ds__pipeline_options {
     int depth;     /* of sub-pipelines in sub-pipelines; 0 from outside */
 } ds__pipeline_options;
 
+/* Whether everything that is to be a stage, in sub-pipelines too, has the form and the name of one:
+ * what a command says before it is begun. Errors: TypeMismatch, FailedToParse, 40169 to 40171,
+ * 40323, 40324. */
+bool ds__pipeline_check_form(ds_value stages, ds_error *err);
+
 /* Compiles the stages of an array, optimised. Lives in env->arena; clear after use (spill files).
  * Errors: 40323, 40324 (unrecognised stage), … */
 bool ds__pipeline_compile(ds__env *env, ds_value stages, const ds__pipeline_options *options,

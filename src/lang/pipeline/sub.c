@@ -140,13 +140,11 @@ static bool union_options(ds_value arg, ds_value *coll, ds_value *pipeline, ds_e
 bool ds__stage_parse_union_with(ds__stage_parser *p, ds_value arg, ds_error *err) {
     static const uint8_t empty[5] = {5, 0, 0, 0, 0};
     ds_value coll = ds__missing(), stages = ds__array(empty);
+    if (!ds__union_check_form(arg, err)) {
+        return false;
+    }
     if (arg.type == DS_STRING) {
         coll = arg;
-    } else if (arg.type != DS_DOCUMENT) {
-        return ds__error_set(err, DS_FAILED_TO_PARSE,
-                             "the $unionWith stage specification must be an object or string, but "
-                             "found %s",
-                             ds__type_name(arg.type));
     } else if (!union_options(arg, &coll, &stages, err)) {
         return false;
     }

@@ -232,6 +232,40 @@ def test_whose_a_cursor_is_comes_before_what_it_reads(empty: Run) -> None:
         empty("admin", {"killSessions": [mine["lsid"]]})
 
 
+def aggregate(stage: Any) -> dict[str, Any]:
+    return {"aggregate": "c", "pipeline": [{"$match": {}}, stage], "cursor": {}}
+
+
+NOPE = [{"$nope": 1}]
+MALFORMED: list[tuple[Any, int]] = [
+    (1, 14),
+    ({}, 40323),
+    ({"$match": {}, "$limit": 1}, 40323),
+    (NOPE[0], 40324),
+    ({"$lookup": 1}, 9),
+    ({"$lookup": {"from": 1, "as": "x"}}, 9),
+    ({"$lookup": {"from": "d", "as": "x", "pipeline": [3]}}, 14),
+    ({"$lookup": {"from": "d", "as": "x", "pipeline": NOPE}}, 40324),
+    ({"$lookup": {"from": "d", "as": "x", "pipeline": [{"$facet": {"y": NOPE}}]}}, 40324),
+    ({"$unionWith": 1}, 9),
+    ({"$unionWith": {"coll": "d", "pipeline": NOPE}}, 40324),
+    ({"$facet": 1}, 40169),
+    ({"$facet": {"x": 1}}, 40170),
+    ({"$facet": {"x": [4]}}, 40171),
+    ({"$facet": {"x": NOPE}}, 40324),
+]
+
+
+@pytest.mark.parametrize(
+    "stage", [{"$limit": -1}, {"$match": {"a": {"$nope": 1}}}, {"$project": {"a": {"$nope": 1}}}]
+)
+def test_what_is_wrong_inside_of_a_stage_ends_the_transaction(empty: Run, stage: Any) -> None:
+    fields = {**session(), "autocommit": False}
+    assert empty(DB, {"find": "c", **fields, "startTransaction": True})["ok"]
+    assert not empty(DB, {**aggregate(stage), **fields})["ok"]
+    assert empty(DB, {"find": "c", **fields})["code"] == 251
+
+
 def test_a_command_that_cannot_be_read_leaves_its_transaction_open(empty: Run) -> None:
     none = Int64(5)
     refused: list[tuple[dict[str, Any], int]] = [
@@ -240,6 +274,8 @@ def test_a_command_that_cannot_be_read_leaves_its_transaction_open(empty: Run) -
         ({"aggregate": "c", "pipeline": 1, "cursor": {}}, 14),
         ({"aggregate": "c", "pipeline": [], "cursor": {"batchSize": "x"}}, 14),
         ({"aggregate": "c", "pipeline": [], "cursor": {}, "hint": 1}, 9),
+        *((aggregate(stage), code) for stage, code in MALFORMED),
+        ({"findAndModify": "c", "update": [1]}, 14),
         ({"getMore": 1, "collection": "c"}, 14),
         ({"getMore": none}, 40414),
         ({"getMore": none, "collection": "c", "batchSize": -1}, 51024),

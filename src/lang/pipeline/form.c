@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is wrong with a pipeline before its stages mean anything: stages that are no objects, names
+ * nobody knows, in pipelines inside of pipelines too. As in mongod this is found before a command
+ * enters its transaction, which therefore goes on. */
+#include "lang/pipeline/internal.h"
+
+const ds__stage_def *ds__stage_read(ds_value spec, ds__iter *it, ds_error *err) {
+    if (spec.type != DS_DOCUMENT) {
+        ds__error_set(err, DS_TYPE_MISMATCH,
+                      "Each element of the 'pipeline' array must be an object");
+        return NULL;
+    }
+    ds__iter_init(it, spec);
+    if (!ds__iter_next(it) || it->at < it->end) {
+        ds__error_set(err, 40323,
+                      "A pipeline stage specification object must contain exactly one field.");
+        return NULL;
+    }
+    for (const ds__stage_def *def = ds__stage_defs; def->name; def++) {
+        if (strlen(def->name) == it->key_size && memcmp(def->name, it->key, it->key_size) == 0) {
+            return def;
+        }
+    }
+    ds__error_set(err, 40324, "Unrecognized pipeline stage name: '%.*s'",
+                  (int)(it->key_size > DS_MAX_QUOTED ? DS_MAX_QUOTED : it->key_size), it->key);
+    return NULL;
+}
+
+bool ds__lookup_check_form(ds_value arg, ds_error *err) {
+    if (arg.type != DS_DOCUMENT) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "the $lookup stage specification must be an object, but found %s",
+                             ds__type_name(arg.type));
+    }
+    ds_value from = ds__doc_field(arg, "from");
+    return from.type == DS_MISSING || from.type == DS_STRING ||
+           ds__error_set(err, DS_FAILED_TO_PARSE,
+                         "$lookup 'from' field must be a string, but found %s",
+                         ds__type_name(from.type));
+}
+
+bool ds__union_check_form(ds_value arg, ds_error *err) {
+    return arg.type == DS_STRING || arg.type == DS_DOCUMENT ||
+           ds__error_set(err, DS_FAILED_TO_PARSE,
+                         "the $unionWith stage specification must be an object or string, but "
+                         "found %s",
+                         ds__type_name(arg.type));
+}
+
+bool ds__facet_check_form(ds_value arg, ds_error *err) {
+    ds__iter it;
+    ds__iter sub;
+    if (arg.type != DS_DOCUMENT || ds__doc_empty(arg)) {
+        char text[DS_MAX_QUOTED];
+        return ds__error_set(err, 40169,
+                             "the $facet specification must be a non-empty object, but found: "
+                             "$facet: %s",
+                             ds__value_quote(arg, text, sizeof text));
+    }
+    for (ds__iter_init(&it, arg); ds__iter_next(&it);) {
+        if (it.value.type != DS_ARRAY) {
+            return ds__error_set(err, 40170, "arguments to $facet must be arrays, %s is type %s",
+                                 it.key, ds__type_name(it.value.type));
+        }
+        for (ds__iter_init(&sub, it.value); ds__iter_next(&sub);) {
+            if (sub.value.type != DS_DOCUMENT || ds__doc_empty(sub.value)) {
+                return ds__error_set(err, 40171,
+                                     "elements of arrays in $facet spec must be non-empty objects, "
+                                     "%s argument contained an element of type %s",
+                                     it.key, ds__type_name(sub.value.type));
+            }
+        }
+    }
+    return true;
+}
+
+static bool check(ds_value stages, int depth, ds_error *err);
+
+static bool check_pipeline_of(ds_value arg, int depth, ds_error *err) {
+    ds_value sub = arg.type == DS_DOCUMENT ? ds__doc_field(arg, "pipeline") : ds__missing();
+    return sub.type != DS_ARRAY || check(sub, depth, err);
+}
+
+static bool check_parts(ds_value arg, int depth, ds_error *err) {
+    ds__iter it;
+    bool ok = ds__facet_check_form(arg, err);
+    for (ds__iter_init(&it, arg); ok && ds__iter_next(&it);) {
+        ok = check(it.value, depth, err);
+    }
+    return ok;
+}
+
+static bool check(ds_value stages, int depth, ds_error *err) {
+    ds__iter it;
+    ds__iter stage;
+    bool ok = true;
+    if (depth > DS_MAX_PIPELINE_DEPTH) {
+        return true; /* told when it is compiled */
+    }
+    for (ds__iter_init(&it, stages); ok && ds__iter_next(&it);) {
+        const ds__stage_def *def = ds__stage_read(it.value, &stage, err);
+        if (!def) {
+            return false;
+        }
+        if (strcmp(def->name, "$lookup") == 0) {
+            ok = ds__lookup_check_form(stage.value, err) &&
+                 check_pipeline_of(stage.value, depth + 1, err);
+        } else if (strcmp(def->name, "$unionWith") == 0) {
+            ok = ds__union_check_form(stage.value, err) &&
+                 check_pipeline_of(stage.value, depth + 1, err);
+        } else if (strcmp(def->name, "$facet") == 0) {
+            ok = check_parts(stage.value, depth + 1, err);
+        }
+    }
+    return ok;
+}
+
+bool ds__pipeline_check_form(ds_value stages, ds_error *err) {
+    return check(stages, 0, err);
+}
