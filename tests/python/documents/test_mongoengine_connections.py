@@ -2,8 +2,10 @@
 """Connections as MongoEngine's projects have them, by `mongodb.compat`."""
 
 import datetime
+import uuid
 from collections.abc import Iterator
 
+import bson
 import pymongo
 import pytest
 from bson.tz_util import utc
@@ -181,3 +183,44 @@ def test_times_have_a_zone_where_it_was_asked_for() -> None:
     found = Aware.objects.get()
     assert found.at == moment and found.inner.at == moment and found._changed_fields == []
     assert Naive.objects.get().at == moment.replace(tzinfo=None)
+
+
+@pytest.mark.parametrize(
+    ("form", "subtype"),
+    [(None, 3), ("pythonLegacy", 3), ("javaLegacy", 3), ("csharpLegacy", 3), ("standard", 4)],
+)
+def test_uuids_are_stored_as_the_connection_says(form: str | None, subtype: int) -> None:
+    class Tagged(me.Document):
+        tag = me.UUIDField()
+        tags = me.ListField(me.UUIDField())
+        text = me.UUIDField(binary=False)
+
+    given = {} if form is None else {"uuidRepresentation": form}
+    me.connect("one", host=MEMORY, **given)
+    raw = me.get_db().tagged.with_options(bson.CodecOptions(uuid_representation=0))
+    tag = uuid.uuid4()
+    Tagged(tag=tag, tags=[str(tag)], text=tag).save()
+    kept = raw.find_one()
+    assert kept["tag"].subtype == subtype and kept["tags"] == [kept["tag"]]
+    theirs = me.get_db().tagged.find_one()  # PyMongo's client reads it as a UUID, too
+    assert theirs["tag"] == tag and theirs["text"] == str(tag)
+    found = Tagged.objects.get(tag=tag, tags=tag)
+    assert found.tag == found.tags[0] == found.text == tag
+    assert found._delta() == ({}, {})
+    found.tags.append(uuid.uuid4())
+    found.save()
+    assert raw.find_one()["tags"][1].subtype == subtype
+
+
+def test_uuids_of_either_form_are_read() -> None:
+    class Mixed(me.Document):
+        tag = me.UUIDField()
+
+    tag = uuid.uuid4()
+    for form in ("pythonLegacy", "standard"):
+        me.connect("one", host=MEMORY, uuidRepresentation=form)
+        forms = [bson.Binary(tag.bytes, 3), bson.Binary(tag.bytes, 4)]
+        me.get_db().mixed.insert_many([{"tag": one} for one in forms])
+        assert [one.tag for one in Mixed.objects] == [tag, tag]
+        assert Mixed.objects(tag=tag).count() == 1
+        me.disconnect()

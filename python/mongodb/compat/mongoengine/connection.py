@@ -16,7 +16,7 @@ from pymongo.read_preferences import make_read_preference, read_pref_mode_from_n
 
 from mongodb import connection as _plain
 from mongodb.compat.mongoengine._clients import shared
-from mongodb.compat.mongoengine.fields import read_aware
+from mongodb.compat.mongoengine.fields import read_aware, represent_uuids
 from mongodb.errors import ConnectionFailure, NotSupportedError
 
 __all__ = [
@@ -193,6 +193,15 @@ def use(alias: str) -> None:
     """Have the database of an alias in the tables; ConnectionFailure when it was not defined."""
     if alias not in _dbs and (alias in _connection_settings or not _defined(alias)):
         get_db(alias)
+
+
+def _representation(alias: str) -> int:
+    """Return how UUIDs are stored on a connection; one that was made without `compat` has 4."""
+    name = _connection_settings.get(alias, {}).get("uuidrepresentation", "standard")
+    return int(_UUID_REPRESENTATIONS[name])
+
+
+represent_uuids(_representation)
 
 
 def disconnect(alias: str = DEFAULT_CONNECTION_NAME) -> None:

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 import weakref
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from bson import DBRef, Decimal128
+from bson import Binary, DBRef, Decimal128
+from bson.binary import UuidRepresentation
 from bson.tz_util import utc
 
 from mongodb import _registry
@@ -235,6 +238,40 @@ def _options_of(document: Any) -> Any:
     alias = getattr(document, "_db_alias", None) or getattr(document, "_alias", lambda: "default")()
     handle = dict(open_connections()).get(alias)
     return {} if handle is None else handle._pymongo_options
+
+
+_representation: Callable[[str], int] = lambda alias: UuidRepresentation.STANDARD  # noqa: E731
+
+
+def represent_uuids(by_alias: Callable[[str], int]) -> None:
+    """Ask this for the form in which a connection stores UUIDs."""
+    global _representation
+    _representation = by_alias
+
+
+class UUIDField(_fields.UUIDField):
+    """A UUID, stored as `connect(uuidRepresentation=...)` says: as Binary 3, if nothing does."""
+
+    kind = "python"
+
+    def _form(self) -> int:
+        owner = self.owner_document
+        named = getattr(owner, "_alias", None)
+        return _representation("default" if named is None else named())
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, Binary) and value.subtype == 3 and len(value) == 16:
+            form = self._form()
+            legacy = form not in (UuidRepresentation.STANDARD, UuidRepresentation.UNSPECIFIED)
+            return value.as_uuid(form if legacy else UuidRepresentation.PYTHON_LEGACY)
+        return super().to_python(value)
+
+    def to_mongo(self, value: Any) -> Any:
+        value = self.to_python(value)
+        if not isinstance(value, uuid.UUID) or not self._binary:
+            return super().to_mongo(value)
+        form = self._form() or UuidRepresentation.STANDARD
+        return Binary.from_uuid(value, form)
 
 
 class EnumField(_fields.EnumField):
