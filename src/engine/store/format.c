@@ -23,10 +23,8 @@ static bool set_wal(ds__conn *conn, ds_error *err) {
     }
 }
 
-const char ds__store_schema[] =
-    "CREATE TABLE ds_meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID;"
-    "INSERT INTO ds_meta VALUES('version', 1), ('next_id', 1);"
-    "CREATE TABLE ds_count(coll INTEGER PRIMARY KEY, n INTEGER NOT NULL, bytes INTEGER NOT NULL);";
+const char ds__store_schema[] = "CREATE TABLE ds_meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID;"
+                                "INSERT INTO ds_meta VALUES('version', 1), ('next_id', 1);";
 
 static bool make_tables(ds__conn *conn, ds_error *err) {
     const ds__store *store = conn->store;
@@ -105,5 +103,6 @@ bool ds__store_check_format(ds__conn *conn, ds_error *err) {
                              "newer version of it",
                              path, (long long)version, DS_STORE_FORMAT);
     }
-    return true;
+    return version == DS_STORE_FORMAT || conn->store->options.read_only ||
+           ds__store_upgrade(conn, err);
 }

@@ -18,12 +18,11 @@
 typedef enum ds__stmt_kind {
     DS_STMT_BEGIN_READ,
     DS_STMT_BEGIN_WRITE,
-    DS_STMT_VERSION, /* the catalog's version */
-    DS_STMT_COUNTS,  /* documents and bytes of a collection */
-    DS_STMT_ADD_COUNTS,
+    DS_STMT_VERSION,     /* the catalog's version */
+    DS_STMT_TAIL,        /* the tail's bytes */
     DS_STMT_RETRY_GET,   /* session */
     DS_STMT_RETRY_PUT,   /* session and its row */
-    DS_STMT_INSERT,      /* doc */
+    DS_STMT_INSERT,      /* doc, rid */
     DS_STMT_REPLACE,     /* doc, rid */
     DS_STMT_DELETE,      /* rid */
     DS_STMT_GET,         /* rid */
@@ -110,6 +109,20 @@ typedef struct ds__savepoint {
     void *marks[DS_STORE_ROOMS];
 } ds__savepoint;
 
+/* The greatest record id: of no document. */
+#define DS_TAIL_RID INT64_MAX
+
+/* The last row of a table of rows, as a transaction knows it; see tails.c. */
+typedef struct ds__tail {
+    int64_t rows; /* the table */
+    int64_t count;
+    int64_t bytes;
+    int64_t next;      /* never lowered, not by going back to a savepoint either */
+    uint32_t inserted; /* in this transaction */
+    bool changed;      /* to be written */
+    bool doubted;      /* the table may be gone: dropped, or not made by what was undone */
+} ds__tail;
+
 /* How many collections' rows of ds__row_get live at a time. */
 enum { DS_STORE_GETS = 16 };
 
@@ -122,6 +135,7 @@ struct ds__txn {
     void *rooms[DS_STORE_ROOMS]; /* the state of each room above */
     ds__scan *scans;             /* open and not paused */
     ds__savepoint *savepoints;
+    ds__tail *tails;
     ds_buf details;
     ds_buf stored;                 /* a document as it is written: with its checksum */
     ds__stmt *gets[DS_STORE_GETS]; /* rows of the last ds__row_get per table */
@@ -129,6 +143,8 @@ struct ds__txn {
     size_t get_at; /* the slot of gets to give up next */
     size_t savepoint_count;
     size_t savepoint_cap;
+    size_t tail_count;
+    size_t tail_cap;
     bool write;
     bool broken;
 };
@@ -137,6 +153,8 @@ struct ds__txn {
 bool ds__store_check_path(const ds__store *store, ds_error *err);
 /* format.c: reads the mark of the file; makes an empty one ours. */
 bool ds__store_check_format(ds__conn *conn, ds_error *err);
+/* upgrade.c: makes a file of an older format one of this, whole or not at all. */
+bool ds__store_upgrade(ds__conn *conn, ds_error *err);
 /* SQL of the store's own tables in an empty file. */
 extern const char ds__store_schema[];
 /* memory.c: the directory of a ":memory:" store. */
@@ -204,5 +222,19 @@ void ds__stmt_bind_key(sqlite3_stmt *raw, const uint8_t *key, size_t size);
 
 /* txn.c, for conn.c */
 void ds__txn_free(ds__txn *txn);
+
+/* tails.c */
+/* The tail of a table just made. */
+bool ds__tail_make(ds__txn *txn, int64_t rows, ds_error *err);
+/* The record id of a new row. */
+bool ds__tail_next(ds__txn *txn, int64_t rows, int64_t *rid, ds_error *err);
+/* Has it written at the commit: before all rows are removed. */
+bool ds__tail_keep(ds__txn *txn, int64_t rows, ds_error *err);
+/* The table may be gone (0: all may be). */
+void ds__tails_doubt(ds__txn *txn, int64_t rows);
+/* Writes those that changed: the last thing before a commit. */
+bool ds__tails_write(ds__txn *txn, ds_error *err);
+/* The row's bytes, with their checksum. */
+bool ds__tail_bytes(const ds__tail *tail, ds_buf *out, ds_error *err);
 
 #endif

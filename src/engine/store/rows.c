@@ -102,19 +102,19 @@ static bool bind_document(ds__txn *txn, sqlite3_stmt *raw, int at, ds_value doc,
 }
 
 bool ds__row_insert(ds__txn *txn, int64_t rows, ds_value doc, int64_t *rid, ds_error *err) {
+    if (!ds__tail_next(txn, rows, rid, err)) {
+        return false;
+    }
     ds__stmt *stmt = ds__conn_take(txn->conn, DS_STMT_INSERT, rows, false, rows, err);
     if (!stmt) {
         return false;
     }
+    sqlite3_bind_int64(stmt->raw, 2, *rid);
     if (!bind_document(txn, stmt->raw, 1, doc, err)) {
         ds__conn_give(txn->conn, stmt);
         return false;
     }
-    if (!ds__txn_step_done(txn, stmt, err)) {
-        return false;
-    }
-    *rid = sqlite3_last_insert_rowid(txn->conn->db);
-    return true;
+    return ds__txn_step_done(txn, stmt, err);
 }
 
 bool ds__row_replace(ds__txn *txn, int64_t rows, int64_t rid, ds_value doc, ds_error *err) {

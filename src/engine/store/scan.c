@@ -177,7 +177,7 @@ static int step(ds__scan *scan, ds_error *err) {
         bind_start(scan);
         scan->seeks++;
     } else {
-        int64_t first = scan->backward ? INT64_MAX : INT64_MIN;
+        int64_t first = scan->backward ? DS_TAIL_RID - 1 : INT64_MIN;
         int64_t next = scan->backward ? scan->rid - 1 : scan->rid + 1;
         sqlite3_bind_int64(scan->stmt->raw, 1, scan->started ? next : first);
     }
@@ -228,10 +228,14 @@ static ds_next next_in_table(ds__scan *scan, ds__scan_row *row, ds_error *err) {
     if (rc != SQLITE_ROW) {
         return fail(scan, rc, err);
     }
+    row->rid = sqlite3_column_int64(scan->stmt->raw, 0);
+    if (row->rid == DS_TAIL_RID) {
+        return end(scan);
+    }
     scan->state = SCAN_ROW;
     scan->started = true;
     scan->examined++;
-    row->rid = scan->rid = sqlite3_column_int64(scan->stmt->raw, 0);
+    scan->rid = row->rid;
     row->key = NULL;
     row->key_size = 0;
     return ds__row_document(scan->txn, scan->stmt->raw, 1, &row->doc, err) ? DS_NEXT_ROW

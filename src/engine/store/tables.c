@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables as a whole: made, dropped, emptied, measured, checked, counted. */
+/* Tables as a whole: made, dropped, emptied, measured, checked. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -24,7 +24,7 @@ bool ds__table_number(ds__txn *txn, int64_t *id, ds_error *err) {
 bool ds__table_make_rows(ds__txn *txn, int64_t id, ds_error *err) {
     return exec_id(txn, "CREATE TABLE c%" PRId64 "(rid INTEGER PRIMARY KEY, doc BLOB NOT NULL)", id,
                    err) &&
-           exec_id(txn, "INSERT INTO ds_count VALUES(%" PRId64 ", 0, 0)", id, err);
+           ds__tail_make(txn, id, err);
 }
 
 bool ds__table_make_keys(ds__txn *txn, int64_t id, bool unique, ds_error *err) {
@@ -44,8 +44,8 @@ static bool drop(ds__txn *txn, const char *format, int64_t id, ds_error *err) {
 }
 
 bool ds__table_drop_rows(ds__txn *txn, int64_t id, ds_error *err) {
-    return drop(txn, "DROP TABLE c%" PRId64, id, err) &&
-           exec_id(txn, "DELETE FROM ds_count WHERE coll=%" PRId64, id, err);
+    ds__tails_doubt(txn, id);
+    return drop(txn, "DROP TABLE c%" PRId64, id, err);
 }
 
 bool ds__table_drop_keys(ds__txn *txn, int64_t id, ds_error *err) {
@@ -55,7 +55,7 @@ bool ds__table_drop_keys(ds__txn *txn, int64_t id, ds_error *err) {
 bool ds__table_clear(ds__txn *txn, ds__table_kind kind, int64_t id, ds_error *err) {
     char sql[64];
     snprintf(sql, sizeof sql, "DELETE FROM %c%" PRId64, (char)kind, id);
-    return exec(txn, sql, err);
+    return (kind != DS_TABLE_ROWS || ds__tail_keep(txn, id, err)) && exec(txn, sql, err);
 }
 
 bool ds__table_size(ds__txn *txn, ds__table_kind kind, int64_t id, int64_t *size, ds_error *err) {
@@ -94,32 +94,4 @@ bool ds__table_check(ds__txn *txn, ds__table_kind kind, int64_t id,
     bool ok = rc == SQLITE_DONE || ds__txn_fail(txn, rc, err);
     sqlite3_finalize(raw);
     return ok;
-}
-
-bool ds__table_counts(ds__txn *txn, int64_t rows, int64_t *count, int64_t *bytes, ds_error *err) {
-    *count = *bytes = 0;
-    ds__stmt *stmt = ds__conn_take(txn->conn, DS_STMT_COUNTS, 0, false, 0, err);
-    if (!stmt) {
-        return false;
-    }
-    sqlite3_bind_int64(stmt->raw, 1, rows);
-    int rc = sqlite3_step(stmt->raw);
-    if (rc == SQLITE_ROW) {
-        *count = sqlite3_column_int64(stmt->raw, 0);
-        *bytes = sqlite3_column_int64(stmt->raw, 1);
-    }
-    bool ok = rc == SQLITE_ROW || rc == SQLITE_DONE || ds__txn_fail(txn, rc, err);
-    ds__conn_give(txn->conn, stmt);
-    return ok;
-}
-
-bool ds__table_add_counts(ds__txn *txn, int64_t rows, int64_t count, int64_t bytes, ds_error *err) {
-    ds__stmt *stmt = ds__conn_take(txn->conn, DS_STMT_ADD_COUNTS, 0, false, 0, err);
-    if (!stmt) {
-        return false;
-    }
-    sqlite3_bind_int64(stmt->raw, 1, rows);
-    sqlite3_bind_int64(stmt->raw, 2, count);
-    sqlite3_bind_int64(stmt->raw, 3, bytes);
-    return ds__txn_step_done(txn, stmt, err);
 }

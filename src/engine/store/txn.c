@@ -130,6 +130,7 @@ void ds__txn_free(ds__txn *txn) {
         ds_buf_clear(&txn->details);
         ds_buf_clear(&txn->stored);
         ds__free(txn->savepoints);
+        ds__free(txn->tails);
         ds__free(txn);
     }
 }
@@ -158,7 +159,7 @@ static ds__txn *new_txn(ds__conn *conn) {
     ds__txn *txn = conn->txn;
     if (txn) {
         txn->write = txn->broken = false;
-        txn->savepoint_count = 0;
+        txn->savepoint_count = txn->tail_count = 0;
         ds_buf_reset(&txn->details);
     }
     return txn;
@@ -338,7 +339,7 @@ static bool last_writes(ds__txn *txn, ds_error *err) {
     for (size_t i = 0; ok && i < txn->store->room_count; i++) {
         ok = !HOOKS(txn, i)->commit || HOOKS(txn, i)->commit(txn, err);
     }
-    return ok;
+    return ok && ds__tails_write(txn, err);
 }
 
 /* Forces the write-ahead log to the disk. */
@@ -510,6 +511,7 @@ bool ds__txn_rollback(ds__txn *txn, int savepoint, ds_error *err) {
     }
     ds_assert(savepoint >= 1 && (size_t)savepoint <= txn->savepoint_count);
     const ds__savepoint *saved = &txn->savepoints[savepoint - 1];
+    ds__tails_doubt(txn, 0);
     for (size_t i = 0; i < txn->store->room_count; i++) {
         if (HOOKS(txn, i)->back && !HOOKS(txn, i)->back(txn, saved->marks[i], err)) {
             return ds__txn_break(txn);

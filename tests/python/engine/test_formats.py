@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that older programs made are opened, and answer what they answered then."""
 
+import os
 import pathlib
+import signal
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
@@ -49,6 +53,35 @@ def test_a_reader_leaves_an_older_file_as_it_is(name: str, tmp_path: pathlib.Pat
         with pytest.raises(MongoError, match="read-only"):
             client.run("shop", {"insert": "types", "documents": [{}]})
     assert path.read_bytes() == before
+
+
+OPENING = """
+import resource, signal, sys
+from mongodb import _core
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+_core.Client("docstore://" + sys.argv[1])
+"""
+
+
+def test_an_upgrade_that_is_killed_leaves_the_file_as_it_was(tmp_path: pathlib.Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    killed = 0
+    for turn, written in enumerate((100, 20_000, 60_000, 110_000, 170_000, 3_000_000)):
+        name = NAMES[turn % len(NAMES)]
+        path = unpack(name, tmp_path)
+        command = [sys.executable, "-c", OPENING, str(path), str(written)]
+        done = subprocess.run(command, env=environment, check=False)
+        assert done.returncode in (0, -signal.SIGXFSZ)
+        killed += done.returncode != 0
+        if done.returncode:
+            with _core.Client(f"docstore://{path}?readOnly=true") as client:
+                compare(client, name)
+        with _core.Client(f"docstore://{path}") as client:
+            compare(client, name)
+            use(client)
+        path.unlink()
+    assert 2 < killed < 6
 
 
 def test_there_is_a_file_of_every_format() -> None:

@@ -320,6 +320,8 @@ static void files_without_checksums_are_read_and_written(void **state) {
     assert_int_equal(
         sqlite3_exec(db, "PRAGMA page_size=16384; PRAGMA journal_mode=WAL", NULL, NULL, NULL), 0);
     assert_int_equal(sqlite3_exec(db, ds__store_schema, NULL, NULL, NULL), 0);
+    assert_int_equal(sqlite3_exec(db, "CREATE TABLE ds_count(coll, n, bytes)", NULL, NULL, NULL),
+                     0);
     assert_int_equal(sqlite3_exec(db, ds__catalog_hooks.schema, NULL, NULL, NULL), 0);
     snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=1",
              DS_STORE_APPLICATION_ID);
