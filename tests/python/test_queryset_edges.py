@@ -10,13 +10,23 @@ import pytest
 from pymongo.read_concern import ReadConcern
 
 import mongodb
-from mongodb import Document, EmbeddedDocument, NotUniqueError, OperationError
+from mongodb import (
+    Document,
+    DoesNotExist,
+    EmbeddedDocument,
+    NotUniqueError,
+    OperationError,
+)
+from mongodb.context_managers import query_counter
+from mongodb.errors import InvalidQueryError
 from mongodb.fields import (
     DynamicField,
     EmbeddedDocumentField,
     EmbeddedDocumentListField,
+    GenericReferenceField,
     IntField,
     ListField,
+    ReferenceField,
     StringField,
 )
 from mongodb.queryset._origin import Origin
@@ -39,11 +49,16 @@ class EdgeDoc(Document):
     items = EmbeddedDocumentListField(EdgeItem)
     head = EmbeddedDocumentField(EdgeHead)
     data = DynamicField()
+    author = ReferenceField("EdgeAnimal")
 
 
 class EdgeWord(Document):
     word = StringField(primary_key=True)
+    other = StringField()
     n = IntField(default=0)
+    thing = ReferenceField(EdgeDoc)
+    things = ListField(ListField(ReferenceField(EdgeDoc)))
+    anything = GenericReferenceField()
 
 
 class EdgeAnimal(Document):
@@ -165,26 +180,41 @@ def test_what_is_loaded_in_part_is_saved_in_part(shaped: Any) -> None:
         (["head.title"], [], {}, {"_id": 1, "head": 2}, ["ihead.title"]),
         (["head", "head.title"], [], {}, {"_id": 1, "head": 1}, []),
         (["items.$"], [], {}, {"_id": 1, "items": 2}, ["mitems", "iitems.$"]),
-        ([], ["n", "name"], {}, {"_id": 1, "numbers": 1, "items": 1, "head": 1, "data": 1}, []),
+        (
+            [],
+            ["n", "name"],
+            {},
+            {"_id": 1, "numbers": 1, "items": 1, "head": 1, "data": 1, "author": 1},
+            [],
+        ),
         (
             [],
             ["head.words", "n"],
             {},
-            {"_id": 1, "name": 1, "numbers": 1, "items": 1, "head": 2, "data": 1},
+            {"_id": 1, "name": 1, "numbers": 1, "items": 1, "head": 2, "data": 1, "author": 1},
             ["xhead.words", "xn"],
         ),
         (
             [],
             ["head.words", "head"],
             {},
-            {"_id": 1, "n": 1, "name": 1, "numbers": 1, "items": 1, "data": 1},
+            {"_id": 1, "n": 1, "name": 1, "numbers": 1, "items": 1, "data": 1, "author": 1},
             [],
         ),
         (
             [],
             [],
             {"numbers": {"$slice": 1}},
-            {"_id": 1, "n": 1, "name": 1, "numbers": 2, "items": 1, "head": 1, "data": 1},
+            {
+                "_id": 1,
+                "n": 1,
+                "name": 1,
+                "numbers": 2,
+                "items": 1,
+                "head": 1,
+                "data": 1,
+                "author": 1,
+            },
             ["snumbers"],
         ),
         ([], [], {"items": {"$elemMatch": {"n": 1}}}, {"_id": 1, "items": 2}, ["mitems"]),
@@ -243,3 +273,67 @@ def test_a_pickle_and_a_copy_of_a_half_read_queryset_read_all() -> None:
     assert len(whole) == 250
     assert half._ordering == [("n", 1)] and EdgeDoc.objects._ordering is None
     assert EdgeDoc.objects._result_cache is None and len(half._result_cache or ()) == 250
+
+
+def test_only_a_key_is_looked_up_as_one() -> None:
+    EdgeWord(word="a", other="b").save()
+    EdgeWord(word="b", other="c").save()
+    assert EdgeWord.objects.get(other="b").pk == "a"
+    assert EdgeWord.objects.get(pk="b").other == EdgeWord.objects.get(word="b").other == "c"
+    animal, dog = EdgeAnimal(name="a").save(), EdgeDog(name="d").save()
+    with pytest.raises(DoesNotExist):
+        EdgeDog.objects.get(pk=animal.pk)
+    assert type(EdgeAnimal.objects.get(pk=dog.pk)) is EdgeDog
+
+
+def test_values_without_a_cache_and_flat_values() -> None:
+    for n in range(25):
+        EdgeDoc(n=n, name="x").save()
+    assert 7 in EdgeDoc.objects.no_cache().scalar("n")
+    assert 70 not in EdgeDoc.objects.no_cache().scalar("n")
+    assert sorted(EdgeDoc.objects.values_list("n", flat=True)) == list(range(25))
+    with pytest.raises(InvalidQueryError):
+        EdgeDoc.objects.values_list("n", "name", flat=True)
+    shown = repr(EdgeDoc.objects.order_by("n"))
+    first = list(EdgeDoc.objects.order_by("n")[:20])
+    assert shown == repr(first)[:-1] + ", '...(remaining elements truncated)...']"
+    assert repr(EdgeDoc.objects.order_by("n")[:20]) == repr(first)
+    numbers = EdgeDoc.objects.scalar("n").in_bulk([one.pk for one in first])
+    assert sorted(numbers.values()) == list(range(20))
+
+
+def test_related_documents_are_fetched_through_lists_and_on() -> None:
+    animal = EdgeAnimal(name="a").save()
+    doc = EdgeDoc(name="d", author=animal).save()
+    EdgeWord(word="w", thing=doc, things=[[doc]], anything=doc).save()
+    EdgeWord(word="x").save()
+    wanted = EdgeWord.objects.order_by("pk").select_related("thing__author", "things__author")
+    first, second = wanted.select_related("thing__author", "things", "anything")
+    with query_counter() as counter:
+        assert first.thing.author.name == "a"
+        assert first.things[0][0].name == "d"
+        assert first.anything.name == "d"
+        assert second.thing is None
+        assert counter == 0
+    (first, _) = wanted
+    with query_counter() as counter:
+        assert first.things[0][0].author.name == "a"
+        assert counter == 0
+
+
+def test_lists_are_pushed_to_and_pulled_from(shaped: Any) -> None:
+    def changed(**update: Any) -> Any:
+        assert EdgeDoc.objects.update(**update) == 1
+        return EdgeDoc.objects.get()
+
+    assert changed(push__data__x=1).data == {"x": [1]}
+    assert changed(push__data__x=[2, 3]).data == {"x": [1, [2, 3]]}
+    assert changed(pull__data__x=1).data == {"x": [[2, 3]]}
+    assert changed(pull__items__n=1).items == [EdgeItem(name="y", n=2)]
+    assert changed(push__items=EdgeItem(name="z", n=3)).items[1].name == "z"
+    assert changed(pull__items__name__in=["y"]).items == [EdgeItem(name="z", n=3)]
+    assert changed(pull__items=EdgeItem(name="z", n=3)).items == []
+    assert changed(pull__numbers__gt=2).numbers == [1, 2]
+    assert changed(pull__numbers=1).numbers == [2]
+    assert changed(pull__head__words="v").head.words == ["w"]
+    assert changed(push__numbers__0=9).numbers == [9, 2]
