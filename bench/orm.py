@@ -3,12 +3,16 @@
 
 import datetime
 import functools
+import unittest
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from django.db import connections, models
+from django.test import TestCase
+from rest_framework import renderers, serializers, viewsets
+from rest_framework.test import APIRequestFactory
 from support import compare
 
 COUNT = 10_000
@@ -99,6 +103,55 @@ def compiled(alias: str, query: Any) -> Any:
     return sql
 
 
+def list_view(alias: str) -> Callable[[], None]:
+    """A DRF list of 100 models by DRF's own serializer and renderer: the whole request."""
+    Plain = declare()[0]
+
+    class PlainSerializer(serializers.ModelSerializer[Any]):
+        class Meta:
+            model = Plain
+            fields = "__all__"
+
+    class PlainViewSet(viewsets.ModelViewSet[Any]):
+        serializer_class = PlainSerializer
+        renderer_classes = [renderers.JSONRenderer]
+
+        def get_queryset(self) -> Any:
+            return Plain.objects.using(alias).order_by("pk")[:100]
+
+    view, request = PlainViewSet.as_view({"get": "list"}), APIRequestFactory().get("/")
+    assert len(view(request).data) == 100
+    return lambda: view(request).render()
+
+
+def suite(alias: str, many: int) -> Callable[[], None]:
+    """So many tests of a TestCase, each of which writes, reads and is rolled back."""
+    _, _, Author, Book = declare()
+
+    def test(self: Any) -> None:
+        Book.objects.using(alias).create(title="x", pages=1, author=self.author)
+        self.author.name = "renamed"
+        self.author.save(using=alias)
+        assert Book.objects.using(alias).filter(author__name="renamed").count() == 11
+
+    def set_up(cls: Any) -> None:
+        cls.author = Author.objects.using(alias).create(name="of tests")
+        Book.objects.using(alias).bulk_create(
+            Book(title=f"b{i}", pages=i, author=cls.author) for i in range(10)
+        )
+
+    body: dict[str, Any] = {f"test_{i}": test for i in range(many)}
+    body.update(databases={alias}, setUpTestData=classmethod(set_up))
+    case = type("Suite", (TestCase,), body)
+
+    def run() -> None:
+        result = unittest.TestResult()
+        unittest.defaultTestLoader.loadTestsFromTestCase(case).run(result)
+        assert result.wasSuccessful(), (result.errors + result.failures)[0][1]
+
+    return run
+
+
 def works(alias: str) -> list[tuple[str, int, float, Callable[[], Any]]]:
     """Of each work: its name, how many there are in a run, the ratio to reach, the run."""
     Plain, Mixed, Author, Book = declare()
@@ -121,7 +174,7 @@ def works(alias: str) -> list[tuple[str, int, float, Callable[[], Any]]]:
     def save(i: int) -> None:
         held[i % len(held)].save(using=alias)
 
-    held = list(plain[:50])
+    held, listed = list(plain[:50]), list_view(alias)
     inner = author.filter(name__startswith="Author 1").values("pk")
     shape = book.filter(author__name="Author 7", pages__gt=3).order_by("-pages")
     return [
@@ -147,6 +200,8 @@ def works(alias: str) -> list[tuple[str, int, float, Callable[[], Any]]]:
         ("annotate with Count over a reverse key", 2, 1 / 1.3, times(2, lambda i: list(
             author.filter(pk__lte=AUTHORS).annotate(n=models.Count("books"))))),
         ("subquery in", 10, 1 / 1.3, times(10, lambda i: list(book.filter(author__in=inner)))),
+        ("TestCase, a test of 200", 200, 1 / 1.2, suite(alias, 200)),
+        ("DRF list of 100", 20, 1, times(20, lambda i: listed())),
         ("compile only", 300, 1, times(300, lambda i: compiled(alias, shape.filter(pages__lt=i)))),
     ]  # fmt: skip
 
