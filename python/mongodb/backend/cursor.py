@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from bson import Decimal128, json_util
+from bson import json_util
 
 from mongodb.backend import grouped
 from mongodb.backend.compiler import Statement
@@ -22,14 +19,24 @@ from mongodb.backend.errors import (
     OperationalError,
     ProgrammingError,
 )
-from mongodb.backend.moments import joined, more_of
-from mongodb.backend.plan.json import JSON_NULL, JSONNull
+from mongodb.backend.plan.json import JSON_NULL
 from mongodb.backend.plan.micros import expanded, same_row, split_change, split_documents
 from mongodb.backend.plan.narrow import FEW
 from mongodb.backend.plan.prepare import Hopeful, Prepared, Query
 from mongodb.backend.plan.scope import US, TableInfo
 from mongodb.backend.sql import nodes as n
 from mongodb.backend.tables import COUNTERS
+from mongodb.backend.values import (
+    adapt,
+    adapted,
+    by_place,
+    filled,
+    json_nulls,
+    returned,
+    rows_of,
+    value_at,
+    without_nulls,
+)
 
 if TYPE_CHECKING:
     from mongodb.backend.dbapi import Connection
@@ -37,7 +44,6 @@ if TYPE_CHECKING:
 __all__ = ["Cursor", "adapt", "value_at", "without_nulls"]
 
 
-_AS_THEY_ARE = frozenset({str, int, float, bool, type(None), bytes, datetime.datetime})
 _AT_ONCE = 2000  # rows that a statement reads before it returns
 
 
@@ -68,8 +74,8 @@ class Cursor:
             return self
         if params is not None:
             if type(params) is not tuple and isinstance(params, Mapping):
-                params = _by_place(sql, params)
-            params = [one if type(one) in _AS_THEY_ARE else adapt(one) for one in params]
+                params = by_place(sql, params)
+            params = adapted(params)
         prepared = self.connection.plan(sql, params)
         if params and prepared.kind == "select":
             params = [None if one is JSON_NULL else one for one in params]
@@ -180,7 +186,7 @@ class Cursor:
             documents = list(self._documents(prepared.values, params))
         else:
             assert prepared.query is not None
-            rows = _rows(self._documents(prepared.query, params), prepared.query)
+            rows = rows_of(self._documents(prepared.query, params), prepared.query)
             documents = [dict(zip(prepared.changed, row, strict=True)) for row in rows]
         if node.update:
             self._upsert(prepared, node, documents)
@@ -192,7 +198,7 @@ class Cursor:
             self._complete(info, documents)
         self._send(info, documents, node.ignore)
         if prepared.returning:
-            self._rows = iter(_returned(info, documents, prepared.returning))
+            self._rows = iter(returned(info, documents, prepared.returning))
 
     def _insert_at_once(self, prepared: Prepared, params: Sequence[Any] | None) -> bool:
         """Insert a row by one command, which looks whether its key is the next one and whether the
@@ -222,7 +228,7 @@ class Cursor:
             return False
         self.rowcount, self.lastrowid = reply["n"], one["_id"]
         if prepared.returning:
-            self._rows = iter(_returned(info, documents, prepared.returning))
+            self._rows = iter(returned(info, documents, prepared.returning))
         return True
 
     def _complete(self, info: TableInfo, documents: list[dict[str, Any]]) -> None:
@@ -308,7 +314,7 @@ class Cursor:
                     query = {"_id": {"$eq": document["_id"]}}
                 found += self.connection.documents({"find": info.name, "filter": query, "limit": 1})
             self._rows = iter(
-                _returned(info, found, [info.path(column) for column in node.returning])
+                returned(info, found, [info.path(column) for column in node.returning])
             )
 
     def _update(self, prepared: Prepared, params: Sequence[Any]) -> None:
@@ -316,14 +322,14 @@ class Cursor:
         if prepared.write is not None:
             command = prepared.write(params, self._results(prepared.before, params))
             for update in command["updates"]:
-                update["u"] = _json_nulls(prepared.table, update["u"])
+                update["u"] = json_nulls(prepared.table, update["u"])
                 update["u"] = split_change(prepared.table, update["u"])
                 self._note_update(prepared.table, update)
-            self.rowcount = self.connection.run(_filled(command))["n"]
+            self.rowcount = self.connection.run(filled(command))["n"]
             return
         assert prepared.values is not None
         params = [None if one is JSON_NULL else one for one in params]
-        rows = list(_rows(self._documents(prepared.values, params), prepared.values))
+        rows = list(rows_of(self._documents(prepared.values, params), prepared.values))
         self.rowcount = 0
         for at in range(0, len(rows), 1000):
             updates: list[dict[str, Any]] = [
@@ -354,7 +360,7 @@ class Cursor:
     def _delete(self, prepared: Prepared, params: Sequence[Any]) -> None:
         assert prepared.table is not None
         if prepared.write is not None:
-            command = _filled(prepared.write(params, self._results(prepared.before, params)))
+            command = filled(prepared.write(params, self._results(prepared.before, params)))
         else:
             assert prepared.values is not None
             keys = [one["_id"] for one in self._documents(prepared.values, params)]
@@ -425,19 +431,6 @@ class Cursor:
         self.close()
 
 
-_NAMED = re.compile(r"%\(([^)]*)\)s")
-
-
-def _by_place(sql: str, params: Mapping[str, Any]) -> list[Any]:
-    """Named parameters in the order in which the statement names them."""
-    try:
-        return [params[name] for name in _NAMED.findall(sql)]
-    except KeyError as error:
-        raise ProgrammingError(
-            f"the statement names the parameter {error}: it is not given"
-        ) from None
-
-
 def _one_row(prepared: Prepared) -> bool:
     """Whether a statement can only write one row: no other row is there to be undone."""
     if prepared.kind == "insert":
@@ -452,86 +445,3 @@ def _one_row(prepared: Prepared) -> bool:
         and prepared.table is not None
         and where.left.name == prepared.table.pk
     )
-
-
-def adapt(value: Any) -> Any:
-    """Return a parameter as BSON has it."""
-    if isinstance(value, Decimal):
-        return Decimal128(value)
-    if type(value) is datetime.date:
-        return datetime.datetime(value.year, value.month, value.day)
-    if isinstance(value, datetime.time):
-        return datetime.datetime.combine(datetime.date(1, 1, 1), value)
-    if isinstance(value, datetime.timedelta):
-        return (value.days * 86400 + value.seconds) * 1_000_000 + value.microseconds
-    if isinstance(value, str) and type(value) is not str:
-        return str(value)
-    if isinstance(value, memoryview):
-        return bytes(value)
-    return value
-
-
-def without_nulls(info: TableInfo, documents: list[dict[str, Any]]) -> None:
-    """A JSON column that is NULL is no field; one that is JSON's null is a field that is null."""
-    paths = [info.path(c) for c, type_ in info.types.items() if type_ == "json"]
-    for document in documents:
-        for path in paths:
-            value = document.get(path)
-            if value is None:
-                document.pop(path, None)
-            elif value is JSON_NULL:
-                document[path] = None
-
-
-def _json_nulls(info: TableInfo, update: Any) -> Any:
-    if isinstance(update, list):
-        return update
-    paths = [info.path(c) for c, type_ in info.types.items() if type_ == "json"]
-    gone = [path for path in paths if path in update["$set"] and update["$set"][path] is None]
-    if not gone:
-        return update
-    kept = {path: value for path, value in update["$set"].items() if path not in gone}
-    unset = {"$unset": dict.fromkeys(gone, "")}
-    return {"$set": kept, **unset} if kept else unset
-
-
-def _filled(one: Any) -> Any:
-    """A command with null where JSON's null is meant."""
-    if isinstance(one, JSONNull):
-        return None
-    if isinstance(one, dict):
-        return {key: _filled(value) for key, value in one.items()}
-    return [_filled(value) for value in one] if isinstance(one, list) else one
-
-
-def value_at(document: Any, path: tuple[str, ...]) -> Any:
-    """Return what is at a path, or None."""
-    for key in path:
-        if not isinstance(document, dict):
-            return None
-        document = document.get(key)
-    return document
-
-
-def _rows(documents: Any, query: Query) -> Iterator[tuple[Any, ...]]:
-    """Documents as rows, dates with the microseconds that are beside them."""
-    for document in documents:
-        yield tuple([
-            joined(value_at(document, path), value_at(document, query.beside.get(at, ())))
-            for at, path in enumerate(query.paths)
-        ])  # fmt: skip
-
-
-def _returned(info: TableInfo, documents: Any, paths: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Fields of rows that were written, for RETURNING."""
-    if not any(path in info.micros for path in paths):
-        return [tuple([one.get(path) for path in paths]) for one in documents]
-    out = []
-    for document in documents:
-        beside = document.get(US) or {}
-        values = [document.get(path) for path in paths]
-        out.append(tuple([
-            joined(value, None if more_of(value) else beside.get(path))
-            for path, value in zip(paths, values, strict=True)
-        ]))  # fmt: skip
-    return out
