@@ -325,7 +325,8 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
             and self._document._meta.get("allow_inheritance")
         ):
             extra["_cls"] = 1  # $elemMatch alone makes the projection one that includes
-        hidden = ("_id", "_cls")  # a document without them could not be saved
+        # a document without them could not be saved; dicts may lack them
+        hidden = () if self._shape == "dicts" else ("_id", "_cls")
         out = {p: 0 for p in without_children(self._exclude) if p not in hidden}
         return {**out, **extra}
 

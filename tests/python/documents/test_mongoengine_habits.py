@@ -560,7 +560,7 @@ def test_querysets_refuse_what_mongoengine_refuses() -> None:
     with pytest.raises(me.InvalidQueryError):
         Refusing.objects(names="a").with_id(1)
     with pytest.raises(ValueError, match="batch_size"):
-        Refusing.objects.batch_size(-1)
+        list(Refusing.objects.batch_size(-1))
     with pytest.raises(ValueError, match="full_response"):
         Refusing.objects.modify(full_response=True, set__names=[])
     assert Refusing.objects.limit(0).count() == 0 and len(Refusing.objects.limit(0)) == 1
@@ -678,3 +678,61 @@ def test_a_shard_key_inside_a_part_is_checked_when_saving() -> None:
     one.zone.name = "b"
     with pytest.raises(me.OperationError, match="Tried to update zone.name"):
         one.save()
+
+
+def test_what_is_left_out_of_dicts_is_left_out() -> None:
+    class Trimmed(me.Document):
+        name = me.StringField()
+
+    one = Trimmed(name="a").save()
+    assert list(Trimmed.objects.exclude("id").as_pymongo()) == [{"name": "a"}]
+    assert Trimmed.objects.exclude("id").to_json() == '[{"name": "a"}]'
+    assert Trimmed.objects.exclude("id").get().id == one.id  # a document is saved by it
+
+
+def test_enums_inside_containers_are_converted_when_they_are_assigned() -> None:
+    class Shade(enum.Enum):
+        DARK = "d"
+
+    class Shaded(me.Document):
+        shades = me.ListField(me.EnumField(Shade))
+        named = me.MapField(me.EnumField(Shade))
+
+    one = Shaded()
+    one.shades, one.named = ["d"], {"a": "d"}
+    assert one.shades == [Shade.DARK] and one.named == {"a": Shade.DARK}
+
+
+def test_a_counted_key_is_no_changed_field() -> None:
+    class Counted(me.Document):
+        id = me.SequenceField(primary_key=True)
+        name = me.StringField()
+
+    heard = []
+
+    def hear(sender: Any, document: Any, **kwargs: Any) -> None:
+        heard.append(document._get_changed_fields())
+
+    me.signals.post_save.connect(hear, sender=Counted)
+    try:
+        Counted(name="a").save()
+    finally:
+        me.signals.post_save.disconnect(hear, sender=Counted)
+    assert heard == [["name"]]
+
+
+def test_a_decimal_of_too_many_digits_is_near_enough() -> None:
+    class Priced(me.Document):
+        price = me.DecimalField()
+
+    Priced(price=3.5).save()
+    Priced.objects.update_one(inc__price=Decimal(0.12))
+    assert float(Priced.objects.get().price) == 3.62
+
+
+def test_stages_as_arguments_are_warned_of() -> None:
+    class Staged(me.Document):
+        name = me.StringField()
+
+    with pytest.warns(DeprecationWarning, match="one list"):
+        assert list(Staged.objects.aggregate({"$limit": 1}, {"$skip": 0})) == []

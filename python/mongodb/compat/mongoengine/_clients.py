@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ class _Address:
     def __init__(self, key: Any, handle: Handle) -> None:
         self.key = key
         self.handle = handle
-        self.users: list[_Sharing] = []
+        self.users: weakref.WeakSet[_Sharing] = weakref.WeakSet()
 
 
 class _Sharing(Handle):
@@ -58,9 +59,8 @@ class _Sharing(Handle):
         """Close the client when nobody else uses it."""
         with _lock:
             users = self._address.users
-            last = users == [self]
-            if self in users:
-                users.remove(self)
+            last = list(users) == [self]
+            users.discard(self)
             if last:
                 _addresses.remove(self._address)
         self._closed = True
@@ -79,7 +79,7 @@ def shared(alias: str, settings: Mapping[str, Any]) -> Handle:
             _addresses.append(address)
         name = address.handle.name if settings.get("by_file") else settings["db"]
         handle = _Sharing(alias, name, address)
-        address.users.append(handle)
+        address.users.add(handle)
         return handle
 
 

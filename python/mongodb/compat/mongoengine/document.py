@@ -112,6 +112,12 @@ class _Habits:
             return changes
         return in_their_shape(self, changes, assigned or set())
 
+    def _unsaved_fields(self) -> list[str]:
+        names: list[str] = super()._unsaved_fields()  # type: ignore[misc]
+        key = self._fields.get(self._meta.get("id_field") or "")  # type: ignore[attr-defined]
+        made = key is not None and key._auto_gen and self._stored() is None  # type: ignore[attr-defined]
+        return [name for name in names if not made or name != key.db_field]
+
     def _clear_changed_fields(self) -> None:
         """Take the values as they are for the stored ones."""
         self.__dict__.pop("_assigned", None)

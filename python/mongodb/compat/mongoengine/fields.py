@@ -7,7 +7,7 @@ import datetime
 import uuid
 import weakref
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, Inexact
 from typing import Any
 
 from bson import Binary, DBRef, Decimal128
@@ -45,6 +45,9 @@ class _Binding:
         return value
 
     def __set__(self, instance: Any, value: Any) -> None:
+        item = self._item  # type: ignore[attr-defined]
+        if value and isinstance(item, _fields.EnumField):
+            value = self.to_python(value)  # type: ignore[attr-defined]
         told = bool(value) and not instance._created and value != self.__get__(instance)
         super().__set__(instance, value)  # type: ignore[misc]
         if told:
@@ -303,7 +306,10 @@ class DecimalField(_fields.DecimalField):
             self.error("precision must be a positive integer")
 
     def to_mongo(self, value: Any) -> Any:
-        stored = super().to_mongo(value)
+        try:
+            stored = super().to_mongo(value)
+        except Inexact:  # more digits than Decimal128 has
+            return float(value)
         if not isinstance(stored, Decimal128):
             return stored
         exact = stored.to_decimal()

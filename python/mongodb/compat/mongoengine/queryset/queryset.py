@@ -89,11 +89,12 @@ class QuerySet(_queryset.QuerySet):
             raise InvalidQueryError("Cannot use a filter whilst using `with_id`")
         return super().with_id(object_id)
 
-    def batch_size(self, size: int) -> Any:
-        """Load so many documents at a time."""
-        if size < 0:
-            raise ValueError("batch_size must be >= 0")
-        return super().batch_size(size)
+    def aggregate(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a pipeline on the matches."""
+        if args and isinstance(args[0], Mapping):
+            warnings.warn("Calling .aggregate() with stages as arguments is deprecated: "
+                          "give it one list", DeprecationWarning, 2)  # fmt: skip
+        return super().aggregate(*args, **kwargs)
 
     def modify(self, *args: Any, **kwargs: Any) -> Any:
         """Change the first match and return it."""
@@ -102,6 +103,8 @@ class QuerySet(_queryset.QuerySet):
         return super().modify(*args, **kwargs)
 
     def _batches(self) -> Iterator[Any]:
+        if self._batch_size < 0:
+            raise ValueError("batch_size must be >= 0")
         for batch in super()._batches():
             check_known(self._document, batch)
             yield batch

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mongodb import _core
 from mongodb.embedded import DynamicEmbeddedDocument
 from mongodb.queryset.lookups import OPERATORS, build_filter
 from mongodb.queryset.updates import build_update
@@ -29,4 +30,12 @@ def query(_doc_cls: Any = None, **kwargs: Any) -> dict[str, Any]:
 
 def update(_doc_cls: Any = None, **kwargs: Any) -> Any:
     """Return the update of changes."""
-    return build_update(_doc_cls or _AnyDocument, kwargs)
+    return _decoded(build_update(_doc_cls or _AnyDocument, kwargs))
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, _core.Raw):
+        return value.decode()
+    if isinstance(value, dict):
+        return type(value)((key, _decoded(one)) for key, one in value.items())
+    return value
