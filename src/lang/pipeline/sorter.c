@@ -36,6 +36,7 @@ struct ds__sorter {
     ds_arena arena; /* documents, unless limited */
     ds_buf key;
     run *runs;
+    size_t *losers; /* a tournament of the runs: at 0 who won, at each match who lost it */
     ds__spill spill;
     /* plain */
     size_t count;
@@ -355,6 +356,47 @@ static bool run_advance(ds__sorter *s, run *r, ds_error *err) {
     return true;
 }
 
+static bool run_before(const ds__sorter *s, size_t a, size_t b) {
+    const run *x = &s->runs[a];
+    const run *y = &s->runs[b];
+    return !x->done && (y->done || less(&x->head, &y->head));
+}
+
+/* Plays a run's matches anew, from its first to the last: all others stay as they were. A place
+ * where nobody waits yet is taken, and its match played when the other one comes. */
+static void play(ds__sorter *s, size_t winner) {
+    for (size_t at = (winner + s->run_count) / 2; at > 0; at /= 2) {
+        const size_t other = s->losers[at];
+        if (other == SIZE_MAX) {
+            s->losers[at] = winner;
+            return;
+        }
+        if (run_before(s, other, winner)) {
+            s->losers[at] = winner;
+            winner = other;
+        }
+    }
+    s->losers[0] = winner;
+}
+
+static bool start_merge(ds__sorter *s, ds_error *err) {
+    s->losers = ds_meter_alloc(s->env->kept, s->run_count * sizeof *s->losers);
+    if (!s->losers) {
+        return ds__error_oom(err);
+    }
+    for (size_t i = 0; i < s->run_count; i++) {
+        s->losers[i] = SIZE_MAX;
+        s->runs[i].head.order = i; /* earlier runs hold earlier arrivals */
+        if (!run_advance(s, &s->runs[i], err)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < s->run_count; i++) {
+        play(s, i);
+    }
+    return true;
+}
+
 bool ds__sorter_finish(ds__sorter *s, ds_error *err) {
     if (!s->spilled) {
         return sort_entries(s->env, s->entries, s->count, err);
@@ -362,32 +404,23 @@ bool ds__sorter_finish(ds__sorter *s, ds_error *err) {
     if (!write_run(s, err) || !ds__spill_flush(&s->spill, err)) {
         return false;
     }
-    for (size_t i = 0; i < s->run_count; i++) {
-        s->runs[i].head.order = i; /* earlier runs hold earlier arrivals */
-        if (!run_advance(s, &s->runs[i], err)) {
-            return false;
-        }
-    }
     s->at = SIZE_MAX;
-    return true;
+    return start_merge(s, err);
 }
 
 static ds_next next_of_runs(ds__sorter *s, ds_value *doc, ds_error *err) {
-    if (s->at != SIZE_MAX && !run_advance(s, &s->runs[s->at], err)) {
-        return DS_NEXT_ERROR;
-    }
-    size_t best = SIZE_MAX;
-    for (size_t i = 0; i < s->run_count; i++) {
-        const run *r = &s->runs[i];
-        if (!r->done && (best == SIZE_MAX || less(&r->head, &s->runs[best].head))) {
-            best = i;
+    if (s->at != SIZE_MAX) { /* the last one's winner moves on */
+        if (!run_advance(s, &s->runs[s->at], err)) {
+            return DS_NEXT_ERROR;
         }
+        play(s, s->at);
     }
-    s->at = best;
-    if (best == SIZE_MAX) {
+    s->at = s->losers[0];
+    if (s->runs[s->at].done) {
+        s->at = SIZE_MAX;
         return DS_NEXT_END;
     }
-    const entry *e = &s->runs[best].head;
+    const entry *e = &s->runs[s->at].head;
     *doc = ds__document(e->data + e->key_size);
     return DS_NEXT_ROW;
 }
@@ -416,6 +449,7 @@ void ds__sorter_free(ds__sorter *s) {
     for (size_t i = 0; i < s->run_count; i++) {
         ds_meter_free(s->env->kept, s->runs[i].buffer, s->runs[i].cap);
     }
+    ds_meter_free(s->env->kept, s->losers, s->run_count * sizeof *s->losers);
     ds_meter_free(s->env->kept, s->runs, s->run_count * sizeof *s->runs);
     ds_meter_free(s->env->kept, s->entries, s->cap * sizeof *s->entries);
     ds_buf_clear(&s->key);

@@ -68,6 +68,16 @@ static void runs_on_disk_merge_in_order(void **state) {
     bench_close(&b);
 }
 
+static void any_number_of_runs_merges_in_order(void **state) {
+    bench b;
+    bench_open(&b);
+    const size_t whole = (size_t)DOCS * 200;
+    for (size_t runs = 2; runs < 40; runs++) {
+        assert_int_equal(sorted(&b, 0, whole / runs, true), DOCS);
+    }
+    bench_close(&b);
+}
+
 static void without_disk_memory_is_an_error(void **state) {
     bench b;
     bench_open(&b);
@@ -133,6 +143,7 @@ int main(void) {
         cmocka_unit_test(everything_in_order),
         cmocka_unit_test(the_best_few),
         cmocka_unit_test(runs_on_disk_merge_in_order),
+        cmocka_unit_test(any_number_of_runs_merges_in_order),
         cmocka_unit_test(without_disk_memory_is_an_error),
         cmocka_unit_test(arrays_count_by_least_or_greatest),
         cmocka_unit_test(parallel_arrays_are_refused),
