@@ -220,11 +220,19 @@ static void writer(void *ctx, bool taken) {
     op->run->writer = taken;
 }
 
+static void progress(void *ctx, const char *what, int64_t done, int64_t total) {
+    ds__run *run = ((ds__op *)ctx)->run;
+    __atomic_store_n(&run->total, total, __ATOMIC_RELAXED);
+    __atomic_store_n(&run->done, done, __ATOMIC_RELAXED);
+    __atomic_store_n(&run->work, what, __ATOMIC_RELEASE);
+}
+
 ds__wait ds__op_wait(ds__op *op) {
     return (ds__wait){.deadline_ms = op->deadline_ms,
                       .interrupt = ds__op_check,
                       .blocked = blocked,
                       .writer = writer,
+                      .progress = progress,
                       .ctx = op};
 }
 

@@ -36,6 +36,9 @@ struct ds__run {
     bool waiting;   /* atomic: for another writer */
     bool has_session;
     uint8_t session[DS_SESSION_ID_SIZE];
+    const char *work; /* atomic, a constant: what takes long; NULL: nothing that is counted */
+    int64_t done;     /* atomic, as `total` */
+    int64_t total;
 };
 
 ds__ops *ds__ops_new(void);

@@ -90,6 +90,33 @@ static void write_who(const ds__op *op, ds_buf *out) {
     ds__write_str(out, "client", peer && peer->client ? peer->client : "in this process");
 }
 
+static void write_count(ds_buf *out, const char *name, int64_t n) {
+    if (n <= INT32_MAX) {
+        ds__write_int32(out, name, (int32_t)n);
+    } else {
+        ds__write_int64(out, name, n);
+    }
+}
+
+/* How far an index's build has come. */
+static void write_progress(const ds__run *run, ds_buf *out) {
+    const char *work = __atomic_load_n(&run->work, __ATOMIC_ACQUIRE);
+    int64_t done = __atomic_load_n(&run->done, __ATOMIC_RELAXED);
+    const int64_t total = __atomic_load_n(&run->total, __ATOMIC_RELAXED);
+    if (!work) {
+        return;
+    }
+    done = done < total ? done : total; /* they are not read at once */
+    char text[200];
+    snprintf(text, sizeof text, "%s %s: %lld/%lld %d%%", work, work, (long long)done,
+             (long long)total, total > 0 ? (int)(done * 100 / total) : 0);
+    ds__write_str(out, "msg", text);
+    size_t doc = ds__write_doc(out, "progress", 8, DS_DOCUMENT);
+    write_count(out, "done", done);
+    write_count(out, "total", total);
+    ds__doc_end(out, doc);
+}
+
 /* One operation; the registry's lock is held. */
 static void write_one(const ds__run *run, void *ctx) {
     listing *l = ctx;
@@ -114,6 +141,7 @@ static void write_one(const ds__run *run, void *ctx) {
     if (__atomic_load_n(&run->cancel, __ATOMIC_RELAXED)) {
         ds__write_bool(l->out, "killPending", true);
     }
+    write_progress(run, l->out);
     ds__write_int32(l->out, "numYields", 0);
     write_empty(l->out, "locks");
     ds__write_bool(l->out, "waitingForLock", __atomic_load_n(&run->waiting, __ATOMIC_RELAXED));

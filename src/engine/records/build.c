@@ -9,12 +9,15 @@
 #include "engine/catalog/change.h"
 #include "engine/records/filters.h"
 #include "engine/records/records.h"
+#include "engine/store/rows.h"
 #include "engine/store/scan.h"
 
 /* Bytes of keys kept before they are sorted and written. */
 enum { ROUND_BYTES = 64 * 1024 * 1024 };
 
 enum { KEY_STEPS = 16, DOC_STEPS = 16 }; /* of the meter */
+
+enum { TELL_EVERY = 1024 }; /* documents or keys: how far the build is */
 
 typedef struct built_key {
     size_t at;
@@ -154,6 +157,10 @@ static bool duplicate_of(ds__txn *txn, const ds__coll *coll, const ds__index *in
 }
 
 static bool step(ds__txn *txn, const builder *b, size_t i, ds_error *err) {
+    if (i % TELL_EVERY == 0) {
+        ds__txn_progress(txn, "Index Build: inserting keys from external sorter into index",
+                         (int64_t)i, (int64_t)b->count);
+    }
     return ds_meter_step(ds__txn_meter(txn), KEY_STEPS + b->keys[i].size / DS_METER_STEP_BYTES,
                          err);
 }
@@ -235,9 +242,16 @@ bool ds__index_build(ds__txn *txn, const ds__coll *coll, const ds__index *index,
     ds__scan *scan = NULL;
     ds__scan_row row;
     ds_next next = DS_NEXT_ERROR;
-    bool ok = ds__scan_rows(txn, coll->id, false, &scan, err);
+    int64_t done = 0;
+    int64_t total = 0;
+    int64_t bytes;
+    bool ok = ds__table_counts(txn, coll->id, &total, &bytes, err) &&
+              ds__scan_rows(txn, coll->id, false, &scan, err);
     while (ok && (next = ds__scan_next(scan, &row, err)) == DS_NEXT_ROW) {
         bool covers;
+        if (done++ % TELL_EVERY == 0) {
+            ds__txn_progress(txn, "Index Build: scanning collection", done - 1, total);
+        }
         ok = ds_meter_step(ds__txn_meter(txn), DOC_STEPS + row.doc.size / DS_METER_STEP_BYTES,
                            err) &&
              ds__index_covers(txn, index, row.doc, &covers, err);
@@ -258,6 +272,7 @@ bool ds__index_build(ds__txn *txn, const ds__coll *coll, const ds__index *index,
     ds__scan_close(scan);
     ok = ok && flush(txn, coll, index, &b, err) &&
          ds__index_note_multikey(txn, coll, index, &seen, err);
+    ds__txn_progress(txn, NULL, 0, 0);
     ds_buf_clear(&b.bytes);
     ds__free(b.keys);
     ds__index_keys_clear(&keys);

@@ -76,6 +76,8 @@ typedef struct ds__wait {
     ds__interrupt_fn interrupt; /* asked every few milliseconds, and within long statements */
     ds__interrupt_fn blocked;   /* asked while another transaction of this process writes */
     void (*writer)(void *ctx, bool taken); /* the right to write was taken, or given back */
+    /* told how far long work has come; `what` is a constant, NULL at its end */
+    void (*progress)(void *ctx, const char *what, int64_t done, int64_t total);
     void *ctx;
 } ds__wait;
 
@@ -88,6 +90,8 @@ bool ds__txn_begin(ds__store *store, ds__txn_kind kind, const ds__wait *wait, ds
 /* Who may interrupt the transaction's statements from now on; NULL: nobody. Nobody interrupts its
  * end. */
 void ds__txn_watch(ds__txn *txn, const ds__wait *wait);
+/* Tells who uses the transaction how far work within it has come. */
+void ds__txn_progress(ds__txn *txn, const char *what, int64_t done, int64_t total);
 /* The meter of the operation that uses the transaction now; NULL when none does. Validators,
  * partial indexes and index builds ask it. Borrowed until the next call. */
 void ds__txn_bound(ds__txn *txn, ds_meter *meter);

@@ -226,6 +226,13 @@ void ds__txn_watch(ds__txn *txn, const ds__wait *wait) {
     txn->conn->stopped.code = 0;
 }
 
+void ds__txn_progress(ds__txn *txn, const char *what, int64_t done, int64_t total) {
+    const ds__wait *wait = &txn->conn->wait;
+    if (wait->progress) {
+        wait->progress(wait->ctx, what, done, total);
+    }
+}
+
 /* Begins on a connection as `turn` says. `*again` when it gave way to a fork: try once more. */
 static ds__txn *begin_once(const ds__conn *turn, ds__txn_kind kind, bool limited, bool *again,
                            ds_error *err) {

@@ -3,6 +3,7 @@
 
 import pathlib
 import random
+import threading
 from typing import Any
 
 import pytest
@@ -73,3 +74,29 @@ def test_a_duplicate_is_named_wherever_it_stands(tmp_path: pathlib.Path, at: int
         client.run("db", {"delete": "c", "deletes": [{"q": {"_id": at + 1}, "limit": 1}]})
         client.run("db", command)
         assert client.run("db", {"validate": "c", "full": True})["valid"]
+
+
+def test_current_op_tells_how_far_a_build_is(tmp_path: pathlib.Path) -> None:
+    with _core.Client(f"docstore://{tmp_path}/build.docstore") as client:
+        for first in range(0, 30_000, 5_000):
+            documents = [
+                {"_id": number, "a": list(range(number, number + 20))}
+                for number in range(first, first + 5_000)
+            ]
+            client.run("db", {"insert": "c", "documents": documents})
+        command = {"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a"}]}
+        build = threading.Thread(target=client.run, args=("db", command))
+        found = []
+        read = 0
+        build.start()
+        while build.is_alive():
+            listed = client.run("admin", {"currentOp": 1, "progress": {"$exists": True}})
+            found += listed["inprog"]
+            # who reads is not held up
+            read += client.run("db", {"count": "c"})["n"] == 30_000
+        build.join()
+    assert read > 1
+    assert {op["msg"].split(":")[1] for op in found} >= {" scanning collection Index Build"}
+    assert all(op["progress"]["done"] <= op["progress"]["total"] for op in found)
+    scans = [op["progress"] for op in found if op["msg"].startswith("Index Build: scanning")]
+    assert {scan["total"] for scan in scans} == {30_000}
