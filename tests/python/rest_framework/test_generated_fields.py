@@ -167,3 +167,18 @@ def test_values_of_bson_are_plain_in_json(value: Any, shown: Any) -> None:
     found = rest_fields.plain(value)
     assert found == shown
     assert type(found) is type(shown)
+
+
+def test_limits_of_decimals_and_fields_of_any_value() -> None:
+    class LimitedThing(Document):
+        amount = fields.DecimalField(min_value=1, max_value=5)
+        free = fields.DynamicField()
+
+    class Serializer(DocumentSerializer):
+        class Meta:
+            model = LimitedThing
+            fields = "__all__"
+
+    made = Serializer().fields
+    assert (made["amount"].min_value, made["amount"].max_value) == (1, 5)
+    assert type(made["free"]) is rest_fields.DynamicField
