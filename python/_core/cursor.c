@@ -6,6 +6,7 @@
 #include "extension.h"
 #include "columns.h"
 #include "errors.h"
+#include "json.h"
 
 /* RawBatch: one reply; its buffer is the BSON array of documents. Validated, so readers trust it.
  */
@@ -333,7 +334,13 @@ static PyObject *batch_documents(raw_batch *self, PyObject *unused) {
     return out;
 }
 
+static PyObject *batch_json(raw_batch *self, PyObject *unused) {
+    return ds__extended_json(ds__array(self->bytes));
+}
+
 static PyMethodDef batch_methods[] = {
+    {"json", (PyCFunction)batch_json, METH_NOARGS,
+     "Return legacy extended JSON, a list; None when it is left to json_util."},
     {"documents", (PyCFunction)batch_documents, METH_NOARGS,
      "Return the documents' BSON, one behind another, as mongodump writes files."},
     {NULL, NULL, 0, NULL},

@@ -15,4 +15,8 @@ void ds__json_ascii(ds_buf *out, PyObject *text);
 /* Text that is JSON already, but for the ends of lines. */
 void ds__json_lines(ds_buf *out, const uint8_t *p, size_t size);
 
+/* A document or array as legacy extended JSON, a str; None when Python has to write it, as
+ * extended_json.c says. NULL: an error is set. */
+PyObject *ds__extended_json(ds_value v);
+
 #endif

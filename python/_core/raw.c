@@ -3,6 +3,7 @@
 #include "raw.h"
 
 #include "handles.h"
+#include "json.h"
 
 PyObject *ds__raw_take(ds__pstate *state, ds_buf *buf) {
     PyTypeObject *type = (PyTypeObject *)state->raw_type;
@@ -65,8 +66,14 @@ static PyObject *raw_repr(PyObject *self) {
     return text;
 }
 
+static PyObject *raw_json(PyObject *self, PyObject *unused) {
+    return ds__extended_json(ds__raw_view(self));
+}
+
 static PyMethodDef raw_methods[] = {
     {"decode", raw_decode, METH_NOARGS, "Return the document as a dict."},
+    {"json", raw_json, METH_NOARGS,
+     "Return legacy extended JSON, or None when it is left to json_util."},
     {"__bytes__", (PyCFunction)raw_bytes, METH_NOARGS, "Return the BSON."},
     {NULL},
 };

@@ -9,6 +9,7 @@ from typing import Any
 
 import bson
 from bson import SON, json_util
+from bson.binary import UuidRepresentation
 
 from mongodb import _core, _registry
 from mongodb._inside import holders
@@ -322,8 +323,13 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
     def to_json(self, *args: Any, **kwargs: Any) -> str:
         """Return extended JSON of the stored form; `from_json` reads it back."""
         use_db_field = kwargs.pop("use_db_field", True)
+        if use_db_field and not args and not kwargs:
+            text = _core.Raw(self._encode()).json()
+            if text is not None:
+                return text
         kwargs.setdefault("json_options", json_util.LEGACY_JSON_OPTIONS)
-        return json_util.dumps(self.to_mongo(use_db_field), *args, **kwargs)
+        son: SON[str, Any] = bson.decode(self._encode(), _JSON_OPTIONS)
+        return json_util.dumps(son if use_db_field else _by_name(type(self), son), *args, **kwargs)
 
     @classmethod
     def from_json(cls, json_data: str, created: bool = False, **kwargs: Any) -> Any:
@@ -483,6 +489,9 @@ def _as_plain(value: Any) -> Any:
 
 
 _SON_OPTIONS: Any = bson.CodecOptions(document_class=SON)
+_JSON_OPTIONS: Any = bson.CodecOptions(
+    document_class=SON, uuid_representation=UuidRepresentation.STANDARD
+)
 
 
 def __getattr__(name: str) -> Any:

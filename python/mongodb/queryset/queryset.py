@@ -314,6 +314,12 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
 
     def to_json(self, *args: Any, **kwargs: Any) -> str:
         """Return extended JSON of the stored documents."""
+        if not args and not kwargs:
+            # of whole batches, unless one holds what json_util has to write
+            texts = [] if self._empty else [batch.json() for batch in self._handle().batches(
+                self._command(self._filter()), self._batch_size)]  # fmt: skip
+            if None not in texts:
+                return "[" + ", ".join(text[1:-1] for text in texts if text != "[]") + "]"
         kwargs.setdefault("json_options", json_util.LEGACY_JSON_OPTIONS)
         return json_util.dumps(list(self.as_pymongo()), *args, **kwargs)
 

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What documents cost beside MongoEngine's and PyMongo's dicts, on the same mongod."""
+
+from typing import Any
+
+import mongoengine
+import pymongo
+from models import declare
+from support import compare, make_document
+
+import mongodb
+
+COUNT = 2_000
+
+
+def leaves(value: Any) -> int:
+    """Read all there is in a value of PyMongo's."""
+    if isinstance(value, dict):
+        return sum(map(leaves, value.values()))
+    if isinstance(value, list):
+        return sum(map(leaves, value))
+    return 1
+
+
+def fields(person: Any, names: list[str], inner: list[str]) -> int:
+    """Read all fields of a document, those of its embedded documents too."""
+    read = 0
+    for name in names:
+        value = getattr(person, name)
+        if hasattr(value, "_fields"):
+            for part in inner:
+                getattr(value, part)
+                read += 1
+        elif isinstance(value, list):
+            for _ in value:
+                read += 1
+        else:
+            read += 1
+    return read
+
+
+def rows(uri: str, folder: str, rounds: int) -> list[dict[str, Any]]:
+    raw = pymongo.MongoClient(uri)
+    stored = [make_document(number) for number in range(COUNT)]
+    raw.bench.drop_collection("documents")
+    raw.bench.documents.insert_many(stored)
+    mongodb.connect("bench", host=uri, alias="documents")
+    mongoengine.connect("bench", host=uri, alias="documents_peer")
+    own = declare(mongodb, "documents", "documents").Person
+    peer = declare(mongoengine, "documents", "documents_peer").Person
+    names = [name for name in own._fields if name != "id"]
+    embedded = [f for f in own._fields.values() if f.kind == "embedded"]
+    inner = list(embedded[0].document_type._fields) if embedded else []
+    values = [{k: v for k, v in make_document(n).items() if k != "_id"} for n in range(COUNT)]
+    mine, theirs = own.objects.first(), peer.objects.first()
+    turn = [0]
+
+    def build(cls: Any) -> int:
+        return len([cls(**{k: v for k, v in one.items() if k in names}) for one in values])
+
+    def change(person: Any) -> None:
+        for _ in range(300):
+            turn[0] += 1
+            person.visits = turn[0]
+            person.save()
+
+    def update_one() -> None:
+        for _ in range(300):
+            turn[0] += 1
+            raw.bench.documents.update_one({"_id": stored[0]["_id"]}, {"$set": {"visits": turn[0]}})
+
+    def querysets(cls: Any) -> None:
+        for _ in range(1000):
+            cls.objects.filter(age__gte=3).filter(name__ne="x").order_by("age").limit(10)
+
+    times = compare(
+        {
+            "queryset json": lambda: own.objects.to_json(),
+            "queryset json, MongoEngine": lambda: peer.objects.to_json(),
+            "json": lambda: [mine.to_json() for _ in range(1000)],
+            "json, MongoEngine": lambda: [theirs.to_json() for _ in range(1000)],
+            "build": lambda: build(own),
+            "build, MongoEngine": lambda: build(peer),
+            "leaves": lambda: sum(fields(one, names, inner) for one in own.objects),
+            "leaves, dicts": lambda: sum(leaves(one) for one in raw.bench.documents.find()),
+            "save": lambda: change(mine),
+            "save, update_one": update_one,
+            "steps": lambda: querysets(own),
+            "steps, MongoEngine": lambda: querysets(peer),
+        },
+        rounds,
+    )
+    mongodb.disconnect("documents")
+
+    def row(work: str, ours: str, against: str, target: float, number: int,
+            cpu: bool = False) -> dict[str, Any]:  # fmt: skip
+        taken = [times[name].cpu if cpu else times[name].wall for name in (ours, against)]
+        peer_name = against.partition(", ")[2]
+        return {
+            "work": work,
+            "ours": f"{taken[0] / number * 1e6:.2f} µs",
+            "peer": f"{peer_name} {taken[1] / number * 1e6:.2f} µs",
+            "ratio": taken[1] / taken[0],
+            "target": target,
+        }
+
+    return [
+        row("a queryset's to_json(), each of 2,000", "queryset json", "queryset json, MongoEngine",
+            10, COUNT),
+        row("a document's to_json()", "json", "json, MongoEngine", 40, 1000),
+        row("build an object of a dict", "build", "build, MongoEngine", 20, COUNT),
+        row("iterate 2,000 and read every field", "leaves", "leaves, dicts", 1, COUNT),
+        row("save() of one changed field, client CPU", "save", "save, update_one", 1, 300, True),
+        row("build a queryset of 4 steps", "steps", "steps, MongoEngine", 15, 1000),
+    ]  # fmt: skip
