@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 from typing import Any
+from urllib.parse import unquote
 
 from mongodb import connection
 from mongodb._handle import EMBEDDED_OPTIONS
@@ -60,6 +61,7 @@ class TestStores:
                     self._drop(settings)
         self._seen.clear()
         self._levels.clear()
+        connection.models_stores.clear()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
@@ -91,12 +93,17 @@ class TestStores:
 
     def redirect(self, alias: str, settings: dict[str, Any]) -> dict[str, Any]:
         """Return the settings of the test store that stands in for a connection's."""
+        if alias.startswith("django:"):
+            return settings  # Django names its test databases itself
         uri = settings["uri"]
         name = settings["db"] if settings["db"].startswith("test_") else f"test_{settings['db']}"
         if not uri.startswith("docstore:"):
             name += self.worker
             return {**settings, "db": name, "uri": _with_database(uri, name)}
         explicit = "found" not in settings
+        models = connection.models_stores.get(_file(uri))
+        if models is not None and not (self.in_test and explicit):
+            return {**settings, "opener": lambda *_: _of_models(models)}
         if re.match(r"docstore:/*:memory:", uri) or (self.in_test and explicit):
             return settings
         options = {
@@ -144,6 +151,20 @@ class TestStores:
         for _, handle in connection.open_connections():
             if handle in level:
                 level[handle].restore(handle)
+
+
+def _file(uri: str) -> str:
+    """The file of an embedded store, "" of one in memory."""
+    path = unquote(uri.split("://", 1)[1].partition("?")[0])
+    return "" if path == ":memory:" else os.path.realpath(path)
+
+
+def _of_models(alias: str) -> Any:
+    """Return the connection of an alias of DATABASES, which documents of its file share."""
+    from django.db import connections
+
+    connections[alias].ensure_connection()
+    return connection.get_connection_handle(f"django:{alias}")
 
 
 def _close_all() -> None:

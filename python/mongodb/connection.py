@@ -418,6 +418,9 @@ def get_db(alias: str = DEFAULT_CONNECTION_NAME, reconnect: bool = False) -> Any
 
 # For test runs and tests
 
+# Files of embedded stores that Django's models have a test store for: the alias of DATABASES.
+models_stores: dict[str, str] = {}
+
 
 def set_redirect(stores: Any) -> None:
     """Open other stores than the settings name; None opens those again."""

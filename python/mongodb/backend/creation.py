@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import shutil
 import tempfile
@@ -10,7 +11,7 @@ from typing import Any
 
 from django.db.backends.base.creation import TEST_DATABASE_PREFIX, BaseDatabaseCreation
 
-from mongodb.connection import disconnect
+from mongodb.connection import disconnect, models_stores
 
 __all__ = ["DatabaseCreation"]
 
@@ -40,6 +41,9 @@ class DatabaseCreation(BaseDatabaseCreation):
         if self._is_embedded():
             if name != ":memory:" and not keepdb:
                 _remove(name)
+            own = str(connection.settings_dict["NAME"])
+            if own != ":memory:":  # documents of the file come along
+                models_stores[os.path.realpath(_path(own))] = connection.alias
             return name
         connection.close()
         connection.settings_dict["NAME"] = name
@@ -109,9 +113,12 @@ def _copy(source: Any, target: Any, name: str, options: dict[str, Any]) -> None:
         target.command({"insert": name, "documents": documents[at : at + 1000]})
 
 
-def _remove(name: str) -> None:
+def _path(name: str) -> pathlib.Path:
     path = pathlib.Path(name)
-    if path.suffix == "":
-        path = path.with_suffix(".docstore")
+    return path.with_suffix(".docstore") if path.suffix == "" else path
+
+
+def _remove(name: str) -> None:
+    path = _path(name)
     for suffix in ("", "-wal", "-shm"):
         pathlib.Path(f"{path}{suffix}").unlink(missing_ok=True)
