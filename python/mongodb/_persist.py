@@ -294,15 +294,14 @@ def own_filter(doc: Any) -> dict[str, Any]:
     shard_key = _shard_key(doc)
     stored = doc._stored() if shard_key else None
     known = {} if stored is None else RawBSONDocument(stored)
-    fresh = doc.to_mongo() if shard_key else {}
-    for path in (db_path(type(doc), name) for name in shard_key):
-        for source in (known, fresh):
-            value = stored_at(source, path)
-            if value is not NOTHING:
-                query[path] = value
-                break
-        else:
-            query[path] = None
+    for name in shard_key:
+        path = db_path(type(doc), name)
+        value = stored_at(known, path)
+        if value is NOTHING:  # new, or not loaded yet
+            head = name.partition(".")[0]
+            field = doc._fields[head]
+            value = stored_at({field.db_field: field.to_mongo(getattr(doc, head))}, path)
+        query[path] = None if value is NOTHING else value
     return query
 
 
