@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* collStats, dbStats and validate. Sizes are those of SQLite's pages. */
+/* collStats, dbStats and validate. Sizes are those of SQLite's pages. Pages that belong to no table
+ * are the file's: dbStats has them in the storage of each database, free. */
 #include <sys/statvfs.h>
 
 #include "bson/number.h"
@@ -7,33 +8,40 @@
 #include "engine/commands/handlers.h"
 #include "engine/records/check.h"
 #include "engine/records/records.h"
+#include "engine/store/rows.h"
+#include "engine/store/space.h"
 
 /* Sums over a collection or a database. */
 typedef struct totals {
     int64_t documents;
     int64_t bytes;
-    int64_t storage;
     int64_t indexes;
-    int64_t index_bytes;
+    ds__size storage;
+    ds__size index_storage;
 } totals;
+
+static void add_size(ds__size *to, ds__size size) {
+    to->bytes += size.bytes;
+    to->free += size.free;
+}
 
 static bool add_coll(ds__op *op, const ds__coll *coll, totals *t, ds_error *err) {
     int64_t documents;
     int64_t bytes;
-    int64_t size;
+    ds__size size;
     if (!ds__record_counts(op->txn, coll, &documents, &bytes, err) ||
         !ds__table_size(op->txn, DS_TABLE_ROWS, coll->id, &size, err)) {
         return false;
     }
     t->documents += documents;
     t->bytes += bytes;
-    t->storage += size;
+    add_size(&t->storage, size);
     for (size_t i = 0; i < coll->index_count; i++) {
         if (!ds__table_size(op->txn, DS_TABLE_KEYS, coll->indexes[i].id, &size, err)) {
             return false;
         }
         t->indexes++;
-        t->index_bytes += size;
+        add_size(&t->index_storage, size);
     }
     return true;
 }
@@ -55,11 +63,11 @@ static bool write_indexes(ds__op *op, const ds__coll *coll, int64_t scale, ds_bu
     ds__doc_end(reply, details);
     size_t sizes = ds__write_doc(reply, "indexSizes", 10, DS_DOCUMENT);
     for (size_t i = 0; coll && i < coll->index_count; i++) {
-        int64_t size;
+        ds__size size;
         if (!ds__table_size(op->txn, DS_TABLE_KEYS, coll->indexes[i].id, &size, err)) {
             return false;
         }
-        ds__ddl_write_number(reply, coll->indexes[i].name, size / scale);
+        ds__ddl_write_number(reply, coll->indexes[i].name, size.bytes / scale);
     }
     ds__doc_end(reply, sizes);
     return true;
@@ -86,9 +94,9 @@ bool ds__cmd_coll_stats(ds__op *op, ds_buf *reply, ds_error *err) {
         ds__ddl_write_number(reply, "avgObjSize", t.bytes / t.documents);
     }
     ds__write_int32(reply, "numOrphanDocs", 0);
-    ds__ddl_write_number(reply, "storageSize", t.storage / scale);
+    ds__ddl_write_number(reply, "storageSize", t.storage.bytes / scale);
     if (coll) {
-        ds__write_int32(reply, "freeStorageSize", 0);
+        ds__ddl_write_number(reply, "freeStorageSize", t.storage.free / scale);
         ds__write_bool(reply, "capped", coll->capped);
         if (coll->capped) {
             ds__ddl_write_number(reply, "max", coll->capped_max);
@@ -99,15 +107,34 @@ bool ds__cmd_coll_stats(ds__op *op, ds_buf *reply, ds_error *err) {
     if (!write_indexes(op, coll, scale, reply, err)) {
         return false;
     }
-    ds__ddl_write_number(reply, "totalIndexSize", t.index_bytes / scale);
-    ds__ddl_write_number(reply, "totalSize", (t.storage + t.index_bytes) / scale);
+    ds__ddl_write_number(reply, "totalIndexSize", t.index_storage.bytes / scale);
+    ds__ddl_write_number(reply, "totalSize", (t.storage.bytes + t.index_storage.bytes) / scale);
     ds__ddl_write_number(reply, "scaleFactor", scale);
     return true;
 }
 
+/* The last fields of dbStats, in mongod's order. */
+static void write_sizes(ds_buf *reply, const totals *t, double scale, bool free) {
+    ds__write_double(reply, "storageSize", (double)t->storage.bytes / scale);
+    if (free) {
+        ds__write_double(reply, "freeStorageSize", (double)t->storage.free / scale);
+    }
+    ds__ddl_write_number(reply, "indexes", t->indexes);
+    ds__write_double(reply, "indexSize", (double)t->index_storage.bytes / scale);
+    if (free) {
+        ds__write_double(reply, "indexFreeStorageSize", (double)t->index_storage.free / scale);
+    }
+    ds__write_double(reply, "totalSize",
+                     (double)(t->storage.bytes + t->index_storage.bytes) / scale);
+    if (free) {
+        ds__write_double(reply, "totalFreeStorageSize",
+                         (double)(t->storage.free + t->index_storage.free) / scale);
+    }
+}
+
 bool ds__cmd_db_stats(ds__op *op, ds_buf *reply, ds_error *err) {
     static const ds__arg args[] = {{"scale", DS_ARG_NUMBER, DS_ARG_NULL_IS_MISSING},
-                                   {"freeStorage", DS_ARG_ANY, DS_ARG_IGNORED}};
+                                   {"freeStorage", DS_ARG_ANY, 0}};
     ds_value v[2];
     int64_t scale;
     totals t = {0};
@@ -129,6 +156,12 @@ bool ds__cmd_db_stats(ds__op *op, ds_buf *reply, ds_error *err) {
             return false;
         }
     }
+    ds__size pages = {0}; /* free for all databases of the file: each of them has them */
+    if (!ds__space_free(op->txn, &pages.free, err)) {
+        return false;
+    }
+    pages.bytes = pages.free;
+    add_size(&t.storage, pages);
     struct statvfs fs = {0};
     statvfs(ds__store_path(op->engine->store), &fs);
     double unit = (double)fs.f_frsize / (double)scale;
@@ -138,10 +171,7 @@ bool ds__cmd_db_stats(ds__op *op, ds_buf *reply, ds_error *err) {
     ds__ddl_write_number(reply, "objects", t.documents);
     ds__write_double(reply, "avgObjSize", t.documents ? (double)t.bytes / (double)t.documents : 0);
     ds__write_double(reply, "dataSize", (double)t.bytes / (double)scale);
-    ds__write_double(reply, "storageSize", (double)t.storage / (double)scale);
-    ds__ddl_write_number(reply, "indexes", t.indexes);
-    ds__write_double(reply, "indexSize", (double)t.index_bytes / (double)scale);
-    ds__write_double(reply, "totalSize", (double)(t.storage + t.index_bytes) / (double)scale);
+    write_sizes(reply, &t, (double)scale, ds__value_truthy(v[1]));
     ds__write_double(reply, "scaleFactor", (double)scale);
     ds__write_double(reply, "fsUsedSize", (double)(fs.f_blocks - fs.f_bfree) * unit);
     ds__write_double(reply, "fsTotalSize", (double)fs.f_blocks * unit);

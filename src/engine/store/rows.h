@@ -25,8 +25,12 @@ typedef enum ds__table_kind { DS_TABLE_ROWS = 'c', DS_TABLE_KEYS = 'i' } ds__tab
 
 /* Removes everything in it. */
 bool ds__table_clear(ds__txn *txn, ds__table_kind kind, int64_t id, ds_error *err);
-/* Bytes of its pages. */
-bool ds__table_size(ds__txn *txn, ds__table_kind kind, int64_t id, int64_t *size, ds_error *err);
+/* Bytes of its pages, and how many of those hold nothing. */
+typedef struct ds__size {
+    int64_t bytes;
+    int64_t free;
+} ds__size;
+bool ds__table_size(ds__txn *txn, ds__table_kind kind, int64_t id, ds__size *size, ds_error *err);
 /* SQLite's own check of its pages: `note` is told each finding. */
 bool ds__table_check(ds__txn *txn, ds__table_kind kind, int64_t id,
                      void (*note)(void *ctx, const char *text), void *ctx, ds_error *err);

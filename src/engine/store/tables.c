@@ -58,18 +58,19 @@ bool ds__table_clear(ds__txn *txn, ds__table_kind kind, int64_t id, ds_error *er
     return (kind != DS_TABLE_ROWS || ds__tail_keep(txn, id, err)) && exec(txn, sql, err);
 }
 
-bool ds__table_size(ds__txn *txn, ds__table_kind kind, int64_t id, int64_t *size, ds_error *err) {
+bool ds__table_size(ds__txn *txn, ds__table_kind kind, int64_t id, ds__size *size, ds_error *err) {
     char sql[96];
     sqlite3_stmt *raw = NULL;
-    *size = 0;
+    *size = (ds__size){0};
     snprintf(sql, sizeof sql,
-             "SELECT pgsize FROM dbstat WHERE name='%c%" PRId64 "' AND aggregate=1", (char)kind,
-             id);
+             "SELECT pgsize, unused FROM dbstat WHERE name='%c%" PRId64 "' AND aggregate=1",
+             (char)kind, id);
     int rc = sqlite3_prepare_v2(txn->conn->db, sql, -1, &raw, NULL);
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(raw);
         if (rc == SQLITE_ROW) {
-            *size = sqlite3_column_int64(raw, 0);
+            size->bytes = sqlite3_column_int64(raw, 0);
+            size->free = sqlite3_column_int64(raw, 1);
         }
     } else if (rc == SQLITE_ERROR) {
         rc = SQLITE_DONE; /* a library built without dbstat: no sizes */

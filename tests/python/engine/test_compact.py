@@ -107,6 +107,26 @@ def test_compact_gives_space_back_while_others_read_and_write(tmp_path: pathlib.
     assert settle(client, path) < before - 8_000_000 + written * 1000
 
 
+def test_statistics_tell_what_is_free(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "store.docstore"
+    with _core.Client(f"docstore://{path}") as client:
+        fill(client, "db", "c", 4000)
+        client.run("db", {"delete": "c", "deletes": [{"q": {"_id": {"$gte": 1000}}, "limit": 0}]})
+        before = client.run("db", {"dbStats": 1, "freeStorage": 1})
+        assert before["freeStorageSize"] > 2_000_000
+        assert before["storageSize"] > before["freeStorageSize"] + 900_000
+        assert before["totalFreeStorageSize"] >= before["freeStorageSize"]
+        assert "freeStorageSize" not in client.run("db", {"dbStats": 1})
+        client.run("db", {"compact": "c"})
+        after = client.run("db", {"dbStats": 1, "freeStorage": 1})
+        assert after["freeStorageSize"] < 500_000
+        assert after["storageSize"] - after["freeStorageSize"] > 900_000
+        kept = client.run("db", {"collStats": "c"})
+        assert 0 <= kept["freeStorageSize"] < kept["storageSize"] < 2_000_000
+        client.run("db", {"delete": "c", "deletes": [{"q": {"_id": {"$mod": [2, 1]}}, "limit": 0}]})
+        assert client.run("db", {"collStats": "c"})["freeStorageSize"] > kept["freeStorageSize"]
+
+
 def grown(name: str, folder: pathlib.Path) -> pathlib.Path:
     """A file of an older program, with much that was deleted."""
     path = unpack(name, folder)
