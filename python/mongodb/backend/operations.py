@@ -244,8 +244,7 @@ class DatabaseOperations(BaseDatabaseOperations):
         return converters
 
     def conditional_expression_supported_in_where_clause(self, expression: Any) -> bool:
-        """Whether a condition stands for itself; a column is compared, so that an index serves."""
-        return not isinstance(expression, Col)
+        return True
 
 
 def _part(lookup_type: str) -> str:
