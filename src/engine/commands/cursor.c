@@ -136,6 +136,18 @@ static bool check_size(size_t size, ds_error *err) {
         DS_MAX_INTERNAL_SIZE);
 }
 
+/* What the projection may ask for beside the document. */
+static bool set_meta(ds__cursor *c, ds_value doc, ds_error *err) {
+    if (c->env.wanted_meta == 0) {
+        return true;
+    }
+    c->meta.record_id = c->rid ? ds__int64(c->rid) : ds__missing();
+    c->meta.sort_key = ds__missing();
+    c->eval.meta = &c->meta;
+    return c->sort == NULL ||
+           ds__sort_values(c->sort, doc, c->env.collator, &c->scratch, &c->meta.sort_key, err);
+}
+
 /* Adds a document, or keeps it for the next batch when this one is full. */
 static bool add_document(ds__cursor *c, ds__batch *batch, ds_value doc, bool *full, ds_error *err) {
     size_t before = batch->buf->size;
@@ -162,7 +174,8 @@ static bool add_document(ds__cursor *c, ds__batch *batch, ds_value doc, bool *fu
     ds_arena_reset(&c->scratch);
     if (c->projection == NULL) {
         ds_buf_add(batch->buf, doc.as.bytes, doc.size);
-    } else if (!ds__projection_apply(c->projection, doc, &c->eval, batch->buf, err)) {
+    } else if (!set_meta(c, doc, err) ||
+               !ds__projection_apply(c->projection, doc, &c->eval, batch->buf, err)) {
         return false;
     }
     if (c->show_record_id) {

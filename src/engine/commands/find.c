@@ -221,8 +221,21 @@ bool ds__find_parse(ds__op *op, ds_value command, ds__find_request *out, ds_erro
         }
         out->hint = out->sort;
         out->sort = ds__missing();
+        out->natural_sort = true;
     }
     return true;
+}
+
+/* What a projection's $meta needs of the query. */
+static bool take_meta(ds__cursor *c, const ds__find_request *r, const ds__sort_pattern *sort,
+                      ds_error *err) {
+    static const ds__sort_pattern natural = {0};
+    if (!(c->env.wanted_meta & DS_META_SORT_KEY)) {
+        return true;
+    }
+    c->sort = r->natural_sort ? &natural : sort;
+    return c->sort != NULL ||
+           ds__error_set(err, DS_BAD_VALUE, "cannot use sortKey $meta projection without a sort");
 }
 
 /* From the request in the cursor's own memory to a plan. */
@@ -271,15 +284,17 @@ static bool compile(ds__op *op, ds__cursor *c, const ds__coll *coll, const ds__f
                                              &c->projection, err)) {
         return false;
     }
+    if (c->projection && !take_meta(c, r, q.sort, err)) {
+        return false;
+    }
+    q.rids = r->show_record_id || (c->env.wanted_meta & DS_META_RECORD_ID);
     ds__plan *plan;
     if (!ds__cursor_prepare(c, &let, err) || !ds__plan_choose(op->txn, &c->env, &q, &plan, err) ||
         !ds__exec_open(op->txn, plan, &c->scan_eval, &c->exec, err)) {
         return false;
     }
     c->show_record_id = r->show_record_id;
-    return !r->show_record_id || ds__exec_plan(c->exec)->sort == NULL ||
-           ds__error_set(err, DS_NOT_IMPLEMENTED,
-                         "showRecordId with a sort no index provides is not implemented");
+    return true;
 }
 
 bool ds__find_plan(ds__op *op, ds__cursor *c, const ds__coll *coll, const ds__find_request *r,

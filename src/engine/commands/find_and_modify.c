@@ -191,6 +191,16 @@ static bool recall(ds__write *w, ds__done done, const ds_value *v, ds_buf *reply
     return true;
 }
 
+static bool check_meta(const ds__env *env, ds_error *err) {
+    if (env->wanted_meta & DS_META_SORT_KEY) {
+        return ds__error_set(err, DS_BAD_VALUE,
+                             "Cannot use a $meta sortKey projection in findAndModify commands.");
+    }
+    return !(env->wanted_meta & DS_META_RECORD_ID) ||
+           ds__error_set(err, DS_NOT_IMPLEMENTED,
+                         "$meta: \"recordId\" is not implemented in findAndModify");
+}
+
 static bool modify(ds__write *w, const ds_value *v, ds_buf *reply, ds_error *err) {
     static const uint8_t empty[5] = {5};
     ds__statement s;
@@ -208,8 +218,10 @@ static bool modify(ds__write *w, const ds_value *v, ds_buf *reply, ds_error *err
     o.value = o.upserted = ds__missing();
     bool ok = ds__statement_compile(w, &spec, &s, err);
     if (ok && v[A_FIELDS].type == DS_DOCUMENT && !ds__doc_empty(v[A_FIELDS])) {
+        s.env.wanted_meta = 0;
         ok = ds__projection_compile(&s.env, NULL, DS_PROJECT_FIND, v[A_FIELDS], s.filter,
-                                    &projection, err);
+                                    &projection, err) &&
+             check_meta(&s.env, err);
     }
     if (ok && !run(w, &s, v, &o, err)) {
         ok = ds__error_prefix(err, "Plan executor error during findAndModify :: caused by :: ");

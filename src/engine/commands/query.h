@@ -41,6 +41,7 @@ typedef struct ds__find_request {
     bool allow_disk;
     bool return_key;
     bool show_record_id;
+    bool natural_sort;        /* `sort` was {$natural: …}, a hint now */
     bool explain;             /* the plan is wanted */
     bool count;               /* only how many */
     const ds__path *distinct; /* only the values of a path; NULL: the documents */

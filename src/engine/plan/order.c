@@ -95,7 +95,8 @@ static ds__step sort_fill(sort_node *self, ds__row *row, ds_error *err) {
     while ((step = ds__node_next(node->inputs[0], row, err)) == DS_STEP_ROW) {
         self->taken++;
         node->passed++;
-        if (!ds__sorter_add(self->sorter, row->doc, err)) {
+        if (!(plan->query->rids ? ds__sorter_add_tagged(self->sorter, row->doc, row->rid, err)
+                                : ds__sorter_add(self->sorter, row->doc, err))) {
             return DS_STEP_ERROR;
         }
     }
@@ -115,8 +116,8 @@ static ds__step sort_next(ds__node *node, ds__row *row, ds_error *err) {
             return step;
         }
     }
-    row->rid = 0;
     ds_next n = ds__sorter_next(self->sorter, &row->doc, err);
+    row->rid = n == DS_NEXT_ROW && self->plan->query->rids ? ds__sorter_tag(self->sorter) : 0;
     return n == DS_NEXT_ROW ? DS_STEP_ROW : n == DS_NEXT_END ? DS_STEP_END : DS_STEP_ERROR;
 }
 

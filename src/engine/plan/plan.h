@@ -30,6 +30,7 @@ typedef struct ds__query {
     bool positions; /* where array elements matched is asked for: not after a sort */
     bool count;     /* only how many */
     bool first;     /* only the first one's rid and position */
+    bool rids;      /* rows keep their rids through a sort */
     bool explain;   /* the plan is wanted: nothing is remembered of earlier queries, or for later */
 } ds__query;
 

@@ -83,16 +83,31 @@ static bool eval_ts_increment(const ds__expr *expr, ds__eval *eval, ds_value *ou
     return timestamp_part(expr, eval, 5687302, 0, out, err);
 }
 
+static bool eval_meta(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
+    const ds__meta *meta = eval->meta;
+    (void)err;
+    *out = !meta                             ? ds__missing()
+           : expr->slot == DS_META_RECORD_ID ? meta->record_id
+                                             : meta->sort_key;
+    return true;
+}
+
 /* Metadata of text and geo searches is not kept: what needs it is refused, the rest is missing. */
 static bool parse_meta(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error *err) {
     static const char *const optional[] = {
-        "indexKey",         "recordId",           "sortKey", "searchScore",
-        "searchHighlights", "searchScoreDetails", "randVal",
+        "indexKey", "searchScore", "searchHighlights", "searchScoreDetails", "randVal",
     };
     static const char *const needed[] = {"textScore", "geoNearDistance", "geoNearPoint"};
     static const char *const names[] = {"text score", "$geoNear distance", "$geoNear point"};
     if (arg.type != DS_STRING) {
         return ds__error_set(err, 17307, "$meta only supports string arguments");
+    }
+    expr->slot = ds__is_string(arg, "recordId")  ? DS_META_RECORD_ID
+                 : ds__is_string(arg, "sortKey") ? DS_META_SORT_KEY
+                                                 : 0;
+    if (expr->slot) {
+        p->env->wanted_meta |= expr->slot;
+        return true;
     }
     expr->is_constant = true;
     for (size_t i = 0; i < sizeof optional / sizeof optional[0]; i++) {
@@ -122,7 +137,7 @@ const ds__expr_op ds__expr_ops_misc[] = {
     {.name = "$bsonSize", .eval = eval_bson_size, .min_args = 1, .max_args = 1},
     {.name = "$tsSecond", .eval = eval_ts_second, .min_args = 1, .max_args = 1},
     {.name = "$tsIncrement", .eval = eval_ts_increment, .min_args = 1, .max_args = 1},
-    {.name = "$meta", .parse = parse_meta},
+    {.name = "$meta", .parse = parse_meta, .eval = eval_meta, .no_fold = true},
     {.name = "$function", .parse = parse_refused},
     {.name = "$_internalJsEmit", .parse = parse_refused},
     {.name = NULL},

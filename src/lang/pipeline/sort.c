@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "bson/key.h"
+#include "bson/writer.h"
 #include "bson/number.h"
 
 static bool parse_meta(ds_value v, ds_error *err) {
@@ -96,6 +97,7 @@ typedef struct key_maker {
     const ds__collator *collator;
     ds_buf *key; /* the caller's; the least key so far begins at `start` */
     size_t start;
+    ds_value *values; /* of that key, or NULL: not asked for */
     bool any;
 } key_maker;
 
@@ -121,16 +123,21 @@ static void emit(key_maker *m, const walk *walks) {
     if (m->key->failed) {
         return;
     }
+    bool best = true;
     if (m->any) {
         size_t old_size = at - m->start;
         size_t new_size = m->key->size - at;
         size_t common = old_size < new_size ? old_size : new_size;
         int c = memcmp(m->key->data + at, m->key->data + m->start, common);
-        if (c < 0 || (c == 0 && new_size < old_size)) {
+        best = c < 0 || (c == 0 && new_size < old_size);
+        if (best) {
             memmove(m->key->data + m->start, m->key->data + at, new_size);
             at = m->start + new_size;
         }
         m->key->size = at;
+    }
+    for (size_t i = 0; best && m->values && i < m->pattern->count; i++) {
+        m->values[i] = walks[i].at;
     }
     m->any = true;
 }
@@ -235,6 +242,14 @@ static bool expand(key_maker *m, const walk *from, int depth, ds_error *err) {
     return expand_array(m, walks, at_array, array, depth, err);
 }
 
+static bool make_key(key_maker *m, ds_value doc, ds_error *err) {
+    walk walks[MAX_PARTS];
+    for (size_t i = 0; i < m->pattern->count; i++) {
+        walks[i] = (walk){.at = doc};
+    }
+    return expand(m, walks, 0, err);
+}
+
 bool ds__sort_key(const ds__sort_pattern *pattern, ds_value doc, const ds__collator *collator,
                   ds_buf *key, ds_error *err) {
     size_t start = key->size;
@@ -249,15 +264,31 @@ bool ds__sort_key(const ds__sort_pattern *pattern, ds_value doc, const ds__colla
         ds__key_add(key, w.at, pattern->parts[i].descending, collator);
     }
     if (!simple) {
-        walk walks[MAX_PARTS];
         key->size = start;
-        for (size_t i = 0; i < pattern->count; i++) {
-            walks[i] = (walk){.at = doc};
-        }
         key_maker m = {.pattern = pattern, .collator = collator, .key = key, .start = start};
-        if (!expand(&m, walks, 0, err)) {
+        if (!make_key(&m, doc, err)) {
             return false;
         }
     }
     return ds_buf_ok(key, err);
+}
+
+bool ds__sort_values(const ds__sort_pattern *pattern, ds_value doc, const ds__collator *collator,
+                     ds_arena *arena, ds_value *out, ds_error *err) {
+    ds_value values[MAX_PARTS];
+    ds_buf key = {.meter = arena->meter};
+    ds_buf list = {.meter = arena->meter};
+    key_maker m = {.pattern = pattern, .collator = collator, .key = &key, .values = values};
+    bool ok = make_key(&m, doc, err) && ds_buf_ok(&key, err);
+    if (ok) {
+        size_t root = ds__doc_begin(&list);
+        for (size_t i = 0; i < pattern->count; i++) {
+            ds__write_index(&list, i, values[i].type == DS_MISSING ? ds__null() : values[i]);
+        }
+        ds__doc_end(&list, root);
+        ok = ds__buf_to_value(arena, &list, DS_ARRAY, out) || ds__error_oom(err);
+    }
+    ds_buf_clear(&key);
+    ds_buf_clear(&list);
+    return ok;
 }

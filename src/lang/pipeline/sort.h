@@ -25,6 +25,11 @@ bool ds__sort_compile(ds__env *env, ds_value spec, ds__sort_pattern *out, ds_err
 bool ds__sort_key(const ds__sort_pattern *pattern, ds_value doc, const ds__collator *collator,
                   ds_buf *key, ds_error *err);
 
+/* What a document is sorted by, as an array of a value for each part: of an array the element that
+ * counts; null where there is nothing. `*out` lives in `arena`. */
+bool ds__sort_values(const ds__sort_pattern *pattern, ds_value doc, const ds__collator *collator,
+                     ds_arena *arena, ds_value *out, ds_error *err);
+
 /* A sorter: add documents, then read them in order. Keeps at most `limit` (0: all). Beyond
  * `max_bytes` it spills to an unlinked temporary file when allowed, else fails with
  * QueryExceededMemoryLimitNoDiskUseAllowed (292). */
@@ -32,6 +37,10 @@ typedef struct ds__sorter ds__sorter;
 ds__sorter *ds__sorter_new(const ds__sort_pattern *pattern, const ds__env *env, uint64_t limit,
                            size_t max_bytes, bool allow_disk, ds_error *err);
 bool ds__sorter_add(ds__sorter *sorter, ds_value doc, ds_error *err);
+/* From the first document on each takes a number along; add_tagged then takes the place of add. */
+bool ds__sorter_add_tagged(ds__sorter *sorter, ds_value doc, int64_t tag, ds_error *err);
+/* That of the document that was given last. */
+int64_t ds__sorter_tag(const ds__sorter *sorter);
 bool ds__sorter_finish(ds__sorter *sorter, ds_error *err);
 /* Lifetime of *doc: until the next call. */
 ds_next ds__sorter_next(ds__sorter *sorter, ds_value *doc, ds_error *err);

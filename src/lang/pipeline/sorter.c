@@ -48,6 +48,9 @@ struct ds__sorter {
     uint64_t given;
     size_t run_count;
     size_t at;
+    int64_t tag;       /* of the document that is added */
+    const entry *last; /* given */
+    bool tagged;       /* documents have a number behind them, within doc_size */
     bool allow_disk;
     bool heap; /* entries are a heap, worst on top, each with its own memory */
     bool spilled;
@@ -242,15 +245,17 @@ static bool make_room(ds__sorter *s, ds_error *err) {
 }
 
 static bool fill(ds__sorter *s, entry *e, ds_value doc, ds_error *err) {
-    size_t size = s->key.size + doc.size;
+    size_t tag_size = s->tagged ? sizeof s->tag : 0;
+    size_t size = s->key.size + doc.size + tag_size;
     e->data = s->heap ? ds_meter_alloc(s->env->kept, size) : ds_arena_alloc(&s->arena, size);
     if (!e->data) {
         return ds__error_oom(err);
     }
     memcpy(e->data, s->key.data, s->key.size);
     memcpy(e->data + s->key.size, doc.as.bytes, doc.size);
+    memcpy(e->data + s->key.size + doc.size, &s->tag, tag_size);
     e->key_size = (uint32_t)s->key.size;
-    e->doc_size = doc.size;
+    e->doc_size = doc.size + (uint32_t)tag_size;
     s->bytes += size + sizeof *e;
     return true;
 }
@@ -299,6 +304,20 @@ bool ds__sorter_add(ds__sorter *s, ds_value doc, ds_error *err) {
         sift_up(s->entries, s->count - 1);
     }
     return make_room(s, err);
+}
+
+bool ds__sorter_add_tagged(ds__sorter *s, ds_value doc, int64_t tag, ds_error *err) {
+    ds_assert(s->tagged || s->arrived == 0);
+    s->tagged = true;
+    s->tag = tag;
+    return ds__sorter_add(s, doc, err);
+}
+
+int64_t ds__sorter_tag(const ds__sorter *s) {
+    int64_t tag;
+    ds_assert(s->tagged && s->last);
+    memcpy(&tag, s->last->data + s->last->key_size + s->last->doc_size - sizeof tag, sizeof tag);
+    return tag;
 }
 
 /* Makes `size` bytes available from the run's current place. */
@@ -421,6 +440,7 @@ static ds_next next_of_runs(ds__sorter *s, ds_value *doc, ds_error *err) {
         return DS_NEXT_END;
     }
     const entry *e = &s->runs[s->at].head;
+    s->last = e;
     *doc = ds__document(e->data + e->key_size);
     return DS_NEXT_ROW;
 }
@@ -437,6 +457,7 @@ ds_next ds__sorter_next(ds__sorter *s, ds_value *doc, ds_error *err) {
         return DS_NEXT_END;
     }
     const entry *e = &s->entries[s->at++];
+    s->last = e;
     *doc = ds__document(e->data + e->key_size);
     return DS_NEXT_ROW;
 }

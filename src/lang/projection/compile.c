@@ -179,9 +179,9 @@ done:
     return ok;
 }
 
-/* find() knows the metadata that aggregation reads as missing; this store keeps none of it. */
+/* find() knows metadata that this store does not keep. */
 static bool check_find_meta(ds_value arg, ds_error *err) {
-    static const char *const kinds[] = {"recordId", "indexKey", "sortKey", "randVal"};
+    static const char *const kinds[] = {"indexKey", "randVal"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (ds__is_string(arg, kinds[i])) {
             return ds__error_set(err, DS_NOT_IMPLEMENTED,

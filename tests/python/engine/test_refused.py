@@ -9,9 +9,8 @@ from mongodb._core import Client
 from mongodb.errors import NotSupportedError
 
 REFUSED = [
-    {"find": "c", "projection": {"x": {"$meta": "recordId"}}},
     {"find": "c", "projection": {"a": 1, "x": {"$meta": "indexKey"}}},
-    {"find": "c", "projection": {"x": {"$meta": "sortKey"}}, "sort": {"a": 1}},
+    {"findAndModify": "c", "remove": True, "fields": {"x": {"$meta": "recordId"}}},
     {"find": "c", "filter": {"$text": {"$search": "x"}}},
     {"find": "c", "filter": {"p": {"$near": [1, 2]}}},
     {"find": "c", "filter": {"$where": "true"}},

@@ -20,7 +20,7 @@ static ds_value row(ds_buf *buf, int32_t i) {
 }
 
 /* Sorts DOCS rows by k and checks the order, arrival deciding among equals; returns how many. */
-static size_t sorted(bench *b, uint64_t limit, size_t memory, bool disk) {
+static size_t sort_rows(bench *b, uint64_t limit, size_t memory, bool disk, bool tagged) {
     ds__sort_pattern pattern;
     ds_buf buf = {0};
     ds_value doc;
@@ -30,18 +30,27 @@ static size_t sorted(bench *b, uint64_t limit, size_t memory, bool disk) {
     ds__sorter *s = ds__sorter_new(&pattern, &b->env, limit, memory, disk, &b->err);
     assert_non_null(s);
     for (int32_t i = 0; i < DOCS; i++) {
-        assert_true(ds__sorter_add(s, row(&buf, i), &b->err));
+        assert_true(tagged ? ds__sorter_add_tagged(s, row(&buf, i), (int64_t)i << 33, &b->err)
+                           : ds__sorter_add(s, row(&buf, i), &b->err));
     }
     assert_true(ds__sorter_finish(s, &b->err));
     while (ds__sorter_next(s, &doc, &b->err) == DS_NEXT_ROW) {
         int32_t key = ds__doc_field(doc, "k").as.i32, id = ds__doc_field(doc, "_id").as.i32;
         assert_true(key > last_key || (key == last_key && id > last_id));
+        assert_true(!tagged || ds__sorter_tag(s) == (int64_t)id << 33);
         last_key = key;
         last_id = id;
         count++;
     }
     ds__sorter_free(s);
     ds_buf_clear(&buf);
+    return count;
+}
+
+/* The same with a number beside each document, which comes out with it. */
+static size_t sorted(bench *b, uint64_t limit, size_t memory, bool disk) {
+    size_t count = sort_rows(b, limit, memory, disk, false);
+    assert_int_equal(sort_rows(b, limit, memory, disk, true), count);
     return count;
 }
 
