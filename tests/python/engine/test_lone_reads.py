@@ -132,3 +132,13 @@ def test_a_lone_find_sees_what_another_process_has_written(tmp_path: pathlib.Pat
             assert ask(one, "a", number, {})["cursor"]["firstBatch"] == [{"_id": number}]
             other.run("db", {"drop": "a"})
             assert ask(one, "a", number, {})["cursor"]["firstBatch"] == []
+
+
+def test_a_lone_find_knows_that_a_collection_got_another_name(tmp_path: pathlib.Path) -> None:
+    uri = f"docstore://{tmp_path}/lone.docstore"
+    with _core.Client(uri) as one, _core.Client(uri) as other:
+        one.run("db", {"insert": "a", "documents": [{"_id": 1}]})
+        for here, there in (("a", "b"), ("b", "a"), ("a", "c")):
+            assert ask(one, here, 1, {})["cursor"]["firstBatch"] == [{"_id": 1}]
+            other.run("admin", {"renameCollection": f"db.{here}", "to": f"db.{there}"})
+            assert ask(one, here, 1, {})["cursor"]["firstBatch"] == []
