@@ -191,11 +191,12 @@ static bool check_find_meta(ds_value arg, ds_error *err) {
     return true;
 }
 
-static bool add_expression(ds__project_compiler *c, const char *path, ds_value value,
+/* Metadata of find's fits either mode, and settles none. */
+static bool add_expression(ds__project_compiler *c, const char *path, ds_value value, bool meta,
                            ds_error *err) {
     ds__project_field *f;
     ds__expr *expr = NULL;
-    if (!set_mode(c, DS_MODE_INCLUDE, path, err) ||
+    if ((!meta && !set_mode(c, DS_MODE_INCLUDE, path, err)) ||
         !ds__project_check_path(path, strlen(path), err) ||
         !ds__expr_compile(c->env, c->scope, value, &expr, err) ||
         !ds__project_add(c, path, strlen(path), DS_RULE_COMPUTE, false, &f, err)) {
@@ -217,7 +218,7 @@ static bool parse_literal(ds__project_compiler *c, const char *path, ds_value va
                              "Cannot use an expression %.*s: %s in an exclusion projection",
                              DS_MAX_QUOTED, path, ds__value_quote(value, text, sizeof text));
     }
-    return add_expression(c, path, value, err);
+    return add_expression(c, path, value, false, err);
 }
 
 /* {$operator: argument}. */
@@ -231,9 +232,7 @@ static bool parse_operator(ds__project_compiler *c, const char *path, ds_value s
     } else if (is_find(c) && strcmp(op->key, "$elemMatch") == 0) {
         return parse_elem_match(c, path, spec, op->value, err);
     } else if (is_find(c) && strcmp(op->key, "$meta") == 0) {
-        if (!check_find_meta(op->value, err)) {
-            return false;
-        }
+        return check_find_meta(op->value, err) && add_expression(c, path, spec, true, err);
     } else if (strcmp(op->key, "$elemMatch") == 0) {
         return ds__error_set(err, DS_INVALID_PIPELINE_OPERATOR,
                              "Cannot use $elemMatch in this context");
@@ -244,7 +243,7 @@ static bool parse_operator(ds__project_compiler *c, const char *path, ds_value s
         return ds__error_set(err, 31252,
                              "Cannot use expression other than $meta in exclusion projection");
     }
-    return add_expression(c, path, spec, err);
+    return add_expression(c, path, spec, false, err);
 }
 
 static bool parse_object(ds__project_compiler *c, const char *path, ds_value value, ds_error *err) {

@@ -55,6 +55,12 @@ def test_record_ids_come_through_every_plan(filled: Run, arguments: dict[str, An
 def test_record_ids_in_projections_of_every_form(filled: Run) -> None:
     one = {"filter": {"_id": 1}}
     meta = {"$meta": "recordId"}
+    assert batch(filled, projection={"t": 0, "b": 0, "m": meta}, **one) == [
+        {"_id": 1, "a": 2, "m": 1}
+    ]
+    whole = {"_id": 1, "a": 2, "b": [3, 1], "t": "x"}
+    assert batch(filled, projection={"m": meta}, **one) == [{**whole, "m": 1}]
+    assert batch(filled, projection={"m": {"n": meta}}, **one) == [{**whole, "m": {"n": 1}}]
     assert batch(filled, projection={"t": 1, "m": meta}, **one) == [{"_id": 1, "t": "x", "m": 1}]
     assert batch(filled, projection={"t": 1, "m": {"n": meta}}, **one) == [
         {"_id": 1, "t": "x", "m": {"n": 1}}
