@@ -74,7 +74,7 @@ static bool run_statement(ds__write *w, const ds__statement_spec *spec, ds_error
         return false;
     }
     if (spec->multi && ds__doc_empty(spec->filter) && spec->hint.type == DS_MISSING &&
-        w->coll != NULL && !w->coll->is_view) {
+        w->coll != NULL && !w->coll->is_view && ds__observe_can_clear()) {
         return delete_everything(w, err);
     }
     bool ok = ds__statement_compile(w, spec, &s, err) &&
