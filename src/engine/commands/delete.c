@@ -4,6 +4,7 @@
 #include "bson/number.h"
 #include "engine/commands/handlers.h"
 #include "engine/commands/write.h"
+#include "engine/records/observe.h"
 
 enum {
     D_DELETES,
