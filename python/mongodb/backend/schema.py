@@ -80,9 +80,13 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         )
         return f"{sql.removesuffix(')')}, {', '.join(written)})", params
 
-    def _iter_column_sql(self, *args: Any) -> Iterator[str]:
-        yield from super()._iter_column_sql(*args)
-        yield from self._shape(args[3])
+    def _iter_column_sql(
+        self, column_db_type: str, params: Any, model: Any, field: Any, *more: Any
+    ) -> Iterator[str]:
+        if field.remote_field:  # a key ends at the millisecond, as what it leads to
+            column_db_type = column_db_type.removesuffix("(6)")
+        yield from super()._iter_column_sql(column_db_type, params, model, field, *more)
+        yield from self._shape(field)
 
     def _shape(self, field: Any) -> Iterator[str]:
         rule = inner_rule(field, self.connection)
@@ -105,12 +109,6 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         changes = " ".join([change, *self._shape(field)])
         table = self.quote_name(model._meta.db_table)
         self.execute(self.sql_alter_column % {"table": table, "changes": changes}, None)
-
-    def _iter_column_sql(self, column_db_type: str, params: Any, model: Any, field: Any,
-                         *more: Any) -> Any:  # fmt: skip
-        if field.remote_field:  # a key ends at the millisecond, as what it leads to
-            column_db_type = column_db_type.removesuffix("(6)")
-        return super()._iter_column_sql(column_db_type, params, model, field, *more)
 
     def index_sql(self, model: Any, spec: dict[str, Any]) -> str:
         """Return the statement that makes an index which SQL has no words for."""

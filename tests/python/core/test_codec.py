@@ -230,7 +230,7 @@ def test_encoding_and_decoding_leaks_nothing() -> None:
     def work(times: int) -> int:
         for _ in range(times):
             _core.decode(_core.encode(VALUES))
-            for value, kind, _words in REFUSED:
+            for value, kind, _ in REFUSED:
                 try:
                     _core.encode(value)
                 except kind:
