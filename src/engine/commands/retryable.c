@@ -23,23 +23,23 @@ static void write_head(uint8_t *at, int32_t first, int32_t last, uint32_t size, 
 }
 
 /* The entry that begins at `*at`, which moves behind it. */
-static bool read_entry(const ds_buf *row, size_t *at, ds__done *out) {
+static bool read_entry(const uint8_t *row, size_t row_size, size_t *at, ds__done *out) {
     uint32_t size;
     ds_error ignored = {0};
-    if (row->size - *at < HEAD) {
+    if (row_size - *at < HEAD) {
         return false;
     }
-    const uint8_t *head = row->data + *at;
+    const uint8_t *head = row + *at;
     memcpy(&out->first, head, 4);
     memcpy(&out->last, head + 4, 4);
     memcpy(&size, head + 8, 4);
     out->kind = (ds__done_kind)head[12];
-    out->more = size ? ds__document(head + HEAD) : ds__missing();
     *at += HEAD;
-    if (row->size - *at < size || out->last < out->first ||
+    if (row_size - *at < size || out->last < out->first ||
         (size && !ds__bson_validate(head + HEAD, size, MAX_MORE_DEPTH, &ignored))) {
         return false;
     }
+    out->more = size ? ds__document(head + HEAD) : ds__missing();
     *at += size;
     return out->kind == DS_DONE_INSERT || out->kind == DS_DONE_UPDATE ||
            out->kind == DS_DONE_DELETE;
@@ -51,20 +51,28 @@ static int by_id(const void *x, const void *y) {
     return (a->first > b->first) - (a->first < b->first);
 }
 
-/* Makes `known` of the bytes of the row. */
+/* Makes `known` of a copy of the row's bytes: the row itself moves when it grows. */
 static bool read_known(ds__retry *r, ds_error *err) {
     ds__done entry;
-    for (size_t at = 0; at < r->row.size; r->known_count++) {
-        if (!read_entry(&r->row, &at, &entry)) {
+    const size_t size = r->row.size;
+    if (size == 0) {
+        return true;
+    }
+    const uint8_t *row = ds_arena_copy(&r->op->arena, r->row.data, size);
+    if (row == NULL) {
+        return ds__error_oom(err);
+    }
+    for (size_t at = 0; at < size; r->known_count++) {
+        if (!read_entry(row, size, &at, &entry)) {
             return ds__corrupt(err, "what a session has done");
         }
     }
-    r->known = ds_arena_alloc(&r->op->arena, (r->known_count + 1) * sizeof *r->known);
+    r->known = ds_arena_alloc(&r->op->arena, r->known_count * sizeof *r->known);
     if (r->known == NULL) {
         return ds__error_oom(err);
     }
-    for (size_t at = 0, i = 0; at < r->row.size; i++) {
-        read_entry(&r->row, &at, &r->known[i]);
+    for (size_t at = 0, i = 0; at < size; i++) {
+        read_entry(row, size, &at, &r->known[i]);
     }
     qsort(r->known, r->known_count, sizeof *r->known, by_id);
     return true;

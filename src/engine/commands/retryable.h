@@ -19,7 +19,7 @@ typedef struct ds__done {
     int32_t last;
     ds__done_kind kind;
     ds_value more; /* what else is answered, a document: an upsert's {_id}, findAndModify's fields;
-                    * or DS_MISSING. Lifetime: until ds__retry_end or ds__retry_clear */
+                    * or DS_MISSING. Lifetime: the op's */
 } ds__done;
 
 /* Of one write. Zero-initialise; set `statement` and `statements` before ds__retry_begin. */

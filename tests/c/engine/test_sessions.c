@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A transaction that takes long to undo holds up its own session, and no other. */
+/* A transaction that takes long to undo holds up its own session, and no other. What a session has
+ * done is answered while more of it is done. */
 #include "faults.h"
 
 #include <pthread.h>
@@ -112,11 +113,59 @@ static void an_old_transaction_is_undone_without_the_lock(void **state) {
     check(NULL);
 }
 
+/* An upsert of each _id up to `count`; all but the first and the last set x. */
+static void upserts(ds_buf *out, int count) {
+    char text[120];
+    ds_buf_reset(out);
+    const char begin[] = "{\"update\": \"c\", \"ordered\": false, \"updates\": [";
+    ds_buf_add(out, begin, sizeof begin - 1);
+    for (int i = 0; i < count; i++) {
+        int n =
+            snprintf(text, sizeof text,
+                     "%s{\"q\": {\"_id\": %d}, \"u\": {\"$set\": {\"%s\": 1}}, \"upsert\": true}",
+                     i ? ", " : "", i, i > 0 && i < count - 1 ? "x" : "y");
+        ds_buf_add(out, text, (size_t)n);
+    }
+    const char end[] = "], " SESSION("A") ", " NUMBER "}";
+    ds_buf_add(out, end, sizeof end);
+}
+
+static void what_was_done_is_answered_after_more_was_done(void **state) {
+    enum { COUNT = 60 };
+    (void)state;
+    ds_error err = {0};
+    ds_buf command = {0};
+    ds_buf reply = {0};
+    ds_engine *engine = ds__engine_open(temp_path(), NULL, &err);
+    assert_non_null(engine);
+    assert_int_equal(
+        run_code(engine, "db", "{\"create\": \"c\", \"validator\": {\"x\": {\"$exists\": false}}}"),
+        0);
+    upserts(&command, COUNT);
+    assert_int_equal(fault_run(engine, "db", (const char *)command.data, &reply), 0);
+    assert_int_equal(ds__doc_field(ds__document(reply.data), "n").as.i32, 2);
+    assert_int_equal(run_code(engine, "db", "{\"collMod\": \"c\", \"validator\": {}}"), 0);
+    assert_int_equal(fault_run(engine, "db", (const char *)command.data, &reply), 0);
+    ds_value doc = ds__document(reply.data);
+    assert_int_equal(ds__doc_field(doc, "n").as.i32, COUNT);
+    assert_int_equal(ds__doc_count(ds__doc_field(doc, "retriedStmtIds")), 2);
+    ds__iter it;
+    int seen = 0;
+    for (ds__iter_init(&it, ds__doc_field(doc, "upserted")); ds__iter_next(&it); seen++) {
+        assert_int_equal(ds__doc_field(it.value, "_id").as.i32, seen);
+    }
+    assert_int_equal(seen, COUNT);
+    ds_buf_clear(&command);
+    ds_buf_clear(&reply);
+    ds__engine_close(engine);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_killed_session_is_undone_without_the_lock),
         cmocka_unit_test(an_ended_session_is_undone_without_the_lock),
         cmocka_unit_test(an_old_transaction_is_undone_without_the_lock),
+        cmocka_unit_test(what_was_done_is_answered_after_more_was_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
