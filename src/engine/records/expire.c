@@ -58,7 +58,7 @@ bool ds__expired_delete(ds__txn *txn, const ds__coll *coll, const ds__index *ind
     size_t count;
     size_t done = 0;
     bool ok = find(txn, coll, index, rids, BATCH, &count, err);
-    while (ok && done < count && ds__clock_mono_us() < until_us) {
+    while (ok && done < count && (done == 0 || ds__clock_mono_us() < until_us)) {
         ds_value doc;
         ok = ds__record_get(txn, coll, rids[done++], &doc, err);
         if (ok && doc.type == DS_DOCUMENT) {

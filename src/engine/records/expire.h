@@ -12,8 +12,8 @@ bool ds__expires(const ds__index *index);
 bool ds__expired_any(ds__txn *txn, const ds__coll *coll, const ds__index *index, bool *any,
                      ds_error *err);
 
-/* Deletes expired documents until the clock (ds__clock_mono_us) says so. `*more`: not all. When it
- * fails the transaction is to be aborted. */
+/* Deletes expired documents, one at least, until the clock (ds__clock_mono_us) says so. `*more`:
+ * not all. When it fails the transaction is to be aborted. */
 bool ds__expired_delete(ds__txn *txn, const ds__coll *coll, const ds__index *index,
                         int64_t until_us, bool *more, ds_error *err);
 

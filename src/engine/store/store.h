@@ -100,7 +100,8 @@ void ds__txn_bound(ds__txn *txn, ds_meter *meter);
  * can only be aborted by those who wanted to write). */
 bool ds__txn_upgrade(ds__txn *txn, ds_error *err);
 /* Commits and frees in every case. `sync`: the commit is on the disk before this returns (write
- * concern j: true). A failed commit has undone everything. Errors: OutOfDiskSpace, … */
+ * concern j: true). A failed commit has undone everything, unless that sync alone is what failed.
+ * Errors: OutOfDiskSpace, … */
 bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err);
 /* Undoes everything and frees. NULL is allowed. The parent's, in a forked child, is left alone. */
 void ds__txn_abort(ds__txn *txn);

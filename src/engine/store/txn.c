@@ -379,11 +379,12 @@ bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err) {
     if (!sqlite3_get_autocommit(conn->db)) {
         run_end(conn->rollback);
     }
+    const bool committed = ok;
     if (ok && sync && txn->write && !txn->store->in_memory &&
         !txn->store->options.full_durability) {
         ok = sync_log(conn, err);
     }
-    finish(txn, ok);
+    finish(txn, committed);
     return ok;
 }
 
