@@ -92,6 +92,8 @@ class IdiomsMixin(Generic[Doc]):
         OperationError for new documents.
         """
         names = None if fields is None else list(fields)
+        if names is not None and not names:
+            raise InvalidQueryError("bulk_update() takes the names of fields, or none at all")
         paths = [db_path(self._document, name) for name in names or ()]
         for name in names or ():
             if name not in self._document._fields or name == self._document._meta["id_field"]:

@@ -225,6 +225,9 @@ def test_what_bulk_update_refuses_leaves_all_as_it_was(visits: list[Visit]) -> N
         Visit.objects.bulk_update([many[0], Visit()])
     with pytest.raises(InvalidQueryError):
         Visit.objects.bulk_update(many, ["id"])
+    with pytest.raises(InvalidQueryError):
+        Visit.objects.bulk_update(many[3:], [])
+    assert Visit.objects(place="p3", seen=3).count() == 1
     assert Visit.objects(seen=50).count() == 0
     visits[2].delete()
     many[2].seen = 7
