@@ -10,6 +10,8 @@ from rest_framework import serializers, status
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
+from mongodb import errors
+
 __all__ = ["Patch", "PatchItem", "PatchModelMixin", "get_field_for_path"]
 
 _OF_THE_FIELD = frozenset({"set", "set_on_insert", "inc", "dec", "mul", "min", "max"})
@@ -19,15 +21,38 @@ _OF_ITEMS = frozenset({"push_all", "pull_all"})
 
 def get_field_for_path(serializer: Any, path: tuple[str, ...]) -> Any:
     """Return the serializer field at a path; KeyError names the part that is not there."""
-    field = serializer
+    return _fields_on_path(serializer, path)[-1]
+
+
+def _fields_on_path(serializer: Any, path: tuple[str, ...]) -> list[Any]:
+    found = [serializer]
     for part in path:
+        field = found[-1]
         if hasattr(field, "fields"):
-            field = field.fields[part]
-        elif hasattr(field, "child"):
-            field = field.child
+            found.append(field.fields[part])
+        elif hasattr(field, "child") and _is_key(field, part):
+            found.append(field.child)
         else:
             raise KeyError(part)
-    return field
+    return found
+
+
+def _stored_path(fields: list[Any], parts: tuple[str, ...]) -> tuple[str, ...]:
+    """The path by the names of the model, which a field's `source` says."""
+    path: list[str] = []
+    for outer, field, part in zip(fields, fields[1:], parts, strict=False):
+        source = field.source if hasattr(outer, "fields") else part
+        if source == "*":
+            raise ValidationError({"path": _("This field cannot be changed.")})
+        path += source.split(".") if hasattr(outer, "fields") else [part]
+    return tuple(path)
+
+
+def _is_key(field: Any, part: str) -> bool:
+    """Whether it names one item: `__` would lead past the child, to what it does not show."""
+    if isinstance(field, serializers.DictField):
+        return bool(part) and "__" not in part and part[0] != "$"
+    return part.isdecimal() and part.isascii()
 
 
 class PatchItem(serializers.DictField):
@@ -44,15 +69,16 @@ class PatchItem(serializers.DictField):
         serializer = getattr(self.parent, "serializer", None)
         if serializer is not None:
             try:
-                field = get_field_for_path(serializer, parts)
+                fields = _fields_on_path(serializer, parts)
             except KeyError as error:
                 raise ValidationError({"path": f"Missing elem: '{error.args[0]}'"}) from None
-            item["value"] = self._converted(field, op, item["value"])
+            if any(getattr(field, "read_only", False) for field in fields):
+                raise ValidationError({"path": _("This field cannot be changed.")})
+            item["value"] = self._converted(fields[-1], op, item["value"])
+            item["path"] = _stored_path(fields, parts)
         return item
 
     def _converted(self, field: Any, op: Any, value: Any) -> Any:
-        if getattr(field, "read_only", False):
-            raise ValidationError({"path": _("This field cannot be changed.")})
         if op in _OF_THE_FIELD:
             return field.to_internal_value(value)
         if op in _OF_AN_ITEM | _OF_ITEMS:
@@ -82,9 +108,15 @@ class Patch(serializers.ListSerializer[Any]):
         super().__init__(*args, **kwargs)
 
     def update_queryset(self, queryset: Any) -> None:
-        """Apply the changes, one after the other, to a document or to a queryset's matches."""
+        """Apply the changes, one after the other, to a document or to a queryset's matches.
+
+        Raises DRF's ValidationError for a value that the model refuses.
+        """
         for item in self.validated_data:
-            queryset.update(**{"__".join((item["op"], *item["path"])): item["value"]})
+            try:
+                queryset.update(**{"__".join((item["op"], *item["path"])): item["value"]})
+            except errors.ValidationError as error:
+                raise ValidationError({"/" + "/".join(item["path"]): str(error)}) from error
 
 
 class PatchModelMixin:

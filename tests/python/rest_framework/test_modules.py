@@ -185,6 +185,58 @@ def test_changes_that_cannot_be_are_refused(change: Any) -> None:
     assert ModuleThing.objects.get().n == 1
 
 
+class ModuleCase(mongodb.Document):
+    n = mongodb.IntField(max_value=5)
+    title = mongodb.StringField()
+    note = mongodb.StringField()
+    part = mongodb.EmbeddedDocumentField(ModulePart)
+    parts = mongodb.ListField(mongodb.EmbeddedDocumentField(ModulePart))
+
+
+class PartNameSerializer(EmbeddedDocumentSerializer):
+    class Meta:
+        model = ModulePart
+        fields = ("name",)
+
+
+class CaseSerializer(DocumentSerializer):
+    part = PartNameSerializer(read_only=True)
+    parts = PartNameSerializer(many=True)
+    note = drf.CharField(source="title")
+
+    class Meta:
+        model = ModuleCase
+        fields = ("n", "part", "parts", "note")
+
+
+class CaseView(PatchModelMixin, ModelViewSet):
+    queryset = ModuleCase.objects
+    serializer_class = CaseSerializer
+
+
+@pytest.mark.parametrize(
+    ("path", "op", "value"),
+    [
+        ("/part/name", "set", "of a part that is read only"),
+        ("/parts/0__size", "unset", None),
+        ("/parts/size", "unset", None),
+        ("/parts/0/size", "set", 2),
+        ("/n", "set", 99),
+    ],
+)
+def test_a_patch_changes_what_the_serializer_lets_it(path: str, op: str, value: Any) -> None:
+    part = ModulePart(name="p", size=1)
+    one = ModuleCase(n=1, title="t", note="own", part=part, parts=[part]).save()
+    view = CaseView.as_view({"patch": "modify_obj"})
+    before = ModuleCase.objects.as_pymongo().get()
+    change = {"path": path, "op": op, "value": value}
+    assert call(view, "patch", [change], id=str(one.pk)).status_code == 400
+    assert ModuleCase.objects.as_pymongo().get() == before
+    change = {"path": "/note", "op": "set", "value": "new"}
+    assert call(view, "patch", [change], id=str(one.pk)).status_code == 204
+    assert ModuleCase.objects.as_pymongo().get() == {**before, "title": "new"}
+
+
 def test_a_patch_without_a_serializer_takes_paths_as_they_are() -> None:
     patch = Patch(data=[{"path": "/a/0/b", "op": "set", "value": 1}])
     assert patch.is_valid() and patch.validated_data[0]["path"] == ("a", "0", "b")
