@@ -61,7 +61,7 @@ class SearchIndex(EmbeddedNames, Index):
         if connection.vendor == "mongodb" and not connection.features.supports_atlas_search:
             found.append(checks.Warning(
                 f"The store has no Atlas Search: the index '{self.name}' is not made there.",
-                obj=model, id="mongodb.W001",
+                obj=model, id="mongodb.W002",
             ))  # fmt: skip
         return found
 
@@ -120,7 +120,7 @@ class VectorSearchIndex(SearchIndex):
             said = f"has {len(vectors)} vectors and {len(self._listed)} similarities"
         if said:
             found.append(checks.Error(f"The index '{self.name}' {said}.", obj=model,
-                                      id="mongodb.E001"))  # fmt: skip
+                                      id="mongodb.E003"))  # fmt: skip
         return found
 
     _check = check  # before Django 6

@@ -92,7 +92,7 @@ def test_they_are_migrated_where_there_is_no_atlas(
     warnings = [
         one.id for index in article._meta.indexes for one in index.check(article, connection)
     ]
-    assert warnings == ["mongodb.W001"] * 3
+    assert warnings == ["mongodb.W002"] * 3
     stages = [{"$search": {"index": "search_words", "text": {"query": "a", "path": "title"}}}]
     with pytest.raises(DatabaseError, match=r"(?i)atlas|\$search"):
         list(article.objects.raw_aggregate(stages))
