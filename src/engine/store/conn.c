@@ -211,8 +211,9 @@ ds__conn *ds__conn_open(ds__store *store, ds_error *err) {
     char sql[256];
     snprintf(sql, sizeof sql,
              "PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY;"
-             "PRAGMA synchronous=%s; PRAGMA journal_size_limit=67108864",
-             store->in_memory ? "OFF" : (store->options.full_durability ? "FULL" : "NORMAL"));
+             "PRAGMA synchronous=%s; PRAGMA journal_size_limit=%" PRId64,
+             store->in_memory ? "OFF" : (store->options.full_durability ? "FULL" : "NORMAL"),
+             store->log_limit / 2); /* below what ds__store_log_pressure takes for a long log */
     if (!ds__conn_exec(conn, sql, err)) {
         goto failed;
     }
