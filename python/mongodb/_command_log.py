@@ -3,13 +3,14 @@
 
 The logger is `mongodb.commands`. A record has, beside its text, the attributes `command` (its
 name), `database`, `collection`, `duration_ms` and `shape`. Values of filters and updates are never
-in it: `?` stands for them.
+in it: `?` stands for them, and of errors there is the name alone.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,9 +22,14 @@ _NOT_SHOWN = frozenset(
     "$db lsid txnNumber autocommit startTransaction $clusterTime $readPreference cursor "
     "apiVersion apiStrict apiDeprecationErrors writeConcern readConcern ordered".split()
 )
-# What says how much and in which order, and no data.
-_KEPT = frozenset("sort limit skip batchSize hint projection $sort $limit $skip $project".split())
+# What says how much and in which order, and no data: of a command, and as stages.
+_KEPT = frozenset("sort limit skip batchSize hint projection $sort $limit $skip".split())
 _COUNTED = frozenset({"documents", "indexes"})
+# Within expressions, what has values again: there a text that begins with "$" names no field.
+_VALUES = frozenset("$match $literal query restrictSearchWithMatch $search $vectorSearch".split())
+_SHOWN = 10  # parts of a list
+_LONGEST = 4000  # characters of a line
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def shape(command: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,18 +40,45 @@ def shape(command: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if name in _COUNTED and isinstance(value, list):
             found[name] = len(value)
+        elif name in _KEPT:
+            found[name] = value if name == "hint" and isinstance(value, str) else _order(value)
+        elif name == "updates" and _is_list(value):
+            found[name] = [_update(one) for one in value[:_SHOWN]] + ["…"] * (len(value) > _SHOWN)
         else:
-            found[name] = value if name in _KEPT else _shape(value)
+            found[name] = _shape(value, name in ("pipeline", "update") and _is_list(value))
     return found
 
 
-def _shape(value: Any) -> Any:
+def _update(statement: Mapping[str, Any]) -> Any:
+    return {k: _shape(v, k == "u" and _is_list(v)) for k, v in statement.items()}
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+def _order(value: Any) -> Any:
+    """Return what sorts, cuts or projects: numbers alone say no more than that."""
     if isinstance(value, Mapping):
-        return {k: v if k in _KEPT else _shape(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        parts = [_shape(one) for one in value]
-        return ["?", "…"] if len(parts) > 1 and all(one == "?" for one in parts) else parts
-    return value if isinstance(value, str) and value[:1] == "$" else "?"
+        return {k: _order(v) if isinstance(v, int) else _shape(v, True) for k, v in value.items()}
+    return value if isinstance(value, int) else "?"
+
+
+def _shape(value: Any, computes: bool = False) -> Any:
+    """Return the shape of a value; `computes`: of an expression or pipeline."""
+    if isinstance(value, Mapping):
+        return {
+            k: _order(v)
+            if computes and k in _KEPT
+            else _shape(v, k == "$expr" or (computes and k not in _VALUES))
+            for k, v in value.items()
+        }
+    if _is_list(value):
+        parts = [_shape(one, computes) for one in value[:_SHOWN]]
+        if len(parts) > 1 and all(one == "?" for one in parts):
+            return ["?", "…"]
+        return parts if len(value) <= _SHOWN else [*parts, "…"]
+    return value if computes and isinstance(value, str) and value[:1] == "$" else "?"
 
 
 def wants_commands() -> bool:
@@ -64,8 +97,11 @@ def tell(level: int, what: str, name: str, database: str | None, command: Mappin
         asked = shape(command)
     place = ".".join(one for one in (database, collection) if one)
     text = json.dumps(asked, default=str, ensure_ascii=False) if asked else ""
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
+    line = " ".join(filter(None, (name, place, text, result)))
     _log.log(
-        level, "%s%s", what, " ".join(filter(None, (name, place, text, result))),
+        level, "%s%s", what, _CONTROL.sub(lambda found: ascii(found[0])[1:-1], line),
         extra={"command": name, "database": database, "collection": collection,
                "duration_ms": duration_ms, "shape": asked},
     )  # fmt: skip

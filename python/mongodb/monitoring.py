@@ -48,9 +48,11 @@ class CommandLog(CommandListener):
             self._ended(event, f"n {reply['n']}" if "n" in reply else "")
 
     def failed(self, event: Any) -> None:
-        """Log it, with the server's message."""
+        """Log it, with the name of the error: messages may quote values."""
         failure = event.failure if isinstance(event.failure, Mapping) else {}
-        self._ended(event, f"failed: {failure.get('errmsg', event.failure)}")
+        name = failure.get("codeName") or failure.get("errtype") or type(event.failure).__name__
+        self._ended(event, f"failed: {name} ({failure['code']})" if "code" in failure
+                    else f"failed: {name}")  # fmt: skip
 
     def _ended(self, event: Any, result: str) -> None:
         begun = self._begun.pop(event.request_id, None)

@@ -12,7 +12,7 @@ import pytest
 
 import mongodb
 from mongodb import Document, IntField, OperationError, StringField, _core
-from mongodb._command_log import shape
+from mongodb._command_log import shape, tell
 from mongodb.connection import get_connection_handle
 
 
@@ -48,6 +48,58 @@ def test_values_are_not_in_a_shape() -> None:
         {"$sort": {"_id": -1}},
     ]
     assert shape({"insert": "gauge", "documents": [{"a": "secret"}, {}]}) == {"documents": 2}
+
+
+SECRET = "$2b$secret"
+HIDING: list[dict[str, object]] = [
+    {"find": "c", "filter": {"password": SECRET, "a": [SECRET, {"b": SECRET}]}},
+    {"find": "c", "filter": {"sort": "secret", "limit": {"a": "secret"}, "pipeline": [SECRET]}},
+    {"find": "c", "projection": {"cards": {"$elemMatch": {"number": "secret"}}}, "sort": "secret"},
+    {"update": "c", "updates": [{"q": {"u": [SECRET]}, "u": {"$set": {"a": SECRET}}}]},
+    {"update": "c", "updates": [{"q": {"update": [SECRET]}, "u": {"projection": "secret"}}]},
+    {"findAndModify": "c", "query": {"pipeline": [SECRET]}, "update": {"$set": {"a": SECRET}}},
+    {"aggregate": "c", "pipeline": [{"$project": {"a": {"$eq": ["$a", "secret"]}}}]},
+    {"aggregate": "c", "pipeline": [{"$match": {"a": SECRET}}, {"$limit": "secret"}]},
+    {"aggregate": "c", "pipeline": [{"$addFields": {"a": {"$literal": SECRET}}}]},
+    {"aggregate": "c", "pipeline": [{"$facet": {"a": [{"$match": {"a": [SECRET]}}]}}]},
+    {"aggregate": "c", "pipeline": [{"$geoNear": {"query": {"a": SECRET}}}]},
+]
+
+
+@pytest.mark.parametrize("command", HIDING, ids=repr)
+def test_no_place_of_a_command_shows_its_values(command: dict[str, object]) -> None:
+    assert "secret" not in repr(shape(command))
+
+
+def test_paths_of_expressions_are_shown() -> None:
+    update = {"q": {"$expr": {"$gt": ["$a", 1]}}, "u": [{"$set": {"a": "$b"}}]}
+    assert shape({"update": "c", "updates": [update]})["updates"] == [
+        {"q": {"$expr": {"$gt": ["$a", "?"]}}, "u": [{"$set": {"a": "$b"}}]}
+    ]
+    assert shape({"find": "c", "projection": {"a": 1, "b": "$c"}, "hint": "a_1"}) == {
+        "projection": {"a": 1, "b": "$c"},
+        "hint": "a_1",
+    }
+
+
+def test_a_line_is_one_line_and_not_long(caplog) -> None:
+    caplog.set_level(logging.DEBUG, "mongodb.commands")
+    many = {"update": "c\nx\x1b", "updates": [{"q": {"a\u2028": 1, "b" * 9000: 1}}] * 99}
+    tell(logging.DEBUG, "", "update", "db", many, 1, "in 1 ms")
+    (text,) = caplog.messages
+    assert len(text) < 5000 and text.isprintable() and "c\\nx\\x1b" in text
+
+
+def test_a_refusal_in_the_log_quotes_no_value(store_uri: str, caplog) -> None:
+    caplog.set_level(logging.DEBUG, "mongodb.commands")
+    mongodb.connect("refused", host=store_uri)
+    Gauge.drop_collection()
+    Gauge(name="a").save()
+    change = {"findAndModify": "gauge", "query": {}, "update": {"$inc": {"name": "secret"}}}
+    with pytest.raises(OperationError, match="secret"):
+        get_connection_handle().run(change)
+    texts = "".join(caplog.messages)
+    assert "secret" not in texts and "failed: TypeMismatch (14) in" in texts, texts
 
 
 def test_the_log_has_every_command_at_debug(store_uri: str, caplog) -> None:
