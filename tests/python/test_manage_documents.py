@@ -8,6 +8,11 @@ import sys
 import bson
 import pytest
 
+import mongodb
+from mongodb import MongoError, OperationError
+from mongodb.connection import get_connection_handle
+from mongodb.management import files
+
 MANAGE = """
 import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
@@ -160,3 +165,39 @@ class OtherParcel(Document):
         (SETTINGS % str(project)).replace("MONGODB_SETTINGS", "OTHER")
     )
     assert "mongodb.W001" in manage(project, "check", fails=True).stderr
+
+
+WRONG = [
+    "{", "[]", "null", "[" * 100_000, '{"options": {"$oid": "zz"}}', '{"options": [1]}',
+    '{"options": null}', '{"options": {"create": "other"}}', '{"options": {"$db": "other"}}',
+    '{"indexes": null}', '{"indexes": ["name"]}', '{"indexes": [{"name": "a"}]}',
+    '{"indexes": [{"key": 5, "name": "a"}]}', '{"collectionName": 5}',
+    '{"collectionName": "../other"}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("about", WRONG, ids=lambda about: about[:40])
+def test_a_wrong_description_of_a_collection_is_an_error_of_its_own(
+    tmp_path: pathlib.Path, about: str
+) -> None:
+    mongodb.connect("loaded", host="docstore://:memory:", alias="loaded")
+    file = tmp_path / "thing.bson"
+    file.write_bytes(bson.encode({"_id": 1}))
+    file.with_suffix(".metadata.json").write_text(about)
+    try:
+        with pytest.raises(MongoError):
+            files.load("loaded", file)
+        assert get_connection_handle("loaded").collection_names() == set()
+    finally:
+        mongodb.disconnect("loaded")
+
+
+def test_a_document_without_key_replaces_none(tmp_path: pathlib.Path) -> None:
+    mongodb.connect("loaded", host="docstore://:memory:", alias="loaded")
+    file = tmp_path / "thing.bson"
+    file.write_bytes(bson.encode({"a": 1}))
+    try:
+        with pytest.raises(OperationError, match=r"thing\.bson: .*without _id"):
+            files.load("loaded", file, replace=True)
+    finally:
+        mongodb.disconnect("loaded")

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bson import json_util
+from bson.errors import InvalidId
 
 from mongodb import _core
 from mongodb.connection import get_connection_handle
@@ -21,6 +22,10 @@ from mongodb.management.indexes import Place
 
 __all__ = ["dump", "load", "stored_in"]
 
+# What the command takes that makes a collection, and says nothing of the collection.
+_NO_OPTIONS = frozenset(
+    "create lsid txnNumber autocommit startTransaction writeConcern readConcern maxTimeMS".split()
+)
 _BYTES, _NUMBER = 16_000_000, 10_000  # of one insert
 
 
@@ -68,20 +73,20 @@ def load(alias: str, file: pathlib.Path, replace: bool = False) -> tuple[int, in
 
     With `replace` a document that is there becomes the file's; without it is left alone. The
     collection and its indexes are made as the file beside it says, if it is there.
-    Errors: OperationError names the file and the byte of what is no document.
+    Errors: OperationError names the file, and the byte of what is no document.
     """
     handle = get_connection_handle(alias)
     about = file.with_suffix(".metadata.json")
     collection = file.stem
     if about.exists():
-        described = json_util.loads(about.read_text())
+        described = _described(about)
         collection = described.get("collectionName", collection)
         _make(handle, collection, described)
     new = there = 0
     for documents in _parts(file):
         if replace:
-            updates = [{"q": {"_id": one["_id"]}, "u": raw, "upsert": True}
-                       for raw in documents for one in [raw.decode()]]  # fmt: skip
+            updates = [{"q": {"_id": _key(raw, file)}, "u": raw, "upsert": True}
+                       for raw in documents]  # fmt: skip
             reply = handle.run({"update": collection, "updates": updates})
             if reply.get("writeErrors"):
                 raise OperationError(f"{file}: {reply['writeErrors'][0]['errmsg']}")
@@ -90,6 +95,33 @@ def load(alias: str, file: pathlib.Path, replace: bool = False) -> tuple[int, in
             made = _insert(handle, collection, documents, file)
         new, there = new + made, there + len(documents) - made
     return new, there
+
+
+def _described(about: pathlib.Path) -> dict[str, Any]:
+    """Return what a metadata file says, in the types it has to have."""
+    try:
+        described = json_util.loads(about.read_text())
+    except (ValueError, TypeError, RecursionError, InvalidId) as error:
+        raise OperationError(f"{about}: not what mongodump writes: {error}") from error
+    options = described.get("options", {}) if isinstance(described, dict) else None
+    indexes = described.get("indexes", []) if isinstance(described, dict) else None
+    if (
+        not isinstance(options, dict)
+        or not isinstance(indexes, list)
+        or not all(isinstance(one, dict) and isinstance(one.get("key"), dict) for one in indexes)
+        or any(name in _NO_OPTIONS or name.startswith("$") for name in options)
+    ):
+        raise OperationError(
+            f"{about}: expected an object with the options of a collection and a list of indexes"
+        )
+    return described
+
+
+def _key(document: Any, file: pathlib.Path) -> Any:
+    found = document.decode()
+    if "_id" not in found:
+        raise OperationError(f"{file}: a document without _id replaces none")
+    return found["_id"]
 
 
 def _make(handle: Any, collection: str, described: dict[str, Any]) -> None:
