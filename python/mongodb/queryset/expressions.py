@@ -31,7 +31,7 @@ class Aggregate:
 
     def accumulator(self, document: Any) -> dict[str, Any]:
         """Return the accumulator of a $group stage."""
-        return {self.operator: f"${db_path(document, self.field)}"}
+        return {self.operator: _path(document, self)}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.field!r})"
@@ -69,7 +69,7 @@ class Count(Aggregate):
     def accumulator(self, document: Any) -> dict[str, Any]:
         if self.field in ("*", "pk") or self.field == document._meta.get("id_field"):
             return {"$sum": 1}
-        path = f"${db_path(document, self.field)}"
+        path = _path(document, self)
         return {"$sum": {"$cond": [{"$gt": [path, None]}, 1, 0]}}
 
 
@@ -119,10 +119,10 @@ class F(Computed):
         self.name = name
 
     def to_expression(self, document: Any) -> Any:
-        path = db_path(document, self.name)
-        if any(part.isdigit() or part == "$" for part in path.split(".")):
+        path = _path(document, self)
+        if any(part.isdigit() for part in path.split(".")):
             raise InvalidQueryError(f"F({self.name!r}): a position in a list has no expression")
-        return f"${path}"
+        return path
 
     def __repr__(self) -> str:
         return f"F({self.name!r})"
@@ -140,6 +140,14 @@ class Combined(Computed):
 
     def __repr__(self) -> str:
         return f"<{self.sides[0]!r} {self.operator} {self.sides[1]!r}>"
+
+
+def _path(document: Any, named: Aggregate | F) -> str:
+    """Return the expression of a field: never a variable such as $$ROOT, which is all fields."""
+    path = db_path(document, named.field if isinstance(named, Aggregate) else named.name)
+    if any(part[:1] == "$" for part in path.split(".")):
+        raise InvalidQueryError(f"{named!r}: no part of a path begins with $")
+    return f"${path}"
 
 
 def _operand(document: Any, value: Any) -> Any:

@@ -280,3 +280,20 @@ def test_every_public_verb_has_a_twin() -> None:
         "in_bulk distinct aggregate explain iterator".split()
     )
     assert not [name for name in waiting if not hasattr(mongodb.QuerySet, f"a{name}")]
+
+
+class Loose(mongodb.DynamicDocument):
+    name = mongodb.StringField()
+
+
+@pytest.mark.parametrize("name", ["$ROOT", "$NOW", "$CURRENT.secret", "name.$", "more.$x"])
+def test_no_name_of_a_field_reaches_a_variable(connected: str, name: str) -> None:
+    Loose(name="a", secret="b").save()
+    for use in (
+        lambda: Loose.objects(name=mongodb.F(name)).count(),
+        lambda: Loose.objects.update(copy=mongodb.F(name)),
+        lambda: Loose.objects.aggregate(found=mongodb.Max(name)),
+    ):
+        with pytest.raises((InvalidQueryError, mongodb.LookUpError)):
+            use()
+    assert "copy" not in Loose.objects.get().to_mongo()
