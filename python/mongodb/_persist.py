@@ -156,7 +156,8 @@ def _insert(doc: Any, handle: Any, collection: str, force: bool, concern: Any,
     field = cls._fields[name]
     given = doc.pk is not None
     # A key of one's own names the document: saving such a one again replaces it, as in MongoEngine.
-    keyed = not field.auto_created or cls._keys_name_documents
+    # One with a version replaces only what it has read, which is nothing.
+    keyed = cls._version is None and (not field.auto_created or cls._keys_name_documents)
     again = cls._keys_name_documents and doc._created  # switched to another collection
     replaces = given and not force and keyed and (doc._stored() is None or again)
     if doc._stored() is not None:
@@ -221,6 +222,10 @@ def _update(doc: Any, handle: Any, collection: str, condition: Any, concern: Any
 def _update_version(doc: Any, handle: Any, collection: str, version: str, condition: Any,
                     concern: Any, record: Any) -> None:  # fmt: skip
     """Send the changes to the version that the document has, and count it."""
+    if doc._mask is not None and not doc._mask[list(doc._fields).index(version)]:
+        raise OperationError(
+            f"{type(doc).__name__} {doc.pk!r} was loaded without its version: reload() it"
+        )
     before = getattr(doc, version)
     query = {**own_filter(doc), type(doc)._db_field_map[version]: before}
     if condition is not None:

@@ -7,7 +7,19 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["Origin"]
+__all__ = ["Origin", "with_version"]
+
+
+def with_version(
+    cls: Any, include: tuple[str, ...], exclude: tuple[str, ...], chosen: Mapping[str, Any]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what is loaded and left out: a version is read with what it is the version of."""
+    if cls._version is None:
+        return include, exclude
+    path = cls._db_field_map[cls._version]
+    if include or any("$elemMatch" in op for op in chosen.values()):
+        return tuple(dict.fromkeys((*include, path))), exclude
+    return (), tuple(one for one in exclude if one != path)
 
 
 class Origin:

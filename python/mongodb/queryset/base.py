@@ -14,7 +14,7 @@ from mongodb.connection import get_connection_handle
 from mongodb.errors import InvalidQueryError, LookUpError, MongoError, NotSupportedError
 from mongodb.queryset._cache import Cache
 from mongodb.queryset._guard import Guard
-from mongodb.queryset._origin import Origin
+from mongodb.queryset._origin import Origin, with_version
 from mongodb.queryset._parts import points, position, without, without_children
 from mongodb.queryset._private import PrivateNames
 from mongodb.queryset.lookups import db_path, merge
@@ -309,25 +309,31 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
 
     @property
     def _loaded_fields(self) -> Any:
-        return Origin(self._include, self._exclude, self._options.get("projection", {}))
+        chosen = self._options.get("projection", {})
+        if self._shape is None:
+            return Origin(
+                *with_version(self._document, self._include, self._exclude, chosen), chosen
+            )
+        return Origin(self._include, self._exclude, chosen)
 
     def _projection(self) -> dict[str, Any]:
         extra = dict(self._options.get("projection", {}))
-        if self._include:
-            paths = without_children(self._include)
+        loaded = self._loaded_fields
+        if loaded.include:
+            paths = without_children(loaded.include)
             out: dict[str, Any] = dict.fromkeys(paths, 1)
             if self._document._meta.get("allow_inheritance"):
                 out["_cls"] = 1
             return {**out, **extra}
         if (
             any("$elemMatch" in op for op in extra.values())
-            and not self._exclude
+            and not loaded.exclude
             and self._document._meta.get("allow_inheritance")
         ):
             extra["_cls"] = 1  # $elemMatch alone makes the projection one that includes
         # a document without them could not be saved; dicts may lack them
         hidden = () if self._shape == "dicts" else ("_id", "_cls")
-        out = {p: 0 for p in without_children(self._exclude) if p not in hidden}
+        out = {p: 0 for p in without_children(loaded.exclude) if p not in hidden}
         return {**out, **extra}
 
     # Options

@@ -9,9 +9,12 @@ import mongodb
 from mongodb import (
     Document,
     EmbeddedDocument,
+    EmbeddedDocumentListField,
     IntField,
     InvalidDocumentError,
     NotSupportedError,
+    NotUniqueError,
+    OperationError,
     SaveConditionError,
     StaleDocumentError,
     StringField,
@@ -147,3 +150,72 @@ def test_what_has_no_version_is_refused(connected: str) -> None:
     with pytest.raises(NotSupportedError, match="VersionField"):
         Ledger.objects.bulk_update([made])
     assert mongodb.VersionField is VersionField
+
+
+class Stock(Document):
+    sku = StringField(primary_key=True)
+    left = IntField()
+    lots = EmbeddedDocumentListField("Lot")
+    version = VersionField(db_field="v")
+    meta = {"allow_inheritance": True}
+
+
+class Lot(EmbeddedDocument):
+    size = IntField()
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda qs: qs.only("left"),
+        lambda qs: qs.exclude("version"),
+        lambda qs: qs.exclude("version", "lots"),
+        lambda qs: qs.fields(left=1),
+        lambda qs: qs.fields(elemMatch__lots={"size": 1}),
+        lambda qs: qs.fields(slice__lots=1),
+    ],
+)
+def test_a_document_loaded_in_part_has_the_version_it_was_read_at(connected: str, part) -> None:
+    Stock(sku="a", left=5, lots=[Lot(size=1), Lot(size=2)]).save()
+    seen = part(Stock.objects).get(sku="a")
+    other = Stock.objects.get(sku="a")
+    other.left = 1
+    other.save()
+    seen.left = 4
+    with pytest.raises(StaleDocumentError):
+        seen.save()
+    assert Stock.objects.get().left == 1
+    again = part(Stock.objects).get(sku="a")
+    again.left = 0
+    again.save()
+    assert (Stock.objects.get().left, again.version) == (0, 3)
+    assert part(Stock.objects).as_pymongo().get()["_id"] == "a"
+    assert Stock.objects.only("left").as_pymongo().get() == {"_id": "a", "_cls": "Stock", "left": 0}
+    assert list(Stock.objects.values_list("left")) == [0]
+
+
+def test_a_new_document_replaces_no_version(connected: str) -> None:
+    Stock(sku="a", left=5).save()
+    with pytest.raises(NotUniqueError):
+        Stock(sku="a", left=9).save()
+    assert Stock.objects.get().left == 5
+
+
+class Counted(Document):
+    name = StringField()
+    meta = {"allow_inheritance": True}
+
+
+class CountedOnce(Counted):
+    version = VersionField()
+
+
+def test_a_version_that_was_not_loaded_is_not_guessed(connected: str) -> None:
+    CountedOnce(name="a").save()
+    seen = Counted.objects.only("name").get()
+    seen.name = "b"
+    with pytest.raises(OperationError, match="without its version"):
+        seen.save()
+    seen.reload()
+    seen.name = "b"
+    assert seen.save().version == 2
