@@ -56,6 +56,10 @@ typedef struct fault_unit {
     "\"lsid\": {\"id\": {\"$binary\": {\"base64\": \"AAAAAAAAAAAAAAAAAAAAAA==\", "                 \
     "\"subType\": \"04\"}}}, \"txnNumber\": {\"$numberLong\": \"%d\"}, \"autocommit\": false"
 
+#define RETRYABLE                                                                                  \
+    "\"lsid\": {\"id\": {\"$binary\": {\"base64\": \"BAAAAAAAAAAAAAAAAAAAAA==\", "                 \
+    "\"subType\": \"04\"}}}, \"txnNumber\": {\"$numberLong\": \"%d\"}"
+
 static const fault_unit fault_units[] = {
     {"index",
      {"{\"createIndexes\": \"c\", \"indexes\": [{\"key\": {\"n\": 1}, \"name\": \"n\"}, "
@@ -84,6 +88,10 @@ static const fault_unit fault_units[] = {
       "100}}}], " LSID "}",
       "{\"find\": \"c\", \"filter\": {\"n\": {\"$gt\": 5}}, " LSID "}",
       "{\"commitTransaction\": 1, " LSID "}"}},
+    {"retryable",
+     {"{\"update\": \"c\", \"updates\": [{\"q\": {\"_id\": 1}, \"u\": {\"$inc\": {\"n\": 1}}}, "
+      "{\"q\": {\"_id\": 30}, \"u\": {\"$set\": {\"s\": \"r\"}}, \"upsert\": true}], " RETRYABLE
+      "}"}},
     {"journalled",
      {"{\"insert\": \"d\", \"documents\": [{\"_id\": 1}], \"writeConcern\": {\"j\": "
       "true}}"}},
