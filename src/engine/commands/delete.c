@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* delete: limit 0 removes all matches, limit 1 the first. */
-#include "base/mem.h"
 #include "bson/number.h"
 #include "engine/commands/handlers.h"
 #include "engine/commands/write.h"
@@ -69,8 +68,8 @@ static bool delete_everything(ds__write *w, ds_error *err) {
 
 static bool run_statement(ds__write *w, const ds__statement_spec *spec, ds_error *err) {
     ds__statement s;
-    ds__target *targets = NULL;
-    size_t count = 0;
+    ds__targets targets = {0};
+    ds__target target;
     if (!ds__statement_check_retryable(w, spec, "limit=0", err)) {
         return false;
     }
@@ -79,10 +78,10 @@ static bool run_statement(ds__write *w, const ds__statement_spec *spec, ds_error
         return delete_everything(w, err);
     }
     bool ok = ds__statement_compile(w, spec, &s, err) &&
-              ds__statement_targets(w, &s, spec->multi ? 0 : 1, &targets, &count, err);
-    for (size_t i = 0; ok && i < count; i++) {
+              ds__statement_targets(w, &s, spec->multi, &targets, err);
+    for (size_t i = 0; ok && ds__targets_next(&targets, &target); i++) {
         bool found;
-        ok = ds__statement_delete(w, &s, targets[i].rid, &found, err);
+        ok = ds__statement_delete(w, &s, target.rid, &found, err);
         w->n += ok && found;
         if (ok && found) {
             ds__retry_add(&w->retry, DS_DONE_DELETE, ds__missing());
@@ -91,7 +90,7 @@ static bool run_statement(ds__write *w, const ds__statement_spec *spec, ds_error
             ok = ds__env_check(&w->op->env, err);
         }
     }
-    ds__free(targets);
+    ds__targets_clear(&targets);
     ds__statement_clear(w, &s);
     return ok;
 }

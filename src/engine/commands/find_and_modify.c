@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* findAndModify: the first match in the order asked for, changed or removed, before or after. */
-#include "base/mem.h"
 #include "engine/commands/handlers.h"
 #include "engine/commands/write.h"
 
@@ -83,24 +82,21 @@ static bool check_args(const ds_value *v, ds_error *err) {
 }
 
 static bool run(ds__write *w, ds__statement *s, const ds_value *v, outcome *out, ds_error *err) {
-    int64_t rid = 0;
-    ds__match_info match = {0};
-    ds__target *target;
-    size_t count;
+    ds__targets targets = {0};
+    ds__target target;
     bool found = false;
     bool modified = false;
-    if (!ds__statement_targets(w, s, 1, &target, &count, err)) {
+    bool ok = ds__statement_targets(w, s, false, &targets, err);
+    bool any = ok && ds__targets_next(&targets, &target);
+    ds__targets_clear(&targets);
+    if (any) {
+        ok = s->update ? ds__statement_update(w, s, &target, &found, &modified, err)
+                       : ds__statement_delete(w, s, target.rid, &found, err);
+    }
+    if (!ok) {
         return false;
     }
-    if (count > 0) {
-        rid = target->rid;
-        match = target->match;
-        ds__free(target);
-        bool ok = s->update ? ds__statement_update(w, s, rid, &match, &found, &modified, err)
-                            : ds__statement_delete(w, s, rid, &found, err);
-        if (!ok) {
-            return false;
-        }
+    if (any) {
         out->matched = found;
         out->modified = s->update ? modified : found;
         out->value =

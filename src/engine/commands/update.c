@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* update: each statement finds its documents first, then changes them one by one. */
-#include "base/mem.h"
 #include "engine/commands/handlers.h"
 #include "engine/commands/write.h"
 
@@ -128,17 +127,17 @@ static bool recall(ds__write *w, ds__done done, ds_error *err) {
 
 static bool run_statement(ds__write *w, const ds__statement_spec *spec, ds_error *err) {
     ds__statement s;
-    ds__target *targets = NULL;
-    size_t count = 0;
+    ds__targets targets = {0};
+    ds__target target;
     int64_t n = 0, changed = 0;
     if (!ds__statement_check_retryable(w, spec, "multi=true", err)) {
         return false;
     }
     bool ok = ds__statement_compile(w, spec, &s, err) &&
-              ds__statement_targets(w, &s, spec->multi ? 0 : 1, &targets, &count, err);
-    for (size_t i = 0; ok && i < count; i++) {
+              ds__statement_targets(w, &s, spec->multi, &targets, err);
+    for (size_t i = 0; ok && ds__targets_next(&targets, &target); i++) {
         bool found, modified;
-        ok = ds__statement_update(w, &s, targets[i].rid, &targets[i].match, &found, &modified, err);
+        ok = ds__statement_update(w, &s, &target, &found, &modified, err);
         n += ok && found;
         changed += ok && modified;
         if (ok && modified) {
@@ -148,7 +147,7 @@ static bool run_statement(ds__write *w, const ds__statement_spec *spec, ds_error
             ok = ds__env_check(&w->op->env, err);
         }
     }
-    if (ok && count == 0 && spec->upsert) {
+    if (ok && targets.count == 0 && spec->upsert) {
         ok = upsert(w, &s, err);
     }
     /* What a failed statement did stays done, but is not counted. */
@@ -156,7 +155,7 @@ static bool run_statement(ds__write *w, const ds__statement_spec *spec, ds_error
         w->n += n;
         w->modified += changed;
     }
-    ds__free(targets);
+    ds__targets_clear(&targets);
     ds__statement_clear(w, &s);
     return ok;
 }

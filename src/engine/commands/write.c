@@ -4,7 +4,6 @@
 #include "engine/commands/write.h"
 
 #include "base/limits.h"
-#include "base/mem.h"
 #include "bson/number.h"
 #include "engine/records/ddl.h"
 
@@ -221,43 +220,27 @@ void ds__statement_clear(ds__write *w, ds__statement *s) {
     ds_arena_restore(&w->op->arena, s->mark);
 }
 
-bool ds__statement_targets(ds__write *w, ds__statement *s, size_t limit, ds__target **out,
-                           size_t *count, ds_error *err) {
-    ds__target *items = NULL;
-    size_t cap = 0;
+bool ds__statement_targets(ds__write *w, ds__statement *s, bool multi, ds__targets *out,
+                           ds_error *err) {
     ds__exec *x = NULL;
     ds__row row;
     ds__target found = {0};
     ds_next n = DS_NEXT_END;
-    *out = NULL;
-    *count = 0;
+    ds__targets_init(out, s->env.meter);
     if (!ds__exec_open(w->op->txn, s->plan, &s->scan_eval, &x, err)) {
         return false;
     }
-    while ((limit == 0 || *count < limit) &&
+    while ((multi || out->count == 0) &&
            (n = ds__exec_next(x, &row, &found.match, err)) == DS_NEXT_ROW) {
         found.rid = row.rid;
-        if (*count == cap) {
-            size_t more = cap ? cap * 2 : 16;
-            ds__target *grown = ds__realloc(items, more * sizeof *items);
-            if (grown == NULL) {
-                n = DS_NEXT_ERROR;
-                ds__error_oom(err);
-                break;
-            }
-            items = grown;
-            cap = more;
+        if (!ds__targets_add(out, &found, err)) {
+            n = DS_NEXT_ERROR;
+            break;
         }
-        items[(*count)++] = found;
     }
     ds__exec_close(x);
-    if (n == DS_NEXT_ERROR) {
-        ds__free(items);
-        *count = 0;
-        return false;
-    }
-    *out = items;
-    return true;
+    ds__targets_rewind(out);
+    return n != DS_NEXT_ERROR;
 }
 
 /* The document as it is now, copied into s->old. */
@@ -276,10 +259,10 @@ static bool fetch(ds__write *w, ds__statement *s, int64_t rid, bool *found, ds_e
     return ds_buf_ok(&s->old, err);
 }
 
-bool ds__statement_update(ds__write *w, ds__statement *s, int64_t rid, const ds__match_info *match,
-                          bool *found, bool *modified, ds_error *err) {
+bool ds__statement_update(ds__write *w, ds__statement *s, const ds__target *target, bool *found,
+                          bool *modified, ds_error *err) {
     *modified = false;
-    if (!fetch(w, s, rid, found, err)) {
+    if (!fetch(w, s, target->rid, found, err)) {
         return false;
     }
     if (!*found) {
@@ -288,9 +271,9 @@ bool ds__statement_update(ds__write *w, ds__statement *s, int64_t rid, const ds_
     ds_value old = ds__document(s->old.data);
     ds_arena_reset(&s->scratch);
     ds_buf_reset(&s->changed);
-    return ds__update_apply(s->update, old, match, &s->eval, &s->changed, modified, err) &&
+    return ds__update_apply(s->update, old, &target->match, &s->eval, &s->changed, modified, err) &&
            ds_buf_ok(&s->changed, err) &&
-           (!*modified || ds__record_replace(w->op->txn, w->coll, rid, old,
+           (!*modified || ds__record_replace(w->op->txn, w->coll, target->rid, old,
                                              ds__document(s->changed.data), &w->options, err));
 }
 

@@ -5,6 +5,7 @@
 
 #include "engine/commands/query.h"
 #include "engine/commands/retryable.h"
+#include "engine/commands/targets.h"
 #include "engine/records/records.h"
 #include "lang/update/update.h"
 
@@ -88,21 +89,17 @@ bool ds__statement_compile(ds__write *w, const ds__statement_spec *spec, ds__sta
                            ds_error *err);
 void ds__statement_clear(ds__write *w, ds__statement *s);
 
-/* Updates document `rid`; s->old receives what it was, s->changed what it is when *modified. */
-bool ds__statement_update(ds__write *w, ds__statement *s, int64_t rid, const ds__match_info *match,
-                          bool *found, bool *modified, ds_error *err);
+/* Updates a document; s->old receives what it was, s->changed what it is when *modified. */
+bool ds__statement_update(ds__write *w, ds__statement *s, const ds__target *target, bool *found,
+                          bool *modified, ds_error *err);
 /* Deletes document `rid`; s->old receives what it was. */
 bool ds__statement_delete(ds__write *w, ds__statement *s, int64_t rid, bool *found, ds_error *err);
 /* Inserts what the update makes of nothing; *doc is the new document. */
 bool ds__statement_upsert(ds__write *w, ds__statement *s, ds_value *doc, ds_error *err);
 
-/* A document to be written, found before anything changes. */
-typedef struct ds__target {
-    int64_t rid;
-    ds__match_info match;
-} ds__target;
-/* All documents of the plan (at most `limit`; 0: all) in an array freed with ds__free. */
-bool ds__statement_targets(ds__write *w, ds__statement *s, size_t limit, ds__target **out,
-                           size_t *count, ds_error *err);
+/* All documents of the plan, of a statement for one at most the first, into `out`: zeroed storage,
+ * cleared by the caller in any case. */
+bool ds__statement_targets(ds__write *w, ds__statement *s, bool multi, ds__targets *out,
+                           ds_error *err);
 
 #endif

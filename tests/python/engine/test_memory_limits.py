@@ -106,6 +106,13 @@ GROWING: dict[str, Any] = {
     "$setOnInsert": {"ao.k": 1},
 }
 REFUSED_GROWTH = {"$set", "$max", "$push", "$addToSet"}
+MANY = 100000
+# Statements that find many documents before they write the first.
+FOUND: dict[str, Any] = {
+    "update": {"updates": [{"q": {"n": 0}, "u": {"$inc": {"n": 1}}, "multi": True}]},
+    "update of elements": {"updates": [{"q": {"a": 2}, "u": {"$inc": {"a.$": 1}}, "multi": True}]},
+    "delete": {"deletes": [{"q": {"n": 1}, "limit": 0}]},
+}
 
 
 def run_all() -> None:
@@ -132,7 +139,7 @@ def run_all() -> None:
             "code": errors[0].get("code"),
             "errmsg": errors[0].get("errmsg", "")[:200],
             "peak": peak,
-            "n": len(reply.get("cursor", {}).get("firstBatch", [])),
+            "n": reply.get("n", len(reply.get("cursor", {}).get("firstBatch", []))),
         }
         print(json.dumps(result), flush=True)
 
@@ -168,6 +175,9 @@ def run_all() -> None:
     for name, (stages, _) in PILED.items():
         measure("piled", name, "row", *stages, {"$project": {"n": {"$type": "$s"}}},
                 cursor={"batchSize": 5000})  # fmt: skip
+    store.fill("many", [{"_id": i, "n": 0, "a": [1, 2]} for i in range(MANY)])
+    for name, statement in FOUND.items():
+        measure_command("found", name, **{name.split()[0]: "many", **statement})
     for name in UPDATES:
         update = {name: GROWING.get(name, {"ao.$[].v": 3})}
         measure_command("update", name, update="one", updates=[{"q": {}, "u": update}])
@@ -253,6 +263,15 @@ def test_updates_stay_within_memory(results: dict[tuple[str, str], Result], name
     within(result)
     refused = name in REFUSED_GROWTH
     assert result["code"] in ((EXCEEDED, TOO_LARGE, GROWN) if refused else (None,)), result
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_documents_to_be_written_are_a_few_bytes_each(
+    results: dict[tuple[str, str], Result], name: str
+) -> None:
+    result = results["found", name]
+    assert (result["code"], result["n"]) == (None, MANY), result
+    assert result["peak"] < 16 * MANY, result
 
 
 if __name__ == "__main__":
