@@ -5,6 +5,7 @@
  * that the next client is served, and that the server ends. */
 #include "fuzz.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -31,11 +32,36 @@ static int dial(const char *path) {
     return fd;
 }
 
+/* As recv(), but libFuzzer's timer does not end it. */
+static ssize_t receive(int fd, void *out, size_t size) {
+    ssize_t got;
+    do {
+        got = recv(fd, out, size, 0);
+    } while (got < 0 && errno == EINTR);
+    return got;
+}
+
+static bool receive_all(int fd, void *out, size_t size) {
+    uint8_t *to = out;
+    while (size > 0) {
+        ssize_t got = receive(fd, to, size);
+        if (got <= 0) {
+            return false;
+        }
+        to += got;
+        size -= (size_t)got;
+    }
+    return true;
+}
+
 /* False when the server has closed the connection. */
 static bool send_all(int fd, const uint8_t *data, size_t size, size_t portion) {
     while (size > 0) {
         size_t n = portion > 0 && portion < size ? portion : size;
         ssize_t sent = send(fd, data, n, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) {
+            continue;
+        }
         if (sent <= 0) {
             return false;
         }
@@ -48,7 +74,7 @@ static bool send_all(int fd, const uint8_t *data, size_t size, size_t portion) {
 static void read_all(int fd, ds_buf *out) {
     uint8_t part[16384];
     ssize_t got;
-    while ((got = recv(fd, part, sizeof part, 0)) > 0) {
+    while ((got = receive(fd, part, sizeof part)) > 0) {
         ds_buf_add(out, part, (size_t)got);
     }
 }
@@ -79,12 +105,12 @@ static void read_reply(int fd, ds_buf *out) {
     uint8_t head[DS_WIRE_HEADER];
     ds__wire_header header;
     ds_error err;
-    must(recv(fd, head, sizeof head, MSG_WAITALL) == (ssize_t)sizeof head);
+    must(receive_all(fd, head, sizeof head));
     must(ds__wire_read_header(head, &header, &err));
     size_t rest = (size_t)header.size - sizeof head;
     ds_buf_add(out, head, sizeof head);
     uint8_t *body = ds_buf_reserve(out, rest);
-    must(body != NULL && recv(fd, body, rest, MSG_WAITALL) == (ssize_t)rest);
+    must(body != NULL && receive_all(fd, body, rest));
     out->size += rest;
 }
 
