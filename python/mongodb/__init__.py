@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """MongoDB for Django and Django REST Framework: documents, queries, connections."""
 
+import os
+
+# libmongoc makes a file of counters for each process, and warns where a killed one left it behind.
+if "MONGOC_DISABLE_SHM" not in os.environ:
+    os.environ["MONGOC_DISABLE_SHM"] = "1"
+
 from mongodb import fields, signals
 from mongodb._registry import get_document
 from mongodb.connection import (

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import pathlib
@@ -494,4 +495,12 @@ def _after_fork() -> None:
         handle.forget()
 
 
+def _at_exit() -> None:
+    """Close the files, so that each is whole without the log beside it."""
+    for alias, handle in open_connections():
+        if handle.embedded:
+            close(alias)
+
+
 os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_at_exit)

@@ -2,7 +2,9 @@
 """What the arguments of connect() mean, and what an alias is before, while and after it is open."""
 
 import logging
+import os
 import pathlib
+import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -308,3 +310,39 @@ def test_commands_about_collections() -> None:
         assert (handle.count("c", {}, skip=1), handle.count("c", {"n": 9})) == (2, 0)
         assert handle.count("c", {"n": {"$gt": 0}}, skip=1, limit=1) == 1
     assert handle.delete("c", {"n": 1}, 1) == 1
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "mongodb.connect('ended').run({'insert': 'c', 'documents': [{}]})",
+        "mongodb.connect('ended'); mongodb.get_db().c.insert_one({})",
+        """
+from django.conf import settings
+settings.configure(DATABASES={"default": {"ENGINE": "mongodb.backend", "NAME": "ended"}})
+import django
+django.setup()
+from django.db import connection
+connection.cursor().execute("CREATE TABLE c (id integer PRIMARY KEY)")
+connection.cursor().execute("INSERT INTO c VALUES (1)")
+""",
+    ],
+    ids=["documents", "PyMongo", "models"],
+)
+def test_a_process_that_ends_leaves_a_file_that_is_whole(
+    write: str, tmp_path: pathlib.Path
+) -> None:
+    subprocess.run([sys.executable, "-c", f"import mongodb; {write}"], cwd=tmp_path, check=True)
+    assert [one.name for one in tmp_path.iterdir()] == ["ended.docstore"]
+    (tmp_path / "ended.docstore").rename(tmp_path / "copy.docstore")
+    assert connect(host=f"docstore://{tmp_path}/copy.docstore").run({"count": "c"})["n"] == 1
+
+
+@pytest.mark.skipif(not pathlib.Path("/dev/shm").exists(), reason="there is no /dev/shm")
+def test_what_a_killed_process_left_behind_warns_nobody() -> None:
+    python = f'{sys.executable} -c "import os, mongodb; print(os.getpid())"'
+    script = f"touch /dev/shm/mongoc-$$; exec {python}"
+    env = {name: value for name, value in os.environ.items() if name != "MONGOC_DISABLE_SHM"}
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, env=env)
+    pathlib.Path(f"/dev/shm/mongoc-{int(done.stdout)}").unlink(missing_ok=True)
+    assert done.stderr == ""
