@@ -227,7 +227,8 @@ def _update_version(doc: Any, handle: Any, collection: str, version: str, condit
             f"{type(doc).__name__} {doc.pk!r} was loaded without its version: reload() it"
         )
     before = getattr(doc, version)
-    query = {**own_filter(doc), type(doc)._db_field_map[version]: before}
+    stored_name = type(doc)._db_field_map[version]
+    query = {**own_filter(doc), stored_name: before}
     if condition is not None:
         query = {"$and": [query, doc._qs().filter(**condition)._filter()]}
     setattr(doc, version, (before or 0) + 1)
@@ -235,7 +236,11 @@ def _update_version(doc: Any, handle: Any, collection: str, version: str, condit
         at = doc._schema.index(version)
         record.give(at, doc._get(at))
     try:
-        update = {"q": query, "u": RawBSONDocument(doc._changes())}
+        found = (
+            doc._changes()
+        )  # None: all that was assigned, the next version too, is what was read
+        changes = {"$set": {stored_name: getattr(doc, version)}}
+        update = {"q": query, "u": changes if found is None else RawBSONDocument(found)}
         reply = handle.update(collection, update, concern)
         if not reply.get("n", 1):  # not told with w: 0
             raise StaleDocumentError(_stale(doc, handle, collection, before, condition))

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A document that a DENY rule keeps is answered with a 409."""
+"""A document that a DENY rule keeps, or that somebody else changed, is answered with a 409."""
 
 from rest_framework.exceptions import APIException
 
-from mongodb.errors import ProtectedError
+from mongodb.errors import ProtectedError, StaleDocumentError
 
-__all__ = ["Conflict", "adopt_conflicts"]
+__all__ = ["Conflict", "StaleConflict", "adopt_conflicts"]
 
 
 class Conflict(APIException):
@@ -15,7 +15,14 @@ class Conflict(APIException):
     default_code = "protected"
 
 
+class StaleConflict(Conflict):
+    """The same for a document of another version."""
+
+    default_code = "stale"
+
+
 def adopt_conflicts() -> None:
-    """Make ProtectedError an exception that DRF answers."""
-    if not issubclass(ProtectedError, Conflict):
-        ProtectedError.__bases__ = (*ProtectedError.__bases__, Conflict)
+    """Make these errors exceptions that DRF answers."""
+    for error, answer in ((ProtectedError, Conflict), (StaleDocumentError, StaleConflict)):
+        if not issubclass(error, answer):
+            error.__bases__ = (*error.__bases__, answer)

@@ -241,6 +241,13 @@ def to_type(text: str) -> int | str:
     return number
 
 
+def to_year(text: str) -> int:
+    year = to_integer(text)
+    if not 1 <= year < 9999:
+        raise Refused(_("Enter a valid year."))
+    return year
+
+
 SPECIAL: dict[str | None, Callable[[str], Any]] = {
     "exists": to_boolean,
     "size": to_size,
@@ -248,6 +255,11 @@ SPECIAL: dict[str | None, Callable[[str], Any]] = {
     "type": to_type,
     "regex": to_pattern,
     "iregex": to_pattern,
+    **{
+        f"{period}{compared}": convert
+        for period, convert in (("year", to_year), ("date", to_date))
+        for compared in ("", "__ne", "__gt", "__gte", "__lt", "__lte")
+    },
 }
 CONVERTERS: dict[str, Callable[[str], Any]] = {
     "int": to_integer,

@@ -76,6 +76,16 @@ def test_a_client_says_which_version_it_saw(connected: str) -> None:
     assert Ledger.objects.get().version == 2
 
 
+def test_the_same_change_of_an_older_version_is_refused_too(connected: str) -> None:
+    Ledger(name="a").save()
+    Ledger.objects.get().modify(set__name="b", inc__version=1)
+    found = Ledger.objects.get()
+    found.name, found.version = "b", 1
+    with pytest.raises(StaleDocumentError, match="changed since version 1"):
+        found.save()
+    assert Ledger.objects.get().version == 2
+
+
 def test_documents_from_before_the_field_and_partly_loaded_ones(connected: str) -> None:
     Ledger._get_collection().insert_one({"name": "old"})
     old, same = Ledger.objects.get(), Ledger.objects.get()

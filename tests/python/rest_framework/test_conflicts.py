@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A document that a DENY rule keeps is a conflict, with its reason."""
+"""A document that a DENY rule keeps, or that somebody changed, is a conflict, with its reason."""
 
 import pytest
 from rest_framework.test import APIRequestFactory
 from rest_framework.viewsets import ModelViewSet
 
 from mongodb import DENY, Document, OperationError, ProtectedError
-from mongodb.fields import ReferenceField, StringField
+from mongodb.fields import ReferenceField, StringField, VersionField
 from mongodb.rest_framework.serializers import DocumentSerializer
 
 
@@ -45,3 +45,33 @@ def test_a_delete_that_a_rule_denies_is_a_conflict(connected: str) -> None:
     assert type(caught.value) is ProtectedError
     boat.delete()
     assert view(APIRequestFactory().delete("/"), pk=str(owner.pk)).status_code == 204
+
+
+class Logbook(Document):
+    text = StringField()
+    version = VersionField()
+
+
+class LogbookSerializer(DocumentSerializer):
+    class Meta:
+        model = Logbook
+        fields = "__all__"
+
+
+class LogbookViewSet(ModelViewSet):
+    queryset = Logbook.objects
+    serializer_class = LogbookSerializer
+
+
+def test_a_change_of_another_version_is_a_conflict(connected: str) -> None:
+    book = Logbook(text="a").save()
+    view = LogbookViewSet.as_view({"patch": "partial_update"})
+    change = {"text": "b", "version": 1}
+    answers = [
+        view(APIRequestFactory().patch("/", change, format="json"), pk=str(book.pk))
+        for _ in range(2)
+    ]
+    assert [one.status_code for one in answers] == [200, 409]
+    assert "was changed since version 1 was read" in answers[1].data["detail"]
+    assert answers[1].data["detail"].code == "stale"
+    assert book.reload().version == 2

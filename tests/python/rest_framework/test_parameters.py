@@ -42,6 +42,9 @@ class ParameterDoc(Document):
     ("name", "lookup", "text", "meant"),
     [
         ("number", "range", "2,5", {"number__gte": 2, "number__lte": 5}),
+        ("when", "year", "2024", {"when__year": 2024}),
+        ("day", "year__gte", " 2024", {"day__year__gte": 2024}),
+        ("when", "date", "2024-05-31", {"when__date": datetime.datetime(2024, 5, 31)}),
         ("number", "isnull", "true", {"number": None}),
         ("number", "isnull", "false", {"number__ne": None}),
         ("number", "exact", "0" * 30 + "7", {"number": 7}),
