@@ -143,6 +143,40 @@ def test_what_is_dumped_is_loaded_again(project: pathlib.Path) -> None:
     assert "shopper.bson: byte" in done.stderr and "ends within" in done.stderr
 
 
+def test_files_and_counters_are_dumped_with_their_documents(project: pathlib.Path) -> None:
+    models = """
+from mongodb import Document, EmbeddedDocument
+from mongodb.fields import *
+
+class Sheet(EmbeddedDocument):
+    file = FileField(collection_name="sheets")
+
+class Bill(Document):
+    number = SequenceField(primary_key=True)
+    what = StringField()
+    sheets = ListField(EmbeddedDocumentField(Sheet))
+
+class Memo(Document):
+    number = SequenceField(collection_name="memos")
+"""
+    (project / "store" / "models.py").write_text(models)
+    write = (
+        "from store.models import Sheet; sheet = Sheet(); sheet.file.put(b'paper');"
+        "[Bill(what=f'w{i}', sheets=[sheet]).save() for i in range(3)]; print()"
+    )
+    shell(project, write)
+    told = manage(project, "documents", "dump", "out").stdout
+    assert "mongoengine.counters.bson: 1 documents" in told and "fs.files" not in told
+    (project / "shop.docstore").unlink()
+    manage(project, "documents", "load", "out")
+    read = (
+        "bill = Bill(what='new').save();"
+        "print(bill.number, Bill.objects.count(), Bill.objects.first().sheets[0].file.read())"
+    )
+    assert shell(project, read) == "4 4 b'paper'"
+    assert "counters" not in manage(project, "documents", "dump", "memos", "Memo").stdout
+
+
 def test_checks_tell_unknown_connections_and_indexes_that_exclude_each_other(
     project: pathlib.Path,
 ) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from bson import json_util
@@ -18,9 +18,12 @@ from bson.errors import InvalidId
 from mongodb import _core
 from mongodb.connection import get_connection_handle
 from mongodb.errors import BulkWriteError, MongoError, OperationError
+from mongodb.fields.base import BaseField
+from mongodb.fields.files import FileField
+from mongodb.fields.sequence import SequenceField
 from mongodb.management.indexes import Place
 
-__all__ = ["dump", "load", "stored_in"]
+__all__ = ["beside", "dump", "load", "stored_in"]
 
 # What the command takes that makes a collection, and says nothing of the collection.
 _NO_OPTIONS = frozenset(
@@ -60,6 +63,38 @@ def dump(place: Place, folder: pathlib.Path) -> tuple[pathlib.Path, int]:
     finally:
         part.unlink(missing_ok=True)
     return target, number
+
+
+def beside(place: Place) -> list[Place]:
+    """Return the collections that documents of a collection need: GridFS files, counters."""
+    names: set[tuple[str, str]] = set()
+    for field in _fields_of(place.classes):
+        if isinstance(field, FileField):
+            for kind in ("files", "chunks"):
+                names.add((field.db_alias, f"{field.collection_name}.{kind}"))
+        elif isinstance(field, SequenceField):
+            names.add((field.db_alias or place.alias, field.collection_name))
+    return [
+        Place(alias, name, ())
+        for alias, name in sorted(names)
+        if get_connection_handle(alias).collection_options(name) is not None
+    ]
+
+
+def _fields_of(classes: Iterable[Any]) -> Iterator[BaseField]:
+    """Yield the fields of classes, of what they embed, and of the items of lists and maps."""
+    left, seen = list(classes), set()
+    while left:
+        cls = left.pop()
+        if cls in seen:
+            continue
+        seen.add(cls)
+        for field in cls._fields.values():
+            while field is not None:
+                yield field
+                if field.kind == "embedded":
+                    left.append(field.document_type)
+                field = field._item
 
 
 def stored_in(folder: pathlib.Path, database: str) -> list[pathlib.Path]:

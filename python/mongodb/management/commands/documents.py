@@ -148,8 +148,12 @@ class Command(BaseCommand):
     # dump and load
 
     def do_dump(self, folder: pathlib.Path, classes: list[str], **rest: Any) -> None:
-        """Write collections to a folder."""
-        for place in self._places(classes):
+        """Write collections to a folder, with the files and counters of their documents."""
+        chosen = self._places(classes)
+        others = {
+            (one.alias, one.collection): one for place in chosen for one in files.beside(place)
+        }
+        for place in [*chosen, *others.values()]:
             file, number = files.dump(place, folder)
             self.stdout.write(f"{file}: {number} documents")
 
