@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Print what the virtual environment needs: build requirements, dependencies and the test extra.
+"""Print what the virtual environment needs: build requirements, dependencies, extras of tests.
 
     python tests/requirements.py [bench]
 
@@ -18,6 +18,7 @@ wanted = [
     *project["build-system"]["requires"],
     *project["project"]["dependencies"],
     *extras["test"],
+    *extras["thirdparty"],
 ]
 if sys.argv[1:]:
     wanted = [name for extra in sys.argv[1:] for name in extras[extra]]

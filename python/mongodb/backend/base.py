@@ -158,9 +158,16 @@ class DatabaseWrapper(BaseDatabaseWrapper):
         with self.wrap_database_errors:
             self.connection.set_autocommit(autocommit)
 
-    def _close(self) -> None:
-        # a store in memory lives as long as its handle
-        super()._close()
+    def close(self) -> None:
+        """Close the connection; not within a transaction of a store in memory.
+
+        A TestCase's transaction is one: what closes old connections would end the test.
+        """
+        if not (self.in_atomic_block and self._is_in_memory()):
+            super().close()
+
+    def _is_in_memory(self) -> bool:
+        return str(self.settings_dict["NAME"]) == ":memory:" and not self.settings_dict["HOST"]
 
     def _savepoint_allowed(self) -> bool:
         return self.features.uses_savepoints and not self.get_autocommit()
