@@ -77,14 +77,13 @@ def group(
             name = scope.planner.temporary("f")
             stage[name] = {"$first": value(scope, column)}
             replaced[column] = f"${name}"
-    scope.stages.append({"$group": stage})
-    if not select.group_by and scope.parent is None and not scope.nested:
-        scope.of_nothing = (len(scope.stages), _of_nothing(stage))
-    elif not select.group_by:
-        scope.stages += [
-            {"$unionWith": {"pipeline": [{"$documents": [_of_nothing(stage)]}]}},
-            {"$limit": 1},
-        ]
+    if not select.group_by and (scope.parent is not None or scope.nested):  # always one row
+        first = {"$ifNull": [{"$first": "$row"}, {"$literal": _of_nothing(stage)}]}
+        scope.stages += [{"$facet": {"row": [{"$group": stage}]}}, {"$replaceWith": first}]
+    else:
+        scope.stages.append({"$group": stage})
+        if not select.group_by:
+            scope.of_nothing = (len(scope.stages), _of_nothing(stage))
     scope.replaced = replaced
     scope.lookups = {}
     scope.grouped = True

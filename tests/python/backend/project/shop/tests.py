@@ -7,8 +7,29 @@ import unittest
 from decimal import Decimal
 
 from django.contrib.auth.models import User
-from django.db import DataError, IntegrityError, OperationalError, connection, models, transaction
-from django.db.models import Avg, Count, Exists, F, OuterRef, Q, Subquery, Sum, Value
+from django.core.management.color import no_style
+from django.db import (
+    DataError,
+    IntegrityError,
+    OperationalError,
+    close_old_connections,
+    connection,
+    models,
+    transaction,
+)
+from django.db.models import (
+    Avg,
+    Count,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+    Value,
+)
 from django.db.models.functions import Replace
 from django.db.transaction import TransactionManagementError
 from django.test import TestCase, TransactionTestCase
@@ -231,6 +252,34 @@ class SavepointTests(TransactionTestCase):
             Author.objects.create(name="undone")
             raise ZeroDivisionError
         self.assertEqual((done, Author.objects.count()), ([], 0))
+
+
+class TransactionTests(TestCase):  # each test is within a transaction
+    def test_keys_are_counted_anew_after_some_were_taken(self):
+        Author.objects.bulk_create([Author(name="a"), Author(pk=5000, name="b")])
+        with connection.cursor() as cursor:
+            for sql in connection.ops.sequence_reset_sql(no_style(), [Author]):
+                cursor.execute(sql)
+        self.assertGreater(Author.objects.create(name="c").pk, 5000)
+
+    def test_a_subquery_that_counts_no_rows(self):
+        for name in ("few", "none"):
+            Author.objects.create(name=name)
+        Book.objects.create(title="T", author=Author.objects.get(name="few"))
+        books = Book.objects.filter(author=OuterRef("pk"), pages=None)
+        count = Func(books.values("pk"), function="COUNT",
+                     template="(SELECT COUNT(*) FROM %(expressions)s AS counted)",
+                     output_field=IntegerField())  # fmt: skip
+        found = Author.objects.annotate(many=count).order_by("name")
+        self.assertEqual(list(found.values_list("name", "many")), [("few", 1), ("none", 0)])
+
+    def test_closing_old_connections_leaves_a_test_in_memory_alone(self):
+        if connection.settings_dict["HOST"]:
+            self.skipTest("as on other servers, the test's transaction ends there")
+        Author.objects.create(name="kept")
+        close_old_connections()
+        connection.close()
+        self.assertEqual(Author.objects.get().name, "kept")
 
 
 class AdminTests(TestCase):

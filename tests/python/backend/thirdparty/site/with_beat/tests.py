@@ -4,7 +4,7 @@ import json
 
 from celery import Celery
 from django.core.exceptions import ValidationError
-from django.test import TestCase
+from django.test import TestCase, TransactionTestCase
 from django.utils import timezone
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -52,7 +52,9 @@ class TasksTest(TestCase):
         with self.assertRaises(ValidationError):
             PeriodicTask(name="none", task="e").validate_unique()
 
-    def test_the_scheduler_reads_and_writes(self):
+
+class SchedulerTest(TransactionTestCase):  # it closes connections that it finds old
+    def test_reads_and_writes(self):
         task = hourly()
         app = Celery("tests", set_as_current=False)
         app.conf.beat_schedule = {"tidy": {"task": "tidy", "schedule": 30.0}}
