@@ -159,15 +159,12 @@ class DatabaseWrapper(BaseDatabaseWrapper):
             self.connection.set_autocommit(autocommit)
 
     def close(self) -> None:
-        """Close the connection; not within a transaction of a store in memory.
+        """Close the connection; within a TestCase's transaction that is left to its end.
 
-        A TestCase's transaction is one: what closes old connections would end the test.
+        What closes old connections, as workers do, would end the test.
         """
-        if not (self.in_atomic_block and self._is_in_memory()):
+        if not any(one._from_testcase for one in self.atomic_blocks):
             super().close()
-
-    def _is_in_memory(self) -> bool:
-        return str(self.settings_dict["NAME"]) == ":memory:" and not self.settings_dict["HOST"]
 
     def _savepoint_allowed(self) -> bool:
         return self.features.uses_savepoints and not self.get_autocommit()

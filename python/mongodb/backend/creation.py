@@ -22,7 +22,8 @@ class DatabaseCreation(BaseDatabaseCreation):
     `--parallel` gives each process a copy: a file for the embedded store.
     """
 
-    def _is_embedded(self) -> bool:
+    def is_embedded(self) -> bool:
+        """Whether the settings name an embedded store."""
         settings: Any = self.connection.settings_dict
         name, host = str(settings["NAME"]), settings["HOST"] or ""
         return "docstore://" in (name + host) or not ("://" in name or host)
@@ -31,14 +32,14 @@ class DatabaseCreation(BaseDatabaseCreation):
         named = self.connection.settings_dict["TEST"]["NAME"]
         if named:
             return str(named)
-        if self._is_embedded():
+        if self.is_embedded():
             return ":memory:"
         return TEST_DATABASE_PREFIX + str(self.connection.settings_dict["NAME"])
 
     def _create_test_db(self, verbosity: int, autoclobber: bool, keepdb: bool = False) -> str:
         name = self._get_test_db_name()
         connection: Any = self.connection
-        if self._is_embedded():
+        if self.is_embedded():
             if name != ":memory:" and not keepdb:
                 _remove(name)
             own = str(connection.settings_dict["NAME"])
@@ -54,7 +55,7 @@ class DatabaseCreation(BaseDatabaseCreation):
 
     def _destroy_test_db(self, test_database_name: str, verbosity: int) -> None:
         connection: Any = self.connection
-        if self._is_embedded():
+        if self.is_embedded():
             if test_database_name != ":memory:":
                 _remove(test_database_name)
             folder = connection.settings_dict["TEST"].get("CLONES")
@@ -67,7 +68,7 @@ class DatabaseCreation(BaseDatabaseCreation):
 
     def get_test_db_clone_settings(self, suffix: str) -> dict[str, Any]:
         settings: Any = self.connection.settings_dict
-        if not self._is_embedded():
+        if not self.is_embedded():
             return super().get_test_db_clone_settings(suffix)  # type: ignore[no-any-return]
         # the folder's name goes with the settings to the processes that ask for their copy
         folder = settings["TEST"].setdefault("CLONES", None) or tempfile.mkdtemp(prefix="tests-")
@@ -80,7 +81,7 @@ class DatabaseCreation(BaseDatabaseCreation):
         alias = f"{source.alias} {suffix}"
         target = source.copy(alias=alias)
         target.settings_dict.update(self.get_test_db_clone_settings(suffix))
-        if self._is_embedded():
+        if self.is_embedded():
             _remove(target.settings_dict["NAME"])
         else:
             target.command({"dropDatabase": 1})

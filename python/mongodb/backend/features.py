@@ -82,10 +82,11 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_explaining_query_execution = True
     supported_explain_formats = {"JSON"}
 
-    @property
+    @cached_property
     def django_test_skips(self) -> dict[str, set[str]]:  # type: ignore[override]
         """Tests of Django's own suite that do not pass."""
-        return SKIPS if self.is_embedded else {**SKIPS, **SERVER_SKIPS}
+        creation: Any = self.connection.creation
+        return SKIPS if creation.is_embedded() else {**SKIPS, **SERVER_SKIPS}
 
     @cached_property
     def supports_transactions(self) -> bool:

@@ -4,7 +4,7 @@ import json
 
 from celery import Celery
 from django.core.exceptions import ValidationError
-from django.test import TestCase, TransactionTestCase
+from django.test import TestCase
 from django.utils import timezone
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -53,7 +53,7 @@ class TasksTest(TestCase):
             PeriodicTask(name="none", task="e").validate_unique()
 
 
-class SchedulerTest(TransactionTestCase):  # it closes connections that it finds old
+class SchedulerTest(TestCase):  # it closes connections that it finds old
     def test_reads_and_writes(self):
         task = hourly()
         app = Celery("tests", set_as_current=False)
