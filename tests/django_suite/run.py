@@ -41,7 +41,7 @@ DATABASES = {
     for name, database in (("default", "suite"), ("other", "suite_other"))
 }
 SECRET_KEY = "suite"
-DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+DEFAULT_AUTO_FIELD = "django.db.models.%s"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 USE_TZ = False
 """
@@ -81,7 +81,8 @@ def run(apps: list[str], store: str = "") -> tuple[int, int]:
     """Run the apps' tests in one process; return how many passed and failed."""
     tests = sources() / "tests"
     settings = WORK / "mongodb_suite_settings.py"
-    settings.write_text(SETTINGS, encoding="utf-8")
+    key = "AutoField" if django.VERSION < (6, 0) else "BigAutoField"  # what their tests rely on
+    settings.write_text(SETTINGS % key, encoding="utf-8")
     command = [sys.executable, "runtests.py", "--settings=mongodb_suite_settings", "--parallel=1",
                "--noinput", *apps]  # fmt: skip
     paths = os.pathsep.join(filter(None, (str(WORK), os.environ.get("PYTHONPATH"))))

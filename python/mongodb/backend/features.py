@@ -55,12 +55,14 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     json_key_contains_list_matching_requires_list = True
     has_json_object_function = True
     has_native_json_field = True
+    has_native_boolean_field = True
     supports_default_keyword_in_bulk_insert = False
     has_select_for_update_skip_locked = False
     has_select_for_update_of = True
     has_select_for_no_key_update = True
     can_clone_databases = True
     supports_tuple_lookups = True
+    supports_tuple_comparison_against_subquery = False
     closed_cursor_error_class = InterfaceError
     rounds_to_even = False
     insert_test_table_with_defaults = 'INSERT INTO {} ("null") VALUES (1)'
@@ -79,6 +81,9 @@ class DatabaseFeatures(BaseDatabaseFeatures):
         "DurationField": "BigIntegerField",
         "GenericIPAddressField": "CharField",
     }
+    supports_on_delete_db_cascade = False
+    supports_on_delete_db_default = False
+    supports_on_delete_db_null = False
     supports_explaining_query_execution = True
     supported_explain_formats = {"JSON"}
 

@@ -7,11 +7,12 @@ import json
 from collections import namedtuple
 from typing import Any
 
+from django import VERSION
 from django.db import DatabaseError
 from django.db.backends.base.introspection import BaseDatabaseIntrospection
 from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
 from django.db.backends.base.introspection import TableInfo as BaseTableInfo
-from django.db.models import Index
+from django.db.models import DO_NOTHING, Index
 
 from mongodb.backend.plan.scope import US
 
@@ -98,8 +99,9 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
     def get_relations(self, cursor: Any, table_name: str) -> dict[str, Any]:
         connection: Any = self.connection
         info = connection.connection.tables.get(table_name)
+        more = () if VERSION < (6, 1) else (DO_NOTHING,)  # what the store does on delete
         return {
-            key["columns"][0]: (key["to"][0], key["table"])
+            key["columns"][0]: (key["to"][0], key["table"], *more)
             for key in info.meta.get("keys", {}).values()
         }
 

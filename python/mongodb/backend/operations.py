@@ -12,7 +12,7 @@ from typing import Any
 
 from bson import Decimal128
 from django.conf import settings
-from django.db import DataError
+from django.db import DataError, NotSupportedError
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models import AutoField
 from django.db.models.constants import OnConflict
@@ -103,6 +103,15 @@ class DatabaseOperations(BaseDatabaseOperations):
         known = ("CharField", "TextField", "SlugField", "EmailField", "FileField", "FilePathField",
                  "GenericIPAddressField", "URLField", "UUIDField", "ArrayField", None)  # fmt: skip
         return "CAST(%s AS text)" if lookup_type in text and internal_type not in known else "%s"
+
+    def fk_on_delete_sql(self, operation: str) -> str:
+        if operation:
+            rule = operation.replace(" ", "_")
+            raise NotSupportedError(
+                f"the store carries out no ON DELETE {operation}; models.{rule} does it in Python, "
+                f"models.DB_{rule} cannot"
+            )
+        return ""
 
     def deferrable_sql(self) -> str:
         return " DEFERRABLE INITIALLY DEFERRED"

@@ -2,10 +2,14 @@
 """What newer releases of Django ask for, by their SQL; keys that are dates."""
 
 import datetime
+import importlib
 from collections.abc import Callable
 from typing import Any
 
-from django.db import models
+import django
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import NotSupportedError, connection, models
 from django.db.models import Aggregate, F
 
 
@@ -73,3 +77,57 @@ def test_keys_that_are_dates_lead_to_their_rows(orm: Callable[..., None]) -> Non
     assert NewerEntry.objects.filter(day__at__lte=at).count() == 1
     assert NewerEntry.objects.select_related("other").get().other is not None
     assert NewerDay.objects.filter(newerentry__isnull=False).count() == 1
+
+
+def test_an_older_django_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = importlib.import_module("mongodb.backend")
+    monkeypatch.setattr(django, "VERSION", (5, 1, 15, "final", 0))
+    with pytest.raises(ImproperlyConfigured, match="needs Django 5.2"):
+        importlib.reload(backend)
+
+
+def test_relations_are_what_inspectdb_unpacks(orm: Callable[..., None]) -> None:
+    class NewerParent(models.Model):
+        class Meta:
+            app_label = "mongodb"
+
+    class NewerChild(models.Model):
+        parent = models.ForeignKey(NewerParent, models.CASCADE)
+
+        class Meta:
+            app_label = "mongodb"
+
+    orm(NewerParent, NewerChild)
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_relations(cursor, "mongodb_newerchild")
+    more = (models.DO_NOTHING,) if django.VERSION >= (6, 1) else ()
+    key = {"parent_id": ("id", "mongodb_newerparent", *more)}
+    assert found == (key if connection.features.supports_foreign_keys else {})
+
+
+@pytest.mark.parametrize("operation", ["CASCADE", "SET NULL", "SET DEFAULT"])
+def test_what_a_store_does_not_do_on_delete_is_refused(
+    orm: Callable[..., None], operation: str
+) -> None:
+    orm(declare())
+    rule = f"DB_{operation.replace(' ', '_')}"
+    with pytest.raises(NotSupportedError, match=f"{rule} cannot"):
+        connection.ops.fk_on_delete_sql(operation)
+    if django.VERSION < (6, 1):
+        return
+    null: Any = {"null": True} if "NULL" in operation else {}
+
+    class NewerTop(models.Model):
+        class Meta:
+            app_label = "mongodb"
+
+    class NewerBelow(models.Model):
+        top = models.ForeignKey(NewerTop, getattr(models, rule), db_default=1, **null)
+
+        class Meta:
+            app_label = "mongodb"
+
+    assert "fields.E324" in {one.id for one in NewerBelow.check(databases=["default"])}
+    if connection.features.supports_foreign_keys:
+        with pytest.raises(NotSupportedError, match=f"{rule} cannot"):
+            orm(NewerTop, NewerBelow)
