@@ -260,104 +260,6 @@ int ds__document_set(ds__pstate *state, ds__model *doc, size_t at, PyObject *val
     return 0;
 }
 
-/* tp_new */
-static PyObject *document_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    ds__pstate *state = ds__pstate_of_type(type);
-    ds__schema *schema = state ? ds__schema_of(state, (PyObject *)type) : NULL;
-    if (!schema) {
-        return NULL;
-    }
-    ds__model *doc = (ds__model *)type->tp_alloc(type, 0);
-    if (!doc) {
-        return NULL;
-    }
-    doc->schema = (ds__schema *)Py_NewRef((PyObject *)schema);
-    doc->state = DS_DOC_NEW;
-    return (PyObject *)doc;
-}
-
-/* The constructor's conversion: exact types as they are, lists copied, the rest by to_python. */
-static PyObject *convert(ds__field *f, PyObject *value) {
-    PyTypeObject *type = Py_TYPE(value);
-    if (!(f->flags & DS_FIELD_PY_DECODE)) {
-        ds__kind kind = (ds__kind)f->kind;
-        if ((kind == DS_HOLDS_STRING && type == &PyUnicode_Type) ||
-            ((kind == DS_HOLDS_INT || kind == DS_HOLDS_LONG) && type == &PyLong_Type) ||
-            (kind == DS_HOLDS_FLOAT && type == &PyFloat_Type) ||
-            (kind == DS_HOLDS_BOOL && type == &PyBool_Type) || kind == DS_HOLDS_DYNAMIC ||
-            kind == DS_HOLDS_DATETIME || (kind == DS_HOLDS_OBJECT_ID && !PyUnicode_Check(value))) {
-            return Py_NewRef(value);
-        }
-        if (kind == DS_HOLDS_LIST && !f->item && type == &PyList_Type) {
-            return PyList_GetSlice(value, 0, PyList_GET_SIZE(value));
-        }
-        if (kind == DS_HOLDS_DICT && !f->item && type == &PyDict_Type) {
-            return PyDict_Copy(value);
-        }
-    }
-    return PyObject_CallMethod(f->object, "to_python", "(O)", value);
-}
-
-static bool init_one(ds__pstate *state, ds__model *doc, PyObject *name, PyObject *value,
-                     PyObject **unknown) {
-    PyObject *at_b = PyDict_GetItemWithError(doc->schema->by_name, name);
-    if (PyErr_Occurred()) {
-        return false;
-    }
-    if (!at_b) {
-        if (!*unknown && !(*unknown = PyDict_New())) {
-            return false;
-        }
-        return PyDict_SetItem(*unknown, name, value) == 0;
-    }
-    size_t at = (size_t)PyLong_AsSsize_t(at_b);
-    PyObject *kept = value == Py_None ? Py_NewRef(value) : convert(&doc->schema->fields[at], value);
-    int set = kept ? PyObject_SetAttr((PyObject *)doc, name, kept) : -1;
-    Py_XDECREF(kept);
-    return set == 0;
-}
-
-static bool warm_defaults(ds__pstate *state, ds__model *doc) {
-    for (size_t i = 0; i < doc->schema->count; i++) {
-        if ((doc->schema->fields[i].flags & DS_FIELD_WARM) && !(doc->values && doc->values[i])) {
-            PyObject *value = ds__document_get(state, doc, i);
-            if (!value) {
-                return false;
-            }
-            Py_DECREF(value);
-        }
-    }
-    return true;
-}
-
-static int document_init(ds__model *doc, PyObject *args, PyObject *kwargs) {
-    ds__pstate *state = ds__pstate_of_type(Py_TYPE(doc));
-    PyObject *unknown = NULL, *name, *value;
-    Py_ssize_t at = 0;
-    if (!state) {
-        return -1;
-    }
-    if (PyTuple_GET_SIZE(args) > 0) {
-        PyErr_Format(PyExc_TypeError, "%s() takes its fields as keywords: %s(name=value)",
-                     Py_TYPE(doc)->tp_name, Py_TYPE(doc)->tp_name);
-        return -1;
-    }
-    bool ok = true;
-    while (kwargs && ok && PyDict_Next(kwargs, &at, &name, &value)) {
-        ok = init_one(state, doc, name, value, &unknown);
-    }
-    if (ok && unknown) {
-        PyObject *done = PyObject_CallMethod((PyObject *)doc, "_init_unknown", "O", unknown);
-        ok = done != NULL;
-        Py_XDECREF(done);
-    }
-    Py_XDECREF(unknown);
-    if (ok && doc->schema->warm && !doc->data && (doc->state & DS_DOC_NEW)) {
-        ok = warm_defaults(state, doc);
-    }
-    return ok ? 0 : -1;
-}
-
 static int document_traverse(ds__model *doc, visitproc visit, void *arg) {
     Py_VISIT(Py_TYPE(doc));
     Py_VISIT(doc->schema);
@@ -393,8 +295,8 @@ static void document_dealloc(ds__model *doc) {
 
 static PyType_Slot document_slots[] = {
     {Py_tp_doc, DS_DOC("The base of documents: bytes of the store, decoded when read.")},
-    {Py_tp_new, document_new},
-    {Py_tp_init, document_init},
+    {Py_tp_new, ds__document_new},
+    {Py_tp_init, ds__document_init},
     {Py_tp_dealloc, document_dealloc},
     {Py_tp_traverse, document_traverse},
     {Py_tp_clear, document_clear},
@@ -412,7 +314,11 @@ static PyType_Spec document_spec = {
 
 int ds__py_add_documents(PyObject *module, ds__pstate *state) {
     state->encode_hook = ds__document_hook;
-    if (ds__py_add_type(module, &ds__schema_spec, &state->schema_type) < 0 ||
+    state->from_store = PyContextVar_New("mongodb_from_store", Py_False);
+    state->schema_name = PyUnicode_InternFromString("_schema");
+    if (!state->from_store || !state->schema_name ||
+        PyModule_AddObjectRef(module, "FROM_STORE", state->from_store) < 0 ||
+        ds__py_add_type(module, &ds__schema_spec, &state->schema_type) < 0 ||
         ds__py_add_type(module, &document_spec, &state->document_type) < 0 ||
         ds__py_add_type(module, &ds__slot_spec, &state->slot_type) < 0 ||
         ds__py_add_type(module, &ds__batch_spec, &state->batch_type) < 0) {

@@ -40,6 +40,11 @@ static PyObject *slot_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) 
     return (PyObject *)self;
 }
 
+bool ds__is_slot(ds__pstate *state, PyObject *object, const ds__schema *schema, size_t at) {
+    return Py_IS_TYPE(object, (PyTypeObject *)state->slot_type) &&
+           ((slot *)object)->schema == schema && ((slot *)object)->at == at;
+}
+
 static ds__model *slot_document(slot *self, PyObject *object) {
     if (!ds__is_document(self->state, object) || (((ds__model *)object)->schema != self->schema)) {
         PyErr_Format(PyExc_TypeError, "%R is not a document of this field's class", object);

@@ -2,30 +2,16 @@
 /* Plans and classes of documents: which attribute is which stored field. */
 #include "rows.h"
 
-/* What the class and its bases have under a name. Borrowed, no error is set. */
-static PyObject *class_attribute(PyTypeObject *type, PyObject *name) {
-    PyObject *mro_b = type->tp_mro;
-    for (Py_ssize_t i = 0; mro_b && i < PyTuple_GET_SIZE(mro_b); i++) {
-        PyObject *dict_b = ((PyTypeObject *)PyTuple_GET_ITEM(mro_b, i))->tp_dict;
-        PyObject *found_b = dict_b ? PyDict_GetItemWithError(dict_b, name) : NULL;
-        if (found_b || PyErr_Occurred()) {
-            PyErr_Clear();
-            return found_b;
-        }
-    }
-    return NULL;
-}
-
 int ds__attribute_field(const ds__rows *rows, PyTypeObject *type, PyObject *name) {
     ds__schema *schema = ds__schema_of(rows->state, (PyObject *)type);
-    PyObject *found_b = schema ? class_attribute(type, name) : NULL;
+    PyObject *found_b = schema ? ds__class_attribute(type, name) : NULL;
     if (!schema) {
         PyErr_Clear();
         return -1;
     }
     if (found_b && found_b == rows->pk && schema->primary >= 0) {
         name = schema->fields[schema->primary].name;
-        found_b = class_attribute(type, name);
+        found_b = ds__class_attribute(type, name);
     }
     PyObject *at_b = found_b ? PyDict_GetItemWithError(schema->by_name, name) : NULL;
     int at = at_b ? (int)PyLong_AsLong(at_b) : -1;
@@ -40,7 +26,7 @@ int ds__attribute_field(const ds__rows *rows, PyTypeObject *type, PyObject *name
 
 static PyObject *class_attribute_named(PyTypeObject *type, const char *name) {
     PyObject *text = PyUnicode_InternFromString(name);
-    PyObject *found_b = text ? class_attribute(type, text) : NULL;
+    PyObject *found_b = text ? ds__class_attribute(type, text) : NULL;
     Py_XDECREF(text);
     return found_b;
 }

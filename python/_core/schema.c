@@ -346,7 +346,7 @@ ds__schema *ds__schema_of(ds__pstate *state, PyObject *type) {
         PyErr_Format(PyExc_TypeError, "%R is no Document class", type);
         return NULL;
     }
-    PyObject *schema = PyObject_GetAttrString(type, "_schema");
+    PyObject *schema = PyObject_GetAttr(type, state->schema_name);
     if (!schema) {
         return NULL;
     }
@@ -356,6 +356,19 @@ ds__schema *ds__schema_of(ds__pstate *state, PyObject *type) {
         return NULL;
     }
     return (ds__schema *)schema;
+}
+
+PyObject *ds__class_attribute(PyTypeObject *type, PyObject *name) {
+    PyObject *mro_b = type->tp_mro;
+    for (Py_ssize_t i = 0; mro_b && i < PyTuple_GET_SIZE(mro_b); i++) {
+        PyObject *dict_b = ((PyTypeObject *)PyTuple_GET_ITEM(mro_b, i))->tp_dict;
+        PyObject *found_b = dict_b ? PyDict_GetItemWithError(dict_b, name) : NULL;
+        if (found_b || PyErr_Occurred()) {
+            PyErr_Clear();
+            return found_b;
+        }
+    }
+    return NULL;
 }
 
 PyObject *ds__schema_class(ds__pstate *state, ds__schema *schema, ds_value doc) {

@@ -66,6 +66,7 @@ typedef struct ds__field {
     /* plain */
     size_t key_size;
     uint8_t kind;
+    bool plain; /* for ds__schema.plain_version: the class has the field's slot under its name */
     uint16_t flags;
     double min; /* length, or value; for DS_FIELD_LIMITS */
     double max;
@@ -88,9 +89,10 @@ typedef struct ds__schema {
     size_t count;
     size_t lookup_count;
     size_t lookup_room;
-    uint32_t mask; /* of table */
-    int primary;   /* position of the primary key, -1: none */
-    bool dynamic;  /* keeps unknown fields as attributes */
+    uint32_t mask;          /* of table */
+    uint32_t plain_version; /* the class's version that ds__field.plain is of, 0: none */
+    int primary;            /* position of the primary key, -1: none */
+    bool dynamic;           /* keeps unknown fields as attributes */
     bool embedded;
     bool strict;    /* unknown names in the constructor are errors */
     bool warm;      /* some field is DS_FIELD_WARM */
@@ -204,6 +206,13 @@ PyObject *ds__document_hollow(ds__pstate *state, PyObject *type, PyObject *key, 
 /* The value of the field at `at`. New reference. */
 PyObject *ds__document_get(ds__pstate *state, ds__model *doc, size_t at);
 int ds__document_set(ds__pstate *state, ds__model *doc, size_t at, PyObject *value);
+/* tp_new and tp_init of documents (document_build.c). */
+PyObject *ds__document_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
+int ds__document_init(PyObject *doc, PyObject *args, PyObject *kwargs);
+/* Whether it is the descriptor of the field at `at` of the schema's own documents. */
+bool ds__is_slot(ds__pstate *state, PyObject *object, const ds__schema *schema, size_t at);
+/* What the class and its bases have under a name. Borrowed, no error is set. */
+PyObject *ds__class_attribute(PyTypeObject *type, PyObject *name);
 /* Makes room for values and finds the offsets. */
 bool ds__document_open(ds__model *doc);
 /* Fetches a hollow document. */

@@ -2,10 +2,12 @@
 """The C core. Written by hand; tests/python/core/test_stub.py compares it with the module."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
 
 __version__: str
+FROM_STORE: ContextVar[bool]
 
 # a mapping, a RawBSONDocument, or the bytes of a BSON document
 _DocumentIn: TypeAlias = Mapping[str, Any] | bytes | bytearray | memoryview

@@ -141,7 +141,8 @@ class DocumentMetaclass(type):
                 f"{cls.__name__}: a document has one VersionField, an embedded document none"
             )
         cls._version = versions[0] if versions else None
-        cls._lookups = {}
+        cls._lookups = {}  # what keywords of filters mean
+        cls._paths = {}  # where names lead in the store
         try:
             cls._schema = _core.Schema(
                 cls,

@@ -55,14 +55,8 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
     STRICT = False
     __objects = ()
 
-    def __init__(self, *args: Any, **values: Any) -> None:
-        if pre_init:
-            pre_init.send(type(self), document=self, values=values)
-        super().__init__(*args, **values)
-        if post_init:
-            post_init.send(type(self), document=self)
-
-    _plain_init = __init__
+    # In C: the signals cost nothing while nobody listens.
+    _plain_init = _core.Document.__init__
 
     # Hooks that the C side calls
 
@@ -75,6 +69,12 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
 
     def _after_load(self) -> None:
         self.__init__()  # type: ignore[misc]
+
+    def _announce(self, values: dict[str, Any]) -> None:
+        pre_init.send(type(self), document=self, values=values)
+
+    def _announce_made(self) -> None:
+        post_init.send(type(self), document=self)
 
     def _init_unknown(self, values: dict[str, Any]) -> None:
         if "_created" in values:

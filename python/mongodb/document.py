@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
@@ -53,6 +54,13 @@ class _DefaultManager:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return owner.objects
+
+
+@functools.cache
+def _usual_queryset() -> Any:
+    from mongodb.queryset.queryset import QuerySet
+
+    return QuerySet
 
 
 class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
@@ -362,9 +370,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
 
     @classmethod
     def _queryset(cls, default: Any = None) -> Any:
-        from mongodb.queryset.queryset import QuerySet
-
-        return cls._meta.get("queryset_class", default or QuerySet)(cls)
+        return cls._meta.get("queryset_class", default or _usual_queryset())(cls)
 
     # Collection and indexes
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import copy
 import difflib
 import functools
@@ -15,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mongodb import _core
 from mongodb.errors import NON_FIELD_ERRORS, ValidationError
 
 __all__ = ["STORING_OPERATORS", "UPDATE_OPERATORS", "BaseField"]
@@ -35,7 +35,7 @@ _SIZES = frozenset({"min_length", "max_length", "max_bytes"})
 _INF = float("inf")
 
 # Whether to_python() is given what the store has.
-_stored: contextvars.ContextVar[bool] = contextvars.ContextVar("mongodb_stored", default=False)
+_stored = _core.FROM_STORE
 
 
 class BaseField:

@@ -14,6 +14,8 @@ __all__ = ["points", "position", "without", "without_children"]
 
 def position(what: str, n: Any) -> int:
     """Return a number of documents, not negative."""
+    if type(n) is int and n >= 0:
+        return n
     try:
         at = operator.index(n)
     except TypeError:

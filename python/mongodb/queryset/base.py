@@ -17,7 +17,7 @@ from mongodb.queryset._guard import Guard
 from mongodb.queryset._origin import Origin, with_version
 from mongodb.queryset._parts import points, position, without, without_children
 from mongodb.queryset._private import PrivateNames
-from mongodb.queryset.lookups import db_path, merge
+from mongodb.queryset.lookups import cached_path, db_path, merge
 from mongodb.queryset.q import Q, QNode, as_q
 from mongodb.queryset.text import TextSearchMixin
 
@@ -25,6 +25,9 @@ __all__ = ["BaseQuerySet"]
 
 
 _FAR = 1 << 62  # as far as MongoDB counts; no collection has so many documents
+
+
+_ALL = Q()
 
 
 class _NoAnnotations:
@@ -36,7 +39,7 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
 
     # Where a queryset starts. None of these is changed in place.
     _class_query = True
-    _q: QNode = Q()
+    _q: QNode = _ALL
     _raw: Mapping[str, Any] | None = None
     _order: list[tuple[str, Any]] | None = None
     _limit: int | None = None
@@ -83,10 +86,10 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
 
     def clone(self) -> Self:
         """Return a copy that has not been evaluated."""
-        copy = type(self).__new__(type(self))
-        copy.__dict__.update(self.__dict__)
-        copy.__dict__.pop("_rows", None)
-        copy._fresh = False
+        copy = object.__new__(type(self))
+        copy.__dict__ = state = self.__dict__.copy()
+        state.pop("_rows", None)
+        state["_fresh"] = False
         return copy
 
     def _with(self, **changes: Any) -> Self:
@@ -121,7 +124,8 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
 
     def filter(self, *q_objs: QNode, **query: Any) -> Self:
         """Keep documents for which all lookups hold."""
-        return self._with(_q=self._q & as_q(q_objs, query))
+        more = as_q(q_objs, query) if q_objs else Q._of(query)
+        return self._with(_q=more if self._q is _ALL else self._q & more)
 
     def __call__(self, *q_objs: QNode, **query: Any) -> Self:
         return self.filter(*q_objs, **query)
@@ -207,7 +211,7 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
             direction = -1 if key[0] == "-" else 1
             name = key[1:] if key[0] in "+-" else key
             try:
-                order.append((db_path(self._document, name), direction))
+                order.append((cached_path(self._document, name), direction))
             except LookUpError as error:
                 raise InvalidQueryError(f"order_by({key!r}): {error}") from error
         return order

@@ -157,6 +157,16 @@ def db_path(cls: Any, name: str) -> str:
         raise LookUpError(str(error)) from error
 
 
+def cached_path(cls: Any, name: str) -> str:
+    """Return `db_path()`, from the class's cache if it is there."""
+    found: str | None = cls._paths.get(name)
+    if found is None:
+        found = db_path(cls, name)
+        if len(cls._paths) < 4096:
+            cls._paths[name] = found
+    return found
+
+
 def parse(cls: Any, name: str) -> Lookup:
     """Return what a keyword of `filter()` means, from the class's cache if it is there."""
     found: Lookup | None = cls._lookups.get(name)

@@ -62,10 +62,18 @@ class Q(QNode):
     """Lookups as in `filter()`."""
 
     def __init__(self, *args: Any, **query: Any) -> None:
-        if any(not isinstance(one, QNode) for one in args):
+        if args and any(not isinstance(one, QNode) for one in args):
             raise TypeError("Q takes lookups as keywords")
         self.query = query
         self._args = args
+
+    @classmethod
+    def _of(cls, query: dict[str, Any]) -> Q:
+        """Return `Q(**query)` that keeps this dict."""
+        made = object.__new__(cls)
+        made.query = query
+        made._args = ()
+        return made
 
     def to_bson(self, document: Any) -> Any:
         out = filter_bson(document, self.query)
@@ -141,7 +149,7 @@ class QCombination(QNode):
 
 def as_q(args: tuple[Any, ...], query: dict[str, Any]) -> QNode:
     """Return one condition from what `filter()` was given."""
-    node: QNode = Q(**query)
+    node: QNode = Q._of(query)
     for one in args:
         if hasattr(one, "connector") and hasattr(one, "children"):
             one = _from_django(one)

@@ -316,8 +316,9 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
         """Return extended JSON of the stored documents."""
         if not args and not kwargs:
             # of whole batches, unless one holds what json_util has to write
+            dicts = self.as_pymongo()
             texts = [] if self._empty else [batch.json() for batch in self._handle().batches(
-                self._command(self._filter()), self._batch_size)]  # fmt: skip
+                dicts._command(dicts._filter()), self._batch_size)]  # fmt: skip
             if None not in texts:
                 return "[" + ", ".join(text[1:-1] for text in texts if text != "[]") + "]"
         kwargs.setdefault("json_options", json_util.LEGACY_JSON_OPTIONS)
