@@ -5,7 +5,9 @@ import datetime
 import decimal
 import itertools
 import random
+import sys
 import uuid
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -190,6 +192,42 @@ def test_values_become_what_their_fields_say(both: Any, start: int) -> None:
         assert repr(first) == before
         made += found.startswith("[('BuiltTop'")
     assert 100 < made < 1000
+
+
+def _python_calls(run: Callable[[], Any]) -> list[str]:
+    calls: list[str] = []
+
+    def note(frame: Any, event: str, what: Any) -> None:
+        if event == "call":
+            calls.append(frame.f_code.co_name)
+
+    sys.setprofile(note)
+    try:
+        run()
+    finally:
+        sys.setprofile(None)
+    return calls[1:]  # without run itself
+
+
+def test_dicts_become_documents_without_calls_of_python(both: Any) -> None:
+    part = {"text": "a", "number": 1, "made": ["x"], "inner": {"text": "b", "made": []}}
+    given = {"string": "x", "whole": 5, "real": 1.5, "yes": False, "strings": ["a", "b"],
+             "part": part, "parts": [part] * 5, "named": {"a": part}, "flags": {"a": True},
+             "dicts": {}, "moments": [datetime.datetime(2024, 1, 2)]}  # fmt: skip
+    plain, asked = both
+    plain.top(**given)
+    assert _python_calls(lambda: plain.top(**given)) == []
+    assert len(_python_calls(lambda: asked.top(**given))) > 50
+
+
+def test_steps_of_a_queryset_cost_few_calls_of_python(both: Any) -> None:
+    rows = both[0].top.objects
+
+    def steps() -> Any:
+        return rows.filter(whole__gte=3).filter(string__ne="x").order_by("whole").limit(10)
+
+    steps()
+    assert len(_python_calls(steps)) <= 30
 
 
 @pytest.mark.parametrize("heard", ["pre_init", "post_init"])
