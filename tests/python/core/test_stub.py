@@ -19,6 +19,9 @@ def declared() -> dict[str, ast.stmt]:
     for node in ast.parse(stub.read_text()).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             found[node.name] = node
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            if not node.target.id.startswith("_"):
+                found[node.target.id] = node
     return found
 
 
