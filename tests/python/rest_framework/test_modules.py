@@ -185,6 +185,19 @@ def test_changes_that_cannot_be_are_refused(change: Any) -> None:
     assert ModuleThing.objects.get().n == 1
 
 
+@pytest.mark.parametrize(
+    "name", ["save", "pk", "objects", "_created", "_meta", "__class__", "$set", "a.b", "a\0b", ""]
+)
+def test_a_dynamic_documents_own_names_are_no_fields(name: str) -> None:
+    class Loose(DynamicDocumentSerializer):
+        class Meta:
+            model = ModuleLoose
+            fields = "__all__"
+
+    serializer = Loose(data={"name": "a", name: {"x": 1}, "free": 2})
+    assert not serializer.is_valid() and set(serializer.errors) == {name}
+
+
 class ModuleCase(mongodb.Document):
     n = mongodb.IntField(max_value=5)
     title = mongodb.StringField()
