@@ -314,6 +314,7 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
 
     def to_json(self, *args: Any, **kwargs: Any) -> str:
         """Return extended JSON of the stored documents."""
+        dicts = self.as_pymongo()  # unlike documents they may lack their keys
         if not args and not kwargs:
             # of whole batches, unless one holds what json_util has to write
             dicts = self.as_pymongo()
@@ -322,7 +323,7 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
             if None not in texts:
                 return "[" + ", ".join(text[1:-1] for text in texts if text != "[]") + "]"
         kwargs.setdefault("json_options", json_util.LEGACY_JSON_OPTIONS)
-        return json_util.dumps(list(self.as_pymongo()), *args, **kwargs)
+        return json_util.dumps(list(dicts), *args, **kwargs)
 
     def from_json(self, json_data: str) -> list[Doc]:
         """Return documents that extended JSON describes; they are not saved."""
