@@ -141,6 +141,19 @@ def test_decimals_are_doubles_unless_digits_would_be_lost() -> None:
     assert Price.objects.get().value == long
 
 
+def test_decimals_have_two_places_unless_precision_says_otherwise() -> None:
+    class Invoice(me.Document):
+        net = me.DecimalField()
+        text = me.DecimalField(force_string=True)
+        whole = me.DecimalField(precision=0)
+
+    made = Invoice(net="1.555", text=Decimal("2.5"), whole="1.5").save()
+    kept = {name: stored(Invoice)[name] for name in ("net", "text", "whole")}
+    assert kept == {"net": 1.56, "text": "2.50", "whole": 2.0}
+    mongodb.get_db()["invoice"].update_one({}, {"$set": {"net": 1.5}})
+    assert [str(one.net) for one in (made, Invoice.objects.get())] == ["1.56", "1.50"]
+
+
 def test_references_that_are_not_fetched_are_dbrefs() -> None:
     class Dramatist(me.Document):
         name = me.StringField()

@@ -296,10 +296,19 @@ class SequenceField(_fields.SequenceField):
 
 
 class DecimalField(_fields.DecimalField):
-    """A decimal number, stored as a double; as Decimal128 where a double would lose digits."""
+    """A decimal number of two places unless `precision` says otherwise, stored as a double; as
+    Decimal128 where a double would lose digits."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        min_value: Any = None,
+        max_value: Any = None,
+        force_string: bool = False,
+        precision: int | None = 2,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(min_value, max_value, force_string, precision, *args, **kwargs)
         if self.precision is not None and (
             not isinstance(self.precision, int) or self.precision < 0
         ):
