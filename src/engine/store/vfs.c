@@ -67,6 +67,14 @@ static void read_head(ds__file *f, const uint8_t *page, int size, int64_t at) {
     }
 }
 
+/* The first page may be in the log alone when another process has just given pages that room. */
+static void read_head_in_log(ds__file *db, const uint8_t *page, int size) {
+    static const char first[16] = "SQLite format 3";
+    if (db && memcmp(page, first, sizeof first) == 0) {
+        read_head(db, page, size, 0);
+    }
+}
+
 static uint32_t whole_sum(const uint8_t *page, int size, int64_t at) {
     const uint32_t number = (uint32_t)(at / size) + 1;
     return ds__checksum(page, (size_t)(size - DS_PAGE_RESERVED)) ^ number * 0x9e3779b1u;
@@ -159,6 +167,9 @@ static int log_read(sqlite3_file *file, void *out, int size, sqlite3_int64 at) {
         f->recovering = true;
         f->recovered = 0;
         return SQLITE_OK;
+    }
+    if (frame_of(size, at)) {
+        read_head_in_log(f->db, out, size);
     }
     const int64_t whole = frame_of(size - DS_LOG_FRAME_HEAD, at + DS_LOG_FRAME_HEAD);
     if (whole) {

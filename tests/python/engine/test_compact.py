@@ -11,6 +11,7 @@ import threading
 import time
 
 import pytest
+from bson import Binary, Int64
 
 from mongodb import MongoError, _core
 
@@ -181,3 +182,25 @@ def test_compact_of_what_is_not_there(tmp_path: pathlib.Path) -> None:
             client.run("db", {"compact": "v"})
         assert caught.value.code == 166
         assert client.run("db", {"compact": "c"})["bytesFreed"] == 0
+
+
+def test_who_was_there_before_a_file_got_room_for_checksums_writes_them(
+    tmp_path: pathlib.Path,
+) -> None:
+    path = unpack("format_1", tmp_path)
+    with _core.Client(f"docstore://{path}") as other, _core.Client(f"docstore://{path}") as client:
+        rows = [{"_id": n, "x": "a" * 3000} for n in range(200)]
+        other.run("shop", {"insert": "rows", "documents": rows})
+        client.run("shop", {"compact": "rows"})
+        client.run("shop", {"insert": "more", "documents": rows})  # page 1 is in the log again
+        own = {"lsid": {"id": Binary(bytes(16), 4)}, "txnNumber": Int64(1), "autocommit": False}
+        other.run("shop", {"find": "more", "limit": 1, "startTransaction": True, **own})
+        client.run("shop", {"compact": "rows"})  # all of it is written back, while that reads
+        change = {"q": {"_id": 100}, "u": {"$set": {"x": "b" * 3000}}}
+        other.run("shop", {"update": "rows", "updates": [change], **own})
+        other.run("admin", {"commitTransaction": 1, **own})
+        other.run("shop", {"compact": "rows"})  # writes back what is new alone
+    with _core.Client(f"docstore://{path}?readOnly=true") as client:
+        found = {doc["_id"]: doc["x"][0] for doc in client.cursor("shop", {"find": "rows"})}
+        assert found == {n: "b" if n == 100 else "a" for n in range(200)}
+        assert client.run("shop", {"validate": "rows", "full": True})["valid"]
