@@ -108,8 +108,8 @@ def rows(uri: str, folder: str, rounds: int) -> list[dict[str, Any]]:
         row("a queryset's to_json(), each of 2,000", "queryset json", "queryset json, MongoEngine",
             10, COUNT),
         row("a document's to_json()", "json", "json, MongoEngine", 40, 1000),
-        row("build an object of a dict", "build", "build, MongoEngine", 20, COUNT),
+        row("build an object of a dict, CPU", "build", "build, MongoEngine", 20, COUNT, True),
         row("iterate 2,000 and read every field", "leaves", "leaves, dicts", 1, COUNT),
         row("save() of one changed field, client CPU", "save", "save, update_one", 1, 300, True),
-        row("build a queryset of 4 steps", "steps", "steps, MongoEngine", 15, 1000),
+        row("build a queryset of 4 steps, CPU", "steps", "steps, MongoEngine", 15, 1000, True),
     ]  # fmt: skip

@@ -27,9 +27,6 @@ __all__ = ["BaseQuerySet"]
 _FAR = 1 << 62  # as far as MongoDB counts; no collection has so many documents
 
 
-_ALL = Q()
-
-
 class _NoAnnotations:
     annotations: Mapping[str, Any] = {}
 
@@ -39,7 +36,7 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
 
     # Where a queryset starts. None of these is changed in place.
     _class_query = True
-    _q: QNode = _ALL
+    _q: QNode = Q()
     _raw: Mapping[str, Any] | None = None
     _order: list[tuple[str, Any]] | None = None
     _limit: int | None = None
@@ -124,8 +121,12 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
 
     def filter(self, *q_objs: QNode, **query: Any) -> Self:
         """Keep documents for which all lookups hold."""
-        more = as_q(q_objs, query) if q_objs else Q._of(query)
-        return self._with(_q=more if self._q is _ALL else self._q & more)
+        copy = self.clone()
+        if q_objs:
+            copy._q = self._q & as_q(q_objs, query)
+        elif query:
+            copy._q = Q._of(query)._after(self._q)
+        return copy
 
     def __call__(self, *q_objs: QNode, **query: Any) -> Self:
         return self.filter(*q_objs, **query)
@@ -198,7 +199,9 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
         """Sort by fields; `-name` is descending. Without keys the default order is dropped."""
         if __raw__ is not None:
             return self._with(_order=list(dict(__raw__).items()))
-        return self._with(_order=self._order_keys(keys))
+        copy = self.clone()
+        copy._order = self._order_keys(keys)
+        return copy
 
     def _order_keys(self, keys: Any) -> list[tuple[str, Any]]:
         order: list[tuple[str, Any]] = []
@@ -228,7 +231,9 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
 
     def limit(self, n: int | None) -> Self:
         """Take at most n documents: with 0 none, with None all."""
-        return self._with(_limit=None if n is None else position("limit()", n))
+        copy = self.clone()
+        copy._limit = None if n is None else position("limit()", n)
+        return copy
 
     def skip(self, n: int | None) -> Self:
         """Leave out the first n documents."""

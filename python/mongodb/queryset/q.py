@@ -75,6 +75,17 @@ class Q(QNode):
         made._args = ()
         return made
 
+    def _after(self, before: QNode) -> QNode:
+        """Return `before & self`; self is not empty."""
+        if type(before) is not Q:
+            return before & self  # type: ignore[no-any-return]
+        if not before.query and not before._args:
+            return self
+        both = object.__new__(QCombination)
+        both.operation = self.AND
+        both.children = [before, self]
+        return both
+
     def to_bson(self, document: Any) -> Any:
         out = filter_bson(document, self.query)
         if not self._args:

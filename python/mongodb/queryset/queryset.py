@@ -28,6 +28,7 @@ __all__ = ["QuerySet", "QuerySetNoCache"]
 
 
 _WHOLE = Origin((), ())
+_KEY_TYPES = {"objectid": ObjectId, "string": str, "int": int}  # by kind of the field
 
 
 class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQuerySet[Doc]):
@@ -180,8 +181,7 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
     def _is_key(self, value: Any) -> bool:
         """Whether the value needs no conversion to be looked up as the primary key."""
         meta = self._document._meta
-        kind = self._document._fields[meta["id_field"]].kind
-        wanted = {"objectid": ObjectId, "string": str, "int": int}.get(kind)
+        wanted = _KEY_TYPES.get(self._document._fields[meta["id_field"]].kind)
         return type(value) is wanted and not meta.get("allow_inheritance")
 
     def _by_key(self, value: Any) -> Doc:

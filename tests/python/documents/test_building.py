@@ -15,8 +15,8 @@ import pytest
 from bson import Binary, Decimal128, Int64, ObjectId
 
 import mongodb
+from mongodb import Q, signals
 from mongodb import fields as f
-from mongodb import signals
 
 _turn = itertools.count(8100001)  # digits that no value has
 
@@ -227,7 +227,32 @@ def test_steps_of_a_queryset_cost_few_calls_of_python(both: Any) -> None:
         return rows.filter(whole__gte=3).filter(string__ne="x").order_by("whole").limit(10)
 
     steps()
-    assert len(_python_calls(steps)) <= 30
+    assert len(_python_calls(steps)) <= 20
+
+
+def test_steps_of_a_queryset_join_conditions_as_q_does(both: Any) -> None:
+    cls = both[0].top
+    shapes = [Q(), Q(whole=1), Q(whole=2) | Q(string="a"), ~Q(real__gt=2), Q(whole=3) & Q(long=4),
+              Q(Q(whole=5), string="b")]  # fmt: skip
+    keywords: list[dict[str, Any]] = [{}, {"whole": 6}, {"string__ne": "c", "real__gte": 7}]
+    for seed in range(500):
+        chance = random.Random(seed)
+        rows, expected = cls.objects, Q()
+        for _ in range(chance.randrange(5)):
+            nodes, query = chance.choices(shapes, k=chance.randrange(3)), chance.choice(keywords)
+            step = Q(**query)
+            for one in nodes:
+                step = step & one
+            if chance.random() < 0.2 and (nodes or query):
+                rows, expected = rows.exclude(*nodes, **query), expected & ~step
+            else:
+                before, shown = rows, repr(rows._query_obj)
+                rows, expected = rows.filter(*nodes, **query), expected & step
+                assert rows is not before
+                assert repr(before._query_obj) == shown
+        assert repr(rows._query_obj) == repr(expected)
+        assert rows._query_obj == expected
+        assert rows._query == expected.to_query(cls)
 
 
 @pytest.mark.parametrize("heard", ["pre_init", "post_init"])
