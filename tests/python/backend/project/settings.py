@@ -16,6 +16,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "shop",
     "press",
+    "media",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -38,3 +39,9 @@ TEMPLATES = [
 ]
 STATIC_URL = "static/"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+MEDIA_URL = "media/"
+STORAGES = {
+    "default": {"BACKEND": "mongodb.storage.GridFSStorage"},
+    "scans": {"BACKEND": "mongodb.storage.GridFSStorage", "OPTIONS": {"collection": "scans"}},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}

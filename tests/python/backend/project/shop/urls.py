@@ -5,6 +5,8 @@ from django.contrib import admin
 from django.http import HttpResponse
 from django.urls import path
 
+from mongodb.storage import serve
+
 
 def publisher(request, pk):
     return HttpResponse(repr(pk))
@@ -13,4 +15,5 @@ def publisher(request, pk):
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("publisher/<object_id:pk>/", publisher, name="publisher"),
+    path("media/<path:name>", serve),
 ]
