@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "engine/op.h"
+#include "engine/records/expire.h"
 #include "engine/store/internal.h"
 
 static ds_engine *open_engine(const char *path) {
@@ -152,6 +153,30 @@ static void expired_documents_go_away(void **state) {
     ds__engine_close(engine);
 }
 
+static void a_turn_without_time_deletes_one_document(void **state) {
+    (void)state;
+    bool more = true;
+    int turns = 0;
+    ds_engine *engine = open_engine(":memory:");
+    run_ok(engine, "{\"createIndexes\": \"c\", \"indexes\": [{\"key\": {\"at\": 1}, \"name\": "
+                   "\"at\"}]}");
+    run_ok(engine, "{\"insert\": \"c\", \"documents\": [{\"at\": {\"$date\": {\"$numberLong\": "
+                   "\"1000\"}}}, {\"at\": {\"$date\": {\"$numberLong\": \"2000\"}}}]}");
+    for (; more && turns < 5; turns++) {
+        ds_error err = {0};
+        ds__txn *txn = begin(engine->store, DS_TXN_WRITE);
+        const ds__coll *coll = ds__catalog_find(ds__txn_catalog(txn), "db", 2, "c", 1);
+        assert_non_null(coll);
+        ds__index index = coll->indexes[1];
+        index.expire_after = 0;
+        assert_true(ds__expired_delete(txn, coll, &index, 0, &more, &err));
+        commit(txn);
+    }
+    assert_int_equal(turns, 2);
+    assert_int_equal(count_of(engine), 0);
+    ds__engine_close(engine);
+}
+
 static void a_full_disk_fails_the_command_and_keeps_the_data(void **state) {
     (void)state;
     ds_engine *engine = open_engine(temp_path());
@@ -265,6 +290,7 @@ int main(void) {
         cmocka_unit_test(a_failed_index_build_leaves_nothing_behind),
         cmocka_unit_test(a_refused_document_is_told_which_rule_it_breaks),
         cmocka_unit_test(expired_documents_go_away),
+        cmocka_unit_test(a_turn_without_time_deletes_one_document),
         cmocka_unit_test(a_full_disk_fails_the_command_and_keeps_the_data),
         cmocka_unit_test(a_read_only_engine_reads_and_refuses_writes),
         cmocka_unit_test(threads_share_an_engine),
