@@ -25,8 +25,6 @@ static inline ds__place ds__place_of(const ds__place *parent, const char *key, s
 }
 /* Raises ValueError with the path when the place is nested too deeply. */
 bool ds__py_depth_ok(const ds__place *at);
-/* The same, named by an array position. */
-bool ds__py_encode_index(ds__pstate *state, ds_buf *buf, size_t index, PyObject *value);
 /* Appends one whole document: a mapping, a RawBSONDocument, or bytes holding a BSON document (these
  * are checked). */
 bool ds__py_encode_document(ds__pstate *state, ds_buf *buf, PyObject *document);

@@ -581,12 +581,6 @@ bool ds__py_encode_value(ds__pstate *state, ds_buf *buf, const char *key, size_t
     return encode(state, buf, &at, value);
 }
 
-bool ds__py_encode_index(ds__pstate *state, ds_buf *buf, size_t index, PyObject *value) {
-    char key[24];
-    frame at = {NULL, key, ds__index_text(index, key), 0};
-    return encode(state, buf, &at, value);
-}
-
 bool ds__py_encode_fields(ds__pstate *state, ds_buf *buf, PyObject *mapping) {
     frame at = {NULL, "", 0, 0};
     return put_mapping(state, buf, &at, mapping);

@@ -210,13 +210,6 @@ bool ds__field_encode(ds__pstate *state, ds_buf *buf, ds__field *field, const ch
     return ds__field_encode_at(state, buf, field, &at, value);
 }
 
-bool ds__field_encode_index(ds__pstate *state, ds_buf *buf, ds__field *field, size_t index,
-                            PyObject *value) {
-    char key[16];
-    size_t size = ds__index_text(index, key);
-    return ds__field_encode(state, buf, field, key, size, value);
-}
-
 /* The present value of one field, if it has one to store. */
 static bool encode_field(ds__pstate *state, ds_buf *buf, const ds__place *place, ds__model *doc,
                          size_t at) {

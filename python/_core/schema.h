@@ -190,9 +190,6 @@ bool ds__field_encode(ds__pstate *state, ds_buf *buf, ds__field *field, const ch
 /* The same inside of what is being encoded. */
 bool ds__field_encode_at(ds__pstate *state, ds_buf *buf, ds__field *field, const ds__place *at,
                          PyObject *value);
-/* The same as an array's element. */
-bool ds__field_encode_index(ds__pstate *state, ds_buf *buf, ds__field *field, size_t index,
-                            PyObject *value);
 /* 1: the value is fine; 0: ask the field's `check`; -1: error. */
 int ds__field_check(ds__pstate *state, ds__field *field, PyObject *value);
 

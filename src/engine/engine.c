@@ -13,8 +13,8 @@
 #include "engine/commands/snapshot.h"
 #include "engine/op.h"
 #include "engine/reaper.h"
-#include "engine/ttl.h"
 #include "engine/records/records.h"
+#include "engine/ttl.h"
 
 enum { MAX_TRIES = 100, REPLY_TAIL = 1024, DEFAULT_IDLE_MS = 10 * 1000 };
 

@@ -138,15 +138,6 @@ const ds__coll *ds__catalog_find(const ds__catalog *catalog, const char *db, siz
                : NULL;
 }
 
-const ds__coll *ds__catalog_find_uuid(const ds__catalog *catalog, const uint8_t uuid[16]) {
-    for (size_t i = 0; i < catalog->count; i++) {
-        if (!catalog->colls[i]->is_view && memcmp(catalog->colls[i]->uuid, uuid, 16) == 0) {
-            return catalog->colls[i];
-        }
-    }
-    return NULL;
-}
-
 const ds__coll *ds__catalog_find_id(const ds__catalog *catalog, int64_t id) {
     size_t at = place_of_id(catalog, id);
     return at < catalog->count && catalog->by_id[at]->id == id ? catalog->by_id[at] : NULL;

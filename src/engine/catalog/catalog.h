@@ -70,7 +70,6 @@ ds__catalog_guest *ds__coll_guest_set(const ds__coll *coll, ds__catalog_guest *g
 /* NULL when there is none. */
 const ds__coll *ds__catalog_find(const ds__catalog *catalog, const char *db, size_t db_size,
                                  const char *name, size_t name_size);
-const ds__coll *ds__catalog_find_uuid(const ds__catalog *catalog, const uint8_t uuid[16]);
 const ds__coll *ds__catalog_find_id(const ds__catalog *catalog, int64_t id);
 const ds__index *ds__coll_find_index(const ds__coll *coll, const char *name, size_t name_size);
 static inline const ds__index *ds__coll_id_index(const ds__coll *coll) {

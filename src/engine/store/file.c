@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/store/internal.h"
 #include "base/system.h"
+#include "engine/store/internal.h"
 
 /* Makes an empty file that only its owner reads: SQLite would leave that to the umask, and gives
  * the files beside it the same mode. Made aside and linked, so that no descriptor of the file is
@@ -48,15 +48,10 @@ bool ds__store_check_path(const ds__store *store, ds_error *err) {
     }
     if (errno != ENOENT) {
         return ds__error_set(err, DS_FILE_NOT_OPEN, "cannot open '%s': %s", store->path,
-                             strerror(errno));
+                             ds__system_error(errno));
     }
     if (store->options.no_create || store->options.read_only) {
         return ds__error_set(err, DS_FILE_NOT_OPEN, "cannot open '%s': no such file", store->path);
     }
     return make_file(store->path, err);
-}
-
-int64_t ds__store_file_size(ds__store *store) {
-    struct stat st;
-    return stat(store->path, &st) == 0 ? (int64_t)st.st_size : 0;
 }

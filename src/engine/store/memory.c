@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/system.h"
 #include "engine/store/internal.h"
 
 enum { STALE_AFTER_S = 60 };
@@ -72,14 +73,15 @@ bool ds__store_make_temp(ds__store *store, ds_error *err) {
     int n = snprintf(dir, sizeof dir, "%s/%s%ld-XXXXXX", parent, temp_prefix, (long)getpid());
     if (n < 0 || (size_t)n >= sizeof dir || !mkdtemp(dir)) {
         return ds__error_set(err, DS_FILE_NOT_OPEN, "cannot make a temporary directory in '%s': %s",
-                             parent, strerror(errno));
+                             parent, ds__system_error(errno));
     }
     char path[1000];
     snprintf(path, sizeof path, "%s/lock", dir);
     store->temp_dir = ds__strdup(dir);
     store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (store->lock_fd < 0 || flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        return ds__error_set(err, DS_FILE_NOT_OPEN, "cannot lock '%s': %s", path, strerror(errno));
+        return ds__error_set(err, DS_FILE_NOT_OPEN, "cannot lock '%s': %s", path,
+                             ds__system_error(errno));
     }
     snprintf(path, sizeof path, "%s/store", dir);
     store->path = ds__strdup(path);

@@ -163,7 +163,4 @@ enum { DS_WARNING_SIZE = 400 };
  * Threads: any. */
 int ds__store_log_pressure(const ds__store *store);
 
-/* Numbers for serverStatus, dbStats, collStats: bytes of the file and of the tables named. */
-int64_t ds__store_file_size(ds__store *store);
-
 #endif
