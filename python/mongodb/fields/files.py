@@ -341,6 +341,24 @@ def _encoded(image: Any, kind: str, progressive: bool) -> io.BytesIO:
     return out
 
 
+def _opened(file_obj: Any) -> Any:
+    """Return the image of bytes or an open file, with its pixels read."""
+    pillow = _pillow()
+    if isinstance(file_obj, str):  # data of clients must not name files of this machine
+        raise ValueError("bytes or an open file expected, not a name")
+    image = pillow.Image.open(
+        io.BytesIO(file_obj) if isinstance(file_obj, (bytes, bytearray)) else file_obj
+    )
+    width, height = image.size
+    most = pillow.Image.MAX_IMAGE_PIXELS
+    if most is not None and width * height > most:  # Pillow warns here, and refuses twice as many
+        raise ValueError(f"{width} x {height} pixels are more than {most}")
+    if image.format == "EPS":
+        raise ValueError("EPS is a program, which would be run")
+    image.load()
+    return image
+
+
 class ImageGridFsProxy(GridFSProxy):
     """What an ImageField shows."""
 
@@ -352,31 +370,29 @@ class ImageGridFsProxy(GridFSProxy):
 
     def _store(self, file_obj: Any, options: dict[str, Any]) -> Any:
         field = self._image_field()
-        if isinstance(file_obj, (bytes, bytearray)):
-            file_obj = io.BytesIO(file_obj)
         try:
-            image = _pillow().Image.open(file_obj)
+            image = _opened(file_obj)
             kind = image.format
-            image.load()
+            progressive = options.pop("progressive", False) is True and kind == "JPEG"
+            limit = field.size
+            if limit and (image.size[0] > limit["width"] or image.size[1] > limit["height"]):
+                image = _resized(image, limit)
+            content = _encoded(image, kind, progressive)
+            if field.thumbnail_size:
+                thumbnail = _resized(image, field.thumbnail_size)
+                small = _encoded(thumbnail, kind, progressive)
         except ImproperlyConfigured:
             raise
         except Exception as error:
             raise ValidationError(f"Invalid image: {error}", field_name=field.name) from error
-        progressive = options.pop("progressive", False) is True and kind == "JPEG"
-        limit = field.size
-        if limit and (image.size[0] > limit["width"] or image.size[1] > limit["height"]):
-            image = _resized(image, limit)
         thumbnail_id = None
         if field.thumbnail_size:
-            thumbnail = _resized(image, field.thumbnail_size)
             width, height = thumbnail.size
-            thumbnail_id = self.fs.put(
-                _encoded(thumbnail, kind, progressive), width=width, height=height, format=kind
-            )
+            thumbnail_id = self.fs.put(small, width=width, height=height, format=kind)
         width, height = image.size
         try:
             return self.fs.put(
-                _encoded(image, kind, progressive),
+                content,
                 **{"width": width, "height": height, "format": kind,
                    "thumbnail_id": thumbnail_id, **options},
             )  # fmt: skip

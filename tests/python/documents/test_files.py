@@ -3,9 +3,11 @@
 
 import copy
 import io
+import pathlib
 import pickle
 import sys
 import tracemalloc
+import warnings
 from typing import Any
 
 import gridfs
@@ -534,6 +536,49 @@ def test_images(connected: str) -> None:
     assert left("images") == (1, 1)
     with pytest.raises(TypeError, match="width, height, force"):
         ImageField(size=5)
+
+
+def test_images_that_cannot_be_taken_are_refused(
+    connected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    class RefusedImages(Document):
+        image = ImageField(size=(8, 8), thumbnail_size=(5, 5))
+
+    photo = RefusedImages()
+    whole = picture(30, 20).getvalue()
+    named = tmp_path / "here.png"
+    named.write_bytes(whole)
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"
+    many: list[tuple[Any, str]] = [
+        (whole[:60], "Invalid image"),
+        (b"", "cannot identify"),
+        (str(named), "not a name"),
+        (eps, "would be run"),
+        (5, "Invalid image"),
+        (io.StringIO("x"), "Invalid image"),
+    ]
+    for content, said in many:
+        with pytest.raises(ValidationError, match=said):
+            photo.image.put(content)
+    with pytest.raises(ValidationError, match="not a name"):
+        photo.image = str(named)
+    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 599)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # all that Pillow does about it
+        with pytest.raises(ValidationError, match="30 x 20 pixels are more than 599"):
+            photo.image.put(whole)
+    monkeypatch.undo()
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise ValueError("image has wrong mode")  # as some kinds do that are read, not written
+
+    with monkeypatch.context() as patch:
+        patch.setattr("PIL.Image.Image.save", fail)
+        with pytest.raises(ValidationError, match="wrong mode"):
+            photo.image.put(whole)
+    assert left("images") == (0, 0) and not photo.image
+    photo.image.put(whole)
+    assert photo.image.size == (8, 5)
 
 
 def test_images_without_pillow_say_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
