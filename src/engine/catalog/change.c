@@ -198,9 +198,14 @@ bool ds__catalog_drop(ds__txn *txn, const ds__coll *coll, ds_error *err) {
 
 bool ds__catalog_rename(ds__txn *txn, const ds__coll *coll, const char *db, const char *name,
                         ds_error *err) {
+    uint8_t uuid[16];
+    memcpy(uuid, coll->uuid, sizeof uuid);
+    if (strcmp(db, coll->db) != 0) { /* another collection, for those that know this one */
+        make_uuid(uuid);
+    }
     return begin_change(txn, coll->id, err) &&
-           RUN(txn, err, "UPDATE ds_coll SET db=?2, name=?3 WHERE id=?1", p_int(coll->id),
-               p_text(db), p_text(name)) &&
+           RUN(txn, err, "UPDATE ds_coll SET db=?2, name=?3, uuid=?4 WHERE id=?1", p_int(coll->id),
+               p_text(db), p_text(name), p_blob(uuid, coll->is_view ? 0 : sizeof uuid)) &&
            ds__catalog_reload(txn, coll->id, err);
 }
 

@@ -259,10 +259,9 @@ bool ds__cmd_aggregate(ds__op *op, ds_buf *reply, ds_error *err) {
     }
     bool merges = last_stage_is(r.pipeline, "$merge");
     bool writes = merges || last_stage_is(r.pipeline, "$out");
-    if (writes && op->multi_statement) {
+    if (op->multi_statement && !ds__pipeline_check_in_transaction(r.pipeline, err)) {
         ds__cursor_free(c);
-        return ds__error_set(err, DS_OPERATION_NOT_SUPPORTED_IN_TRANSACTION,
-                             "$out and $merge cannot be used in a transaction");
+        return false;
     }
     if (writes && op->snapshot) {
         ds__cursor_free(c);

@@ -2,8 +2,7 @@
 /* update: each statement finds its documents first, then changes them one by one. */
 #include "engine/commands/handlers.h"
 #include "engine/commands/write.h"
-
-enum { UNKNOWN_STAGE = 40324 };
+#include "lang/pipeline/pipeline.h"
 
 enum {
     U_BYPASS,
@@ -133,6 +132,10 @@ static bool run_statement(ds__write *w, const ds__statement_spec *spec, ds_error
     if (!ds__statement_check_retryable(w, spec, "multi=true", err)) {
         return false;
     }
+    if (w->op->multi_statement && spec->update.type == DS_ARRAY &&
+        !ds__pipeline_check_in_transaction(spec->update, err)) {
+        return false;
+    }
     bool ok = ds__statement_compile(w, spec, &s, err) &&
               ds__statement_targets(w, &s, spec->multi, &targets, err);
     for (size_t i = 0; ok && ds__targets_next(&targets, &target); i++) {
@@ -172,10 +175,11 @@ static bool update_all(ds__write *w, ds_value updates, ds_value let, ds_error *e
             ok = recall(w, done, err);
             continue;
         }
-        ok = parse_statement(it.value, let, &spec, err);
+        /* stages that are none fail the command, as in aggregate */
+        ok = parse_statement(it.value, let, &spec, err) &&
+             (spec.update.type != DS_ARRAY || ds__pipeline_check_form(spec.update, err));
         if (ok && !run_statement(w, &spec, err)) {
-            /* a stage nobody knows fails the command, as in aggregate */
-            ok = err->code != UNKNOWN_STAGE && ds__write_failed(w, err, &stop);
+            ok = ds__write_failed(w, err, &stop);
         }
     }
     return ok;

@@ -163,7 +163,8 @@ bool ds__exec_check(const ds__exec *x, const ds__catalog *today, bool held, ds_e
         return true;
     }
     const ds__coll *now = ds__catalog_find_id(today, was->id);
-    if (now != NULL && strcmp(now->ns, was->ns) == 0) {
+    bool same = now != NULL && memcmp(now->uuid, was->uuid, sizeof was->uuid) == 0;
+    if (same && strcmp(now->ns, was->ns) == 0) {
         return check_indexes(plan, now, err);
     }
     if (held && ds__catalog_find(today, was->db, strlen(was->db), was->name, strlen(was->name))) {
@@ -171,9 +172,9 @@ bool ds__exec_check(const ds__exec *x, const ds__catalog *today, bool held, ds_e
                              "Unable to read from a snapshot: another collection is called %s now",
                              was->ns);
     }
-    return now == NULL ? ds__error_set(err, DS_QUERY_PLAN_KILLED, "collection dropped: %s", was->ns)
-                       : ds__error_set(err, DS_QUERY_PLAN_KILLED,
-                                       "collection renamed from '%s' to '%s'", was->ns, now->ns);
+    return !same ? ds__error_set(err, DS_QUERY_PLAN_KILLED, "collection dropped: %s", was->ns)
+                 : ds__error_set(err, DS_QUERY_PLAN_KILLED, "collection renamed from '%s' to '%s'",
+                                 was->ns, now->ns);
 }
 
 void ds__exec_stats_get(const ds__exec *x, ds__exec_stats *out) {

@@ -74,47 +74,76 @@ bool ds__facet_check_form(ds_value arg, ds_error *err) {
     return true;
 }
 
-static bool check(ds_value stages, int depth, ds_error *err);
+/* Where stages stand: how deep, and whether in a transaction of several commands. */
+typedef struct place {
+    int depth;
+    bool in_transaction;
+} place;
 
-static bool check_pipeline_of(ds_value arg, int depth, ds_error *err) {
+static bool check(ds_value stages, place at, ds_error *err);
+
+static bool check_pipeline_of(ds_value arg, place at, ds_error *err) {
     ds_value sub = arg.type == DS_DOCUMENT ? ds__doc_field(arg, "pipeline") : ds__missing();
-    return sub.type != DS_ARRAY || check(sub, depth, err);
+    return sub.type != DS_ARRAY || check(sub, at, err);
 }
 
-static bool check_parts(ds_value arg, int depth, ds_error *err) {
+static bool check_parts(ds_value arg, place at, ds_error *err) {
     ds__iter it;
     bool ok = ds__facet_check_form(arg, err);
     for (ds__iter_init(&it, arg); ok && ds__iter_next(&it);) {
-        ok = check(it.value, depth, err);
+        ok = check(it.value, at, err);
     }
     return ok;
 }
 
-static bool check(ds_value stages, int depth, ds_error *err) {
+static bool check_transaction(const ds__stage_def *def, bool first, ds_error *err) {
+    int32_t code = DS_OPERATION_NOT_SUPPORTED_IN_TRANSACTION;
+    switch (def->in_transaction) {
+    case DS_STAGE_ALLOWED:
+        return true;
+    case DS_STAGE_REFUSED_SOURCE:
+        return ds__error_set(
+            err, code, "Stage not supported inside of a multi-document transaction: %s", def->name);
+    case DS_STAGE_REFUSED_WRITE:
+        return ds__error_set(err, code, "%s cannot be used in a transaction", def->name);
+    case DS_STAGE_REFUSED_COMMAND:
+        return ds__error_set(err, code,
+                             "Operation not permitted in transaction :: caused by :: Aggregation "
+                             "stage %s cannot run within a multi-document transaction.",
+                             def->name);
+    }
+    return true;
+}
+
+static bool check(ds_value stages, place at, ds_error *err) {
     ds__iter it;
     ds__iter stage;
     bool ok = true;
-    if (depth > DS_MAX_PIPELINE_DEPTH) {
+    bool first = true;
+    if (at.depth++ > DS_MAX_PIPELINE_DEPTH) {
         return true; /* told when it is compiled */
     }
     for (ds__iter_init(&it, stages); ok && ds__iter_next(&it);) {
         const ds__stage_def *def = ds__stage_read(it.value, &stage, err);
-        if (!def) {
+        if (!def || (at.in_transaction && !check_transaction(def, first, err))) {
             return false;
         }
+        first = false;
         if (strcmp(def->name, "$lookup") == 0) {
-            ok = ds__lookup_check_form(stage.value, err) &&
-                 check_pipeline_of(stage.value, depth + 1, err);
+            ok = ds__lookup_check_form(stage.value, err) && check_pipeline_of(stage.value, at, err);
         } else if (strcmp(def->name, "$unionWith") == 0) {
-            ok = ds__union_check_form(stage.value, err) &&
-                 check_pipeline_of(stage.value, depth + 1, err);
+            ok = ds__union_check_form(stage.value, err) && check_pipeline_of(stage.value, at, err);
         } else if (strcmp(def->name, "$facet") == 0) {
-            ok = check_parts(stage.value, depth + 1, err);
+            ok = check_parts(stage.value, at, err);
         }
     }
     return ok;
 }
 
 bool ds__pipeline_check_form(ds_value stages, ds_error *err) {
-    return check(stages, 0, err);
+    return check(stages, (place){0}, err);
+}
+
+bool ds__pipeline_check_in_transaction(ds_value stages, ds_error *err) {
+    return check(stages, (place){.in_transaction = true}, err);
 }

@@ -91,6 +91,14 @@ struct ds__stage_parser {
     int nesting; /* levels deeper than common, of the stages so far */
 };
 
+/* Whether a stage may not stand in a transaction, and in which of mongod's words. */
+typedef enum ds__stage_refusal {
+    DS_STAGE_ALLOWED,
+    DS_STAGE_REFUSED_SOURCE,
+    DS_STAGE_REFUSED_WRITE,
+    DS_STAGE_REFUSED_COMMAND
+} ds__stage_refusal;
+
 typedef struct ds__stage_def {
     const char *name; /* "$match" */
     /* Parses the argument and appends one or more stages. */
@@ -99,6 +107,7 @@ typedef struct ds__stage_def {
     bool not_in_facet;
     bool must_be_first;
     bool must_be_last;
+    ds__stage_refusal in_transaction; /* of several commands */
 } ds__stage_def;
 
 /* The table of stages; ends with a row whose name is NULL. */

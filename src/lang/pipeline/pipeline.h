@@ -61,6 +61,9 @@ typedef struct ds__pipeline_options {
  * what a command says before it is begun. Errors: TypeMismatch, FailedToParse, 40169 to 40171,
  * 40323, 40324. */
 bool ds__pipeline_check_form(ds_value stages, ds_error *err);
+/* That, and whether no stage is one that a transaction of several commands refuses: wherever it
+ * stands. Errors: OperationNotSupportedInTransaction. */
+bool ds__pipeline_check_in_transaction(ds_value stages, ds_error *err);
 
 /* Compiles the stages of an array, optimised. Lives in env->arena; clear after use (spill files).
  * Errors: 40323, 40324 (unrecognised stage), … */

@@ -154,6 +154,7 @@ def rename(old: str, new: str, db: str = DB, drop: bool = False) -> dict[str, An
     return {"renameCollection": f"{DB}.{old}", "to": f"{db}.{new}", "dropTarget": drop}
 
 
+BACK = {"renameCollection": f"{OTHER}.c", "to": f"{DB}.c"}
 MADE_AGAIN = {"insert": "c", "documents": [{"_id": i, "n": i} for i in range(9)]}
 # What changes, and what a cursor answers then: the code of a plain one, and of one with a snapshot.
 CHANGES: dict[str, tuple[list[dict[str, Any]], int, int]] = {
@@ -161,6 +162,7 @@ CHANGES: dict[str, tuple[list[dict[str, Any]], int, int]] = {
     "drop_database": ([{"dropDatabase": 1}], 175, 175),
     "rename": ([rename("c", "d")], 175, 175),
     "rename_to_another_database": ([rename("c", "c", OTHER)], 175, 175),
+    "rename_to_another_database_and_back": ([rename("c", "c", OTHER), BACK], 175, 246),
     "drop_and_make_again": ([{"drop": "c"}, MADE_AGAIN], 175, 246),
     "another_in_its_place": ([rename("o", "c", drop=True)], 175, 246),
     "rename_and_another_in_its_place": ([rename("c", "d"), rename("o", "c")], 175, 246),
@@ -254,6 +256,55 @@ MALFORMED: list[tuple[Any, int]] = [
     ({"$facet": {"x": [4]}}, 40171),
     ({"$facet": {"x": NOPE}}, 40324),
 ]
+
+
+def in_transaction(run: Run, db: str, command: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a transaction's second command."""
+    fields = {**session(), "autocommit": False}
+    assert run(DB, {"find": "c", **fields, "startTransaction": True})["ok"]
+    reply = run(db, {**command, **fields})
+    run("admin", {"abortTransaction": 1, **fields})
+    return reply
+
+
+REFUSED_STAGES = [
+    {"$changeStream": {}},
+    {"$indexStats": {}},
+    {"$collStats": {"count": {}}},
+    {"$planCacheStats": {}},
+    {"$currentOp": {}},
+    {"$listLocalSessions": {}},
+    {"$out": "d"},
+    {"$merge": {"into": "d"}},
+]
+
+
+@pytest.mark.parametrize("stage", REFUSED_STAGES, ids=lambda stage: next(iter(stage)))
+def test_a_transaction_refuses_stages_wherever_they_stand(empty: Run, stage: Any) -> None:
+    name = next(iter(stage))
+    pipelines = [[stage], [stage, {"$match": {}}]]
+    if name not in ("$indexStats", "$collStats"):
+        pipelines.append([{"$match": {}}, stage])
+    if name not in ("$changeStream", "$currentOp", "$listLocalSessions"):
+        pipelines.append([{"$unionWith": {"coll": "c", "pipeline": [stage]}}])
+    for pipeline in pipelines:
+        command = {"aggregate": "c", "pipeline": pipeline, "cursor": {}}
+        reply = in_transaction(empty, DB, command)
+        assert reply.get("code") == 263, (pipeline, reply)
+        assert name in reply["errmsg"]
+    command = {"aggregate": 1, "pipeline": [{"$currentOp": {}}], "cursor": {}}
+    assert in_transaction(empty, "admin", command)["code"] == 263
+
+
+@pytest.mark.parametrize("stage", [stage for stage, code in MALFORMED if code != 14], ids=str)
+def test_an_update_by_malformed_stages_fails_as_a_command(empty: Run, stage: Any) -> None:
+    code = next(code for known, code in MALFORMED if known == stage)
+    for query in ({}, {"_id": 99}):
+        command = {"update": "c", "updates": [{"q": query, "u": [stage]}]}
+        for reply in (empty(DB, command), in_transaction(empty, DB, command)):
+            assert (reply.get("code"), "writeErrors" in reply) == (code, False), reply
+    reply = empty(DB, {"update": "c", "updates": [{"q": {}, "u": [{"$match": {}}]}]})
+    assert reply["ok"] and reply["writeErrors"][0]["code"] == 72
 
 
 @pytest.mark.parametrize(
