@@ -11,6 +11,8 @@ import sys
 from typing import Any
 
 import pytest
+from bson import Int64
+from bson.binary import Binary
 
 if __name__ == "__main__":
     sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -114,6 +116,32 @@ FOUND: dict[str, Any] = {
     "delete": {"deletes": [{"q": {"n": 1}, "limit": 0}]},
 }
 
+BIG = "y" * (15 << 20)
+TIMES = {"$inc": {"times": 1}}
+RETRYABLE = {"lsid": {"id": Binary(bytes(16), 4)}, "txnNumber": Int64(1)}
+KEYS = [f"f{i}" for i in range(40)]
+# Commands in which many kinds of memory add up: the request, what is worked on, what stages keep,
+# and a large reply; and how much of it there may be.
+HEAVY: dict[str, tuple[dict[str, Any], int]] = {
+    "stages and a reply of 16 MB": ({"aggregate": "row", "cursor": {}, "pipeline": [
+        *rows(500), {"$sort": {"r": -1}}, FIRST, {"$set": {"n": {"$mod": ["$_id", 50]}}},
+        {"$sort": {"_id": 1}}, {"$limit": 40}, JOIN, {"$set": {"x": {"$size": "$x"}}},
+        {"$facet": {"a": [{"$sort": {"s": 1, "_id": -1}}, {"$limit": 30}],
+                    "b": [{"$group": {"_id": "$n", "s": {"$push": "$s"}}}, {"$limit": 30}]}},
+    ]}, TOGETHER),
+    "a sorted batch of 16 MB": ({"find": "pile", "sort": {"s": 1, "k": -1}, "batchSize": 1000},
+                                MOST),
+    "findAndModify of a large document": (
+        {"findAndModify": "large", "query": {"_id": 1}, "update": TIMES, "new": True, **RETRYABLE},
+        TOGETHER // 2),
+    "updates of a large document": (
+        {"update": "large", "updates": [{"q": {}, "u": {"$set": {"b": BIG[i:]}}}
+                                        for i in range(1, 4)]}, TOGETHER // 2),
+    "an insert into 41 indexes": (
+        {"insert": "indexed", "documents": [{"_id": i, **dict.fromkeys(KEYS, "w" * 390000)}
+                                            for i in range(3)]}, MOST),
+}  # fmt: skip
+
 
 def run_all() -> None:
     """Print a line of JSON for each case: its name, the error, the bytes it took at most."""
@@ -175,6 +203,11 @@ def run_all() -> None:
     for name, (stages, _) in PILED.items():
         measure("piled", name, "row", *stages, {"$project": {"n": {"$type": "$s"}}},
                 cursor={"batchSize": 5000})  # fmt: skip
+    store.fill("large", [{"_id": 1, "b": BIG}])
+    indexes = [{"key": {name: 1}, "name": name} for name in KEYS]
+    store.run(createIndexes="indexed", indexes=indexes)
+    for name, (command, _) in HEAVY.items():
+        measure_command("heavy", name, **command)
     store.fill("many", [{"_id": i, "n": 0, "a": [1, 2]} for i in range(MANY)])
     for name, statement in FOUND.items():
         measure_command("found", name, **{name.split()[0]: "many", **statement})
@@ -263,6 +296,15 @@ def test_updates_stay_within_memory(results: dict[tuple[str, str], Result], name
     within(result)
     refused = name in REFUSED_GROWTH
     assert result["code"] in ((EXCEEDED, TOO_LARGE, GROWN) if refused else (None,)), result
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_kinds_of_memory_together_stay_within_it(
+    results: dict[tuple[str, str], Result], name: str
+) -> None:
+    result = results["heavy", name]
+    within(result, HEAVY[name][1])
+    assert result["code"] is None, result
 
 
 @pytest.mark.parametrize("name", FOUND)
