@@ -385,7 +385,7 @@ class Cursor:
 
     def explain(self, sql: str, params: Any = None) -> str:
         """Return the commands of a query and the store's plan of the last, as JSON."""
-        params = [adapt(one) for one in params or ()]
+        params = [None if one is JSON_NULL else adapt(one) for one in params or ()]
         query = self.connection.plan(sql, params).query
         if query is None:
             raise ProgrammingError("only queries are explained")

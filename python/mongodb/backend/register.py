@@ -54,9 +54,9 @@ def _key_text(self: Any, compiler: Any, connection: Any) -> tuple[str, tuple[Any
 
 def _exact(self: Any, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
     lhs, left = self.process_lhs(compiler, connection)
+    rhs, right = self.process_rhs(compiler, connection)  # Django 6.1 warns of None there
     if self.rhs is None:
         return f"JSON_EQ({lhs}, %s)", (*left, JSON_NULL)
-    rhs, right = self.process_rhs(compiler, connection)
     if rhs == "%s" and list(right) == ["null"] and self.rhs != "null":
         right = [JSON_NULL]
     return f"JSON_EQ({lhs}, {rhs})", (*left, *right)

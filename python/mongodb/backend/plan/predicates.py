@@ -196,6 +196,8 @@ def _in_leaf(scope: Scope, node: n.In, negated: bool) -> dict[str, Any] | None:
         return None if isinstance(node.items, n.Select) else filter_for(
             scope, _spell_in(node), negated
         )  # fmt: skip
+    if _is_json(scope, node.arg):
+        return None  # a field that is missing is no JSON null, an array none of its elements
     path = paths.match_path(scope, node.arg)
     inside = paths.is_inside(node.arg)
     beside = micros.own(scope, node.arg)
@@ -217,6 +219,10 @@ def _in_leaf(scope: Scope, node: n.In, negated: bool) -> dict[str, Any] | None:
         return {path: {"$nin": values} if inside else _outside(values)}
     return {path: {"$in": [Call(_operand, (v,)) if isinstance(v, P) else v
                            for v in values if v is not None]}}  # fmt: skip
+
+
+def _is_json(scope: Scope, node: n.Node) -> bool:
+    return scope.type_of(node) == "json" or isinstance(node, n.Func) and node.name == "JSON_GET"
 
 
 def _spell_in(node: n.In) -> n.Node:
@@ -394,15 +400,18 @@ def _in(scope: Scope, node: n.In, negated: bool) -> Any:
         if micros.kind(scope, node.arg):
             literal = micros.listed(scope, node, None)
         has_null = n.Literal(None) in node.items
+        known: Any = {"$gt": [arg, None]}
+        if _is_json(scope, node.arg):
+            known = {"$ne": [{"$type": arg}, "missing"]}
+            literal = {"$literal": [constant(one) for one in node.items if one != n.Literal(None)]}
         if not negated:
-            known = {"$gt": [arg, None]}
             test = {"$in": [arg, literal]}
             return {"$and": [known, test]} if not not_null(scope, node.arg) else test
         if has_null:
             return False
         if not node.items:
             return True
-        return {"$and": [{"$gt": [arg, None]}, {"$not": [{"$in": [arg, literal]}]}]}
+        return {"$and": [known, {"$not": [{"$in": [arg, literal]}]}]}
     return condition(scope, _spell_in(node), negated)
 
 

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mongodb._core import Columns
 from mongodb.backend.cells import OF_TYPE, Cell, columns
 from mongodb.backend.plan import micros
 from mongodb.backend.plan.apart import apart
-from mongodb.backend.plan.bind import P, compile_template
+from mongodb.backend.plan.bind import Call, P, compile_template
 from mongodb.backend.plan.expressions import case, value
 from mongodb.backend.plan.narrow import narrowed
 from mongodb.backend.plan.predicates import filter_for
@@ -351,9 +351,10 @@ def _update(node: n.Update, tables: Tables) -> Prepared:
             changes[path] = P(new.at) if plain else {"$literal": P(new.at)}
         elif isinstance(new, n.Literal):
             changes[path] = new.value if plain else {"$literal": new.value}
+        elif info.types.get(column) == "json":
+            changes[path] = _json(scope, new)
         else:
-            nothing = "$$REMOVE" if info.types.get(column) == "json" else None
-            changes[path] = {"$ifNull": [micros.narrow(scope, new), nothing]}
+            changes[path] = {"$ifNull": [micros.narrow(scope, new), None]}
     if scope.stages or from_rows:  # a query within names the row: read first, then write by key
         named = {f"n{i}": one for i, one in enumerate(changes.values())}
         if plain:
@@ -375,6 +376,22 @@ def _update(node: n.Update, tables: Tables) -> Prepared:
     before = [_of_planned(one, None) for one in planner.before]
     return Prepared("update", write=compile_template(command), node=node, table=info,
                     before=before)  # fmt: skip
+
+
+def _json(scope: Scope, node: n.Node) -> Any:
+    """What a JSON column becomes: nothing for SQL's NULL, null for JSON's."""
+    if isinstance(node, n.Cast):
+        return _json(scope, node.arg)
+    if isinstance(node, n.Case):
+        otherwise = n.Literal(None) if node.otherwise is None else node.otherwise
+        return case(scope, replace(node, otherwise=otherwise), _json)
+    if isinstance(node, n.Param):
+        return Call(_json_constant, (P(node.at),))
+    return {"$ifNull": [micros.narrow(scope, node), "$$REMOVE"]}
+
+
+def _json_constant(value: Any) -> Any:
+    return "$$REMOVE" if value is None else {"$literal": value}
 
 
 def _delete(node: n.Delete, tables: Tables) -> Prepared:
