@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import VERSION
 from django.db import DatabaseError, InterfaceError
 from django.db.backends.base.features import BaseDatabaseFeatures
 from django.utils.functional import cached_property
 
-from mongodb.backend.skips import SERVER_SKIPS, SKIPS
+from mongodb.backend.skips import NEWER_SKIPS, SERVER_SKIPS, SKIPS
 
 __all__ = ["DatabaseFeatures"]
 
@@ -91,7 +92,8 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     def django_test_skips(self) -> dict[str, set[str]]:  # type: ignore[override]
         """Tests of Django's own suite that do not pass."""
         creation: Any = self.connection.creation
-        return SKIPS if creation.is_embedded() else {**SKIPS, **SERVER_SKIPS}
+        newer = {} if VERSION < (6, 1) else NEWER_SKIPS
+        return {**SKIPS, **newer, **({} if creation.is_embedded() else SERVER_SKIPS)}
 
     @cached_property
     def supports_transactions(self) -> bool:
