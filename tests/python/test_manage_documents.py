@@ -12,6 +12,7 @@ import mongodb
 from mongodb import MongoError, OperationError
 from mongodb.connection import get_connection_handle
 from mongodb.management import files
+from mongodb.management.indexes import Place
 
 MANAGE = """
 import os, sys
@@ -233,5 +234,23 @@ def test_a_document_without_key_replaces_none(tmp_path: pathlib.Path) -> None:
     try:
         with pytest.raises(OperationError, match=r"thing\.bson: .*without _id"):
             files.load("loaded", file, replace=True)
+    finally:
+        mongodb.disconnect("loaded")
+
+
+class Elsewhere(mongodb.Document):
+    meta = {"collection": "a/../../../outside 5%", "db_alias": "loaded"}
+
+
+def test_a_dump_stays_in_its_folder(tmp_path: pathlib.Path) -> None:
+    mongodb.connect("loaded", host="docstore://:memory:", alias="loaded")
+    try:
+        Elsewhere().save()
+        file, number = files.dump(Place("loaded", Elsewhere._get_collection_name(), [Elsewhere]),
+                                  tmp_path / "here")  # fmt: skip
+        assert (file.parent, number) == (tmp_path / "here" / "loaded", 1)
+        assert [one.name for one in tmp_path.iterdir()] == ["here"]
+        Elsewhere.objects.delete()
+        assert files.load("loaded", file) == (1, 0) and Elsewhere.objects.count() == 1
     finally:
         mongodb.disconnect("loaded")

@@ -38,7 +38,8 @@ def dump(place: Place, folder: pathlib.Path) -> tuple[pathlib.Path, int]:
     The file has its name when it is whole. Errors: OSError, those of the connection.
     """
     handle = get_connection_handle(place.alias)
-    target = folder / handle.name / f"{place.collection}.bson"
+    name = place.collection.replace("%", "%25").replace("/", "%2F")  # as mongodump does
+    target = folder / handle.name / f"{name}.bson"
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(".bson.part")
     number = 0
