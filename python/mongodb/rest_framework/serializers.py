@@ -7,6 +7,7 @@ import functools
 import json
 from typing import Any
 
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError as RefusedError
@@ -294,6 +295,8 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
             raise RefusedError(self.duplicate_detail(document, error)) from error
         except errors.ValidationError as error:
             raise RefusedError(refusal_detail(error)) from error
+        except DjangoValidationError as error:  # of a document's clean()
+            raise RefusedError(serializers.as_serializer_error(error)) from error
         except (OverflowError, TypeError, ValueError) as error:
             path, reason = refused_part(error)
             if not path:
@@ -309,9 +312,10 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
         stored = getattr(type(document), "_reverse_db_field_map", {})
         pattern = (error.details or {}).get("keyPattern") or {}
         names = [stored.get(key.split(".")[0], key) for key in pattern] or ["non_field_errors"]
-        message = "This field must be unique."
+        message = _("This field must be unique.")
         if len(names) > 1:
-            message = f"The fields {', '.join(names)} must make a unique set."
+            message = _("The fields {field_names} must make a unique set.")
+            message = message.format(field_names=", ".join(names))
             names = ["non_field_errors"]
         return {names[0]: [serializers.ErrorDetail(message, code="unique")]}
 

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A document that a DENY rule keeps, or that somebody changed, is a conflict, with its reason."""
 
+from typing import Any
+
 import pytest
+from django.core.exceptions import ValidationError as DjangoError
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import ValidationError
 from rest_framework.test import APIRequestFactory
 from rest_framework.viewsets import ModelViewSet
 
@@ -75,3 +81,43 @@ def test_a_change_of_another_version_is_a_conflict(connected: str) -> None:
     assert "was changed since version 1 was read" in answers[1].data["detail"]
     assert answers[1].data["detail"].code == "stale"
     assert book.reload().version == 2
+
+
+class Berth(Document):
+    code = StringField(unique=True)
+    pier = StringField(unique_with="place")
+    place = StringField()
+
+    def clean(self) -> None:
+        if self.place == "?":
+            raise DjangoError({"place": _("This field is required.")})
+        if self.pier == "%s":
+            raise DjangoError(_("This field is required."))
+
+
+class BerthSerializer(DocumentSerializer):
+    class Meta:
+        model = Berth
+        fields = ["code", "pier", "place"]
+        validators: list[Any] = []
+        extra_kwargs = {"code": {"validators": []}}
+
+
+def refused(**data: str) -> Any:
+    serializer = BerthSerializer(data=data)
+    assert serializer.is_valid(), serializer.errors
+    with pytest.raises(ValidationError) as caught:
+        serializer.save()
+    return caught.value.detail
+
+
+def test_what_saving_refuses_is_said_in_the_language_of_the_request(connected: str) -> None:
+    Berth(code="a", pier="b", place="c").save()
+    with translation.override("de"):
+        (said,) = refused(code="a", pier="x", place="x")["code"]
+        assert (str(said), said.code) == ("Dieses Feld muss eindeutig sein.", "unique")
+        (said,) = refused(code="b", pier="b", place="c")["non_field_errors"]
+        assert str(said) == "Die Felder pier, place müssen eine eindeutige Menge bilden."
+        required = "Dieses Feld ist zwingend erforderlich."
+        assert refused(code="b", pier="b", place="?") == {"place": [required]}
+        assert refused(code="b", pier="%s", place="c") == {"non_field_errors": [required]}
