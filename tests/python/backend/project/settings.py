@@ -14,9 +14,13 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.sites",
+    "django.contrib.flatpages",
+    "django.contrib.redirects",
     "shop",
     "press",
     "media",
+    "limits",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -45,3 +49,4 @@ STORAGES = {
     "scans": {"BACKEND": "mongodb.storage.GridFSStorage", "OPTIONS": {"collection": "scans"}},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+SITE_ID = 1
