@@ -244,6 +244,7 @@ class _Pieces(io.RawIOBase):
     """A file's bytes; one chunk of them in memory, and those that came with it."""
 
     def __init__(self, files: Files, document: dict[str, Any]) -> None:
+        self._cursor: Iterator[dict[str, Any]] | None = None  # first: what is refused is closed too
         self._files = files
         self._id = document["_id"]
         self._length = _stored_size(files, document, "length")
@@ -252,7 +253,6 @@ class _Pieces(io.RawIOBase):
         self._n = -1
         self._data: bytes  # of the chunk number _n
         self._next = -1  # the chunk that the cursor gives next
-        self._cursor: Iterator[dict[str, Any]] | None = None
 
     def readable(self) -> bool:
         return True
