@@ -178,6 +178,27 @@ class Memo(Document):
     assert "counters" not in manage(project, "documents", "dump", "memos", "Memo").stdout
 
 
+def test_a_loaded_counter_never_goes_down(project: pathlib.Path) -> None:
+    (project / "store" / "models.py").write_text(
+        MODELS
+        + """
+from mongodb import SequenceField
+
+class Receipt(Document):
+    number = SequenceField(primary_key=True)
+"""
+    )
+    make = "print([Receipt().save().number for _ in range(%d)])"
+    assert shell(project, make % 5) == "[1, 2, 3, 4, 5]"
+    manage(project, "documents", "dump", "out", "Receipt")
+    (project / "shop.docstore").unlink()
+    assert shell(project, make % 2) == "[1, 2]"
+    manage(project, "documents", "load", "out")
+    assert shell(project, make % 3) == "[6, 7, 8]"
+    manage(project, "documents", "load", "out", "--replace")
+    assert shell(project, make % 1) == "[9]"
+
+
 def test_checks_tell_unknown_connections_and_indexes_that_exclude_each_other(
     project: pathlib.Path,
 ) -> None:

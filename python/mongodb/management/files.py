@@ -15,7 +15,7 @@ from typing import Any
 from bson import json_util
 from bson.errors import InvalidId
 
-from mongodb import _core
+from mongodb import _core, _registry
 from mongodb.connection import get_connection_handle
 from mongodb.errors import BulkWriteError, MongoError, OperationError
 from mongodb.fields.base import BaseField
@@ -107,8 +107,9 @@ def stored_in(folder: pathlib.Path, database: str) -> list[pathlib.Path]:
 def load(alias: str, file: pathlib.Path, replace: bool = False) -> tuple[int, int]:
     """Insert a file's documents; return how many are new and how many were there.
 
-    With `replace` a document that is there becomes the file's; without it is left alone. The
-    collection and its indexes are made as the file beside it says, if it is there.
+    With `replace` a document that is there becomes the file's; without it is left alone. Counters
+    of sequences take the higher number either way. The collection and its indexes are made as the
+    file beside it says, if it is there.
     Errors: OperationError names the file, and the byte of what is no document.
     """
     handle = get_connection_handle(alias)
@@ -118,9 +119,12 @@ def load(alias: str, file: pathlib.Path, replace: bool = False) -> tuple[int, in
         described = _described(about)
         collection = described.get("collectionName", collection)
         _make(handle, collection, described)
+    counters = collection in _counters()
     new = there = 0
     for documents in _parts(file):
-        if replace:
+        if counters:
+            made = _raise_counters(handle, collection, documents)
+        elif replace:
             updates = [{"q": {"_id": _key(raw, file)}, "u": raw, "upsert": True}
                        for raw in documents]  # fmt: skip
             reply = handle.run({"update": collection, "updates": updates})
@@ -171,6 +175,22 @@ def _make(handle: Any, collection: str, described: dict[str, Any]) -> None:
     specs = [one for one in specs if list(one["key"]) != ["_id"]]
     if specs:
         handle.create_indexes(collection, specs)
+
+
+def _counters() -> set[str]:
+    """Return the names of the collections that sequences count in."""
+    classes = [*_registry.collection_classes(), *_registry.embedded_classes()]
+    fields = (field for field in _fields_of(classes) if isinstance(field, SequenceField))
+    return {SequenceField.COLLECTION_NAME, *(field.collection_name for field in fields)}
+
+
+def _raise_counters(handle: Any, collection: str, documents: list[Any]) -> int:
+    """Take over counters that are higher: a lower one would give a number out again."""
+    found = [one.decode() for one in documents]
+    updates = [{"q": {"_id": one.pop("_id")}, "u": {"$max": one}, "upsert": True}
+               for one in found if one.keys() > {"_id"}]  # fmt: skip
+    reply = handle.bulk_update(collection, updates) if updates else {}
+    return len(reply.get("upserted", ()))
 
 
 def _insert(handle: Any, collection: str, documents: list[Any], file: pathlib.Path) -> int:
