@@ -143,6 +143,16 @@ class FieldTests(TestCase):
         self.assertEqual([one.name for one in rest], ["b"])  # as in SQL: of no key nothing is known
         self.assertEqual(Thing.objects.get(value__j=None).name, "c")
 
+    def test_dollar_signs_and_periods_in_json_keys(self):
+        value = {"$a": 1, "b.c": {"$d.e": [2]}}
+        Thing.objects.create(name="a", value=value)
+        Thing.objects.create(name="b", value={"b": {"c": 1}})
+        found = Thing.objects.get(value__has_key="$a")
+        self.assertEqual(found.value, value)
+        self.assertEqual(Thing.objects.get(**{"value__$a": 1}), found)
+        self.assertEqual(Thing.objects.get(**{"value__b.c__$d.e__0": 2}), found)
+        self.assertEqual(Thing.objects.get(value=value), found)
+
     def test_microseconds(self):
         moment = datetime.datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
         took = datetime.timedelta(microseconds=1234567)
