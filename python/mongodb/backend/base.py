@@ -22,6 +22,7 @@ from mongodb.backend.features import DatabaseFeatures
 from mongodb.backend.introspection import DatabaseIntrospection
 from mongodb.backend.operations import DatabaseOperations
 from mongodb.backend.register import register
+from mongodb.backend.validation import DatabaseValidation
 from mongodb.connection import shared_handle
 
 __all__ = ["DatabaseWrapper"]
@@ -81,6 +82,7 @@ class DatabaseWrapper(BaseDatabaseWrapper):
     features_class = DatabaseFeatures
     introspection_class = DatabaseIntrospection
     ops_class = DatabaseOperations
+    validation_class = DatabaseValidation
 
     def get_connection_params(self) -> dict[str, Any]:
         settings = self.settings_dict

@@ -19,7 +19,7 @@ from django.contrib.sites.models import Site
 from django.core.cache import caches
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
-from django.db.models import F, Q, Sum, Value
+from django.db.models import F, IntegerField, Q, Sum, Value
 from django.db.models import functions as fn
 from django.http import HttpResponse
 from django.test import TestCase, TransactionTestCase, modify_settings, override_settings
@@ -152,6 +152,13 @@ class FieldTests(TestCase):
         self.assertEqual(Thing.objects.get(**{"value__$a": 1}), found)
         self.assertEqual(Thing.objects.get(**{"value__b.c__$d.e__0": 2}), found)
         self.assertEqual(Thing.objects.get(value=value), found)
+
+    def test_columns_with_dollar_signs_or_periods_are_refused(self):
+        for name, many in [("$a", 1), ("a.b", 1), ("a$b", 0)]:
+            field = IntegerField(db_column=name)
+            field.set_attributes_from_name("x")
+            found = connection.validation.check_field(field)
+            self.assertEqual([one.id for one in found], ["mongodb.E020"] * many)
 
     def test_microseconds(self):
         moment = datetime.datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)

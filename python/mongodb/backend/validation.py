@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `manage.py check --database` says of fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core import checks
+from django.db.backends.base.validation import BaseDatabaseValidation
+
+__all__ = ["DatabaseValidation"]
+
+
+class DatabaseValidation(BaseDatabaseValidation):
+    """Refuses columns that MongoDB would take for paths or operators."""
+
+    def check_field(self, field: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+        column = getattr(field, "column", None) or ""
+        if not (column.startswith("$") or "." in column):
+            return []
+        return [
+            checks.Error(
+                f"the column {column!r} begins with $ or has a dot, which MongoDB takes for an "
+                "operator or a path",
+                hint="Give the field another db_column.",
+                obj=field,
+                id="mongodb.E020",
+            )
+        ]
