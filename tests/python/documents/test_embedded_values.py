@@ -37,7 +37,7 @@ class Part(EmbeddedDocument):
     leaves = ListField(EmbeddedDocumentField(Leaf))
 
 
-class Cleaned(EmbeddedDocument):
+class CleanedValue(EmbeddedDocument):
     n = IntField()
     note = StringField()
     calls: list[Any] = []
@@ -50,7 +50,7 @@ class Cleaned(EmbeddedDocument):
 
 
 class Holder(EmbeddedDocument):
-    inner = EmbeddedDocumentField(Cleaned)
+    inner = EmbeddedDocumentField(CleanedValue)
 
 
 class Whole(Document):
@@ -61,15 +61,15 @@ class Whole(Document):
     mapped = MapField(EmbeddedDocumentField(Part))
     sorted = SortedListField(EmbeddedDocumentField(Leaf), ordering="n")
     generic = GenericEmbeddedDocumentField()
-    clean_one = EmbeddedDocumentField(Cleaned)
-    clean_many = ListField(EmbeddedDocumentField(Cleaned))
+    clean_one = EmbeddedDocumentField(CleanedValue)
+    clean_many = ListField(EmbeddedDocumentField(CleanedValue))
     clean_deep = EmbeddedDocumentField(Holder)
     clean_any = GenericEmbeddedDocumentField()
 
 
 @pytest.fixture(autouse=True)
 def store(memory: None) -> None:
-    Cleaned.calls.clear()
+    CleanedValue.calls.clear()
 
 
 GOOD = {"name": "x", "n": 2, "leaf": {"n": 1}}
@@ -203,16 +203,16 @@ def test_stored_documents_are_read_whatever_they_hold() -> None:
 
 def test_clean_runs_at_every_save() -> None:
     Whole(clean_one={"n": 1}, clean_many=[{"n": 2}], clean_deep={"inner": {"n": 3}},
-          clean_any=Cleaned(n=4)).save()  # fmt: skip
-    assert sorted(Cleaned.calls) == [1, 2, 3, 4]
-    Cleaned.calls.clear()
+          clean_any=CleanedValue(n=4)).save()  # fmt: skip
+    assert sorted(CleanedValue.calls) == [1, 2, 3, 4]
+    CleanedValue.calls.clear()
     found = Whole.objects.get()
     found.title = "x"
     found.save()
-    assert sorted(Cleaned.calls) == [1, 2, 3, 4]
-    Cleaned.calls.clear()
+    assert sorted(CleanedValue.calls) == [1, 2, 3, 4]
+    CleanedValue.calls.clear()
     Whole.objects.insert(Whole(clean_one=found.clean_one, clean_deep=found.clean_deep))
-    assert sorted(Cleaned.calls) == [1, 3]
+    assert sorted(CleanedValue.calls) == [1, 3]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_clean_runs_at_every_save() -> None:
         {"clean_one": {"n": 13}},
         {"clean_many": [{"n": 1}, {"n": 13}]},
         {"clean_deep": {"inner": {"n": 13}}},
-        {"clean_any": {"_cls": "Cleaned", "n": 13}},
+        {"clean_any": {"_cls": "CleanedValue", "n": 13}},
     ],
 )
 def test_clean_refuses_and_changes(values: dict[str, Any]) -> None:
@@ -230,7 +230,7 @@ def test_clean_refuses_and_changes(values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="is unlucky"):
         Whole.objects.insert(Whole(**values))
     Whole(**values).save(clean=False)
-    assert len(Cleaned.calls) in (2, 4)  # those of the two refused ones
+    assert len(CleanedValue.calls) in (2, 4)  # those of the two refused ones
     found = Whole.objects.get()
     found.title = "x"
     with pytest.raises(ValidationError, match="is unlucky"):
