@@ -6,6 +6,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h> /* with it comes __GLIBC__ */
+
+#if defined(__linux__) && defined(__GLIBC__) && !defined(DS_PORTABLE)
+#define DS_SYSTEM_LINUX
+#endif
 
 /* What an errno means, in English; never NULL. Lifetime: the program's. */
 const char *ds__system_error(int code);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* On Linux with the GNU library. */
-#if defined(__linux__) && defined(__GLIBC__) && !defined(DS_PORTABLE)
+#include "base/system.h"
+
+#ifdef DS_SYSTEM_LINUX
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,8 +13,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#include "base/system.h"
 
 const char *ds__system_error(int code) {
     const char *text = strerrordesc_np(code);

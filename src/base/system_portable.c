@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Elsewhere: POSIX and C alone. */
-#if !defined(__linux__) || !defined(__GLIBC__) || defined(DS_PORTABLE)
+#include "base/system.h"
+
+#ifndef DS_SYSTEM_LINUX
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "base/system.h"
 
 const char *ds__system_error(int code) {
     static const struct {
