@@ -63,7 +63,7 @@ from mongodb.fields import (
 )
 
 
-class Inner(EmbeddedDocument):
+class ThingPart(EmbeddedDocument):
     a = IntField()
     b = StringField(db_field="bb")
 
@@ -72,8 +72,8 @@ class Thing(Document):
     name = StringField(db_field="n")
     number = IntField()
     real = FloatField()
-    inner = EmbeddedDocumentField(Inner)
-    inners = ListField(EmbeddedDocumentField(Inner))
+    inner = EmbeddedDocumentField(ThingPart)
+    inners = ListField(EmbeddedDocumentField(ThingPart))
     tags = ListField(StringField())
     extra = DictField()
     counts = MapField(IntField())
@@ -125,13 +125,14 @@ def test_reading_changes_nothing(connected: str) -> None:
         (lambda t: t.extra.pop("k"), ({"extra": {}}, {})),
         (lambda t: t.extra.update({"a.b": 1}), ({"extra": {"k": {"c": 1}, "a.b": 1}}, {})),
         (lambda t: t.counts.update(y=2), ({"counts.y": 2}, {})),
-        (lambda t: setattr(t, "inner", Inner(a=1, b="t")), ({"inner.bb": "t"}, {})),
+        (lambda t: setattr(t, "inner", ThingPart(a=1, b="t")), ({"inner.bb": "t"}, {})),
         (lambda t: t.__setattr__("anything", {"x": 1}), ({"anything": {"x": 1}}, {})),
     ],
 )
 def test_the_smallest_update_is_sent(connected: str, change: Any, expected: Any) -> None:
     thing = Thing(
-        name="x", inner=Inner(a=1, b="s"), inners=[Inner(a=1), Inner(a=2)], tags=["a", "b"],
+        name="x", inner=ThingPart(a=1, b="s"), inners=[ThingPart(a=1), ThingPart(a=2)],
+        tags=["a", "b"],
         extra={"k": {"c": 1}}, counts={"x": 1},
     ).save()  # fmt: skip
     for one in (thing, Thing.objects.get()):
@@ -215,7 +216,7 @@ def test_save_condition(connected: str) -> None:
 
 
 def test_copies_are_independent_and_equal(connected: str) -> None:
-    thing = Thing(name="x", inner=Inner(a=1), tags=["a"]).save()
+    thing = Thing(name="x", inner=ThingPart(a=1), tags=["a"]).save()
     thing.tags.append("b")
     for twin in (pickle.loads(pickle.dumps(thing)), copy.copy(thing), copy.deepcopy(thing)):
         assert twin == thing and twin.tags == ["a", "b"] and twin._delta() == thing._delta()
@@ -224,7 +225,9 @@ def test_copies_are_independent_and_equal(connected: str) -> None:
     new = pickle.loads(pickle.dumps(Thing(name="n")))
     assert new._created and new.name == "n" and new.id is None
     assert Thing.from_json(thing.to_json()).to_mongo() == thing.to_mongo()
-    assert len({thing, Thing.objects.get()}) == 1 and Inner(a=1) == Inner(a=1) != Inner(a=2)
+    assert len({thing, Thing.objects.get()}) == 1 and ThingPart(a=1) == ThingPart(a=1) != ThingPart(
+        a=2
+    )
 
 
 class Color(enum.Enum):
@@ -244,23 +247,23 @@ class Typed(Document):
     flag = BooleanField()
     ordered = SortedListField(IntField())
     generic = GenericEmbeddedDocumentField()
-    many = EmbeddedDocumentListField(Inner)
+    many = EmbeddedDocumentListField(ThingPart)
 
 
 def test_types_come_back_as_they_went(connected: str) -> None:
     key = uuid.uuid4()
     Typed(big=1, exact="1.005", text="2.50", dec="1.5", key=key, keytext=str(key), data=b"abcd",
-          color=Color.RED, day="2024-02-29", flag=True, ordered=[3, 1], generic=Inner(a=1),
-          many=[Inner(a=1), Inner(a=2)]).save()  # fmt: skip
+          color=Color.RED, day="2024-02-29", flag=True, ordered=[3, 1], generic=ThingPart(a=1),
+          many=[ThingPart(a=1), ThingPart(a=2)]).save()  # fmt: skip
     raw = get_db().typed.find_one()
     assert type(raw["big"]) is bson.Int64 and raw["text"] == "2.50" and raw["color"] == "red"
     assert raw["key"].subtype == 4 and raw["keytext"] == str(key) and raw["ordered"] == [1, 3]
-    assert raw["generic"] == {"a": 1, "_cls": "Inner"}
+    assert raw["generic"] == {"a": 1, "_cls": "ThingPart"}
     found = Typed.objects.get()
     assert found.exact == decimal.Decimal("1.01") and found.text == decimal.Decimal("2.50")
     assert found.dec == bson.Decimal128("1.5") and found.key == key and found.keytext == key
     assert found.color is Color.RED and found.day == datetime.date(2024, 2, 29)
-    assert found.generic == Inner(a=1) and found.many.filter(a=2) == [Inner(a=2)]
+    assert found.generic == ThingPart(a=1) and found.many.filter(a=2) == [ThingPart(a=2)]
     found.many.create(a=3)
     found.many.filter(a=1).delete()
     found.save()
@@ -464,7 +467,9 @@ def test_a_forked_process_opens_its_own_connection(connected: str) -> None:
 def test_nothing_leaks(connected: str) -> None:
     def work(times: int) -> None:
         for i in range(times):
-            thing = Thing(name=f"n{i}", inner=Inner(a=i), inners=[Inner(a=1)], tags=["a"]).save()
+            thing = Thing(
+                name=f"n{i}", inner=ThingPart(a=i), inners=[ThingPart(a=1)], tags=["a"]
+            ).save()
             thing.tags.append("b")
             thing.inner.b = "x"
             thing.save()
@@ -587,7 +592,7 @@ def test_a_class_with_its_own_init_runs_it_when_loaded(connected: str) -> None:
 
 
 def test_lists_of_scalars_values_and_dicts(connected: str) -> None:
-    Thing(name="a", number=1, inner=Inner(a=5)).save()
+    Thing(name="a", number=1, inner=ThingPart(a=5)).save()
     Thing(name="b", number=2).save()
     things = Thing.objects.order_by("name")
     assert list(things.scalar("name")) == ["a", "b"]
@@ -595,7 +600,7 @@ def test_lists_of_scalars_values_and_dicts(connected: str) -> None:
     assert list(things.values("number")) == [{"number": 1}, {"number": 2}]
     assert [one["n"] for one in things.as_pymongo()] == ["a", "b"]
     assert sorted(things.distinct("number")) == [1, 2]
-    assert things.distinct("inner") == [Inner(a=5)]
+    assert things.distinct("inner") == [ThingPart(a=5)]
     assert (things.sum("number"), things.average("number")) == (3, 1.5)
     assert things.item_frequencies("name") == {"a": 1.0, "b": 1.0}
     assert Thing.objects.from_json(things.to_json())[1].name == "b"
@@ -603,7 +608,7 @@ def test_lists_of_scalars_values_and_dicts(connected: str) -> None:
 
 
 def test_updates_through_a_queryset(connected: str) -> None:
-    Thing(name="a", number=1, tags=["x"], inners=[Inner(a=1)]).save()
+    Thing(name="a", number=1, tags=["x"], inners=[ThingPart(a=1)]).save()
     things = Thing.objects(name="a")
     assert things.update(inc__number=2, push__tags="y", set__inner__b="s") == 1
     assert things.update(pull__inners__a=1, add_to_set__tags=["y", "z"]) == 1
@@ -689,7 +694,7 @@ def test_misuse_of_the_core_is_an_error() -> None:
     thing = Thing()
     for call in (
         lambda: _core.hollow(thing, 1),
-        lambda: _core.hollow(Inner, 1),
+        lambda: _core.hollow(ThingPart, 1),
         lambda: _core.hollow(int, 1),
         lambda: _core.document(Document, b"\5\0\0\0\0"),
         lambda: _core.document(Thing, b"\6\0\0\0\0"),
