@@ -111,24 +111,6 @@ static void add_number(ds_buf *out, const char *before, int64_t v, const char *a
     ds_buf_add(out, text, (size_t)size);
 }
 
-static bool add_array(ds_buf *out, ds_value array, int depth) {
-    ds__iter it;
-    bool first = true;
-    ds_buf_add_byte(out, '[');
-    ds__iter_init(&it, array);
-    while (ds__iter_next(&it)) {
-        if (!first) {
-            add_text(out, ", ");
-        }
-        first = false;
-        if (!add_value(out, it.value, depth + 1)) {
-            return false;
-        }
-    }
-    ds_buf_add_byte(out, ']');
-    return true;
-}
-
 /* Whether a document that has $ref is what a DBRef is written as: $ref, $id, $db and the rest. */
 static bool is_plain_reference(ds_value doc) {
     static const char *const names[] = {"$ref", "$id", "$db"};
@@ -147,29 +129,31 @@ static bool is_plain_reference(ds_value doc) {
     return at >= 2;
 }
 
-static bool add_document(ds_buf *out, ds_value doc, int depth) {
-    ds_value reference;
-    if (ds__doc_get(doc, "$ref", 4, &reference) && !is_plain_reference(doc)) {
-        return false;
-    }
+/* What is in a document, with the names, or in an array. */
+static bool add_items(ds_buf *out, ds_value v, int depth) {
+    bool named = v.type == DS_DOCUMENT, first = true;
     ds__iter it;
-    bool first = true;
-    ds_buf_add_byte(out, '{');
-    ds__iter_init(&it, doc);
+    ds_buf_add_byte(out, named ? '{' : '[');
+    ds__iter_init(&it, v);
     while (ds__iter_next(&it)) {
         if (!first) {
             add_text(out, ", ");
         }
         first = false;
-        if (!add_string(out, it.key, it.key_size)) {
-            return false;
+        if (named) {
+            if (strcmp(it.key, "$ref") == 0 && !is_plain_reference(v)) {
+                return false;
+            }
+            if (!add_string(out, it.key, it.key_size)) {
+                return false;
+            }
+            add_text(out, ": ");
         }
-        add_text(out, ": ");
         if (!add_value(out, it.value, depth + 1)) {
             return false;
         }
     }
-    ds_buf_add_byte(out, '}');
+    ds_buf_add_byte(out, named ? '}' : ']');
     return true;
 }
 
@@ -186,9 +170,8 @@ static bool add_value(ds_buf *out, ds_value v, int depth) {
     case DS_STRING:
         return add_string(out, ds__text(v), v.size);
     case DS_DOCUMENT:
-        return add_document(out, v, depth);
     case DS_ARRAY:
-        return add_array(out, v, depth);
+        return add_items(out, v, depth);
     case DS_BINARY:
         return add_binary(out, v);
     case DS_OBJECT_ID:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["log_slow", "shape", "tell", "wants_commands"]
+__all__ = ["collection_of", "log_slow", "shape", "tell", "wants_commands"]
 
 _log = logging.getLogger("mongodb.commands")
 
@@ -81,6 +81,12 @@ def _shape(value: Any, computes: bool = False) -> Any:
     return value if computes and isinstance(value, str) and value[:1] == "$" else "?"
 
 
+def collection_of(command: Mapping[str, Any]) -> str | None:
+    """Return the collection that a command is about, None where it is about none."""
+    first = next(iter(command.values()))
+    return first if isinstance(first, str) else command.get("collection")
+
+
 def wants_commands() -> bool:
     """Whether the log takes every command."""
     return _log.isEnabledFor(logging.DEBUG)
@@ -92,8 +98,7 @@ def tell(level: int, what: str, name: str, database: str | None, command: Mappin
     collection = None
     asked: dict[str, Any] = {}
     if command:
-        first = next(iter(command.values()))
-        collection = first if isinstance(first, str) else command.get("collection")
+        collection = collection_of(command)
         asked = shape(command)
     place = ".".join(one for one in (database, collection) if one)
     text = json.dumps(asked, default=str, ensure_ascii=False) if asked else ""

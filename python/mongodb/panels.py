@@ -17,7 +17,7 @@ from debug_toolbar.panels import Panel
 from django.utils.html import format_html, format_html_join
 from pymongo import monitoring
 
-from mongodb._command_log import shape
+from mongodb._command_log import collection_of, shape
 
 __all__ = ["MongoDBPanel"]
 
@@ -30,10 +30,10 @@ class _Recorder(monitoring.CommandListener):
     def started(self, event: Any) -> None:
         heard = _request.get()
         if heard is not None:
-            names = [one for one in event.command.values() if isinstance(one, str)]
+            place = filter(None, (event.database_name, collection_of(event.command)))
             text = json.dumps(shape(event.command), default=str, ensure_ascii=False)
             heard.append({"id": event.request_id, "name": event.command_name, "shape": text,
-                          "place": ".".join([event.database_name, *names[:1]]), "ms": None,
+                          "place": ".".join(place), "ms": None,
                           "failure": ""})  # fmt: skip
 
     def succeeded(self, event: Any) -> None:

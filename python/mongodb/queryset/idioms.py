@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import functools
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Any, Generic
 
 from mongodb import _persist
@@ -71,13 +71,6 @@ class IdiomsMixin(Generic[Doc]):
         if self._bounded:
             return obj in self._all()
         return bool(self.filter(pk=obj.pk).exists())
-
-    def aiterator(self: Any, chunk_size: int | None = None) -> AsyncIterator[Doc]:
-        """`iterator()` for `async for`."""
-        wanted = self.no_cache()
-        if chunk_size is not None:
-            wanted = wanted.batch_size(chunk_size)
-        return wanted.__aiter__()  # type: ignore[no-any-return]
 
     # Writing
 

@@ -153,8 +153,16 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
 
     def iterator(self, chunk_size: int | None = None) -> Iterator[Doc]:
         """Iterate without keeping the documents; `chunk_size` of them are fetched at a time."""
+        return iter(self._passing(chunk_size))
+
+    def aiterator(self, chunk_size: int | None = None) -> AsyncIterator[Doc]:
+        """`iterator()` for `async for`."""
+        return self._passing(chunk_size).__aiter__()
+
+    def _passing(self, chunk_size: int | None) -> Self:
+        """Return a copy whose documents are not kept, fetched so many at a time."""
         wanted = self.no_cache()
-        return iter(wanted if chunk_size is None else wanted.batch_size(chunk_size))
+        return wanted if chunk_size is None else wanted.batch_size(chunk_size)
 
     # One document
 
@@ -208,9 +216,7 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
         if self._loaded is not None or self._bounded:
             found = self._all()
             return found[-1] if found else None
-        order = self._order_now() or [("_id", 1)]
-        turned = [(path, -way if isinstance(way, int) else way) for path, way in order]
-        return self._with(_order=turned).first()
+        return self.reverse().first()  # type: ignore[no-any-return]
 
     def with_id(self, object_id: Any) -> Doc | None:
         """Return the document with this primary key or None."""

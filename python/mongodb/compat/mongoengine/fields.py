@@ -141,11 +141,11 @@ class GenericEmbeddedDocumentField(_Binding, _fields.GenericEmbeddedDocumentFiel
     """An embedded document of any class."""
 
 
-class ListField(_Binding, _fields.ListField):
-    """A list."""
+class _Container(_Binding):
+    """References inside are fetched when the container is read, those of a class at once."""
 
     @property
-    def _auto_dereference(self) -> bool:  # type: ignore[override]
+    def _auto_dereference(self) -> bool:
         return dereferences(self)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -157,11 +157,21 @@ class ListField(_Binding, _fields.ListField):
         fetches = dereferences(self)
         if fetches:
             fetch_inside(self, value)
+        self._show(value, fetches)
+        return value
+
+    def _show(self, value: Any, fetched: bool) -> None:
+        """Make of references what is shown of them."""
+
+
+class ListField(_Container, _fields.ListField):
+    """A list."""
+
+    def _show(self, value: Any, fetched: bool) -> None:
         if isinstance(self.field, ReferenceField):
             for at, one in enumerate(value):
-                if not isinstance(one, BaseDocument if fetches else DBRef):
-                    value[at] = self.field._unfetched(one, fetches)
-        return value
+                if not isinstance(one, BaseDocument if fetched else DBRef):
+                    value[at] = self.field._unfetched(one, fetched)
 
 
 class SortedListField(_fields.SortedListField, ListField):
@@ -172,22 +182,8 @@ class EmbeddedDocumentListField(_fields.EmbeddedDocumentListField, ListField):
     """A list of embedded documents."""
 
 
-class DictField(_Binding, _fields.DictField):
+class DictField(_Container, _fields.DictField):
     """A dict."""
-
-    @property
-    def _auto_dereference(self) -> bool:  # type: ignore[override]
-        return dereferences(self)
-
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        value = super().__get__(instance, owner)
-        if instance is None or not value:
-            return value
-        if not refers(self):
-            return _any_fetched(self, instance, value)
-        if dereferences(self):
-            fetch_inside(self, value)
-        return value
 
 
 class DynamicField(_fields.DynamicField):
