@@ -22,7 +22,7 @@ help:
 	@echo "make build   the package, its extension and the docstore program in $(VENV)"
 	@echo "make bench   the benchmarks of docs/benchmarks.md"
 	@echo "make forks   what a forked child may use, for some minutes"
-	@echo "make mutants changes of the Python side that no test notices (ONLY=\"_persist\", EVERY=1)"
+	@echo "make mutants changes of the Python side that no test notices (ONLY=\"_saving\", EVERY=1)"
 	@echo "make faults  memory, disk and power fail at every step: half an hour"
 	@echo "make sessions   interleaved sessions beside a real mongod (SEED=1 SECONDS=60)"
 	@echo "make soak    a store under load whose processes are killed and started anew (MINUTES=10)"

@@ -2,7 +2,7 @@
 """Change the package's Python one small step at a time; name the changes that no test notices.
 
 make mutants                            every module beside the Django backend, a sample of each
-make mutants ONLY="_persist queryset"   these modules or folders
+make mutants ONLY="_saving queryset"   these modules or folders
 make mutants EVERY=1                    every mutant instead of one in ten; EVERY=3 one in three
 make mutants SEED=2 FRESH=1             another sample; forget what earlier runs found
 make mutants IMPORTED=0                 without what is evaluated once: each takes seconds
@@ -49,8 +49,8 @@ LEFT_OUT = {"__init__", "fields/__init__", "queryset/__init__", "rest_framework/
 SAMPLE = 10  # one mutant in so many, unless EVERY says another number
 BUDGET = float(os.environ.get("BUDGET") or 6)  # seconds of tests for one mutant, when traced
 LONGEST = 3.0  # seconds of a test that is worth running for one mutant
-FIRST = ["_persist", "_rollback", "_delete_rules", "queryset/writing", "queryset",
-         "context_managers", "fields", "rest_framework"]  # fmt: skip
+FIRST = ["_saving", "_fetching", "_references", "_rollback", "_delete_rules", "queryset/writing",
+         "queryset", "context_managers", "fields", "rest_framework"]  # fmt: skip
 SERVERS = {"mongod", "server_of_the_seed"}  # fixtures that start processes
 
 _DOCUMENTS = ["documents", "test_document.py", "test_mistakes.py", "test_mongoengine_habits.py",
@@ -68,7 +68,7 @@ ABOUT = {
     "connection": _CONNECTIONS,
     "context_managers": _CONNECTIONS,
     "errors": _CONNECTIONS,
-    "_handle": _CONNECTIONS,
+    "_connection": _CONNECTIONS,
     "_events": ["core/test_events.py"],
     "_options": _CONNECTIONS,
     "_django": ["seed_000/test_reading_rules.py", "seed_000/test_slips.py", *_RUNS],

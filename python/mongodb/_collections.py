@@ -8,7 +8,7 @@ import logging
 from typing import Any
 
 from mongodb import _registry
-from mongodb._handle import current_transaction
+from mongodb._connection import current_transaction
 from mongodb._indexes import declared_indexes, index_name, is_pending
 from mongodb.errors import InvalidCollectionError, MongoError
 

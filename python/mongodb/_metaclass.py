@@ -14,7 +14,7 @@ from mongodb import _core, _registry
 from mongodb._options import Options
 from mongodb.connection import open_connections
 from mongodb.errors import DoesNotExist, InvalidDocumentError, MultipleObjectsReturned
-from mongodb.fields.base import BaseField
+from mongodb.fields.base_field import BaseField
 from mongodb.fields.cached import CachedReferenceField
 from mongodb.fields.references import DO_NOTHING, ReferenceField
 from mongodb.fields.scalar import ObjectIdField

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from mongodb import connection
-from mongodb._handle import EMBEDDED_OPTIONS
+from mongodb._connection import EMBEDDED_OPTIONS
 from mongodb._snapshot import Snapshot
 from mongodb.errors import ConnectionFailure
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mongodb._handle import is_read
+from mongodb._connection import is_read
 from mongodb._rollback import Records
 from mongodb.errors import MongoError, OperationError, from_reply
 

@@ -13,9 +13,9 @@ from django.conf import settings
 from django.core.checks import register
 from django.core.exceptions import ImproperlyConfigured
 
+from mongodb._connection import EMBEDDED_OPTIONS
 from mongodb._django import adopt_exceptions
 from mongodb._django_tests import watch
-from mongodb._handle import EMBEDDED_OPTIONS
 from mongodb.checks import check_documents
 from mongodb.compat import install
 from mongodb.connection import DEFAULT_CONNECTION_NAME, OTHER_OPTIONS, register_connection

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote_plus, unquote
 
+from mongodb._connection import EMBEDDED_OPTIONS, Connection
 from mongodb._events import check_listeners
-from mongodb._handle import EMBEDDED_OPTIONS, Handle
 from mongodb.errors import ConnectionFailure, NotSupportedError
 
 __all__ = [
@@ -39,7 +39,7 @@ logger = logging.getLogger("mongodb")
 
 _lock = threading.RLock()
 _connection_settings: dict[str, dict[str, Any]] = {}
-_connections: dict[str, Handle] = {}
+_connections: dict[str, Connection] = {}
 _dbs: dict[str, Any] = {}
 _redirect: Any = None  # a test run's stores
 
@@ -260,7 +260,7 @@ def connect(
     username: str | None = None,
     password: str | None = None,
     **kwargs: Any,
-) -> Handle:
+) -> Connection:
     """Connect `alias` to a database and return the connection, which acts as a MongoClient.
 
     `db` or `host` may be a URI (`mongodb://`, `mongodb+srv://`, `docstore://`). With neither a host
@@ -294,7 +294,7 @@ def connect(
             raise
 
 
-def _open(alias: str) -> Handle:
+def _open(alias: str) -> Connection:
     settings = _connection_settings[alias]
     if _redirect is not None:
         settings = _redirect.redirect(alias, settings)
@@ -304,7 +304,7 @@ def _open(alias: str) -> Handle:
     return handle
 
 
-def open_handle(alias: str, settings: Mapping[str, Any], greets: bool = True) -> Handle:
+def open_handle(alias: str, settings: Mapping[str, Any], greets: bool = True) -> Connection:
     """Open a connection without making it known; a server is contacted, unless `greets` is off."""
     if "opener" in settings:
         return settings["opener"](alias, settings)  # type: ignore[no-any-return]
@@ -319,7 +319,7 @@ def open_handle(alias: str, settings: Mapping[str, Any], greets: bool = True) ->
     own = {key: v for key, v in options.items() if key.lower() not in _PYMONGO_ONLY}
     if uri.startswith("docstore:"):
         own = {key: v for key, v in own.items() if not _for_servers(key)}
-    handle = Handle(alias, uri, settings["db"], own, options, slow)
+    handle = Connection(alias, uri, settings["db"], own, options, slow)
     if uri.startswith("mongodb"):
         if greets:
             handle.ping()
@@ -338,7 +338,7 @@ def _for_servers(option: str) -> bool:
     return option.lower() in VALIDATORS and option.lower() not in EMBEDDED_OPTIONS
 
 
-def _database_of(handle: Handle) -> str:
+def _database_of(handle: Connection) -> str:
     """Return the database of a file that was named alone: a renamed one keeps its own."""
     reply = handle.client.run("admin", {"listDatabases": 1, "nameOnly": True})
     names = {one["name"] for one in reply["databases"]} - {"admin", "config", "local"}
@@ -348,7 +348,7 @@ def _database_of(handle: Handle) -> str:
     return names.pop()  # type: ignore[no-any-return]
 
 
-def get_connection_handle(alias: str = DEFAULT_CONNECTION_NAME) -> Handle:
+def get_connection_handle(alias: str = DEFAULT_CONNECTION_NAME) -> Connection:
     """Return the open connection of an alias, opening it if it was only registered."""
     found = _connections.get(alias)
     if found is not None:
@@ -381,7 +381,7 @@ def _settings_hint(alias: str) -> str:
     return f', or give MONGODB_SETTINGS a dict {{"alias": {alias!r}, "db": "name"}}'
 
 
-def shared_handle(alias: str, db: str | None = None, **arguments: Any) -> Handle:
+def shared_handle(alias: str, db: str | None = None, **arguments: Any) -> Connection:
     """Return the connection with these settings: the open one of any alias, or a new one.
 
     So models and documents of one store share a client and its transactions.
@@ -429,7 +429,7 @@ def set_redirect(stores: Any) -> None:
     _redirect = stores
 
 
-def open_connections() -> list[tuple[str, Handle]]:
+def open_connections() -> list[tuple[str, Connection]]:
     """Return the open connections with their aliases."""
     return list(_connections.items())
 
@@ -484,7 +484,7 @@ def disconnect_all() -> None:
         disconnect(alias)
 
 
-def _handles() -> Iterator[Handle]:
+def _handles() -> Iterator[Connection]:
     yield from _connections.values()
 
 

@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Self
 from bson import DBRef
 from bson.raw_bson import RawBSONDocument
 
-from mongodb import _core, _persist
+from mongodb import _core, _fetching, _identity, _references, _saving
 from mongodb._collections import INDEX_ERRORS, make_indexes, make_ready
+from mongodb._connection import current_transaction
 from mongodb._delete_rules import add_rule, apply_rules
-from mongodb._handle import current_transaction
 from mongodb._indexes import (
     declared_indexes,
     free_names,
@@ -27,7 +27,7 @@ from mongodb._indexes import (
 from mongodb._metaclass import TopLevelDocumentMetaclass
 from mongodb._registry import class_tree
 from mongodb._rollback import note
-from mongodb.base import BaseDocument
+from mongodb.base_document import BaseDocument
 from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle, get_db
 from mongodb.embedded import DynamicMixin
 from mongodb.errors import (
@@ -126,14 +126,14 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
 
     @classmethod
     def _resolve_reference(cls, key: Any, context: Any) -> Any:
-        found = _persist.load_reference(cls, key, context)
+        found = _references.load_reference(cls, key, context)
         return _core.hollow(cls, key, context) if found is None else found
 
     def _fetch(self) -> None:
-        _persist.fill(self)
+        _fetching.fill(self)
 
     def _fetch_field(self, at: int) -> None:
-        _persist.fill_rest(self)
+        _fetching.fill_rest(self)
 
     def to_dbref(self) -> DBRef:
         """Return a DBRef to this document; it must be saved."""
@@ -173,7 +173,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
 
     @property
     def _object_key(self) -> dict[str, Any]:
-        return _persist.own_lookups(self)
+        return _identity.own_lookups(self)
 
     @classmethod
     def _get_db(cls) -> Any:
@@ -219,19 +219,19 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
 
     def switch_db(self, db_alias: str, keep_created: bool = True) -> Any:
         """Use another connection for this document from now on."""
-        _persist.complete(self)
+        _fetching.complete(self)
         self._db_alias = db_alias
         return self._switched(keep_created)
 
     def switch_collection(self, collection_name: str, keep_created: bool = True) -> Any:
         """Use another collection for this document from now on."""
-        _persist.complete(self)
+        _fetching.complete(self)
         self._collection_name = collection_name
         return self._switched(keep_created)
 
     def _switched(self, keep_created: bool) -> Any:
         if not keep_created or not self._created:
-            _persist.forget_stored(self)
+            _saving.forget_stored(self)
         return self
 
     # Writing
@@ -255,7 +255,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         """
         if self._abstract:
             raise InvalidDocumentError(f"{type(self).__name__} is abstract: it cannot be saved")
-        return _persist.save(  # type: ignore[no-any-return]
+        return _saving.save(  # type: ignore[no-any-return]
             self,
             force_insert=force_insert,
             validate=validate,
@@ -280,7 +280,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         """Save the referenced documents that changed."""
         options = {"force_insert": force_insert, "validate": validate, "clean": clean,
                    "write_concern": write_concern, "signal_kwargs": signal_kwargs}  # fmt: skip
-        _persist.cascade(self, _refs or set(), options)
+        _saving.cascade_save(self, _refs or set(), options)
 
     def delete(
         self,
@@ -292,7 +292,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
 
         The write concern is `write_concern={"w": 1}`, or `w=1` as in MongoEngine.
         """
-        concern = _persist.concern_of(write_concern)
+        concern = _saving.concern_of(write_concern)
         extra = dict(signal_kwargs or {})
         pre_delete.send(type(self), document=self, **extra)
         if self.pk is None:
@@ -304,17 +304,17 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         for field in self._fields.values():  # first: what fails can be repeated
             if isinstance(field, FileField):
                 field.__get__(self).delete()
-        handle.delete(collection, _persist.own_filter(self), 1, concern)
+        handle.delete(collection, _identity.own_filter(self), 1, concern)
         post_delete.send(type(self), document=self, **extra)
 
     def update(self, **kwargs: Any) -> Any:
         """Change this document in the store only: `update(inc__visits=1)`; then `reload()`."""
         if self.pk is None:
             if kwargs.get("upsert"):
-                query = self._qs().clear_order().filter(**_persist.stored_values(self))
+                query = self._qs().clear_order().filter(**_identity.stored_values(self))
                 return query.update_one(**kwargs)
             raise OperationError("a document that was never saved cannot be updated: save() it")
-        query = self._qs().clear_order().filter(**_persist.own_lookups(self))
+        query = self._qs().clear_order().filter(**_identity.own_lookups(self))
         return query.update_one(**kwargs)
 
     def modify(self, query: Mapping[str, Any] | None = None, **update: Any) -> bool:
@@ -346,7 +346,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         for name in names:
             if name not in self._fields:
                 raise LookUpError(f"{type(self).__name__} has no field {name!r}")
-        _persist.reload(self, names)
+        _fetching.reload(self, names)
         return self
 
     def select_related(self, max_depth: int = 1) -> Self:
@@ -356,8 +356,11 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
             while inner._item is not None:
                 inner = inner._item
             if inner.kind in ("reference", "pointer"):
-                for one in _persist.documents_in(getattr(self, name)):
-                    if one._hollow and _persist.load_reference(type(one), one.pk, None) is not None:
+                for one in _saving.documents_in(getattr(self, name)):
+                    if (
+                        one._hollow
+                        and _references.load_reference(type(one), one.pk, None) is not None
+                    ):
                         one._fetch()
         return self
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mongodb.base import BaseDocument
+from mongodb.base_document import BaseDocument
 from mongodb.errors import FieldDoesNotExist
-from mongodb.fields.base import BaseField
+from mongodb.fields.base_field import BaseField
 
 __all__ = ["DynamicEmbeddedDocument", "DynamicMixin", "EmbeddedDocument"]
 

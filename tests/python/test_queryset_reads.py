@@ -12,7 +12,7 @@ import pytest
 
 import mongodb
 from mongodb import Document, DynamicDocument, EmbeddedDocument, get_db, signals
-from mongodb._handle import Handle
+from mongodb._connection import Connection
 from mongodb.context_managers import query_counter
 from mongodb.errors import InvalidQueryError, LookUpError, NotSupportedError
 from mongodb.fields import (
@@ -89,8 +89,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
         return noted
 
-    monkeypatch.setattr(Handle, "run", noting(Handle.run))
-    monkeypatch.setattr(Handle, "cursor", noting(Handle.cursor))
+    monkeypatch.setattr(Connection, "run", noting(Connection.run))
+    monkeypatch.setattr(Connection, "cursor", noting(Connection.cursor))
     return seen
 
 

@@ -281,18 +281,18 @@ def test_modify_takes_the_first_in_order_after_those_it_skips() -> None:
 
 
 def test_large_parts_are_removed_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mongodb._handle import Handle
+    from mongodb._connection import Connection
     from mongodb.queryset import writing
 
     steps: list[int] = []
-    delete = Handle.delete
+    delete = Connection.delete
 
     def counting(self: Any, collection: str, *args: Any, **options: Any) -> int:
         steps.append(delete(self, collection, *args, **options))
         return steps[-1]
 
     monkeypatch.setattr(writing, "_KEYS_AT_ONCE", 3)
-    monkeypatch.setattr(Handle, "delete", counting)
+    monkeypatch.setattr(Connection, "delete", counting)
     things = WrittenThing.objects.insert([WrittenThing(name=str(i)) for i in range(8)])
     WrittenLeaf.objects.insert([WrittenLeaf(thing=things[7]), WrittenLeaf(thing=things[0])])
     assert WrittenThing.objects.order_by("name")[:7].delete() == 7

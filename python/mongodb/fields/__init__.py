@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fields of documents."""
 
-from mongodb.fields.base import BaseField
+from mongodb.fields.base_field import BaseField
 from mongodb.fields.cached import CachedReferenceField
 from mongodb.fields.dates import ComplexDateTimeField, DateField, DateTimeField
 from mongodb.fields.files import (

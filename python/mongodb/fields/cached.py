@@ -10,7 +10,7 @@ from bson import SON
 
 from mongodb import _cached, _registry
 from mongodb.errors import InvalidDocumentError
-from mongodb.fields.base import STORING_OPERATORS
+from mongodb.fields.base_field import STORING_OPERATORS
 from mongodb.fields.references import RefersToClass
 
 __all__ = ["CachedReferenceField"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from bson.datetime_ms import DatetimeMS
 
-from mongodb.fields.base import BaseField
+from mongodb.fields.base_field import BaseField
 from mongodb.fields.scalar import StringField
 
 try:  # accepts more spellings of dates when it is there

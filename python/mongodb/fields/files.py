@@ -12,7 +12,7 @@ from bson import ObjectId
 
 from mongodb.connection import DEFAULT_CONNECTION_NAME
 from mongodb.errors import MongoError, ValidationError
-from mongodb.fields.base import BaseField, _stored
+from mongodb.fields.base_field import BaseField, _stored
 from mongodb.gridfs import Files, GridFSError, GridIn, GridOut, NoFile
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Any
 from bson import SON, DBRef, ObjectId
 
 from mongodb import _registry
-from mongodb.fields.base import BaseField
+from mongodb.fields.base_field import BaseField
 from mongodb.fields.lazy import LazyReference, ReadsLazily, lazy
 
 __all__ = ["GenericLazyReferenceField", "GenericReferenceField"]

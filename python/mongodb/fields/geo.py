@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from mongodb.fields.base import BaseField
+from mongodb.fields.base_field import BaseField
 
 __all__ = [
     "GeoJsonBaseField",

@@ -10,7 +10,7 @@ from typing import Any
 from bson import DBRef
 
 from mongodb import _registry
-from mongodb.fields.base import BaseField
+from mongodb.fields.base_field import BaseField
 from mongodb.fields.references import DO_NOTHING, ReferenceField
 
 __all__ = ["LazyReference", "LazyReferenceField"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from mongodb import _registry
 from mongodb.errors import InvalidDocumentError, ValidationError
-from mongodb.fields.base import _INF, STORING_OPERATORS, UPDATE_OPERATORS, BaseField, _stored
+from mongodb.fields.base_field import _INF, STORING_OPERATORS, UPDATE_OPERATORS, BaseField, _stored
 from mongodb.fields.lists import EmbeddedDocumentList
 from mongodb.fields.scalar import STRING_OPERATORS, StringField
 

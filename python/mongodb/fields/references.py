@@ -9,7 +9,7 @@ from bson import DBRef, ObjectId
 
 from mongodb import _registry
 from mongodb.errors import InvalidDocumentError
-from mongodb.fields.base import BaseField
+from mongodb.fields.base_field import BaseField
 
 __all__ = ["CASCADE", "DENY", "DO_NOTHING", "NULLIFY", "PULL", "ReferenceField"]
 

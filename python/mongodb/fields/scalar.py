@@ -14,7 +14,7 @@ from bson import Binary, Decimal128, Int64, ObjectId
 from bson.errors import InvalidId
 
 from mongodb.errors import ValidationError
-from mongodb.fields.base import _INF, BaseField, RegexMixin
+from mongodb.fields.base_field import _INF, BaseField, RegexMixin
 
 __all__ = [
     "BinaryField",

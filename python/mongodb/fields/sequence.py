@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mongodb.connection import get_connection_handle
-from mongodb.fields.base import BaseField
+from mongodb.fields.base_field import BaseField
 
 __all__ = ["SequenceField"]
 

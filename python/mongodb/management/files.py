@@ -18,7 +18,7 @@ from bson.errors import InvalidId
 from mongodb import _core, _registry
 from mongodb.connection import get_connection_handle
 from mongodb.errors import BulkWriteError, MongoError, OperationError
-from mongodb.fields.base import BaseField
+from mongodb.fields.base_field import BaseField
 from mongodb.fields.files import FileField
 from mongodb.fields.sequence import SequenceField
 from mongodb.management.indexes import Place

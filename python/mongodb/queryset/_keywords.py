@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mongodb.errors import InvalidQueryError
-from mongodb.fields.base import BaseField
+from mongodb.fields.base_field import BaseField
 from mongodb.queryset.lookups import _condition, parse
 from mongodb.queryset.lookups import resolve as _resolve
 from mongodb.queryset.updates import NAMES, _item, change, split

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Iterable
 from typing import Any, Generic
 
-from mongodb import _persist
+from mongodb import _identity
 from mongodb._rollback import note
 from mongodb._stamps import stamp
 from mongodb._types import Doc
@@ -118,7 +118,7 @@ class IdiomsMixin(Generic[Doc]):
             groups[doc._home()].append((doc, change))
         found = 0
         for (handle, collection), members in groups.items():
-            updates = [{"q": _persist.own_filter(doc), "u": change} for doc, change in members]
+            updates = [{"q": _identity.own_filter(doc), "u": change} for doc, change in members]
             reply = handle.bulk_update(collection, updates, write_concern)
             found += int(reply.get("n", 0))
             for doc, _ in members if whole else ():  # else save() sends these fields once more

@@ -19,7 +19,7 @@ from bson import Binary, Decimal128, Int64, ObjectId, Regex
 
 from mongodb import _core, _registry
 from mongodb.errors import InvalidQueryError, LookUpError, ValidationError
-from mongodb.fields.base import BaseField
+from mongodb.fields.base_field import BaseField
 from mongodb.fields.scalar import STRING_OPERATORS
 from mongodb.queryset import geo
 from mongodb.queryset._expression import Expression

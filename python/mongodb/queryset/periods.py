@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from mongodb.fields.base import BaseField
+from mongodb.fields.base_field import BaseField
 from mongodb.fields.dates import ComplexDateTimeField, DateTimeField
 
 __all__ = ["PERIODS", "period"]

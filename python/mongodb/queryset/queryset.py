@@ -10,14 +10,14 @@ from typing import Any, Self, overload
 
 from bson import ObjectId, json_util
 
-from mongodb import _core, _persist
+from mongodb import _core, _references
 from mongodb._registry import document_class
 from mongodb._types import Doc
 from mongodb.errors import InvalidQueryError, NotSupportedError
 from mongodb.queryset._cache import Cache
 from mongodb.queryset._origin import Origin
 from mongodb.queryset.aggregation import AggregationMixin
-from mongodb.queryset.base import BaseQuerySet
+from mongodb.queryset.base_queryset import BaseQuerySet
 from mongodb.queryset.idioms import IdiomsMixin, tuple_class
 from mongodb.queryset.lookups import InvalidLookupValue
 from mongodb.queryset.q import QNode
@@ -458,12 +458,12 @@ def _fetch_related(document: Any, batches: list[Any], name: str) -> None:
     target = inner.document_type
     if inner.kind == "embedded":
         wanted = _target(target, rest)
-        paths = _persist.reference_paths(document, wanted)
+        paths = _references.reference_paths(document, wanted)
         below = [path for path in paths if path.startswith(f"{field.db_field}.")]
-        _persist.load_references(wanted, batches, below)
+        _references.load_references(wanted, batches, below)
         return
     path = f"{field.db_field}._id" if inner.kind == "pointer" else field.db_field
-    found = _persist.load_references(target, batches, [path])
+    found = _references.load_references(target, batches, [path])
     if rest and found:
         contexts: list[Any] = []
         for one in found:
@@ -476,7 +476,7 @@ def _fetch_any(batches: list[Any], path: str) -> None:
     """Fetch what generic references point to, a query for each class."""
     names = {name for batch in batches for name in batch.collect(f"{path}._cls")}
     for name in sorted(one for one in names if isinstance(one, str)):
-        _persist.load_references(document_class(name), batches, [f"{path}._ref"])
+        _references.load_references(document_class(name), batches, [f"{path}._ref"])
 
 
 def _target(cls: Any, rest: str) -> Any:

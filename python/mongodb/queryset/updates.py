@@ -8,7 +8,7 @@ from typing import Any
 
 from mongodb import _registry
 from mongodb.errors import InvalidQueryError, ValidationError
-from mongodb.fields.base import STORING_OPERATORS, UPDATE_OPERATORS, BaseField
+from mongodb.fields.base_field import STORING_OPERATORS, UPDATE_OPERATORS, BaseField
 from mongodb.queryset._expression import Expression
 from mongodb.queryset.lookups import OPERATORS, _operator, filter_bson, named, resolve
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic
 
-from mongodb import _core, _persist
+from mongodb import _core, _saving
+from mongodb._connection import current_transaction
 from mongodb._delete_rules import apply_rules, rules_for
-from mongodb._handle import current_transaction
 from mongodb._types import Doc
 from mongodb.errors import (
     InvalidQueryError,
@@ -108,14 +108,14 @@ class WritingMixin(Generic[Doc]):
         if self._moved:
             for doc in docs:
                 self._move(doc)
-        keyed = _persist.stamp_all(docs)
+        keyed = _saving.stamp_all(docs)
         try:
             if validate:
-                _persist.validate_all(docs)
+                _saving.validate_all(docs)
             if docs:
                 self._insert(docs, write_concern, ordered)
         except BaseException:
-            _persist.take_back_keys(keyed)
+            _saving.take_back_keys(keyed)
             raise
         post_bulk_insert.send(self._document, documents=docs, loaded=load_bulk, **extra)
         if load_bulk:
@@ -141,7 +141,7 @@ class WritingMixin(Generic[Doc]):
                 handle.insert_raw(command)
             except OperationError as error:
                 if current_transaction(handle) is None:
-                    _persist.partly_inserted(docs[at:end], error, ordered)
+                    _saving.partly_inserted(docs[at:end], error, ordered)
                 raise
             _core.inserted(docs, at, command)
             at = end

@@ -150,7 +150,7 @@ def _given(seed: int, kinds: Any) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> Any:
-    if isinstance(value, mongodb.base.BaseDocument):
+    if isinstance(value, mongodb.base_document.BaseDocument):
         held = [(name, _shown(getattr(value, name))) for name in value._fields]
         return type(value).__name__, held, value._extra, value._created
     if isinstance(value, dict):

@@ -10,7 +10,7 @@ import pytest
 from pymongo import ReadPreference
 
 from mongodb import BulkWriteError, ConnectionFailure, NotUniqueError, OperationError, connection
-from mongodb._handle import _write_error
+from mongodb._connection import _write_error
 from mongodb.connection import _get_connection_settings as meant
 
 
@@ -22,7 +22,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, **given: Any) -> tuple[dict[str, Any
         found.extend((own, options))
         return SimpleNamespace(client=None, ping=lambda: None)
 
-    monkeypatch.setattr(connection, "Handle", handle)
+    monkeypatch.setattr(connection, "Connection", handle)
     connection.open_handle("arguments", meant(**given), greets=False)
     return found[0], found[1]
 

@@ -13,7 +13,7 @@ import pytest
 
 import mongodb
 from mongodb import ConnectionFailure, NotSupportedError, connect, disconnect, disconnect_all
-from mongodb._handle import Handle
+from mongodb._connection import Connection
 from mongodb.connection import (
     bring_back,
     close,
@@ -127,8 +127,8 @@ def test_a_connection_may_be_closed_twice() -> None:
     ],
 )
 def test_the_login_is_looked_up_where_the_uri_said(uri: str, named: str) -> None:
-    assert Handle("a", uri, "shop", {}, {})._with_db(uri) == named
-    own = Handle("a", uri, "shop", {}, {"authSource": "mine"})._with_db(uri)
+    assert Connection("a", uri, "shop", {}, {})._with_db(uri) == named
+    own = Connection("a", uri, "shop", {}, {"authSource": "mine"})._with_db(uri)
     assert "authSource=admin" not in own
 
 

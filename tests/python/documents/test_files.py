@@ -200,10 +200,10 @@ def test_replace_and_delete_leave_nothing(connected: str) -> None:
 
 def fail(monkeypatch: pytest.MonkeyPatch, method: str, at: int) -> None:
     """Make the connection refuse the call number `at` of a method."""
-    from mongodb._handle import Handle
+    from mongodb._connection import Connection
 
     calls = []
-    plain = getattr(Handle, method)
+    plain = getattr(Connection, method)
 
     def refuse(self: Any, *args: Any, **kwargs: Any) -> Any:
         calls.append(args[0])
@@ -211,7 +211,7 @@ def fail(monkeypatch: pytest.MonkeyPatch, method: str, at: int) -> None:
             raise OperationError("the plug was pulled")
         return plain(self, *args, **kwargs)
 
-    monkeypatch.setattr(Handle, method, refuse)
+    monkeypatch.setattr(Connection, method, refuse)
 
 
 @pytest.mark.parametrize("at", [1, 2, 3])

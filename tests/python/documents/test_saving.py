@@ -18,7 +18,7 @@ from mongodb import (
     get_db,
     signals,
 )
-from mongodb._handle import Handle
+from mongodb._connection import Connection
 from mongodb.context_managers import query_counter
 from mongodb.errors import InvalidDocumentError, InvalidQueryError, SaveConditionError
 from mongodb.fields import (
@@ -289,7 +289,7 @@ def test_an_insert_with_keys_of_ones_own_needs_them() -> None:
 
 
 def test_documents_are_stored_although_the_concern_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Handle.run
+    run = Connection.run
 
     def unconfirmed(self: Any, command: Any) -> Any:
         reply = run(self, command)
@@ -299,7 +299,7 @@ def test_documents_are_stored_although_the_concern_failed(monkeypatch: pytest.Mo
 
     docs = [Saved(name="a"), Saved(name="b")]
     with monkeypatch.context() as patched:
-        patched.setattr(Handle, "run", unconfirmed)
+        patched.setattr(Connection, "run", unconfirmed)
         with pytest.raises(OperationError):
             Saved.objects.insert(docs)
     assert [one._created for one in docs] == [False, False]
@@ -316,7 +316,7 @@ def test_documents_are_not_stored_when_the_command_failed(monkeypatch: pytest.Mo
 
     docs = [Saved(name="a")]
     with monkeypatch.context() as patched:
-        patched.setattr(Handle, "insert_raw", refused)
+        patched.setattr(Connection, "insert_raw", refused)
         with pytest.raises(OperationError):
             Saved.objects.insert(docs)
     assert docs[0]._created and docs[0].pk is None
@@ -347,14 +347,14 @@ def test_a_document_in_part_that_is_gone_is_not_inserted() -> None:
 
 def test_the_parts_of_a_write_concern_of_delete(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Any] = []
-    delete = Handle.delete
+    delete = Connection.delete
 
     def noting(self: Any, collection: Any, query: Any, limit: int, concern: Any = None,
                **options: Any) -> int:  # fmt: skip
         sent.append(concern)
         return delete(self, collection, query, limit, None, **options)
 
-    monkeypatch.setattr(Handle, "delete", noting)
+    monkeypatch.setattr(Connection, "delete", noting)
     for given, concern in (
         ({"w": 1}, {"w": 1}),
         ({"j": True, "wtimeout": 5, "fsync": False}, {"j": True, "wtimeout": 5, "fsync": False}),

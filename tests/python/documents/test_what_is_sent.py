@@ -17,7 +17,7 @@ from mongodb import (
     atomic,
     get_db,
 )
-from mongodb._handle import Handle
+from mongodb._connection import Connection
 from mongodb.fields import (
     EmbeddedDocumentField,
     IntField,
@@ -54,7 +54,7 @@ def store(memory: None) -> None:
 def commands(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The commands that are sent from now on."""
     seen: list[dict[str, Any]] = []
-    run = Handle.run
+    run = Connection.run
 
     def noting(self: Any, command: Any) -> Any:
         if isinstance(command, bytes):
@@ -65,7 +65,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         seen[-1]["whole"] = command
         return run(self, command)
 
-    monkeypatch.setattr(Handle, "run", noting)
+    monkeypatch.setattr(Connection, "run", noting)
     return seen
 
 

@@ -27,6 +27,7 @@ from mongodb import (
     QuerySet,
     ReferenceField,
     StringField,
+    connect,
     queryset_manager,
 )
 
@@ -146,3 +147,9 @@ async def waiting() -> Author:
     async for one in Author.objects:
         assert_type(one, Author)
     return await Author.objects.aget(name="x")
+
+
+def connects() -> None:
+    connection = connect("shop")
+    assert_type(connection.embedded, bool)
+    connection.drop_database("shop")

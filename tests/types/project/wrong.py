@@ -9,6 +9,7 @@ from mongodb import (
     ListField,
     ReferenceField,
     StringField,
+    connect,
 )
 from mongodb.typed import Document as TypedDocument
 
@@ -64,3 +65,8 @@ def arguments() -> None:
     Account(ower="Ada")  # error
     Account(owner=3)  # error
     Account(limit="x")  # error
+
+
+def connects() -> None:
+    connection = connect("shop")
+    connection.drop_databse("shop")  # error

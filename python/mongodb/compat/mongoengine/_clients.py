@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mongodb import connection as _plain
-from mongodb._handle import Handle
+from mongodb._connection import Connection
 
 __all__ = ["shared"]
 
@@ -22,13 +22,13 @@ _addresses: list[_Address] = []
 class _Address:
     """The client that connections with equal settings share, and those connections."""
 
-    def __init__(self, key: Any, handle: Handle) -> None:
+    def __init__(self, key: Any, handle: Connection) -> None:
         self.key = key
         self.handle = handle
         self.users: weakref.WeakSet[_Sharing] = weakref.WeakSet()
 
 
-class _Sharing(Handle):
+class _Sharing(Connection):
     """A connection to one database by a client that others use, too."""
 
     def __init__(self, alias: str, name: str, address: _Address) -> None:
@@ -45,7 +45,7 @@ class _Sharing(Handle):
     @functools.cached_property
     def store(self) -> Any:
         if not self.embedded:
-            return Handle.store.func(self)  # a server's has the database's name
+            return Connection.store.func(self)  # a server's has the database's name
         return self._address.handle.store
 
     def pymongo(self) -> Any:
@@ -68,7 +68,7 @@ class _Sharing(Handle):
             self._address.handle.close()
 
 
-def shared(alias: str, settings: Mapping[str, Any]) -> Handle:
+def shared(alias: str, settings: Mapping[str, Any]) -> Connection:
     """Return a connection by the client of its settings, which is made if there is none."""
     key = (settings["uri"], settings["options"], settings.get("by_file") and settings["db"])
     with _lock:

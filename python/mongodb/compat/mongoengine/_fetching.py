@@ -12,7 +12,7 @@ from typing import Any
 
 from bson import DBRef
 
-from mongodb import _persist, _registry
+from mongodb import _references, _registry, _saving
 from mongodb.errors import NotRegistered, ValidationError
 from mongodb.fields.references import ReferenceField
 
@@ -56,7 +56,7 @@ def fetch_related(documents: Iterable[Any]) -> None:
             elif field._item is None and field.kind not in ("list", "dict", "dynamic", "embedded"):
                 continue
             elif field.kind == "embedded" or _innermost(field).kind == "embedded":
-                parts = [one for one in _persist.documents_in(document._get(at)) if one is not None]
+                parts = [one for one in _saving.documents_in(document._get(at)) if one is not None]
                 fetch_related(one for one in parts if one._schema_embedded)
             elif field.kind == "dynamic" and reference(document._get(at)) is not None:
                 raw = document._get(at)
@@ -181,6 +181,6 @@ def _found(cls: Any, context: Any, keys: list[Any]) -> dict[Any, Any]:
         return {one.pk: one for one in cls._queryset().filter(pk__in=keys)}
     missing = [key for key in keys if (cls, key) not in context.refs]
     if missing:
-        paths = _persist.reference_paths(context.schema.owner, cls)
-        _persist.load_references(cls, [context], paths, missing)
+        paths = _references.reference_paths(context.schema.owner, cls)
+        _references.load_references(cls, [context], paths, missing)
     return {key: context.refs.get((cls, key)) for key in keys}

@@ -16,7 +16,7 @@ from bson.tz_util import utc
 
 from mongodb import _registry
 from mongodb import fields as _fields
-from mongodb.base import BaseDocument
+from mongodb.base_document import BaseDocument
 from mongodb.compat.mongoengine._fetching import (
     fetch_inside,
     reference,

@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from mongodb import _registry
 from mongodb.errors import NotRegistered, ValidationError
-from mongodb.fields.base import BaseField
+from mongodb.fields.base_field import BaseField
 from mongodb.rest_framework import fields as _ours
 from mongodb.rest_framework.fields import DynamicField, GenericReferenceField, ObjectIdField
 from mongodb.rest_framework.files import FileField, ImageField

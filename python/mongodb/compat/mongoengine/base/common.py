@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from mongodb._registry import _document_registry, get_document
-from mongodb.fields.base import UPDATE_OPERATORS as _ALL
+from mongodb.fields.base_field import UPDATE_OPERATORS as _ALL
 
 __all__ = ["UPDATE_OPERATORS", "_document_registry", "get_document"]
 

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
-from mongodb.base import BaseDocument
+from mongodb.base_document import BaseDocument
 from mongodb.fields.lazy import LazyReference
 from mongodb.fields.lists import EmbeddedDocumentList
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from mongodb.base import BaseDocument
+from mongodb.base_document import BaseDocument
 from mongodb.errors import NON_FIELD_ERRORS
 
 __all__ = ["NON_FIELD_ERRORS", "BaseDocument"]

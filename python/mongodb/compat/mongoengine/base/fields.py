@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mongodb.fields import GeoJsonBaseField, ObjectIdField
-from mongodb.fields.base import BaseField
+from mongodb.fields.base_field import BaseField
 from mongodb.fields.nested import ComplexBaseField
 
 __all__ = ["BaseField", "ComplexBaseField", "GeoJsonBaseField", "ObjectIdField"]

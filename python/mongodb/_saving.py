@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How one document is saved, reloaded and fetched."""
+"""How documents are saved: inserts, changes, versions, and what they refer to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
 
 from mongodb import _core, _registry
 from mongodb._cached import sync, watchers
-from mongodb._paths import NOTHING, stored_at
+from mongodb._fetching import complete
+from mongodb._identity import own_filter
 from mongodb._rollback import note
 from mongodb._stamps import stamp
 from mongodb.errors import (
@@ -18,18 +19,24 @@ from mongodb.errors import (
     OperationError,
     SaveConditionError,
     StaleDocumentError,
-    ValidationError,
 )
-from mongodb.queryset.lookups import db_path
 from mongodb.signals import post_save, pre_save, pre_save_post_validation
 
-__all__ = ["cascade", "fill", "fill_rest", "load_reference", "reload", "save"]
+__all__ = [
+    "cascade_save",
+    "concern_of",
+    "documents_in",
+    "forget_stored",
+    "partly_inserted",
+    "save",
+    "stamp_all",
+    "take_back_keys",
+    "validate_all",
+]
 
 
 _CASCADING = frozenset("cascade clean force_insert signal_kwargs validate write_concern".split())
 _CONCERN = frozenset({"w", "j", "wtimeout", "fsync"})
-
-# Saving
 
 
 def concern_of(given: Mapping[str, Any]) -> Any:
@@ -63,7 +70,7 @@ def save(doc: Any, *, force_insert: bool, validate: bool, clean: bool, write_con
     if wanted or (cascade is None and cascade_kwargs):
         options = {"force_insert": force_insert, "validate": validate, "clean": clean,
                    "write_concern": write_concern, **dict(cascade_kwargs or {})}  # fmt: skip
-        _cascade(doc, seen or set(), options)
+        cascade_save(doc, seen or set(), options)
     handle, collection = doc._home()
     copies = [] if created else watchers(cls)
     told = post_save.has_receivers_for(cls)
@@ -258,12 +265,8 @@ def _stale(doc: Any, handle: Any, collection: str, before: Any, condition: Any) 
     return f"{name} was changed since version {before} was read{also}: reload() and do it again"
 
 
-def cascade(doc: Any, seen: set[Any], options: dict[str, Any]) -> None:
+def cascade_save(doc: Any, seen: set[Any], options: dict[str, Any]) -> None:
     """Save referenced documents that were read and changed."""
-    _cascade(doc, seen, options)
-
-
-def _cascade(doc: Any, seen: set[Any], options: dict[str, Any]) -> None:
     seen.add(id(doc))
     for at in range(len(doc._fields)):
         for one in documents_in(doc._get(at)):  # what was not read cannot have changed
@@ -293,193 +296,4 @@ def forget_stored(doc: Any) -> None:
     doc._created = True
 
 
-def _stored_key(doc: Any) -> Any:
-    field = doc._fields[doc._meta["id_field"]]
-    return field.to_mongo(doc.pk)
-
-
-def own_filter(doc: Any) -> dict[str, Any]:
-    """Return the filter that finds the document: by its shard key as it is stored, too."""
-    query = {"_id": _stored_key(doc)}
-    shard_key = _shard_key(doc)
-    stored = doc._stored() if shard_key else None
-    known = {} if stored is None else RawBSONDocument(stored)
-    for name in shard_key:
-        path = db_path(type(doc), name)
-        value = stored_at(known, path)
-        if value is NOTHING:  # new, or not loaded yet
-            head = name.partition(".")[0]
-            field = doc._fields[head]
-            value = stored_at({field.db_field: field.to_mongo(getattr(doc, head))}, path)
-        query[path] = None if value is NOTHING else value
-    return query
-
-
-def _shard_key(doc: Any) -> tuple[str, ...]:
-    """Return the fields of the shard key beside the primary key."""
-    names = doc._meta.get("shard_key") or ()
-    names = (names,) if isinstance(names, str) else tuple(names)
-    return tuple(name for name in names if name not in ("pk", doc._meta["id_field"]))
-
-
-def own_lookups(doc: Any) -> dict[str, Any]:
-    """Return the lookups that find the document."""
-    found = {"pk": doc.pk}
-    for name in _shard_key(doc):
-        value = doc
-        for part in name.split("."):
-            value = getattr(value, part, None)
-        found[name.replace(".", "__")] = value
-    return found
-
-
-def stored_values(doc: Any) -> dict[str, Any]:
-    """Return the fields that have a value, as lookups."""
-    values = {name: doc._get(at) for at, name in enumerate(doc._fields)}
-    return {name: value for name, value in values.items() if value is not None}
-
-
 # Reading
-
-
-def _find_one(cls: Any, doc: Any, key: Any) -> Any:
-    queryset = cls._queryset() if doc is None else doc._qs()
-    batch = next(queryset.filter(pk=key).limit(1)._batches(), None)
-    return batch[0] if batch is not None and len(batch) else None
-
-
-def reload(doc: Any, fields: list[str]) -> None:
-    """Take over what the store has; for all fields or for some."""
-    note(doc)
-    found = _find_one(type(doc), doc, doc.pk)
-    if found is None:
-        raise type(doc).DoesNotExist(f"{type(doc).__name__} {doc.pk!r} is not in the store")
-    if fields and doc._mask is not None:
-        _merge(doc, found, fields)
-        for name in fields:
-            doc._forget(doc._schema.index(name))
-        return
-    if fields:
-        for name in fields:
-            at = doc._schema.index(name)
-            doc._put(at, found._get(at))
-        touched = {name: getattr(doc, name) for name in doc._touched() if name not in fields}
-        doc._load(found._stored(), keep=True, trusted=True)
-        doc._reloaded = True
-        for name, value in touched.items():
-            setattr(doc, name, value)
-    else:
-        doc._load(found._stored(), trusted=True)
-    doc._mask = None
-    doc._context = None
-
-
-def fill(doc: Any) -> None:
-    """Give a document of which only the key is known its fields."""
-    context = doc._context
-    found = load_reference(type(doc), doc.pk, context, doc)
-    if found is None:
-        raise type(doc).DoesNotExist(
-            f"{type(doc).__name__} {doc.pk!r} is referred to but not in "
-            f"{doc._get_collection_name()}"
-        )
-    if type(found) is type(doc):
-        doc._share(found)
-    else:
-        doc._load(found._stored(), keep=True, trusted=True)
-
-
-def fill_rest(doc: Any) -> None:
-    """Load the fields that a projection left out."""
-    field = doc._fields[doc._meta["id_field"]]
-    key = field.to_python(RawBSONDocument(doc._stored()).get("_id"))  # it may have another by now
-    found = _find_one(type(doc), doc, key)
-    if found is None:
-        raise type(doc).DoesNotExist(f"{type(doc).__name__} {key!r} is no longer in the store")
-    _merge(doc, found, [])
-
-
-def complete(doc: Any) -> None:
-    """Load what is not loaded yet, before the document goes elsewhere."""
-    if doc._hollow:
-        doc._fetch()
-    if doc._mask is not None:
-        fill_rest(doc)
-
-
-def _merge(doc: Any, found: Any, fields: list[str]) -> None:
-    """Add what was not loaded and replace `fields`; others that were loaded stay as they were."""
-    replaced = {doc._fields[name].db_field for name in fields}
-    doc._merge(found._stored(), tuple(name.encode() for name in replaced))
-    names = [field.db_field for field in doc._fields.values()]
-    levels = bytes(
-        2 if level == 2 and name not in replaced else 1
-        for name, level in zip(names, doc._mask, strict=False)
-    )
-    kept = 2 in levels or (doc._dynamic and len(doc._mask) > len(names))
-    doc._mask = levels + doc._mask[len(names) :] if kept else None
-
-
-def load_reference(cls: Any, key: Any, context: Any, doc: Any = None) -> Any:
-    """Return the document a reference points to; with a batch, those of all its documents."""
-    if context is None:
-        return _find_one(cls, doc, key)
-    refs = context.refs
-    place = (cls, key)
-    if place not in refs:
-        load_references(cls, [context], reference_paths(context.schema.owner, cls), [key])
-    return refs.get(place)
-
-
-def load_references(
-    cls: Any, batches: list[Any], paths: list[str], also: Sequence[Any] = ()
-) -> list[Any]:
-    """Fetch in one query what the batches refer to at these paths."""
-    field = cls._fields[cls._meta["id_field"]]
-    wanted: dict[Any, None] = dict.fromkeys(also)
-    for batch in batches:
-        for path in paths:
-            for raw in batch.collect(path):
-                try:
-                    key = field.to_python(raw)
-                    if path.endswith("._ref"):  # of any class: the key may be another's
-                        field.validate(key)
-                    wanted[key] = None
-                except (TypeError, ValidationError):
-                    continue
-    keys = [key for key in wanted if any((cls, key) not in batch.refs for batch in batches)]
-    if not keys:
-        return []
-    found = list(cls._queryset().filter(pk__in=keys))
-    for batch in batches:
-        for key in keys:
-            batch.refs.setdefault((cls, key), None)
-        for one in found:
-            batch.refs[(cls, one.pk)] = one
-    return found
-
-
-def reference_paths(owner: Any, target: Any) -> list[str]:
-    """Return the stored paths at which documents of `owner` refer to `target`."""
-    found: list[str] = []
-    _walk(owner, target, "", found, (owner,))
-    return found
-
-
-def _walk(owner: Any, target: Any, prefix: str, found: list[str], seen: tuple[Any, ...]) -> None:
-    for field in owner._fields.values():
-        inner: Any = field
-        maps = False
-        while inner._item is not None:
-            maps = maps or inner.kind == "dict"
-            inner = inner._item
-        if maps:
-            continue
-        if inner.kind == "pointer" and inner.document_type in (None, target):
-            key = "_ref" if inner.document_type is None else "_id"
-            found.append(f"{prefix}{field.db_field}.{key}")
-        elif inner.kind == "reference" and inner.document_type is target:
-            found.append(prefix + field.db_field)
-        elif inner.kind == "embedded" and inner.document_type not in seen:
-            below = inner.document_type
-            _walk(below, target, f"{prefix}{field.db_field}.", found, (*seen, below))

@@ -10,7 +10,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from mongodb import _core
@@ -26,7 +26,7 @@ from mongodb.errors import (
 
 __all__ = [
     "EMBEDDED_OPTIONS",
-    "Handle",
+    "Connection",
     "current_transaction",
     "documents_transaction",
     "is_read",
@@ -92,7 +92,7 @@ def current_transaction(handle: Any) -> Any:
     return documents_transaction(handle) or models_transaction(handle)
 
 
-class Handle:
+class Connection:
     """A connection to one database. Unknown attributes are those of PyMongo's client."""
 
     def __init__(
@@ -236,10 +236,24 @@ class Handle:
             options = {k: v for k, v in options.items() if k.lower() not in EMBEDDED_OPTIONS}
         return options
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self.pymongo(), name)
+    if (
+        TYPE_CHECKING
+    ):  # those of the client's attributes that scripts use; a misspelt name is an error
+        admin: Any
+        drop_database: Any
+        get_database: Any
+        get_default_database: Any
+        list_database_names: Any
+        list_databases: Any
+        server_info: Any
+        start_session: Any
+        watch: Any
+    else:
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            return getattr(self.pymongo(), name)
 
     def __getitem__(self, name: str) -> Any:
         return self.pymongo()[name]

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a document takes over what the store has: all of it, or what it has not loaded yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.raw_bson import RawBSONDocument
+
+from mongodb._references import find_one, load_reference
+from mongodb._rollback import note
+
+__all__ = ["complete", "fill", "fill_rest", "reload"]
+
+
+def reload(doc: Any, fields: list[str]) -> None:
+    """Take over what the store has; for all fields or for some."""
+    note(doc)
+    found = find_one(type(doc), doc, doc.pk)
+    if found is None:
+        raise type(doc).DoesNotExist(f"{type(doc).__name__} {doc.pk!r} is not in the store")
+    if fields and doc._mask is not None:
+        _merge(doc, found, fields)
+        for name in fields:
+            doc._forget(doc._schema.index(name))
+        return
+    if fields:
+        for name in fields:
+            at = doc._schema.index(name)
+            doc._put(at, found._get(at))
+        touched = {name: getattr(doc, name) for name in doc._touched() if name not in fields}
+        doc._load(found._stored(), keep=True, trusted=True)
+        doc._reloaded = True
+        for name, value in touched.items():
+            setattr(doc, name, value)
+    else:
+        doc._load(found._stored(), trusted=True)
+    doc._mask = None
+    doc._context = None
+
+
+def fill(doc: Any) -> None:
+    """Give a document of which only the key is known its fields."""
+    context = doc._context
+    found = load_reference(type(doc), doc.pk, context, doc)
+    if found is None:
+        raise type(doc).DoesNotExist(
+            f"{type(doc).__name__} {doc.pk!r} is referred to but not in "
+            f"{doc._get_collection_name()}"
+        )
+    if type(found) is type(doc):
+        doc._share(found)
+    else:
+        doc._load(found._stored(), keep=True, trusted=True)
+
+
+def fill_rest(doc: Any) -> None:
+    """Load the fields that a projection left out."""
+    field = doc._fields[doc._meta["id_field"]]
+    key = field.to_python(RawBSONDocument(doc._stored()).get("_id"))  # it may have another by now
+    found = find_one(type(doc), doc, key)
+    if found is None:
+        raise type(doc).DoesNotExist(f"{type(doc).__name__} {key!r} is no longer in the store")
+    _merge(doc, found, [])
+
+
+def complete(doc: Any) -> None:
+    """Load what is not loaded yet, before the document goes elsewhere."""
+    if doc._hollow:
+        doc._fetch()
+    if doc._mask is not None:
+        fill_rest(doc)
+
+
+def _merge(doc: Any, found: Any, fields: list[str]) -> None:
+    """Add what was not loaded and replace `fields`; others that were loaded stay as they were."""
+    replaced = {doc._fields[name].db_field for name in fields}
+    doc._merge(found._stored(), tuple(name.encode() for name in replaced))
+    names = [field.db_field for field in doc._fields.values()]
+    levels = bytes(
+        2 if level == 2 and name not in replaced else 1
+        for name, level in zip(names, doc._mask, strict=False)
+    )
+    kept = 2 in levels or (doc._dynamic and len(doc._mask) > len(names))
+    doc._mask = levels + doc._mask[len(names) :] if kept else None
