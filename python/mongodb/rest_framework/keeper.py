@@ -35,22 +35,23 @@ FREE = frozenset(
     "__module__ __qualname__ __doc__ __dict__ __weakref__ __firstlineno__ __static_attributes__ "
     "__annotations__ __annotate_func__ __annotations_cache__ __orig_bases__ __parameters__ "
     "__repr__ __hash__ __eq__ __str__ __subclasshook__ __init_subclass__ _creation_counter "
-    "_declared_fields _prototypes _nested_classes _keeper "
+    "_declared_fields _prototypes _nested_classes _customized _nested_made _keeper "
     "validate create update save save_document is_valid to_internal_value run_validation "
     "validate_empty_values run_validators get_validators get_unique_together_validators "
     "default_error_messages default_validators fail get_value get_initial initial".split()
 )
 MAKING = frozenset("__init__ __new__ __deepcopy__ many_init".split())  # of the serializer itself
-CODE: dict[str, Any] = {}  # of the serializer of documents: what its subclasses leave alone
+# Of the serializers of documents: what subclasses of each leave alone.
+CODE: dict[type, dict[str, Any]] = {}
 LISTS: dict[type, dict[str, Any]] = {}  # and of those that list them
 UNSET: set[str] = set()  # what a serializer does not have of its own
 
 
 def know(serializer: type, *lists: type) -> None:
     """Remember the code of our own classes as it is now."""
-    CODE.update(code_of(serializer))
+    code = CODE[serializer] = code_of(serializer)
     LISTS.update({cls: code_of(cls) for cls in (serializers.ListSerializer, *lists)})
-    UNSET.update({*CODE, "Meta", "_declared_fields"} - vars(serializers.Serializer()).keys())
+    UNSET.update({*code, "Meta", "_declared_fields"} - vars(serializers.Serializer()).keys())
 
 
 def code_of(cls: type) -> dict[str, Any]:
@@ -222,7 +223,8 @@ class Seen:
         cls = type(one)
         if type(cls) is not serializers.SerializerMetaclass or hasattr(cls, "__getattr__"):
             raise UnkeptError
-        if not is_code(cls, CODE, making):
+        code = next((CODE[base] for base in cls.__mro__ if base in CODE), None)
+        if code is None or not is_code(cls, code, making):
             raise UnkeptError
         self.see_class(cls)
         if cls not in self.serializers:

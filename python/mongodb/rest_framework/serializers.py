@@ -21,6 +21,7 @@ from .fields import DynamicField, ObjectIdField, ReferenceField, is_blank, refus
 from .keeper import know
 from .lists import DocumentListSerializer
 from .mapping import build_child, serializer_field
+from .nested import Inside, check_nested, part_meta
 from .prototypes import copy_field, is_copyable, kept
 from .validators import UniqueTogetherValidator
 
@@ -77,6 +78,9 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
     def get_fields(self) -> dict[str, Any]:
         model = self.get_model()
         declared = copy.deepcopy(self._declared_fields)
+        meta, inside = part_meta(self, model)
+        if inside:  # else nothing is set, so that what is kept for the class serves
+            self.Meta, self.inside = meta, inside
         names = self.get_field_names(declared, model)
         depth = getattr(self.Meta, "depth", 0)
         if not 0 <= depth <= DEEPEST:
@@ -87,11 +91,20 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
         for name in names:
             if name in declared:
                 fields[name] = declared[name]
-            elif copies is not None and not extra.get(name):
+            elif copies is not None and not extra.get(name) and name not in self.inside:
                 fields[name] = self.copied_field(copies, model, name, depth)
             else:
                 fields[name] = self.new_field(model, name, depth, extra.get(name, {}))[0]
+        check_nested(self, self.inside, fields)
         return fields
+
+    # What Meta says of the fields inside a field; Meta has only the rest of it then.
+    inside: dict[str, Inside] = {}  # noqa: RUF012
+
+    def inner_class(self, name: str, cls: Any) -> Any:
+        """A nested serializer's class as Meta wants it for this field."""
+        inside = self.inside.get(name)
+        return cls if inside is None else inside.customized(cls, kept(type(self), "_customized"))
 
     def new_field(
         self, model: Any, name: str, depth: int, extra: dict[str, Any]
@@ -113,11 +126,13 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
             copies[name] = (field, dict(field.__dict__), copy_field(made))
         return made
 
+    made_by: type  # the class of ours whose subclass it is
+
     def builds_plainly(self) -> bool:
         """Whether nobody changed how fields are made of the document's."""
-        cls = type(self)
+        cls, ours = type(self), self.made_by
         return BUILDERS.isdisjoint(self.__dict__) and all(
-            getattr(cls, name) is getattr(DocumentSerializer, name) for name in BUILDERS
+            getattr(cls, name) is getattr(ours, name) for name in BUILDERS
         )
 
     def get_model(self) -> Any:
@@ -153,14 +168,15 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
     ) -> tuple[Any, dict[str, Any]]:
         if field.document_type in self.models_above():
             return RecursiveField, {**kwargs, "document_type": field.document_type}
-        return self.nested_class(field.document_type), kwargs
+        return self.inner_class(name, self.nested_class(field.document_type)), kwargs
 
     def build_reference_field(
         self, name: str, field: Any, kwargs: dict[str, Any], depth: int
     ) -> tuple[Any, dict[str, Any]]:
         if depth:
             kwargs = {key: kwargs[key] for key in ("label", "help_text") if key in kwargs}
-            return self.nested_class(field.document_type, depth - 1), {**kwargs, "read_only": True}
+            cls = self.inner_class(name, self.nested_class(field.document_type, depth - 1))
+            return cls, {**kwargs, "read_only": True}
         if not kwargs.get("read_only"):
             kwargs["document_type"] = field.document_type
         return ReferenceField, kwargs
@@ -330,7 +346,7 @@ class DocumentSerializer(serializers.ModelSerializer[Any]):
 
 BUILDERS = frozenset(
     "build_field build_embedded_field build_reference_field build_list_field build_unknown_field "
-    "nested_class models_above include_extra_kwargs new_field copied_field".split()
+    "nested_class inner_class models_above include_extra_kwargs new_field copied_field".split()
 )
 
 
@@ -427,4 +443,5 @@ def to_document_value(field: Any, value: Any) -> Any:
     return value
 
 
+DocumentSerializer.made_by = DocumentSerializer
 know(DocumentSerializer, DocumentListSerializer)

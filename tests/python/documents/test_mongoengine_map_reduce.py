@@ -62,4 +62,4 @@ def test_names_that_do_little(memory: None) -> None:
         "id", ["tags", "tags.child"], ["friend"],
     )  # fmt: skip
     assert utils.get_relation_info(Reduced.friend).related_model is Reduced
-    assert texts.mongo_field_repr(Reduced.tags) == "<ListField: tags>"
+    assert texts.mongo_field_repr(Reduced.tags) == "<mongodb.fields.ListField: tags>"

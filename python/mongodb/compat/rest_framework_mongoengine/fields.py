@@ -8,14 +8,15 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+from rest_framework.fields import DictField
 
 from mongodb import _registry
 from mongodb.errors import NotRegistered, ValidationError
 from mongodb.fields.base_field import BaseField
 from mongodb.rest_framework import fields as _ours
+from mongodb.rest_framework import geo as _geo
 from mongodb.rest_framework.fields import DynamicField, GenericReferenceField, ObjectIdField
 from mongodb.rest_framework.files import FileField, ImageField
-from mongodb.rest_framework.geo import GeoJSONField, GeoPointField
 
 __all__ = [
     "AttributedDocumentField",
@@ -38,7 +39,81 @@ __all__ = [
 
 
 class GenericField(DynamicField):
-    """Any value."""
+    """Any value. A dict with a `_cls` is an embedded document of that class, and is shown as such
+    a dict; in lists and dicts too."""
+
+    default_error_messages = {  # noqa: RUF012
+        "undefined_model": _("Document `{doc_cls}` has not been defined."),
+    }
+
+    def to_internal_value(self, data: Any) -> Any:
+        return self._made(super().to_internal_value(data))
+
+    def _made(self, data: Any) -> Any:
+        if isinstance(data, list):
+            return [self._made(one) for one in data]
+        if not isinstance(data, Mapping):
+            return data
+        values = {name: self._made(one) for name, one in data.items()}
+        if "_cls" not in values:
+            return values
+        cls = _embedded_class(values.pop("_cls"))
+        if cls is None:
+            self.fail("undefined_model", doc_cls=data["_cls"])
+        return cls(**values)
+
+    def to_representation(self, value: Any) -> Any:
+        if _registry.is_document(value) and value._schema_embedded:
+            shown = {name: self.to_representation(getattr(value, name)) for name in value._fields}
+            return {"_cls": value._class_name, **shown}
+        if isinstance(value, Mapping):
+            return {str(name): self.to_representation(one) for name, one in value.items()}
+        if isinstance(value, list):
+            return [self.to_representation(one) for one in value]
+        return super().to_representation(value)
+
+
+def _embedded_class(name: Any) -> Any:
+    """Return the class of embedded documents of that name, or None."""
+    try:
+        cls = _registry.get_document(name)
+    except (NotRegistered, TypeError, AttributeError):
+        return None
+    return cls if _registry.is_embedded_class(cls) else None
+
+
+class GeoPointField(_geo.GeoPointField):
+    """A pair [x, y], of numbers or of their texts."""
+
+    default_error_messages = {  # noqa: RUF012
+        "not_a_list": _("Points must be a list of coordinates, not a `{input_type}`."),
+    }
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(_numbers(data) if isinstance(data, list) else data)
+
+
+def _numbers(values: list[Any]) -> list[Any]:
+    try:
+        return [float(one) if isinstance(one, str) else one for one in values]
+    except ValueError:
+        return values
+
+
+class GeoJSONField(_geo.GeoJSONField):
+    """A geometry: GeoJSON out; GeoJSON, or only its coordinates, in."""
+
+    default_error_messages = {  # noqa: RUF012
+        "invalid_type": _(
+            "A value must be a geojson geometry or a geojson coordinates, not `{input_type}`."
+        ),
+        "invalid_geotype": _("The geometry is expected to be '{expected}', not '{geo_type}'."),
+    }
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and data.get("type") == self.geo_type:
+            _geo.check(_geo.GEOMETRIES[self.geo_type](), data)  # as documents say it
+        return super().to_internal_value(data)
 
 
 class DocumentField(serializers.Field):
@@ -178,7 +253,3 @@ class ComboReferenceField(ReferenceField):
                 return int(getattr(field.Meta, "depth", 0))
             field = field.parent
         return 0
-
-
-class DictField(serializers.DictField):
-    """A dict; keys are text."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from mongodb.rest_framework.mapping import common_kwargs, has_default
+from mongodb import fields as odm
+from mongodb.rest_framework.mapping import choices_of, has_default, is_generated
 
 __all__ = [
     "FieldInfo",
@@ -76,14 +77,64 @@ def is_abstract_model(model: Any) -> bool:
 
 def get_field_kwargs(field_name: str, model_field: Any) -> dict[str, Any]:
     """Return the arguments of the serializer field for a document's field."""
-    return common_kwargs(model_field)
+    kwargs = _told(model_field)
+    kwargs["model_field"] = model_field
+    if is_generated(model_field):
+        kwargs["read_only"] = True
+        return kwargs
+    filled = has_default(model_field) and model_field.default not in (list, dict)
+    kwargs["required"] = bool(model_field.required) and not filled
+    if model_field.null:
+        kwargs["allow_null"] = True
+    if isinstance(model_field, odm.StringField) and model_field.null:
+        kwargs["allow_blank"] = True
+    choices = choices_of(model_field)
+    if choices is not None:
+        kwargs["choices"] = tuple(choices)
+        return kwargs
+    kwargs |= _limits(model_field)
+    return kwargs
+
+
+def _told(field: Any) -> dict[str, Any]:
+    named = {"label": field.verbose_name, "help_text": getattr(field, "help_text", None)}
+    return {name: text for name, text in named.items() if text}
+
+
+def _limits(field: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if isinstance(field, odm.DecimalField):
+        places = field.precision
+        found["decimal_places"] = places
+        found["max_digits"] = _DIGITS
+        if field.max_value is not None and places is not None:
+            found["max_digits"] = len(str(int(field.max_value))) + places
+    elif isinstance(field, odm.GeoJsonBaseField):
+        found["geo_type"] = field._type
+    elif isinstance(field, (odm.ListField, odm.DictField)) and field.required:
+        found["allow_empty"] = False
+    if isinstance(field, odm.StringField) and field.regex is not None:
+        found["regex"] = field.regex
+    for name in ("max_length", "min_length", "max_value", "min_value"):
+        limit = getattr(field, name, None)
+        if limit is not None and isinstance(field, _LIMITED):
+            found[name] = limit
+    return found
+
+
+_DIGITS = 65536  # of a decimal number without a greatest value
+_LIMITED = (odm.StringField, odm.IntField, odm.FloatField, odm.DecimalField, odm.ListField)
 
 
 def get_relation_kwargs(field_name: str, relation_info: RelationInfo) -> dict[str, Any]:
     """Return the arguments of the serializer field for a reference."""
-    kwargs = common_kwargs(relation_info.model_field)
-    if relation_info.related_model is not None and not kwargs.get("read_only"):
-        kwargs["queryset"] = relation_info.related_model.objects
+    field, related = relation_info
+    kwargs = get_field_kwargs(field_name, field)
+    if related is None:
+        return kwargs
+    del kwargs["model_field"]
+    if not kwargs.get("read_only"):
+        kwargs["queryset"] = related.objects
     return kwargs
 
 
@@ -94,9 +145,10 @@ def get_nested_relation_kwargs(field_name: str, relation_info: RelationInfo) -> 
 
 def get_generic_embedded_kwargs(field_name: str, relation_info: RelationInfo) -> dict[str, Any]:
     """Return the arguments of the serializer field for an embedded document of any class."""
-    return common_kwargs(relation_info.model_field)
+    return get_field_kwargs(field_name, relation_info.model_field)
 
 
 def get_nested_embedded_kwargs(field_name: str, relation_info: RelationInfo) -> dict[str, Any]:
     """Return the arguments of the serializer for an embedded document."""
-    return common_kwargs(relation_info.model_field)
+    kwargs = get_field_kwargs(field_name, relation_info.model_field)
+    return {name: one for name, one in kwargs.items() if name != "model_field"}

@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
+from mongodb.compat.rest_framework_mongoengine.repr import smart_repr
 from mongodb.rest_framework import validators as _ours
 
 __all__ = [
@@ -38,7 +39,7 @@ class UniqueValidator(MongoValidatorMixin, _ours.UniqueValidator):
         _ours.UniqueValidator(self.queryset, full, self.message)(value, serializer_field)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}(queryset={self.queryset!r})>"
+        return f"<{type(self).__name__}(queryset={smart_repr(self.queryset)})>"
 
 
 class OptionalUniqueTogetherValidator(MongoValidatorMixin, _ours.UniqueTogetherValidator):
@@ -56,6 +57,10 @@ class OptionalUniqueTogetherValidator(MongoValidatorMixin, _ours.UniqueTogetherV
 
     def enforce_required_fields(self, attrs: dict[str, Any], serializer: Any) -> None:
         """Nothing is required."""
+
+    def __repr__(self) -> str:
+        queryset = smart_repr(self.queryset)
+        return f"<{type(self).__name__}(queryset={queryset}, fields={self.fields!r})>"
 
 
 class UniqueTogetherValidator(OptionalUniqueTogetherValidator):
