@@ -8,8 +8,8 @@ import logging
 from typing import Any
 
 from mongodb import _registry
-from mongodb._connection import current_transaction
 from mongodb._indexes import declared_indexes, index_name, is_pending
+from mongodb._open_transactions import current_transaction
 from mongodb.errors import InvalidCollectionError, MongoError
 
 __all__ = ["INDEX_ERRORS", "make_indexes", "make_ready", "prepare_files", "prepare_known"]

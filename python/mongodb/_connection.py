@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-import contextvars
 import functools
 import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from mongodb import _core
 from mongodb._events import monitor_for
+from mongodb._open_transactions import current_transaction
 from mongodb.errors import (
     BulkWriteError,
     ConnectionFailure,
@@ -24,21 +23,7 @@ from mongodb.errors import (
     from_reply,
 )
 
-__all__ = [
-    "EMBEDDED_OPTIONS",
-    "Connection",
-    "current_transaction",
-    "documents_transaction",
-    "is_read",
-    "models",
-    "models_transaction",
-]
-
-# The transactions that documents' `atomic()` began in this context, by store.
-_transactions: contextvars.ContextVar[Mapping[Any, Any]] = contextvars.ContextVar(
-    "mongodb_transactions", default=MappingProxyType({})
-)
-
+__all__ = ["EMBEDDED_OPTIONS", "Connection", "is_read"]
 
 # Options that only the embedded store knows, in lower case.
 EMBEDDED_OPTIONS = frozenset(
@@ -56,40 +41,6 @@ _READS = frozenset("find aggregate count distinct listCollections listIndexes ex
 def is_read(command: Any) -> bool:
     """Whether a command changes nothing; one that is BSON already is an insert."""
     return isinstance(command, Mapping) and next(iter(command)) in _READS
-
-
-class _Models(threading.local):
-    """The connections of Django's backend that have a transaction in this thread, by store."""
-
-    def __init__(self) -> None:
-        self.open: dict[Any, list[Any]] = {}
-
-
-models = _Models()
-
-
-def documents_transaction(handle: Any) -> Any:
-    """Return the transaction that documents' `atomic()` began here on the store, or None."""
-    running = _transactions.get()
-    return running.get(handle.store) if running else None
-
-
-def models_transaction(handle: Any) -> Any:
-    """Return the connection of Django's backend whose transaction this thread is in, or None.
-
-    Of several on one file it is the one that writes, or the last.
-    """
-    if not models.open:
-        return None
-    found = models.open.get(handle.store)
-    if not found:
-        return None
-    return next((one for one in found if one.begun), found[-1])
-
-
-def current_transaction(handle: Any) -> Any:
-    """Return the transaction that is open on the store here, of documents or of models."""
-    return documents_transaction(handle) or models_transaction(handle)
 
 
 class Connection:
@@ -200,7 +151,7 @@ class Connection:
     def pymongo(self) -> Any:
         """Return a MongoClient on the same data."""
         if self._pymongo is None:
-            from pymongo import MongoClient
+            from pymongo import MongoClient  # late: for those who use it
 
             from mongodb import _raw
 

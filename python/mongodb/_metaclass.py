@@ -11,6 +11,7 @@ import warnings
 from typing import Any
 
 from mongodb import _core, _registry
+from mongodb._delete_rules import add_rules
 from mongodb._options import Options
 from mongodb.connection import open_connections
 from mongodb.errors import DoesNotExist, InvalidDocumentError, MultipleObjectsReturned
@@ -286,8 +287,6 @@ class TopLevelDocumentMetaclass(DocumentMetaclass):
         if meta["id_field"] in cls.__dict__ and not hasattr(cls, "id"):
             type.__setattr__(cls, "id", cls.__dict__[meta["id_field"]])
         if not cls._abstract:
-            from mongodb._delete_rules import add_rules
-
             add_rules(cls)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from mongodb._delete_rules import rules_for
 from mongodb._indexes import index_specs
 from mongodb.errors import FieldDoesNotExist
 
@@ -28,8 +29,6 @@ class Options(dict[str, Any]):
         if key == "index_specs" and self.model is not None:
             return index_specs(self.model)
         if key == "delete_rules" and self.model is not None:
-            from mongodb._delete_rules import rules_for
-
             return {(owner, name): rule for owner, name, rule in rules_for(self.model)} or None
         raise KeyError(key)
 

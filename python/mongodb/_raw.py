@@ -10,7 +10,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import InvalidOperation
 
-from mongodb._connection import documents_transaction, models_transaction
+from mongodb._open_transactions import documents_transaction, models_transaction
 
 __all__ = ["client"]
 

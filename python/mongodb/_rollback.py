@@ -10,7 +10,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from mongodb._connection import _transactions, current_transaction, models
+from mongodb._open_transactions import _transactions, current_transaction, models
 from mongodb.connection import get_connection_handle
 
 __all__ = ["Records", "note"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from bson.raw_bson import RawBSONDocument
 
-from mongodb._connection import current_transaction
+from mongodb._open_transactions import current_transaction
 from mongodb.errors import MongoError
 
 __all__ = ["Snapshot"]

@@ -23,6 +23,7 @@ from mongodb.errors import (
     ValidationError,
 )
 from mongodb.fields.base_field import BaseField
+from mongodb.fields.nested import DynamicField
 from mongodb.signals import post_init, pre_init
 
 __all__ = ["BaseDocument", "_document_registry", "get_document"]
@@ -218,8 +219,6 @@ class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
 
     @property
     def _dynamic_fields(self) -> dict[str, Any]:
-        from mongodb.fields.nested import DynamicField
-
         return {name: DynamicField()._member(name) for name in self._dynamic_names()}
 
     # Validation

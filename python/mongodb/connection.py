@@ -96,7 +96,7 @@ def _settings(
     _refuse(uri, kwargs)
     options = {_RENAMED.get(key.lower(), key): v for key, v in kwargs.items() if v is not None}
     if "readPreference" in options:
-        options["readPreference"] = _read_preference(options["readPreference"])
+        options["readPreference"] = read_preference_name(options["readPreference"])
     if uri is None and host is None and port is None:
         uri = os.environ.get("MONGODB_URI")
         if uri is None:
@@ -173,7 +173,8 @@ def check_name(name: str | None) -> None:
         )
 
 
-def _read_preference(value: Any) -> str:
+def read_preference_name(value: Any) -> str:
+    """Return the name as in a URI of a read preference: PyMongo's object, or a name."""
     name = getattr(value, "mongos_mode", str(value))
     known = ("primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest")
     by_key = {one.lower(): one for one in known}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mongodb._collections import prepare_known
-from mongodb._connection import _transactions, current_transaction
+from mongodb._open_transactions import _transactions, current_transaction
 from mongodb._scopes import ALONE, IDS, Scope
 from mongodb._transaction import Transaction
 from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle

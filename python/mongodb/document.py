@@ -14,7 +14,6 @@ from bson.raw_bson import RawBSONDocument
 
 from mongodb import _core, _fetching, _identity, _references, _saving
 from mongodb._collections import INDEX_ERRORS, make_indexes, make_ready
-from mongodb._connection import current_transaction
 from mongodb._delete_rules import add_rule, apply_rules
 from mongodb._indexes import (
     declared_indexes,
@@ -25,6 +24,7 @@ from mongodb._indexes import (
     stored_keys,
 )
 from mongodb._metaclass import TopLevelDocumentMetaclass
+from mongodb._open_transactions import current_transaction
 from mongodb._registry import class_tree
 from mongodb._rollback import note
 from mongodb.base_document import BaseDocument

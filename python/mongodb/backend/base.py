@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.asyncio import async_unsafe
 
-from mongodb._connection import documents_transaction
+from mongodb._open_transactions import documents_transaction
 from mongodb.backend import dbapi as Database
 from mongodb.backend.client import DatabaseClient
 from mongodb.backend.creation import DatabaseCreation

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mongodb._connection import documents_transaction
+from mongodb._open_transactions import documents_transaction
 from mongodb._transaction import Level, Levels
 from mongodb.backend.cursor import Cursor, adapt
 from mongodb.backend.errors import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mongodb._connection import documents_transaction, is_read, models
+from mongodb._connection import is_read
+from mongodb._open_transactions import documents_transaction, models
 from mongodb._transaction import Levels, first_refusal
 from mongodb.backend.errors import Error, OperationalError, translate
 from mongodb.errors import MongoError, OperationError

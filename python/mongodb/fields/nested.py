@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return the value with embedded documents as dicts and others as references."""
     if _registry.is_document(value):
         if not value._schema_embedded:
@@ -35,9 +35,9 @@ def _plain(value: Any) -> Any:
         son.setdefault("_cls", value._class_name)
         return son
     if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     return value
 
 
@@ -58,7 +58,7 @@ class DynamicField(BaseField):
     kind = "dynamic"
 
     def to_mongo(self, value: Any) -> Any:
-        return _plain(value)
+        return plain(value)
 
     def lookup_member(self, member_name: str) -> BaseField | None:
         return None if member_name in STRING_OPERATORS else self._member(member_name)
@@ -71,7 +71,7 @@ class DynamicField(BaseField):
     def prepare_query_value(self, op: str | None, value: Any) -> Any:
         if isinstance(value, str) and op in STRING_OPERATORS:
             return StringField().prepare_query_value(op, value)
-        return _plain(value)
+        return plain(value)
 
 
 class EmbeddedDocumentField(BaseField):
@@ -235,11 +235,11 @@ class ListField(ComplexBaseField):
 
     def to_mongo(self, value: Any) -> Any:
         if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-            return _plain(value)
+            return plain(value)
         if _registry.is_document(value):
-            return _plain(value)
+            return plain(value)
         if self.field is None:
-            return [_plain(one) for one in value]
+            return [plain(one) for one in value]
         return [None if one is None else self.field.to_mongo(one) for one in value]
 
     def validate(self, value: Any, clean: bool = True) -> None:
@@ -256,7 +256,7 @@ class ListField(ComplexBaseField):
         if self.field is None:
             if isinstance(value, str) and op in STRING_OPERATORS:
                 return StringField().prepare_query_value(op, value)
-            return _plain(value)
+            return plain(value)
         whole = isinstance(value, (list, tuple, set, frozenset))
         if whole and (
             op is None or op in ("set", "set_on_insert", "exact", "ne", "in", "nin", "all")
@@ -332,7 +332,7 @@ class DictField(ComplexBaseField):
         if not isinstance(value, Mapping):
             return value
         if self.field is None:
-            return {k: _plain(v) for k, v in value.items()}
+            return {k: plain(v) for k, v in value.items()}
         return {k: None if v is None else self.field.to_mongo(v) for k, v in value.items()}
 
     def validate(self, value: Any, clean: bool = True) -> None:
@@ -357,7 +357,7 @@ class DictField(ComplexBaseField):
             if isinstance(value, Mapping) and op in (None, "set", "exact", "ne"):
                 return {k: self.field.prepare_query_value(op, v) for k, v in value.items()}
             return self.field.prepare_query_value(op, value)
-        return _plain(value)
+        return plain(value)
 
 
 def _bad_key(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Generic, Self
 from mongodb import _core
 from mongodb._scopes import ALONE, IDS
 from mongodb._types import Doc
-from mongodb.connection import get_connection_handle
+from mongodb.connection import get_connection_handle, read_preference_name
 from mongodb.errors import InvalidQueryError, LookUpError, MongoError, NotSupportedError
 from mongodb.queryset._cache import Cache
 from mongodb.queryset._guard import Guard
@@ -412,9 +412,7 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
 
     def read_preference(self, read_preference: Any) -> Self:
         """Read from the primary; others are chosen for a whole connection, in connect()."""
-        from mongodb.connection import _read_preference
-
-        if _read_preference(read_preference) != "primary":
+        if read_preference_name(read_preference) != "primary":
             raise NotSupportedError(
                 "a read preference is an option of connect(): "
                 "connect(..., alias='reports', read_preference='secondary'), then using('reports')"

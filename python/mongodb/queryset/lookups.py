@@ -20,9 +20,10 @@ from bson import Binary, Decimal128, Int64, ObjectId, Regex
 from mongodb import _core, _registry
 from mongodb.errors import InvalidQueryError, LookUpError, ValidationError
 from mongodb.fields.base_field import BaseField
+from mongodb.fields.nested import DynamicField
 from mongodb.fields.scalar import STRING_OPERATORS
 from mongodb.queryset import geo
-from mongodb.queryset._expression import Expression
+from mongodb.queryset._expression import Condition, Expression
 from mongodb.queryset.periods import PERIODS, period
 
 __all__ = ["Lookup", "build_filter", "db_path", "filter_bson", "merge", "parse"]
@@ -104,8 +105,6 @@ def resolve(cls: Any, parts: list[str], positional: bool = False) -> tuple[str, 
 def _next(field: BaseField | None, part: str) -> BaseField | None:
     """Return the field of a path's next part; an item of an untyped list can hold any."""
     if field is None:
-        from mongodb.fields.nested import DynamicField
-
         field = DynamicField()
     return field.lookup_member(part)
 
@@ -135,8 +134,6 @@ def _first(cls: Any, part: str) -> BaseField | None:
         reverse = cls._reverse_db_field_map.get(part)
         field = cls._fields.get(reverse) if reverse else None
     if field is None and (cls._dynamic or part == "_cls"):
-        from mongodb.fields.nested import DynamicField
-
         return DynamicField()._member(part)
     return field  # type: ignore[no-any-return]
 
@@ -451,13 +448,11 @@ def _not(field: BaseField | None, value: Any) -> Any:
 
 
 def _element(field: BaseField | None, value: Any) -> Any:
-    from mongodb.queryset.q import QNode
-
     inner: Any = field
     while inner is not None and inner.kind == "list":
         inner = inner._item
     below = inner.document_type if inner is not None and inner.kind == "embedded" else None
-    if isinstance(value, QNode):
+    if isinstance(value, Condition):
         if below is None:
             raise TypeError("elemMatch takes a Q only for lists of embedded documents")
         return {"$elemMatch": value.to_bson(below)}

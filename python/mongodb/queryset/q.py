@@ -7,13 +7,14 @@ from typing import Any
 
 from mongodb import _core
 from mongodb.errors import InvalidQueryError
+from mongodb.queryset._expression import Condition
 from mongodb.queryset.geo import LoneDistance
 from mongodb.queryset.lookups import filter_bson
 
 __all__ = ["Q", "QNode"]
 
 
-class QNode:
+class QNode(Condition):
     """A condition."""
 
     AND, OR, NOT = 0, 1, 2

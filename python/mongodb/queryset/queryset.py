@@ -19,7 +19,7 @@ from mongodb.queryset._origin import Origin
 from mongodb.queryset.aggregation import AggregationMixin
 from mongodb.queryset.base_queryset import BaseQuerySet
 from mongodb.queryset.idioms import IdiomsMixin, tuple_class
-from mongodb.queryset.lookups import InvalidLookupValue
+from mongodb.queryset.lookups import InvalidLookupValue, resolve
 from mongodb.queryset.q import QNode
 from mongodb.queryset.text import take_scores
 from mongodb.queryset.writing import WritingMixin
@@ -311,8 +311,6 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
         values = [] if self._empty else self._handle().run(command)["values"]
         if self._shape == "dicts" or self._raw_refs:
             return values
-        from mongodb.queryset.lookups import resolve
-
         found = resolve(self._document, field.replace("__", ".").split("."))[1]
         while found is not None and found.kind == "list":
             found = found._item

@@ -9,6 +9,7 @@ from typing import Any
 from mongodb import _registry
 from mongodb.errors import InvalidQueryError, ValidationError
 from mongodb.fields.base_field import STORING_OPERATORS, UPDATE_OPERATORS, BaseField
+from mongodb.fields.nested import plain
 from mongodb.queryset._expression import Expression
 from mongodb.queryset.lookups import OPERATORS, _operator, filter_bson, named, resolve
 
@@ -142,9 +143,7 @@ def _check(field: BaseField, op: str, value: Any) -> None:
 
 def _prepare(field: BaseField | None, op: str, value: Any) -> Any:
     if field is None:
-        from mongodb.fields.nested import _plain
-
-        return _plain(value)
+        return plain(value)
     _check(field, op, value)
     return field.prepare_query_value(op, value)
 

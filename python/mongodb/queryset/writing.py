@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Generic
 
 from mongodb import _core, _saving
-from mongodb._connection import current_transaction
 from mongodb._delete_rules import apply_rules, rules_for
+from mongodb._open_transactions import current_transaction
 from mongodb._types import Doc
 from mongodb.errors import (
     InvalidQueryError,
