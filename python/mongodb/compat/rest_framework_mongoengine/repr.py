@@ -8,8 +8,8 @@ from typing import Any
 
 from rest_framework.fields import DictField, Field
 
-from mongodb.base import BaseDocument
-from mongodb.fields.base import BaseField
+from mongodb.base_document import BaseDocument
+from mongodb.fields.base_field import BaseField
 from mongodb.queryset import QuerySet
 
 __all__ = [

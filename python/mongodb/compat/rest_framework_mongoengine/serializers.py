@@ -30,7 +30,7 @@ from mongodb.compat.rest_framework_mongoengine.validators import (
     UniqueTogetherValidator,
     UniqueValidator,
 )
-from mongodb.fields.base import BaseField
+from mongodb.fields.base_field import BaseField
 from mongodb.rest_framework import dynamic as _dynamic
 from mongodb.rest_framework import serializers as _plain
 from mongodb.rest_framework.fields import BinaryField, DateTimeField
