@@ -149,9 +149,11 @@ class Cursor:
         cells: tuple[Any, ...] = ()
         if isinstance(statement, Statement) and len(statement.cells) <= len(query.paths):
             cells, statement.made = statement.cells, True
-        if query.hopeful is not None and (hoped := self._hoped(query.hopeful, params, cells)):
-            self._rows = iter(hoped)
-            return
+        if query.hopeful is not None:
+            hoped = self._hoped(query.hopeful, params, cells, len(query.paths))
+            if hoped is not None:
+                self._rows = iter(hoped)
+                return
         if query.grouped is not None:
             source = grouped.read(self.connection, query.grouped, params, cells, _AT_ONCE, adapt)
         else:
@@ -166,14 +168,19 @@ class Cursor:
             self._source = source
             self._rows = itertools.chain(rows, itertools.chain.from_iterable(source))
 
-    def _hoped(self, hopeful: Hopeful, params: Sequence[Any], cells: Any) -> list[Any] | None:
+    def _hoped(
+        self, hopeful: Hopeful, params: Sequence[Any], cells: Any, width: int
+    ) -> list[Any] | None:
         """The rows of a query that may be wrong; None when it is."""
         query = hopeful.query
         command = query.command(params, self._results(query.before, params))
         batches = self.connection.rows(command, query.columns(cells), _AT_ONCE)
         rows = list(itertools.chain.from_iterable(batches))
-        sound = all(row[at] is not None for row in rows for at in hopeful.places)
-        return rows if sound else None
+        there = [row for row in rows if all(row[at] is not None for at in hopeful.places)]
+        if len(there) < len(rows) == hopeful.end:
+            return None  # rows after them take the places of those that are left out
+        shown = there[hopeful.start :]
+        return shown if len(query.paths) == width else [row[:width] for row in shown]
 
     def _insert(self, prepared: Prepared, params: Sequence[Any]) -> None:
         node = prepared.node

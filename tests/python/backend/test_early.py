@@ -97,6 +97,41 @@ def test_slices_before_joins(connection: dbapi.Connection, monkeypatch: pytest.M
         assert found == plain, sql
 
 
+def test_slices_of_rows_that_name_nothing(
+    connection: dbapi.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A declared key that is NOT NULL leads nowhere after checks were off, or a raw delete."""
+    run = connection.cursor().execute
+    connection.run({"delete": "mid", "deletes": [{"q": {"_id": {"$in": [2, 5]}}, "limit": 0}]})
+    connection.run({"delete": "top", "deletes": [{"q": {"_id": 1}, "limit": 0}]})
+    mid = 'INNER JOIN "mid" ON ("low"."mid_id" = "mid"."id")'
+    top = f'{mid} INNER JOIN "top" ON ("mid"."top_id" = "top"."id")'
+    known = {
+        join: [row[0] for row in run(f'SELECT "low"."id" FROM "low" {join}').fetchall()]
+        for join in (mid, top)
+    }
+    assert 0 < len(known[top]) < len(known[mid]) < 60
+    for join, name in ((mid, "mid"), (top, "top")):
+        for start, many in ((0, 5), (3, 7), (40, 10), (0, 60), (59, 5)):
+            sql = (f'SELECT "low"."id", "{name}"."n" FROM "low" {join} ORDER BY "low"."id" '
+                   f"LIMIT {many} OFFSET {start}")  # fmt: skip
+            found = run(sql).fetchall()
+            assert [row[0] for row in found] == sorted(known[join])[start : start + many], sql
+            assert all(len(row) == 2 for row in found)
+
+
+def test_slices_before_joins_are_hoped_for(connection: dbapi.Connection) -> None:
+    """Where all keys lead somewhere a slice looks up its own rows alone, the first ones too."""
+    sql = ('SELECT "low"."id", "mid"."n" FROM "low" INNER JOIN "mid" ON '
+           '("low"."mid_id" = "mid"."id") ORDER BY "low"."id" LIMIT 5 OFFSET 3')  # fmt: skip
+    hopeful = connection.plan(sql, None).query.hopeful  # type: ignore[union-attr]
+    assert hopeful is not None
+    stages = [next(iter(one)) for one in hopeful.query.shape["pipeline"]]
+    assert stages.index("$limit") < stages.index("$lookup")
+    shown = connection.cursor().execute(sql).fetchall()
+    assert [row[0] for row in shown] == [4, 5, 6, 7, 8]
+
+
 def test_days_of_moments(connection: dbapi.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(9)
     for _ in range(80):

@@ -25,6 +25,7 @@ __all__ = ["LANGUAGE", "Grouped", "Hopeful", "Prepared", "Query", "prepare"]
 LANGUAGE = Language(value, case, plan_select)
 Tables = Callable[[str], TableInfo]
 _KEPT = 8  # forms of one query's rows
+_MOST_HOPED = 2000  # rows that are read before it is known whether they are the right ones
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class Query:
     kinds: list[str | None] = field(default_factory=list)  # types of columns
     by_keys: Query | None = None  # the same, when what it reads before are at most FEW rows each
     grouped: Grouped | None = None  # the same as two queries
-    hopeful: Hopeful | None = None  # the same if no row names what is not there
+    hopeful: Hopeful | None = None  # the same if its rows name what is there
     _columns: dict[Any, Columns] = field(default_factory=dict)
 
     def columns(self, cells: tuple[Cell | None, ...] = ()) -> Columns:
@@ -58,10 +59,13 @@ class Query:
 
 @dataclass(slots=True)
 class Hopeful:
-    """A query that is right when none of these columns is NULL in its rows."""
+    """A query that slices before its joins, and is right when no row among those that it should
+    give, or that stand before them, names what is not there."""
 
-    query: Query
-    places: list[int]
+    query: Query  # gives all rows up to the slice's end
+    places: list[int]  # of the columns that are NULL where a row names what is not there
+    start: int  # of the slice
+    end: int
 
 
 @dataclass(slots=True)
@@ -129,31 +133,47 @@ def _query(select: n.Select, tables: Tables) -> Query:
 
 
 def _hopeful(select: n.Select, tables: Tables) -> Hopeful | None:
-    """The query that slices before its joins, where these leave rows out only if a key that is
-    not declared leads nowhere."""
-    if select.limit is None or not select.order_by or select.op is not None:
+    """The query that slices before its joins, where these leave rows out only if a key leads
+    nowhere."""
+    start, end = _slice(select)
+    if not 0 < end <= _MOST_HOPED or not select.order_by or select.op is not None:
         return None
-    if select.offset not in (None, n.Literal(0)):
-        return None  # rows that are left out may be among those before
     if not any(join.kind == "inner" for join in select.joins):
         return None
-    named = [output.expr for output in select.columns]
+    outputs = list(select.columns)
+    if any(isinstance(output.expr, n.Star) for output in outputs):
+        return None
     joins, places = [], []
     for join in select.joins:
         info = None if join.table.name is None else tables(join.table.name)
-        key = n.Column(join.table.alias, "" if info is None else info.pk or "")
         if join.kind == "inner":
-            if key not in named:
+            if info is None or info.pk is None:
                 return None
+            key = n.Column(join.table.alias, info.pk)
+            named = [output.expr for output in outputs]
+            if key not in named:  # comes with the row, and is not shown
+                named.append(key)
+                outputs.append(n.Output(key, None))
             places.append(named.index(key))
             join = n.Join("left", join.table, join.on)
         joins.append(join)
+    changes = {"joins": tuple(joins), "columns": tuple(outputs),
+               "limit": n.Literal(end), "offset": None}  # fmt: skip
     values = {name: getattr(select, name) for name in n.Select.__slots__}
-    query = _one_way(n.Select(**{**values, "joins": tuple(joins)}), tables)
+    query = _one_way(n.Select(**{**values, **changes}), tables)
     stages = [next(iter(one)) for one in query.shape.get("pipeline", ())]
-    if "$limit" not in stages or stages.index("$limit") > stages.index("$lookup"):
+    if "$limit" not in stages or "$lookup" in stages[: stages.index("$limit")]:
         return None
-    return Hopeful(query, places)
+    return Hopeful(query, places, start, end)
+
+
+def _slice(select: n.Select) -> tuple[int, int]:
+    """Where a query's slice starts and ends; an end of 0 when that is not known."""
+    start = 0 if select.offset is None else getattr(select.offset, "value", None)
+    many = getattr(select.limit, "value", None)
+    if not isinstance(start, int) or not isinstance(many, int) or many < 1 or start < 0:
+        return 0, 0
+    return start, start + many
 
 
 def _one_way(select: n.Select, tables: Tables) -> Query:

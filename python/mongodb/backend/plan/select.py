@@ -198,15 +198,15 @@ class _Query:
         return True
 
     def slice_early(self) -> bool:
-        """Slice before the joins when each row joins just one row."""
+        """Slice before the joins when they neither leave out rows nor add any."""
         if not all(self.is_of_one(join) for join in self.select.joins):
             return False
         self.slice()
         return True
 
     def is_of_one(self, join: n.Join) -> bool:
-        """Whether a join is by a primary key: of no row or one, or by a foreign key that the first
-        table always has."""
+        """Whether a join is by a primary key, of no row or one, and leaves no row out. A foreign
+        key that is NOT NULL may lead nowhere: whoever asks for it checks afterwards, `Hopeful`."""
         on, table = join.on, join.table
         if table.name is None or not isinstance(on, n.Compare) or on.op != "=":
             return False
@@ -214,16 +214,9 @@ class _Query:
             (on.left, on.right) if _source_of(on.right) == table.alias else (on.right, on.left)
         )
         info = self.planner.table(table.name)
-        if not isinstance(near, n.Column) or far != n.Column(table.alias, info.pk or ""):
-            return False
-        source = self.scope.sources.get(near.table or "")
-        if join.kind == "left":
-            return True
         return (
-            join.kind == "inner" and source is not None and source.info.whole
-            and near.name in source.info.required
-            and any(key["columns"] == [near.name] and key["table"] == info.name
-                    for key in source.info.meta.get("keys", {}).values())
+            join.kind == "left" and isinstance(near, n.Column)
+            and far == n.Column(table.alias, info.pk or "")
         )  # fmt: skip
 
     def ordered(self, one: n.Order) -> n.Order:
