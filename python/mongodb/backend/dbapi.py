@@ -89,6 +89,7 @@ class Connection(Shared):
         self.references = References(self)
         self.autocommit = True
         self.closed = False
+        self._reading: Any = None  # the session of `one_snapshot`
         self._savepoints: list[str] = []
         self._marks: list[int] = []  # of each savepoint: how much of the log is older
         self._plans: OrderedDict[Any, Prepared] = OrderedDict()
@@ -288,12 +289,28 @@ class Connection(Shared):
         if outer is not None:
             return outer.session(name not in _READS)
         if name in _READS:
-            return None
+            return self._reading
         if self.autocommit:
             self._refuse_to_wait()
             return None
         self.begin()
         return self._session
+
+    @contextlib.contextmanager
+    def one_snapshot(self) -> Iterator[None]:
+        """Have what is read within be of one moment, where the store has transactions."""
+        if self._reading or not self.transactional or self.session_for({"find": ""}) is not None:
+            yield
+            return
+        session = self._reading = self.handle.client.session()
+        try:
+            session.begin()
+            yield
+        finally:
+            self._reading = None
+            with contextlib.suppress(MongoError):  # a server has ended it after an error
+                session.abort()
+            session.close()
 
     def begin(self) -> None:
         """Begin the transaction now, with the savepoints that were set before."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows and the groups that belong to them, read apart and put beside one another."""
+"""Rows and the groups that belong to them, read apart of one snapshot and put beside one another."""
 
 from __future__ import annotations
 
@@ -44,17 +44,23 @@ def read(
     pick = operator.itemgetter(*(at + width if of else at for of, at in grouped.places))
     one = len(grouped.places) == 1
     whole: dict[Any, tuple[Any, ...]] | None = None
-    for batch in connection.rows(command, grouped.rows.columns(tuple(of_rows)), many):
-        if whole is None and _all_cost_less(connection, grouped.parent, len(batch)):
-            whole = groups([])
-        found = whole
-        if found is None:
-            keys = [adapt(row[-1]) for row in batch]
-            found = groups([{"$match": {grouped.path: {"$in": keys}}}]) if keys else {}
-        joined = (pick(row + found.get(row[-1], grouped.nothing)) for row in batch)
-        yield [(value,) for value in joined] if one else list(joined)
+    batches = []
+    with connection.one_snapshot():  # and it is not held while the caller looks at the rows
+        for batch in connection.rows(command, grouped.rows.columns(tuple(of_rows)), many):
+            if whole is None and _all_cost_less(connection, grouped.parent, len(batch)):
+                whole = groups([])
+            found = whole
+            if found is None:
+                keys = [adapt(row[-1]) for row in batch]
+                found = groups([{"$match": {grouped.path: {"$in": keys}}}]) if keys else {}
+            joined = (pick(row + found.get(row[-1], grouped.nothing)) for row in batch)
+            batches.append([(value,) for value in joined] if one else list(joined))
+    yield from batches
 
 
 def _all_cost_less(connection: Any, parent: str, keys: int) -> bool:
     """Whether to make all groups at once instead of looking rows up by so many keys."""
-    return keys > _FEW and keys * _SCAN > connection.count({"count": parent, "query": {}})
+    if keys <= _FEW:
+        return False
+    known = connection.run({"count": parent, "query": {}}, outside=True)  # of metadata
+    return bool(keys * _SCAN > known["n"])

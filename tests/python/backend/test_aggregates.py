@@ -152,3 +152,48 @@ def test_groups_made_apart_are_those_of_a_join(
         connection._plans.clear()
         assert apart == joined, (sql, params)
     assert taken > 0
+
+
+@pytest.mark.parametrize("few", [2, 20])
+def test_rows_and_their_groups_are_of_one_moment(
+    connection: dbapi.Connection, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """What others write between the two reads of one statement is in neither."""
+    fill(connection, 5)
+    other = dbapi.connect(connection.handle)
+    sql = ('SELECT "up"."id", COUNT("down"."id") FROM "up" LEFT OUTER JOIN "down" ON '
+           '("up"."id" = "down"."up_id") GROUP BY "up"."id" ORDER BY "up"."id"')  # fmt: skip
+    run = connection.cursor().execute
+    before = run(sql).fetchall()
+    look = grouped._all_cost_less
+
+    def meanwhile(*arguments: Any) -> bool:
+        other.cursor().execute("INSERT INTO down (a, up_id) VALUES (1, 1)")
+        return look(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(grouped, "_FEW", few)
+        patch.setattr(grouped, "_all_cost_less", meanwhile)
+        assert run(sql).fetchall() == before
+    after = run(sql).fetchall()
+    assert after == [(key, many + (key == 1)) for key, many in before]
+
+
+def test_a_snapshot_ends_with_its_statement(
+    connection: dbapi.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(connection, 6)
+    sql = ('SELECT "up"."id", COUNT("down"."id") FROM "up" LEFT OUTER JOIN "down" ON '
+           '("up"."id" = "down"."up_id") GROUP BY "up"."id"')  # fmt: skip
+    run = connection.cursor().execute
+
+    def broken(*_: Any) -> bool:
+        raise dbapi.OperationalError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(grouped, "_all_cost_less", broken)
+        with pytest.raises(dbapi.OperationalError):
+            run(sql)
+    run("UPDATE up SET name = 'later'")
+    assert run("SELECT DISTINCT name FROM up").fetchall() == [("later",)]
+    assert len(run(sql).fetchall()) == 8
