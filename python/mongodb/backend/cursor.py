@@ -30,6 +30,7 @@ from mongodb.backend.values import (
     adapt,
     adapted,
     by_place,
+    changed_rows,
     filled,
     json_nulls,
     returned,
@@ -335,15 +336,14 @@ class Cursor:
             self.rowcount = self.connection.run(filled(command))["n"]
             return
         assert prepared.values is not None
-        params = [None if one is JSON_NULL else one for one in params]
-        rows = list(rows_of(self._documents(prepared.values, params), prepared.values))
+        results = self._results(prepared.values.before, params)
+        command = filled(prepared.values.command(params, results))
+        rows = changed_rows(self.connection.documents(command), prepared)
         self.rowcount = 0
         for at in range(0, len(rows), 1000):
             updates: list[dict[str, Any]] = [
-                {"q": {"_id": {"$eq": row[0]}},
-                 "u": {"$set": dict(zip(prepared.changed, row[1:], strict=True))}}
-                for row in rows[at : at + 1000]
-            ]  # fmt: skip
+                {"q": {"_id": {"$eq": key}}, "u": change} for key, change in rows[at : at + 1000]
+            ]
             for update in updates:
                 update["u"] = split_change(prepared.table, update["u"])
                 self._note_update(prepared.table, update)

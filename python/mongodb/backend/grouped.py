@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows and the groups that belong to them, read apart of one snapshot and put beside one another."""
+"""Rows and the groups that belong to them, read apart, of one snapshot, and put together again."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from bson import Decimal128
 from mongodb.backend.errors import ProgrammingError
 from mongodb.backend.moments import joined, more_of
 from mongodb.backend.plan.json import JSON_NULL, JSONNull
-from mongodb.backend.plan.prepare import Query
+from mongodb.backend.plan.prepare import Prepared, Query
 from mongodb.backend.plan.scope import US, TableInfo
 
 __all__ = [
@@ -110,6 +110,26 @@ def rows_of(documents: Any, query: Query) -> Iterator[tuple[Any, ...]]:
             joined(value_at(document, path), value_at(document, query.beside.get(at, ())))
             for at, path in enumerate(query.paths)
         ])  # fmt: skip
+
+
+def changed_rows(documents: Any, prepared: Prepared) -> list[tuple[Any, Any]]:
+    """The keys of rows that were read to be changed, and their changes. A JSON column whose new
+    value is no field of the document becomes NULL, one whose new value is null JSON's null."""
+    info, query = prepared.table, prepared.values
+    assert info is not None
+    assert query is not None
+    json = {path for column, type_ in info.types.items() if type_ == "json"
+            for path in (info.path(column),)}  # fmt: skip
+    out = []
+    for document in documents:
+        key, *values = next(rows_of([document], query))
+        new = dict(zip(prepared.changed, values, strict=True))
+        gone = [path for (name,), path in zip(query.paths[1:], prepared.changed, strict=True)
+                if path in json and name not in document]  # fmt: skip
+        kept = {path: value for path, value in new.items() if path not in gone}
+        change = {"$set": kept} if kept else {}
+        out.append((key, {**change, "$unset": dict.fromkeys(gone, "")} if gone else change))
+    return out
 
 
 def returned(info: TableInfo, documents: Any, paths: Sequence[str]) -> list[tuple[Any, ...]]:

@@ -367,18 +367,18 @@ def _update(node: n.Update, tables: Tables) -> Prepared:
             raise PlanError(f"no such column: {column}")
         if path in info.micros.values() and (from_rows or not plain):
             changes[path] = {"$ifNull": [micros.wide(scope, new), None]}
+        elif info.types.get(column) == "json" and (from_rows or not plain):
+            changes[path] = _json(scope, new)
         elif isinstance(new, n.Param):
             changes[path] = P(new.at) if plain else {"$literal": P(new.at)}
         elif isinstance(new, n.Literal):
             changes[path] = new.value if plain else {"$literal": new.value}
-        elif info.types.get(column) == "json":
-            changes[path] = _json(scope, new)
         else:
             changes[path] = {"$ifNull": [micros.narrow(scope, new), None]}
     if scope.stages or from_rows:  # a query within names the row: read first, then write by key
         named = {f"n{i}": one for i, one in enumerate(changes.values())}
         if plain:
-            named = {key: one if isinstance(one, dict) else {"$literal": one}
+            named = {key: one if isinstance(one, (dict, Call)) else {"$literal": one}
                      for key, one in named.items()}  # fmt: skip
         shape: dict[str, Any] = {"_id": 1, **named}
         planned = Planned(info.name, [*staged, *scope.stages, {"$project": shape}],
@@ -407,7 +407,23 @@ def _json(scope: Scope, node: n.Node) -> Any:
         return case(scope, replace(node, otherwise=otherwise), _json)
     if isinstance(node, n.Param):
         return Call(_json_constant, (P(node.at),))
+    if _is_json(scope, node):  # as it is stored: JSON's null is null
+        return micros.narrow(scope, node)
     return {"$ifNull": [micros.narrow(scope, node), "$$REMOVE"]}
+
+
+def _is_json(scope: Scope, node: n.Node) -> bool:
+    """Whether a node is a JSON column, here or of a query within."""
+    if isinstance(node, n.Column):
+        return scope.type_of(node) == "json"
+    if not isinstance(node, n.SubSelect) or len(node.select.columns) != 1:
+        return False
+    source, column = node.select.source, node.select.columns[0].expr
+    return (
+        isinstance(column, n.Column) and source is not None and source.name is not None
+        and column.table == source.alias
+        and scope.planner.table(source.name).types.get(column.name) == "json"
+    )  # fmt: skip
 
 
 def _json_constant(value: Any) -> Any:

@@ -19,7 +19,7 @@ from django.contrib.sites.models import Site
 from django.core.cache import caches
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
-from django.db.models import F, IntegerField, Q, Sum, Value
+from django.db.models import DateField, DateTimeField, F, IntegerField, Q, Sum, Value
 from django.db.models import functions as fn
 from django.http import HttpResponse
 from django.test import TestCase, TransactionTestCase, modify_settings, override_settings
@@ -162,6 +162,13 @@ class FieldTests(TestCase):
             field.set_attributes_from_name("x")
             found = connection.validation.check_field(field)
             self.assertEqual([one.id for one in found], ["mongodb.E020"] * many)
+
+    def test_keys_that_end_at_the_millisecond_are_warned_of(self):
+        for made, many in [(DateTimeField(primary_key=True), 1), (DateTimeField(unique=True), 0),
+                           (DateField(primary_key=True), 0)]:  # fmt: skip
+            made.set_attributes_from_name("x")
+            found = connection.validation.check_field(made)
+            self.assertEqual([one.id for one in found], ["mongodb.W021"] * many)
 
     def test_microseconds(self):
         moment = datetime.datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
