@@ -202,7 +202,7 @@ def _update(doc: Any, handle: Any, collection: str, condition: Any, concern: Any
         return False
     query = own_filter(doc)
     if condition is not None:
-        query = {"$and": [query, doc._qs().filter(**condition)._filter()]}
+        query = {"$and": [query, doc._qs().filter(**condition)._matching()]}
     if changes is None:
         found = handle.count(collection, query)
     else:
@@ -237,7 +237,7 @@ def _update_version(doc: Any, handle: Any, collection: str, version: str, condit
     stored_name = type(doc)._db_field_map[version]
     query = {**own_filter(doc), stored_name: before}
     if condition is not None:
-        query = {"$and": [query, doc._qs().filter(**condition)._filter()]}
+        query = {"$and": [query, doc._qs().filter(**condition)._matching()]}
     setattr(doc, version, (before or 0) + 1)
     if record is not None:
         at = doc._schema.index(version)

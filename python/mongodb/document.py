@@ -171,6 +171,11 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
     def _geo_indices(cls) -> list[dict[str, Any]]:
         return [{"fields": list(spec["key"].items())} for spec in geo_indexes(cls)]
 
+    @classmethod
+    def _indexed_first(cls) -> set[str]:
+        """Return the paths with which declared indexes begin."""
+        return {next(iter(spec["key"]), "") for spec in declared_indexes(cls)}
+
     @property
     def _object_key(self) -> dict[str, Any]:
         return _identity.own_lookups(self)

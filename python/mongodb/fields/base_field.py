@@ -57,6 +57,7 @@ class BaseField:
     _item: BaseField | None = None
     _dbref = False
     _points = False  # is a reference, stored as a key
+    _of_any_class = False  # is a reference to documents of any class
     _address = False
     _auto_dereference = True  # as MongoEngine says it; querysets decide
     _generic = False  # holds embedded documents of any class

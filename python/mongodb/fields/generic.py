@@ -25,6 +25,7 @@ class GenericReferenceField(BaseField):
 
     kind = "pointer"
     document_type: Any = None
+    _of_any_class = True
 
     def __init__(self, *args: Any, choices: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -8,6 +8,7 @@ from typing import Any
 
 from mongodb.errors import InvalidQueryError
 from mongodb.queryset.expressions import Aggregate
+from mongodb.queryset.joins import ordered_stages
 from mongodb.queryset.lookups import db_path, resolve
 
 __all__ = ["AggregationMixin", "Results"]
@@ -79,12 +80,10 @@ class AggregationMixin:
     def _stages(self: Any) -> list[dict[str, Any]]:
         """Return the stages that stand for the queryset."""
         out: list[dict[str, Any]] = []
-        query = self._filter()
+        query, joins = self._where()
         if query:
             out.append({"$match": query})
-        order = self._order_now()
-        if order:
-            out.append({"$sort": dict(order)})
+        out += [*joins, *ordered_stages(self._document, self._order_now())]
         return out + [{f"${name}": n} for name, n in self._range().items()]
 
     def _pipeline(self: Any, stages: list[Any], options: Mapping[str, Any]) -> Results:

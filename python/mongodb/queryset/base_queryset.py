@@ -17,6 +17,8 @@ from mongodb.queryset._guard import Guard
 from mongodb.queryset._origin import Origin, with_version
 from mongodb.queryset._parts import points, position, without, without_children
 from mongodb.queryset._private import PrivateNames
+from mongodb.queryset._through import ThroughReference
+from mongodb.queryset.joins import JoinsMixin, OrderPath, command_without
 from mongodb.queryset.lookups import cached_path, db_path, merge
 from mongodb.queryset.q import Q, QNode, as_q
 from mongodb.queryset.text import TextSearchMixin
@@ -31,7 +33,7 @@ class _NoAnnotations:
     annotations: Mapping[str, Any] = {}
 
 
-class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
+class BaseQuerySet(JoinsMixin, TextSearchMixin, PrivateNames, Generic[Doc]):
     """The building half of a queryset."""
 
     # Where a queryset starts. None of these is changed in place.
@@ -157,7 +159,7 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
     @property
     def _query(self) -> dict[str, Any]:
         """The filter as it is sent."""
-        return self._filter().decode()  # type: ignore[no-any-return]
+        return self._matching().decode()  # type: ignore[no-any-return]
 
     def _filter(self) -> Any:
         """Return the filter as `_core.Raw`."""
@@ -216,8 +218,22 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
             try:
                 order.append((cached_path(self._document, name), direction))
             except LookUpError as error:
+                if self._orders_through(error.__cause__, name):
+                    order.append((OrderPath(name), direction))
+                    continue
                 raise InvalidQueryError(f"order_by({key!r}): {error}") from error
         return order
+
+    def _orders_through(self, error: Any, name: str) -> bool:
+        """Whether a name that is no own field's leads to a field through references."""
+        while isinstance(error, ThroughReference):
+            try:
+                cached_path(error.target, "__".join(error.rest))
+            except LookUpError as further:
+                error = further.__cause__
+            else:
+                return True
+        return False
 
     def _order_now(self) -> list[tuple[str, Any]]:
         if self._order is not None:
@@ -460,7 +476,10 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
 
     def as_command(self) -> dict[str, Any]:
         """Return the find command that evaluating the queryset sends."""
-        return self._command(self._query)
+        command = self._command_now()
+        if "filter" in command:
+            return {**command, "filter": command["filter"].decode()}
+        return _core.Raw(command).decode()
 
     def _command(self, query: Any) -> dict[str, Any]:
         command: dict[str, Any] = {"find": self._collection_name, "filter": query}
@@ -491,7 +510,7 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
 
     def explain(self, verbosity: str = "queryPlanner") -> dict[str, Any]:
         """Return how the store would answer."""
-        command = without(self._command(self._filter()), "batchSize")
+        command = command_without(self._command_now(), "batchSize")
         return self._handle().run({"explain": command, "verbosity": verbosity})  # type: ignore[no-any-return]
 
     def _batches(self) -> Iterator[Any]:
@@ -502,7 +521,7 @@ class BaseQuerySet(TextSearchMixin, PrivateNames, Generic[Doc]):
         origin = self._loaded_fields
         mask = origin.mask_for(self._document)
         schema = self._document._schema
-        for data in handle.batches(self._command(self._filter()), self._batch_size):
+        for data in handle.batches(self._command_now(), self._batch_size):
             yield _core.Batch(
                 schema, data, mask=mask, origin=origin, raw_refs=self._raw_refs, trusted=True
             )

@@ -24,12 +24,15 @@ from mongodb.fields.nested import DynamicField
 from mongodb.fields.scalar import STRING_OPERATORS
 from mongodb.queryset import geo
 from mongodb.queryset._expression import Condition, Expression
+from mongodb.queryset._through import JOINS, ThroughReference
 from mongodb.queryset.periods import PERIODS, period
 
 __all__ = ["Lookup", "build_filter", "db_path", "filter_bson", "merge", "parse"]
 
 _COMPARISON = frozenset({"ne", "gt", "gte", "lt", "lte"})
 _MANY = frozenset({"in", "nin", "all"})
+# Operators that a field of the documents referred to may be named as; that is what is meant then.
+_AMBIGUOUS = frozenset({"size", "type", "mod", "match", "near"})
 _PLAIN = frozenset({"size", "exists", "mod", "type", "not", "elemMatch", "match", "eq"})
 # Django's lookups, of fields that have no member of that name: `data__year` of a dict is a key.
 _DJANGO = frozenset({"isnull", "range", "year", "date"})
@@ -91,10 +94,10 @@ def resolve(cls: Any, parts: list[str], positional: bool = False) -> tuple[str, 
             if field is not None and _reference(field) is not None:
                 if part in ("pk", "id", "_id") and at == len(parts) - 1:
                     continue
-                raise InvalidQueryError(
-                    f"{'__'.join(parts)}: a query cannot look into the documents that "
-                    f"{names[-1]!r} refers to; find their ids first and use {names[-1]}__in"
-                )
+                key = ".$id" if _is_dbref(field) else ""
+                raise ThroughReference(parts, at, ".".join(names) + key, _reference(field))
+            if _copies_less(field, part):
+                raise ThroughReference(parts, at, ".".join(names) + "._id", _inner(field))
             field = _next(field, part)
         if field is None:
             raise InvalidQueryError(_missing(cls, parts, at))
@@ -114,6 +117,12 @@ def _missing(cls: Any, parts: list[str], at: int) -> str:
     if not at:
         return f"{cls.__name__} has no field {wrong!r}; it has {', '.join(cls._fields)}"
     before = "__".join(parts[:at])
+    above = _inner(resolve(cls, parts[:at])[1])
+    if above is not None and above._of_any_class:
+        return (
+            f"{'__'.join(parts)}: {before} refers to documents of any class, so nothing is known "
+            f"of their fields; find the documents and compare {before}__in with them"
+        )
     close = difflib.get_close_matches(wrong, OPERATORS - geo.OPERATORS, 1)
     hint = f"did you mean {close[0]!r}?" if close else ""
     if wrong in _INSTEAD:
@@ -138,11 +147,31 @@ def _first(cls: Any, part: str) -> BaseField | None:
     return field  # type: ignore[no-any-return]
 
 
+def _inner(field: BaseField | None) -> BaseField | None:
+    """Return what the items of a list are, at any depth."""
+    while field is not None and field.kind == "list":
+        field = field._item
+    return field
+
+
 def _reference(field: BaseField) -> BaseField | None:
-    inner: BaseField | None = field
-    while inner is not None and inner.kind == "list":
-        inner = inner._item
+    inner = _inner(field)
     return inner if inner is not None and inner._points else None
+
+
+def _is_dbref(field: BaseField) -> bool:
+    inner = _inner(field)
+    return inner is not None and inner._dbref
+
+
+def _copies_less(field: BaseField | None, part: str) -> bool:
+    """Whether a reference keeps copies of fields, but not of this one."""
+    inner: Any = _inner(field)
+    if not _holds_copies(inner) or not inner.fields or part in ("pk", "id", "_id"):
+        return False
+    known = {name.split(".")[0] for name in inner.fields}
+    below = inner.lookup_member(part)
+    return below is not None and part not in known and below.db_field not in known
 
 
 def db_path(cls: Any, name: str) -> str:
@@ -180,6 +209,9 @@ def _parse(cls: Any, name: str) -> Lookup:
     negated = False
     if len(parts) > 1 and parts[-1] in OPERATORS and not _is_field(cls, parts):
         op = parts.pop()
+        if op in _AMBIGUOUS and _is_named(cls, parts, op):
+            parts.append(op)
+            op = None
     if len(parts) > 1 and _is_django(cls, parts, op):
         op = "__".join(filter(None, (parts.pop(), op)))
     if len(parts) > 1 and parts[-1] == "":
@@ -207,12 +239,22 @@ def _is_django(cls: Any, parts: list[str], op: str | None) -> bool:
         return False
     while field is not None and field.kind == "list":
         field = field._item
-    return field is not None and (_reference(field) is not None or _next(field, last) is None)
+    if field is not None and (below := _reference(field)) is not None:
+        return last == "isnull" or last not in below.document_type._fields  # type: ignore[attr-defined]
+    return field is not None and _next(field, last) is None
+
+
+def _is_named(cls: Any, parts: list[str], name: str) -> bool:
+    """Whether a reference, no list of them, leads to documents with a field of that name."""
+    try:
+        field: Any = resolve(cls, parts)[1]
+    except InvalidQueryError:
+        return False
+    return field is not None and field._points and name in field.document_type._fields
 
 
 def _holds_copies(field: BaseField | None) -> bool:
-    while field is not None and field.kind == "list":
-        field = field._item
+    field = _inner(field)
     return field is not None and field.kind == "pointer" and hasattr(field, "sync_all")
 
 
@@ -230,6 +272,8 @@ def filter_bson(cls: Any, lookups: Mapping[str, Any]) -> Any:
         return _filter_bson(cls, lookups)
     except geo.DistanceMet:
         return filter_bson(cls, geo.grouped(lookups))
+    except ThroughReference:
+        return _through_references(cls, lookups)
     except _PathFromValue:
         return _with_paths(cls, lookups)
     except _Computed:
@@ -242,6 +286,42 @@ class _PathFromValue(Exception):  # noqa: N818
 
 class _Computed(Exception):  # noqa: N818
     """A value that the store computes: the keyword is an expression, not a condition of a path."""
+
+
+def split_references(
+    cls: Any, lookups: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[tuple[ThroughReference, dict[str, Any]]]]:
+    """Return the lookups of the class's own fields, and those through references.
+
+    Of one reference they stand together: one document has to fulfil them.
+    """
+    own: dict[str, Any] = {}
+    groups: dict[str, tuple[ThroughReference, dict[str, Any]]] = {}
+    for name, value in lookups.items():
+        try:
+            if name != "__raw__":
+                parse(cls, name)
+        except geo.DistanceMet:
+            pass
+        except ThroughReference as way:
+            if isinstance(value, Expression):
+                raise InvalidQueryError(
+                    f"{name}: F() compares fields of one document, not through a reference"
+                ) from None
+            rest = "__".join(name.split("__")[way.at :])
+            groups.setdefault(way.path, (way, {}))[1][rest] = value
+            continue
+        own[name] = value
+    return own, list(groups.values())
+
+
+def _through_references(cls: Any, lookups: Mapping[str, Any]) -> Any:
+    joins = JOINS.get()
+    own, groups = split_references(cls, lookups)
+    if joins is None:
+        raise groups[0][0]
+    parts = [joins.condition(way, below) for way, below in groups]
+    return _core.join_filters("$and", [filter_bson(cls, own), *parts])
 
 
 def _with_expressions(cls: Any, lookups: Mapping[str, Any]) -> Any:

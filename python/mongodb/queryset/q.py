@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from mongodb import _core
 from mongodb.errors import InvalidQueryError
 from mongodb.queryset._expression import Condition
+from mongodb.queryset._through import ThroughReference
 from mongodb.queryset.geo import LoneDistance
-from mongodb.queryset.lookups import filter_bson
+from mongodb.queryset.lookups import filter_bson, split_references
 
 __all__ = ["Q", "QNode"]
 
@@ -21,7 +23,10 @@ class QNode(Condition):
 
     def to_query(self, document: Any) -> dict[str, Any]:
         """Return the filter for documents of the class."""
-        return self.to_bson(document).decode()  # type: ignore[no-any-return]
+        try:
+            return self.to_bson(document).decode()  # type: ignore[no-any-return]
+        except ThroughReference:
+            return document._queryset().filter(self)._matching().decode()  # type: ignore[no-any-return]
 
     def to_bson(self, document: Any) -> Any:
         """Return the same as `_core.Raw`; a class overrides one of the two."""
@@ -33,6 +38,18 @@ class QNode(Condition):
     def empty(self) -> bool:
         """Whether the condition always holds."""
         return False
+
+    def _names(self) -> Iterator[str]:
+        """Yield the keywords."""
+        return iter(())
+
+    def _local(self, document: Any) -> QNode:
+        """Return a condition without references led through, for which at least as many hold."""
+        try:
+            self.to_bson(document)
+        except ThroughReference:
+            return Q()
+        return self
 
     def _combine(self, other: Any, operation: int) -> Any:
         if not isinstance(other, QNode):
@@ -97,6 +114,15 @@ class Q(QNode):
     def empty(self) -> bool:
         return not self.query and not self._args
 
+    def _names(self) -> Iterator[str]:
+        yield from (name for name in self.query if name != "__raw__")
+        for one in self._args:
+            yield from one._names()
+
+    def _local(self, document: Any) -> QNode:
+        own, _ = split_references(document, self.query)
+        return Q(*(one._local(document) for one in self._args), **own)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Q) and (self.query, self._args) == (other.query, other._args)
 
@@ -123,6 +149,15 @@ class QCombination(QNode):
     @property
     def empty(self) -> bool:
         return self.operation != self.NOT and all(child.empty for child in self.children)
+
+    def _names(self) -> Iterator[str]:
+        for child in self.children:
+            yield from child._names()
+
+    def _local(self, document: Any) -> QNode:
+        if self.operation != self.AND:
+            return super()._local(document)
+        return QCombination(self.AND, [child._local(document) for child in self.children])
 
     def to_bson(self, document: Any) -> Any:
         try:

@@ -80,7 +80,7 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
     def _dicts(self) -> Iterator[list[Any]]:
         if self._empty:
             return
-        cursor = self._handle().cursor(self._command(self._filter()), self._batch_size)
+        cursor = self._handle().cursor(self._command_now(), self._batch_size)
         with cursor:
             while True:
                 chunk = [one for _, one in zip(range(1000), cursor, strict=False)]
@@ -258,7 +258,12 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
         options = self._chosen_options("hint", "collation", "maxTimeMS", "comment", "readConcern")
         if with_limit_and_skip:
             options.update(self._range())
-        return self._handle().count(self._collection_name, self._filter(), **options)  # type: ignore[no-any-return]
+        query, joins = self._where()
+        if joins:
+            part = self if with_limit_and_skip else self._with(_skip=0, _limit=None)
+            counted = part.clear_order()._pipeline([{"$count": "n"}], {})
+            return sum(int(one["n"]) for one in counted)
+        return self._handle().count(self._collection_name, query, **options)  # type: ignore[no-any-return]
 
     def exists(self) -> bool:
         """Tell whether any document matches."""
@@ -303,8 +308,8 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
     def distinct(self, field: str) -> list[Any]:
         """Return the different values of a field."""
         path = self._field_path(field)
-        query = self._filter()
-        if self._bounded or "hint" in self._options:  # the command knows neither
+        query, joins = self._where()
+        if joins or self._bounded or "hint" in self._options:  # the command knows neither
             query = {"_id": {"$in": self._keys()}}
         command = {"distinct": self._collection_name, "key": path, "query": query}
         command |= self._chosen_options("collation", "maxTimeMS", "comment", "readConcern")
@@ -323,7 +328,7 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
             # of whole batches, unless one holds what json_util has to write
             dicts = self.as_pymongo()
             texts = [] if self._empty else [batch.json() for batch in self._handle().batches(
-                dicts._command(dicts._filter()), self._batch_size)]  # fmt: skip
+                dicts._command_now(), self._batch_size)]  # fmt: skip
             if None not in texts:
                 return "[" + ", ".join(text[1:-1] for text in texts if text != "[]") + "]"
         kwargs.setdefault("json_options", json_util.LEGACY_JSON_OPTIONS)

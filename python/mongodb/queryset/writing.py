@@ -16,6 +16,7 @@ from mongodb.errors import (
     NotUniqueError,
     OperationError,
 )
+from mongodb.queryset.joins import OrderPath
 from mongodb.queryset.updates import build_update, encode_update
 from mongodb.signals import post_bulk_insert, post_delete, pre_bulk_insert, pre_delete
 
@@ -195,25 +196,29 @@ class WritingMixin(Generic[Doc]):
         if self._empty:
             return
         options = self._chosen_options("collation", "hint")
-        if not self._bounded and (multi or not self._order_now()):
-            yield {"q": self._filter(), **options}
+        query, joins = (self._matching(), []) if upsert else self._where()
+        if not joins and not self._bounded and (multi or not self._order_now()):
+            yield {"q": query, **options}
             return
         if upsert and self._skip:
             raise InvalidQueryError("an upsert has no skip(): it could insert what is there")
         keys = self._slice(slice(None, None if multi else 1))._keys()
         if not keys and upsert:
-            yield {"q": self._filter(), "multi": False, **options}
+            yield {"q": query, "multi": False, **options}
         for at in range(0, len(keys), _KEYS_AT_ONCE):
-            yield self._among(keys[at : at + _KEYS_AT_ONCE])
+            yield self._among(keys[at : at + _KEYS_AT_ONCE], query=query)
 
-    def _among(self: Any, keys: list[Any], all_of_them: bool = False) -> dict[str, Any]:
+    def _among(
+        self: Any, keys: list[Any], all_of_them: bool = False, query: Any = None
+    ) -> dict[str, Any]:
         """Return a statement's filter for those of the ids that still match."""
         chosen = _core.Raw({"_id": {"$in": keys}})
         options = self._chosen_options("collation")
         # To a collation other ids could be equal.
         if all_of_them or (options and any(isinstance(key, (str, Mapping)) for key in keys)):
             return {"q": chosen}
-        return {"q": _core.join_filters("$and", [chosen, self._filter()]), **options}
+        query = self._where()[0] if query is None else query
+        return {"q": _core.join_filters("$and", [chosen, query]), **options}
 
     def _keys(self: Any) -> list[Any]:
         """Return the stored primary keys."""
@@ -282,17 +287,18 @@ class WritingMixin(Generic[Doc]):
     ) -> Any:
         if self._empty:
             return None
-        asked = {"query": self._filter(), **self._chosen_options("collation", "hint")}
-        if self._skip:
+        query, joins = (self._matching(), []) if "upsert" in options else self._where()
+        asked = {"query": query, **self._chosen_options("collation", "hint")}
+        order = self._order_now()
+        if self._skip or joins or any(type(path) is OrderPath for path, _ in order):
             if "upsert" in options:
                 raise InvalidQueryError("an upsert has no skip(): it could insert what is there")
             keys = self._slice(slice(0, 1))._keys()
             if not keys:
                 return None
-            asked = self._among(keys)
+            asked, order = self._among(keys, query=query), []
             asked["query"] = asked.pop("q")
         command = {"findAndModify": self._collection_name, **asked, **options}
-        order = self._order_now()
         if order:
             command["sort"] = dict(order)
         if "remove" not in options:
@@ -338,8 +344,8 @@ class WritingMixin(Generic[Doc]):
                 one.delete(write_concern=write_concern, _seen=seen)
             return len(found)
         rules = bool(rules_for(document))
-        if not rules and not self._bounded:
-            return int(self._send_delete(next(self._statements(True)), write_concern))
+        if not rules:
+            return sum(self._send_delete(one, write_concern) for one in self._statements(True))
         keys = self._keys()
         if rules:
             field = document._fields[document._meta["id_field"]]
@@ -347,7 +353,7 @@ class WritingMixin(Generic[Doc]):
             seen.update((document, one) for one in ids)
             apply_rules(document, ids, seen, write_concern)
         return sum(
-            self._send_delete(self._among(keys[at : at + _KEYS_AT_ONCE], rules), write_concern)
+            self._send_delete(self._among(keys[at : at + _KEYS_AT_ONCE], True), write_concern)
             for at in range(0, len(keys), _KEYS_AT_ONCE)
         )
 
