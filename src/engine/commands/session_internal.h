@@ -23,8 +23,14 @@ struct ds__session {
     ds__savepoints savepoints; /* of the open transaction */
     /* borrowed */
     const char *why; /* the end of a message: what aborted the transaction, unasked; or NULL */
-    /* plain */
+    /* plain: the registry's lock guards these. They stand apart from what is its user's while busy:
+     * compilers read neighbours at once. */
+    bool busy;
+    bool trimmed;       /* the open transaction's cache was given back since it was used */
+    bool ended;         /* free it when no longer busy */
+    bool killed;        /* abort its transaction when no longer busy */
     ds__idle_item idle; /* listed while nobody uses the session */
+    /* plain: of who uses it */
     uint8_t id[DS_SESSION_ID_SIZE];
     int64_t txn_number; /* the highest seen; -1: none */
     int64_t made_ms;
@@ -34,13 +40,9 @@ struct ds__session {
     int64_t active_us; /* how long commands of the transaction have run */
     int64_t peer;      /* connection that opened the transaction; -1: none to watch */
     ds__txn_state state;
-    bool trimmed; /* the open transaction's cache was given back since it was used */
-    bool busy;
     bool doomed;
     bool with_savepoints; /* the transaction was begun with savepoints: true */
     bool strict;          /* … with a read concern that changes of the catalog do not go with */
-    bool ended;           /* free it when no longer busy */
-    bool killed;          /* abort its transaction when no longer busy */
 };
 
 struct ds__sessions {
