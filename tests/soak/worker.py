@@ -185,7 +185,7 @@ def read(client: _core.Client, times: Times, chance: random.Random) -> None:
 
     def group() -> Any:
         stages = [{"$group": {"_id": "$w", "n": {"$sum": 1}, "v": {"$max": "$v"}}}]
-        return client.run(DB, {"aggregate": "c", "pipeline": stages, "cursor": {}})
+        return list(client.cursor(DB, {"aggregate": "c", "pipeline": stages, "cursor": {}}))
 
     def balance() -> Any:
         stages = [{"$group": {"_id": None, "n": {"$sum": "$n"}}}]
