@@ -229,15 +229,11 @@ def test_endless_nesting_is_refused() -> None:
         House._schema.filter({"loose": loop})
     with pytest.raises((ValueError, RecursionError)):
         House._schema.update({"loose": loop})
-    deep: Any = Q(rooms=1)
+    deep: Any = 1
     for _ in range(400):
-        deep = ~deep
-    mongodb.connect("deep", host="docstore://:memory:", alias="deep")
-    try:
-        with pytest.raises((ValueError, mongodb.OperationError)):
-            House.objects.using("deep").filter(deep).count()
-    finally:
-        mongodb.disconnect("deep")
+        deep = [deep]
+    with pytest.raises(ValueError):
+        House.objects.filter(loose=deep).count()
 
 
 def test_a_dict_that_changes_while_it_is_read() -> None:

@@ -1,9 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """What lookups and updates know of `Q` and `F`: below them, so that both may import it."""
 
+from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["Condition", "Expression"]
+from mongodb.errors import InvalidQueryError
+
+__all__ = ["MAX_NESTED", "Condition", "Expression", "depth_above"]
+
+# Each is two levels of a command at least, of which MongoDB takes 200.
+MAX_NESTED = 100
+
+
+def depth_above(parts: Iterable[Any], what: str) -> int:
+    """Return how deep something of these parts is nested; refuse what no server takes."""
+    depth = 1 + max((getattr(part, "depth", 0) for part in parts), default=0)
+    if depth > MAX_NESTED:
+        raise InvalidQueryError(f"{what} nested more than {MAX_NESTED} deep: no store takes it")
+    return depth
 
 
 class Condition:
@@ -16,6 +30,8 @@ class Condition:
 
 class Expression:
     """A value that the store computes."""
+
+    depth = 1
 
     def to_expression(self, document: Any) -> Any:
         """Return the aggregation expression; `document` is the class whose fields it names."""

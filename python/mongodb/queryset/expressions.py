@@ -7,7 +7,7 @@ import datetime
 from typing import Any
 
 from mongodb.errors import InvalidQueryError
-from mongodb.queryset._expression import Expression
+from mongodb.queryset._expression import Expression, depth_above
 from mongodb.queryset.lookups import db_path
 
 __all__ = ["Aggregate", "Avg", "Combined", "Count", "F", "Max", "Min", "Sum"]
@@ -134,6 +134,7 @@ class Combined(Computed):
     def __init__(self, operator: str, left: Any, right: Any) -> None:
         self.operator = operator
         self.sides = (left, right)
+        self.depth = depth_above(self.sides, "arithmetic of F() is")
 
     def to_expression(self, document: Any) -> Any:
         return {self.operator: [_operand(document, one) for one in self.sides]}

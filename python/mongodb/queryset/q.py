@@ -8,18 +8,21 @@ from typing import Any
 
 from mongodb import _core
 from mongodb.errors import InvalidQueryError
-from mongodb.queryset._expression import Condition
+from mongodb.queryset._expression import Condition, depth_above
 from mongodb.queryset._through import ThroughReference
 from mongodb.queryset.geo import LoneDistance
 from mongodb.queryset.lookups import filter_bson, split_references
 
 __all__ = ["Q", "QNode"]
 
+TOO_DEEP = "a condition is"
+
 
 class QNode(Condition):
     """A condition."""
 
     AND, OR, NOT = 0, 1, 2
+    depth = 1  # of conditions within conditions
 
     def to_query(self, document: Any) -> dict[str, Any]:
         """Return the filter for documents of the class."""
@@ -82,6 +85,8 @@ class Q(QNode):
     def __init__(self, *args: Any, **query: Any) -> None:
         if args and any(not isinstance(one, QNode) for one in args):
             raise TypeError("Q takes lookups as keywords")
+        if args:
+            self.depth = depth_above(args, TOO_DEEP)
         self.query = query
         self._args = args
 
@@ -102,6 +107,7 @@ class Q(QNode):
         both = object.__new__(QCombination)
         both.operation = self.AND
         both.children = [before, self]
+        both.depth = 1 + max(before.depth, self.depth)
         return both
 
     def to_bson(self, document: Any) -> Any:
@@ -139,12 +145,17 @@ class QCombination(QNode):
     def __init__(self, operation: int, children: list[QNode]) -> None:
         self.operation = operation
         self.children: list[QNode] = []
+        apart: list[QNode] = []
+        self.depth = 1
         for child in children:
             same = isinstance(child, QCombination) and child.operation == operation
             if same and operation != self.NOT:
                 self.children += child.children  # type: ignore[attr-defined]
+                self.depth = max(self.depth, child.depth)
             else:
                 self.children.append(child)
+                apart.append(child)
+        self.depth = max(self.depth, depth_above(apart, TOO_DEEP))
 
     @property
     def empty(self) -> bool:
@@ -199,7 +210,10 @@ def as_q(args: tuple[Any, ...], query: dict[str, Any]) -> QNode:
     node: QNode = Q._of(query)
     for one in args:
         if hasattr(one, "connector") and hasattr(one, "children"):
-            one = _from_django(one)
+            try:
+                one = _from_django(one)
+            except RecursionError:
+                raise InvalidQueryError(f"{TOO_DEEP} nested too deeply") from None
         if not isinstance(one, QNode):
             raise InvalidQueryError(f"filter() takes lookups and Q objects, not {one!r}")
         node = node & one
