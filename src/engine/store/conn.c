@@ -18,7 +18,7 @@ struct ds__stmt_list {
     uint64_t name;
 };
 
-enum { MAX_PREPARED = 512, CACHE_KIB = 32 * 1024, STEPS_BETWEEN_CHECKS = 2000 };
+enum { MAX_PREPARED = 512, STEPS_BETWEEN_CHECKS = 2000 };
 
 /* A page whose checksum does not fit, or what SQLite found wrong itself. */
 static bool damaged(ds__conn *conn, const char *text, ds_error *err) {
@@ -163,7 +163,7 @@ bool ds__conn_changes(ds__conn *conn, uint32_t *out) {
 /* SQLite counts the cache in pages of the size it knows when it is told. */
 bool ds__conn_limit_cache(ds__conn *conn, ds_error *err) {
     char sql[64];
-    snprintf(sql, sizeof sql, "PRAGMA cache_size=-%d", CACHE_KIB);
+    snprintf(sql, sizeof sql, "PRAGMA cache_size=-%d", conn->cache_kib);
     return ds__conn_exec(conn, sql, err);
 }
 
@@ -190,6 +190,7 @@ ds__conn *ds__conn_open(ds__store *store, ds_error *err) {
     }
     conn->store = store;
     conn->generation = ds__fork_generation();
+    conn->cache_kib = DS_CACHE_KIB;
     conn->deadline_ms = ds__clock_mono_us() / 1000 + store->options.busy_timeout_ms;
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
     if (store->options.read_only) {

@@ -65,13 +65,15 @@ struct ds__conn {
     int64_t deadline_ms; /* busy handler: until when to wait */
     ds__wait wait;       /* of the command that uses it now; its context is borrowed */
     ds_error stopped;    /* what ended a wait or a statement, when `code` is set */
+    size_t cached;       /* bytes its page cache held when it was put down */
+    int cache_kib;       /* what its page cache may grow to */
     bool yields;         /* busy handler: gives up when the process forks, */
     bool yielded;        /* and has done so; */
     bool to_write;       /* it waits for the right to write */
     bool has_retries;    /* it has seen the table ds_retry */
 };
 
-enum { DS_STORE_WARNINGS = 8 };
+enum { DS_STORE_WARNINGS = 8, DS_CACHE_KIB = 32 * 1024 };
 
 struct ds__store {
     ds__fork_member fork; /* first: fork.c finds the store by it */
@@ -100,8 +102,9 @@ struct ds__store {
     size_t retry_bytes; /* these two by who writes: since retry_pruned_ms, about */
     int64_t retry_pruned_ms;
     size_t pooled;
-    size_t active; /* transactions running */
-    int lock_fd;   /* ":memory:": flock of the directory's lock file */
+    size_t pool_cached; /* bytes, of the connections in the pool */
+    size_t active;      /* transactions running */
+    int lock_fd;        /* ":memory:": flock of the directory's lock file */
 };
 
 /* What the rooms above keep of a savepoint. */
@@ -188,7 +191,8 @@ ds__conn *ds__conn_open(ds__store *store, ds_error *err);
 void ds__conn_close(ds__conn *conn);
 /* Whether it was opened by the parent of this process: nothing may be done with it. */
 bool ds__conn_is_foreign(const ds__conn *conn);
-/* Sets the size of the page cache; anew once the file has its own size of pages. */
+/* Sets the size of the page cache; anew once the file has its own size of pages. DS_CACHE_KIB is
+ * what one may have at most. */
 bool ds__conn_limit_cache(ds__conn *conn, ds_error *err);
 /* A statement by name, prepared or taken from the cache; give it back with ds__conn_give. */
 ds__stmt *ds__conn_take(ds__conn *conn, ds__stmt_kind kind, int64_t id, bool unique, int64_t coll,
