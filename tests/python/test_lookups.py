@@ -232,8 +232,12 @@ def test_endless_nesting_is_refused() -> None:
     deep: Any = 1
     for _ in range(400):
         deep = [deep]
-    with pytest.raises(ValueError):
-        House.objects.filter(loose=deep).count()
+    mongodb.connect("deep", host="docstore://:memory:", alias="deep")
+    try:
+        with pytest.raises((ValueError, mongodb.OperationError)):
+            House.objects.using("deep").filter(loose=deep).count()
+    finally:
+        mongodb.disconnect("deep")
 
 
 def test_a_dict_that_changes_while_it_is_read() -> None:
