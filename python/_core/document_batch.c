@@ -268,13 +268,14 @@ static bool collect(ds__pstate *state, ds_value v, const char *path, PyObject *l
         ds__iter it;
         const char *dot = ds__find_or_end(path, '.');
         size_t size = (size_t)(dot - path);
+        bool any = size == 1 && *path == '*';
         ds__iter_init(&it, v);
         while (ds__iter_next(&it)) {
             if (v.type == DS_ARRAY) {
                 if (!collect(state, it.value, path, list)) {
                     return false;
                 }
-            } else if (it.key_size == size && memcmp(it.key, path, size) == 0 &&
+            } else if ((any || (it.key_size == size && memcmp(it.key, path, size) == 0)) &&
                        !collect(state, it.value, *dot ? dot + 1 : dot, list)) {
                 return false;
             }
@@ -294,7 +295,8 @@ static bool collect(ds__pstate *state, ds_value v, const char *path, PyObject *l
     return ok;
 }
 
-/* collect(path) -> every value at a dotted path of stored names, arrays flattened, ids of DBRefs */
+/* collect(path) -> every value at a dotted path of stored names, arrays flattened, ids of DBRefs;
+ * `*` is any name */
 static PyObject *batch_collect(ds__batch *self, PyObject *path) {
     ds__pstate *state = ds__pstate_of_type(Py_TYPE(self));
     const char *text = state ? PyUnicode_AsUTF8(path) : NULL;

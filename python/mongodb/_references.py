@@ -67,17 +67,15 @@ def reference_paths(owner: Any, target: Any) -> list[str]:
 def _walk(owner: Any, target: Any, prefix: str, found: list[str], seen: tuple[Any, ...]) -> None:
     for field in owner._fields.values():
         inner: Any = field
-        maps = False
+        path = prefix + field.db_field
         while inner._item is not None:
-            maps = maps or inner.kind == "dict"
+            path += ".*" if inner.kind == "dict" else ""
             inner = inner._item
-        if maps:
-            continue
         if inner.kind == "pointer" and inner.document_type in (None, target):
             key = "_ref" if inner.document_type is None else "_id"
-            found.append(f"{prefix}{field.db_field}.{key}")
+            found.append(f"{path}.{key}")
         elif inner.kind == "reference" and inner.document_type is target:
-            found.append(prefix + field.db_field)
+            found.append(path)
         elif inner.kind == "embedded" and inner.document_type not in seen:
             below = inner.document_type
-            _walk(below, target, f"{prefix}{field.db_field}.", found, (*seen, below))
+            _walk(below, target, f"{path}.", found, (*seen, below))

@@ -9,7 +9,7 @@ from typing import Any
 
 from mongodb.errors import InvalidQueryError
 
-__all__ = ["points", "position", "without", "without_children"]
+__all__ = ["position", "without", "without_children"]
 
 
 def position(what: str, n: Any) -> int:
@@ -23,13 +23,6 @@ def position(what: str, n: Any) -> int:
     if at < 0:
         raise InvalidQueryError(f"{what} of a queryset takes no negative number: {at}")
     return at
-
-
-def points(field: Any) -> bool:
-    """Whether the field, or its items, are references."""
-    while field._item is not None:
-        field = field._item
-    return field.kind in ("reference", "pointer")
 
 
 def without(mapping: Mapping[str, Any], *names: str) -> dict[str, Any]:

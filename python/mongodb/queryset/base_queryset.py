@@ -15,7 +15,7 @@ from mongodb.errors import InvalidQueryError, LookUpError, MongoError, NotSuppor
 from mongodb.queryset._cache import Cache
 from mongodb.queryset._guard import Guard
 from mongodb.queryset._origin import Origin, with_version
-from mongodb.queryset._parts import points, position, without, without_children
+from mongodb.queryset._parts import position, without, without_children
 from mongodb.queryset._private import PrivateNames
 from mongodb.queryset._through import ThroughReference
 from mongodb.queryset.joins import JoinsMixin, OrderPath, command_without
@@ -53,6 +53,7 @@ class BaseQuerySet(JoinsMixin, TextSearchMixin, PrivateNames, Generic[Doc]):
     _scalar: tuple[str, ...] = ()
     _named = False  # tuples have names
     _related: tuple[str, ...] = ()
+    _depth = 0  # to which all references are fetched
     _raw_refs = False
     _cached = True
     _turn: Callable[[MongoError], Exception] | None = None
@@ -452,16 +453,18 @@ class BaseQuerySet(JoinsMixin, TextSearchMixin, PrivateNames, Generic[Doc]):
         return self._with(_raw_refs=True)
 
     def select_related(self, *fields: Any, max_depth: int = 1) -> Self:
-        """Fetch what these reference fields point to with the documents, in one query each.
+        """Fetch what references point to with each batch of documents, a query per collection.
 
-        Without names (or with MongoEngine's number) all references are fetched.
+        `select_related("author__publisher", "tags")` names them. Without names all references are
+        followed, `max_depth` (or MongoEngine's number) deep; 0 and None fetch nothing more.
         """
         names = [one for one in fields if isinstance(one, str)]
-        if not names:
-            names = [name for name, field in self._document._fields.items() if points(field)]
         for name in names:
             self._field_path(name.split("__")[0])
-        return self._with(_related=tuple(dict.fromkeys((*self._related, *names))))
+        if names:
+            return self._with(_related=tuple(dict.fromkeys((*self._related, *names))))
+        depth = position("select_related()", (fields[0] if fields else max_depth) or 0)
+        return self._with(_related=(), _depth=depth)
 
     # The command
 

@@ -10,8 +10,7 @@ from typing import Any, Self, overload
 
 from bson import ObjectId, json_util
 
-from mongodb import _core, _references
-from mongodb._registry import document_class
+from mongodb import _core
 from mongodb._types import Doc
 from mongodb.errors import InvalidQueryError, NotSupportedError
 from mongodb.queryset._cache import Cache
@@ -21,6 +20,7 @@ from mongodb.queryset.base_queryset import BaseQuerySet
 from mongodb.queryset.idioms import IdiomsMixin, tuple_class
 from mongodb.queryset.lookups import InvalidLookupValue, resolve
 from mongodb.queryset.q import QNode
+from mongodb.queryset.related import fetch_related, related_tree
 from mongodb.queryset.text import take_scores
 from mongodb.queryset.writing import WritingMixin
 
@@ -56,13 +56,11 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
         if self._shape == "dicts":
             yield from self._dicts()
             return
-        batches: Any = self._batches()
-        if self._related:
-            batches = list(batches)
-            for name in self._related:
-                _fetch_related(self._document, batches, name)
+        related = related_tree(self._related, self._depth)
         moved = self._moved
-        for batch in batches:
+        for batch in self._batches():
+            if related:
+                fetch_related(self._document, [batch], related)
             documents = batch.documents()
             if self._scored:
                 take_scores(documents)
@@ -73,7 +71,7 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
 
     def _unmade(self) -> list[Any] | None:
         """Everything, as batches of which no document is made yet; None: more is done with them."""
-        if self._shape or self._related or self._scored or self._moved:
+        if self._shape or self._related or self._depth or self._scored or self._moved:
             return None
         return list(self._batches())
 
@@ -269,7 +267,7 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
         """Tell whether any document matches."""
         if self._rows is not None and self._rows.items:
             return True
-        wanted = self._slice(slice(0, 1))._with(_order=[], _related=(), _shape=None)
+        wanted = self._slice(slice(0, 1))._with(_order=[], _related=(), _depth=0, _shape=None)
         return any(len(batch) for batch in wanted._with(_include=("_id",), _exclude=())._batches())
 
     # Other shapes
@@ -444,49 +442,3 @@ def _reach(document: Any, name: str) -> Any:
         else:
             value = getattr(value, part)
     return value
-
-
-def _fetch_related(document: Any, batches: list[Any], name: str) -> None:
-    """Fetch what a reference field points to; `author__company` goes on from there."""
-    head, _, rest = name.partition("__")
-    field = document._fields.get(head)
-    inner = field
-    while inner is not None and inner._item is not None:
-        inner = inner._item
-    if inner is None or inner.kind not in ("reference", "pointer", "embedded"):
-        raise InvalidQueryError(f"select_related: {document.__name__}.{head} is no reference")
-    if inner.kind == "pointer" and inner.document_type is None:
-        _fetch_any(batches, field.db_field)
-        return
-    target = inner.document_type
-    if inner.kind == "embedded":
-        wanted = _target(target, rest)
-        paths = _references.reference_paths(document, wanted)
-        below = [path for path in paths if path.startswith(f"{field.db_field}.")]
-        _references.load_references(wanted, batches, below)
-        return
-    path = f"{field.db_field}._id" if inner.kind == "pointer" else field.db_field
-    found = _references.load_references(target, batches, [path])
-    if rest and found:
-        contexts: list[Any] = []
-        for one in found:
-            if one._context is not None and not any(one._context is seen for seen in contexts):
-                contexts.append(one._context)
-        _fetch_related(target, contexts, rest)
-
-
-def _fetch_any(batches: list[Any], path: str) -> None:
-    """Fetch what generic references point to, a query for each class."""
-    names = {name for batch in batches for name in batch.collect(f"{path}._cls")}
-    for name in sorted(one for one in names if isinstance(one, str)):
-        _references.load_references(document_class(name), batches, [f"{path}._ref"])
-
-
-def _target(cls: Any, rest: str) -> Any:
-    head, _, more = rest.partition("__")
-    inner = cls._fields.get(head)
-    while inner is not None and inner._item is not None:
-        inner = inner._item
-    if inner is None or inner.kind not in ("reference", "embedded"):
-        raise InvalidQueryError(f"select_related: {cls.__name__}.{head} is no reference")
-    return inner.document_type if inner.kind == "reference" else _target(inner.document_type, more)

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 import mongodb
-from mongodb import Document, EmbeddedDocument, F, InvalidQueryError, NotSupportedError, Q
+from mongodb import (
+    Document,
+    EmbeddedDocument,
+    F,
+    InvalidQueryError,
+    NotSupportedError,
+    Q,
+    query_counter,
+)
 from mongodb.connection import get_connection_handle
 from mongodb.fields import (
     CachedReferenceField,
@@ -310,3 +318,51 @@ def test_a_lookup_by_an_index_reads_what_matches(shelf: Any) -> None:
     assert told["executionStats"]["totalDocsExamined"] == 1
     JoinAuthor.drop_collection()
     JoinPaper.drop_collection()
+
+
+def test_paths_and_depths_are_fetched_a_query_for_each_collection(shelf: Any) -> None:
+    def read(*names: Any, expected: int, seen: Any, **options: Any) -> None:
+        books = JoinBook.objects(year__lte=3).order_by("year")
+        found = list(books.select_related(*names, **options))
+        with query_counter() as counter:
+            seen(found)
+            assert counter == 0, names
+        with query_counter() as counter:
+            list(books.select_related(*names, **options))
+            assert counter == 1 + expected, names
+
+    def presses(found: Any) -> None:
+        assert [one.writer.press.key for one in found] == ["north", "south", "north"]
+
+    def towns(found: Any) -> None:
+        presses(found)
+        assert [one.writer.press.town.name for one in found] == ["York", "Leeds", "York"]
+
+    def others(found: Any) -> None:
+        assert [len({w.name for w in one.others}) for one in found] == [2, 2, 2]
+        assert [one.roles["x"].age for one in found] == [36, 50, 20]
+
+    read("writer__press", expected=2, seen=presses)
+    read("writer__press__town", "others", "roles", expected=3, seen=towns)
+    read("others", "writer", "roles", "notes__by", expected=1, seen=others)
+    read(3, expected=6, seen=towns)  # `anything` leads to JoinPoet too, by its own name
+    read(max_depth=3, expected=6, seen=towns)
+    read(expected=2, seen=others)
+    read("anything", expected=2, seen=lambda found: [one.anything.name for one in found])
+    with pytest.raises(InvalidQueryError, match="JoinWriter.name is no reference"):
+        list(JoinBook.objects.select_related("writer__name"))
+
+
+def test_related_documents_come_with_each_batch(shelf: Any) -> None:
+    found = JoinBook.objects.order_by("year").batch_size(2).select_related("writer").iterator()
+    with query_counter() as counter:
+        assert next(found).writer.name == "Ada"
+        assert counter == 2  # the first batch and its writers, not all of them
+        assert [one.title for one in found] == ["b", "e", "g", "n"]
+
+
+def test_references_in_maps_are_fetched_for_the_batch(shelf: Any) -> None:
+    found = list(JoinBook.objects(year__lte=3))
+    with query_counter() as counter:
+        assert {one.roles["x"].name for one in found} == {"Ada", "Bob", "Eve"}
+        assert counter == 1
