@@ -32,6 +32,11 @@ void ds__release_memory(void);
  */
 void ds__keep_little_memory(void);
 
+/* Brings a mapped file's pages into memory: what cannot be read is false here, and no signal later.
+ * `at` is where a page begins. False too where the system cannot: they are not to be touched then.
+ */
+bool ds__populate(const void *at, size_t size);
+
 /* Wakes threads that poll: once rung, `reads` stays readable. Zero is not open: -1 is. */
 typedef struct ds__bell {
     int reads;

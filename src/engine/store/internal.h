@@ -218,7 +218,9 @@ bool ds__txn_fail(ds__txn *txn, int rc, ds_error *err);
 /* Runs a statement that gives no rows, then gives it back. */
 bool ds__txn_step_done(ds__txn *txn, ds__stmt *stmt, ds_error *err);
 /* rows.c */
-/* A row's document, checked to be as long as it says. */
+/* The document in a row's bytes, as long as it says it is; `doubted`: its checksum is asked. */
+bool ds__row_read(const uint8_t *bytes, size_t size, bool doubted, ds_value *out);
+/* A row's document, its checksum asked. */
 bool ds__row_document(ds__txn *txn, sqlite3_stmt *raw, int column, ds_value *out, ds_error *err);
 /* Lets go of the rows of ds__row_get. */
 void ds__rows_detach(ds__txn *txn);

@@ -3,20 +3,31 @@
 #include "engine/store/checksum.h"
 #include "engine/store/internal.h"
 
-bool ds__row_document(ds__txn *txn, sqlite3_stmt *raw, int column, ds_value *out, ds_error *err) {
-    const uint8_t *bytes = sqlite3_column_blob(raw, column);
-    int size = sqlite3_column_bytes(raw, column);
-    int length = size - DS_CHECKSUM_SIZE;
-    if (!bytes || length < 5 || ds__load_u32(bytes) != (uint32_t)length ||
-        ds__checksum(bytes, (size_t)length) != ds__load_u32(bytes + length)) {
-        *out = ds__missing();
-        if (sqlite3_errcode(txn->conn->db) == SQLITE_NOMEM) {
-            return ds__error_oom(err);
-        }
-        return ds__corrupt(err, "a stored document");
+bool ds__row_read(const uint8_t *bytes, size_t size, bool doubted, ds_value *out) {
+    *out = ds__missing();
+    if (size < 5 + DS_CHECKSUM_SIZE) {
+        return false;
+    }
+    const size_t length = size - DS_CHECKSUM_SIZE;
+    if (ds__load_u32(bytes) != length ||
+        (doubted && ds__checksum(bytes, length) != ds__load_u32(bytes + length))) {
+        return false;
     }
     *out = ds__document(bytes);
     return true;
+}
+
+bool ds__row_document(ds__txn *txn, sqlite3_stmt *raw, int column, ds_value *out, ds_error *err) {
+    const uint8_t *bytes = sqlite3_column_blob(raw, column);
+    const size_t size = (size_t)sqlite3_column_bytes(raw, column);
+    if (bytes && ds__row_read(bytes, size, true, out)) {
+        return true;
+    }
+    *out = ds__missing();
+    if (sqlite3_errcode(txn->conn->db) == SQLITE_NOMEM) {
+        return ds__error_oom(err);
+    }
+    return ds__corrupt(err, "a stored document");
 }
 
 void ds__stmt_bind_key(sqlite3_stmt *raw, const uint8_t *key, size_t size) {

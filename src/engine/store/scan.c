@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "engine/store/internal.h"
+#include "engine/store/leaves.h"
 
 typedef enum scan_state {
     SCAN_SEEK, /* next() must position the statement */
@@ -20,6 +21,7 @@ struct ds__scan {
     ds__scan *prev;
     ds__scan *next; /* in txn->scans */
     ds__stmt *stmt;
+    ds__leaves *leaves; /* reads the rows instead of the statement */
     ds__interval *intervals;
     uint8_t *bounds; /* bytes of the intervals */
     ds_buf position; /* key of the last row when paused */
@@ -34,8 +36,12 @@ struct ds__scan {
     bool backward;
     bool fetch;
     bool started; /* rid and position mean something */
+    bool plain;   /* the leaves cannot be read */
     bool sought;  /* position is where to go on, not a row delivered */
 };
+
+/* So many rows come from SQLite before it is worth while to read past it. */
+enum { ROWS_BEFORE_LEAVES = 256 };
 
 static const uint8_t above_all[4] = {0xff, 0xff, 0xff, 0xff};
 
@@ -204,9 +210,15 @@ static place place_of(const ds__scan *scan, const uint8_t *key, size_t size) {
     return PLACE_IN;
 }
 
-static ds_next end(ds__scan *scan) {
+static void let_go(ds__scan *scan) {
     ds__conn_give(scan->txn->conn, scan->stmt);
     scan->stmt = NULL;
+    ds__leaves_close(scan->leaves);
+    scan->leaves = NULL;
+}
+
+static ds_next end(ds__scan *scan) {
+    let_go(scan);
     scan->state = SCAN_ENDED;
     return DS_NEXT_END;
 }
@@ -220,7 +232,44 @@ static ds_next fail(ds__scan *scan, int rc, ds_error *err) {
     return DS_NEXT_ERROR;
 }
 
+/* A scan that goes on for long reads the leaves of the table, when its transaction only reads. */
+static bool choose_way(ds__scan *scan, ds_error *err) {
+    if (scan->leaves && scan->txn->write) {
+        let_go(scan);
+        scan->state = SCAN_SEEK;
+    } else if (!scan->leaves && !scan->plain && !scan->backward && !scan->txn->write &&
+               scan->examined >= ROWS_BEFORE_LEAVES) {
+        let_go(scan);
+        scan->state = SCAN_SEEK;
+        if (!ds__leaves_open(scan->txn, scan->keys.rows, scan->rid + 1, &scan->leaves, err)) {
+            return false;
+        }
+        scan->plain = !scan->leaves;
+    }
+    return true;
+}
+
+static ds_next next_in_leaves(ds__scan *scan, ds__scan_row *row, ds_error *err) {
+    row->rid = scan->rid;
+    ds_next next = ds__leaves_next(scan->leaves, &row->rid, &row->doc, err);
+    row->key = NULL;
+    row->key_size = 0;
+    if (next == DS_NEXT_END) {
+        return end(scan);
+    }
+    scan->examined++;
+    scan->rid = row->rid;
+    return next;
+}
+
 static ds_next next_in_table(ds__scan *scan, ds__scan_row *row, ds_error *err) {
+    if (!choose_way(scan, err)) {
+        end(scan);
+        return DS_NEXT_ERROR;
+    }
+    if (scan->leaves) {
+        return next_in_leaves(scan, row, err);
+    }
     int rc = step(scan, err);
     if (rc == SQLITE_DONE) {
         return end(scan);
@@ -361,9 +410,8 @@ void ds__scan_pause(ds__scan *scan) {
             ds_buf_reset(&scan->position);
             ds_buf_add(&scan->position, key, (size_t)sqlite3_column_bytes(scan->stmt->raw, 1));
         }
-        ds__conn_give(scan->txn->conn, scan->stmt);
-        scan->stmt = NULL;
     }
+    let_go(scan);
     if (scan->state != SCAN_ENDED) {
         scan->state = SCAN_SEEK;
     }

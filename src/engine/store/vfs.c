@@ -19,7 +19,7 @@ enum { LOG_WRITE_LOCK = 0 };
 
 /* The log's index: its first part, and in that eight bytes which stand for SQLite's locks. It locks
  * them and never reads or writes them. */
-enum { INDEX_REGION = 32768, LOCK_BYTES = 120 };
+enum { INDEX_REGION = DS_INDEX_REGION, LOCK_BYTES = 120 };
 
 /* Four of them tell when somebody waited to write last, four until when readers wait. */
 enum { WAITING_BYTES = LOCK_BYTES, GATE_BYTES = LOCK_BYTES + 4 };
@@ -28,6 +28,12 @@ enum { WAITING_BYTES = LOCK_BYTES, GATE_BYTES = LOCK_BYTES + 4 };
 enum { TURN_BYTES = 132 };
 
 enum { SQLITE_HEAD = 100 }; /* of the first page */
+
+/* SQLite's locks of readers: the first for those who read nothing of the log. */
+enum { READ_LOCK = 3 };
+
+/* Words of the log's index: how many frames are committed, of how many pages the database is. */
+enum { FRAMES_WORD = 4, PAGES_WORD = 5 };
 
 typedef struct ds__file ds__file;
 struct ds__file {
@@ -44,11 +50,15 @@ struct ds__file {
     int page_size; /* a database */
     bool sums;     /* a database: its pages have room for checksums */
     bool read_only;
-    bool rewritten;    /* a log: frames of the running transaction have changed since */
-    bool recovering;   /* a log: its head was read */
-    bool rest_found;   /* a database: see rest */
-    int64_t head_at;   /* a log: where the last frame's head was written */
-    int64_t recovered; /* a log: the last frame recovery has read */
+    bool rewritten;        /* a log: frames of the running transaction have changed since */
+    bool recovering;       /* a log: its head was read */
+    bool rest_found;       /* a database: see rest */
+    const uint32_t *index; /* a database: the first part of the log's index, once it is mapped */
+    int reads;             /* a database: 1 and more with SQLite's lock of that reader; 0: none */
+    uint32_t view_frames;  /* what the index said when the lock was taken: SQLite takes another */
+    uint32_t view_pages;   /* lock unless that is the snapshot it chose */
+    int64_t head_at;       /* a log: where the last frame's head was written */
+    int64_t recovered;     /* a log: the last frame recovery has read */
     ds__log_rest rest;
 };
 
@@ -111,8 +121,17 @@ static int tell_bad(ds__file *db, uint32_t page, bool in_log) {
     return SQLITE_CORRUPT;
 }
 
-static int db_read(sqlite3_file *file, void *out, int size, sqlite3_int64 at) {
+ds__page_state ds__vfs_page_state(const uint8_t *page, int size, int64_t at) {
     static const uint8_t none[DS_PAGE_RESERVED];
+    const uint8_t *tail = page + size - DS_PAGE_RESERVED;
+    if (memcmp(tail, none, sizeof none) == 0) {
+        return DS_PAGE_UNKNOWN;
+    }
+    return memcmp(tail + 4, mark, sizeof mark) == 0 && sum_fits(page, size, at) ? DS_PAGE_SOUND
+                                                                                : DS_PAGE_BAD;
+}
+
+static int db_read(sqlite3_file *file, void *out, int size, sqlite3_int64 at) {
     ds__file *f = file_of(file);
     uint8_t *page = out;
     int rc = f->real->pMethods->xRead(f->real, out, size, at);
@@ -120,14 +139,13 @@ static int db_read(sqlite3_file *file, void *out, int size, sqlite3_int64 at) {
         return rc;
     }
     read_head(f, page, size, at);
-    uint8_t *tail = page + size - DS_PAGE_RESERVED;
-    if (!f->sums || size != f->page_size || memcmp(tail, none, sizeof none) == 0) {
+    if (!f->sums || size != f->page_size) {
         return SQLITE_OK;
     }
-    if (memcmp(tail + 4, mark, sizeof mark) != 0 || !sum_fits(page, size, at)) {
+    if (ds__vfs_page_state(page, size, at) == DS_PAGE_BAD) {
         return tell_bad(f, (uint32_t)(at / size) + 1, false);
     }
-    memset(tail, 0, DS_PAGE_RESERVED);
+    memset(page + size - DS_PAGE_RESERVED, 0, DS_PAGE_RESERVED);
     return SQLITE_OK;
 }
 
@@ -221,7 +239,15 @@ static int db_shm_lock(sqlite3_file *file, int offset, int n, int flags) {
         }
         f->log->recovering = f->log->rewritten = false;
     }
-    return f->real->pMethods->xShmLock(f->real, offset, n, flags);
+    int rc = f->real->pMethods->xShmLock(f->real, offset, n, flags);
+    if (rc == SQLITE_OK && offset >= READ_LOCK && (flags & SQLITE_SHM_SHARED)) {
+        f->reads = flags & SQLITE_SHM_LOCK ? offset - READ_LOCK + 1 : 0;
+        if (f->reads && f->index) {
+            f->view_frames = __atomic_load_n(f->index + FRAMES_WORD, __ATOMIC_RELAXED);
+            f->view_pages = __atomic_load_n(f->index + PAGES_WORD, __ATOMIC_RELAXED);
+        }
+    }
+    return rc;
 }
 
 static int file_close(sqlite3_file *file) {
@@ -273,16 +299,22 @@ static int file_device(sqlite3_file *file) {
     return real->pMethods->xDeviceCharacteristics(real);
 }
 static int db_shm_map(sqlite3_file *file, int region, int size, int extend, void volatile **out) {
-    sqlite3_file *real = file_of(file)->real;
-    return real->pMethods->xShmMap(real, region, size, extend, out);
+    ds__file *f = file_of(file);
+    int rc = f->real->pMethods->xShmMap(f->real, region, size, extend, out);
+    if (region == 0) { /* it stays where it is */
+        f->index = rc == SQLITE_OK ? (const uint32_t *)(uintptr_t)*out : NULL;
+    }
+    return rc;
 }
 static void db_shm_barrier(sqlite3_file *file) {
     sqlite3_file *real = file_of(file)->real;
     real->pMethods->xShmBarrier(real);
 }
 static int db_shm_unmap(sqlite3_file *file, int drop) {
-    sqlite3_file *real = file_of(file)->real;
-    return real->pMethods->xShmUnmap(real, drop);
+    ds__file *f = file_of(file);
+    f->index = NULL;
+    f->reads = 0;
+    return f->real->pMethods->xShmUnmap(f->real, drop);
 }
 
 /* What both kinds of files have the system do. */
@@ -462,5 +494,29 @@ bool ds__vfs_take_rest(sqlite3 *db, ds__log_rest *out) {
     }
     *out = f->rest;
     f->rest_found = false;
+    return true;
+}
+
+int ds__vfs_tell_bad(sqlite3 *db, uint32_t page, bool in_log) {
+    return tell_bad(file_of_db(db), page, in_log);
+}
+
+bool ds__vfs_view_now(sqlite3 *db, ds__vfs_view *out) {
+    const ds__file *f = file_of_db(db);
+    sqlite3_int64 size = 0;
+    *out = (ds__vfs_view){0};
+    if (!f || !f->reads || !f->index || !f->sums || !f->log ||
+        f->real->pMethods->xFileSize(f->real, &size) != SQLITE_OK) {
+        return false;
+    }
+    out->system = layer.pAppData;
+    out->file = f->real;
+    out->name = f->name;
+    out->page_size = f->page_size;
+    out->pages = f->view_pages ? f->view_pages : (uint32_t)(size / f->page_size);
+    if (f->reads > 1) {
+        out->log = f->log->real;
+        out->frames = f->view_frames;
+    }
     return true;
 }

@@ -23,6 +23,28 @@ uint32_t ds__vfs_bad_page(sqlite3 *db, bool *in_log);
 /* Bytes of a page of the database. */
 int ds__vfs_page_size(sqlite3 *db);
 
+/* Where the pages of the snapshot stand that a connection reads now. Lifetime of `file` and `log`:
+ * the connection's. */
+typedef struct ds__vfs_view {
+    sqlite3_vfs *system; /* below this layer; it opens `name` */
+    sqlite3_file *file;  /* the system's */
+    sqlite3_file *log;   /* the same of the log; NULL: the snapshot has nothing in it */
+    const char *name;
+    uint32_t frames; /* of the log that belong to the snapshot */
+    uint32_t pages;  /* of the snapshot */
+    int page_size;
+} ds__vfs_view;
+
+/* False when it reads none, or that is not known: SQLite alone can read it then. */
+bool ds__vfs_view_now(sqlite3 *db, ds__vfs_view *out);
+/* What a page of the file says of itself by its checksum. */
+typedef enum ds__page_state { DS_PAGE_SOUND, DS_PAGE_UNKNOWN, DS_PAGE_BAD } ds__page_state;
+ds__page_state ds__vfs_page_state(const uint8_t *page, int size, int64_t at);
+/* Notes it for ds__vfs_bad_page. SQLITE_CORRUPT. */
+int ds__vfs_tell_bad(sqlite3 *db, uint32_t page, bool in_log);
+
+/* Bytes of one part of the log's index. */
+enum { DS_INDEX_REGION = 32768 };
 /* Reads `size` bytes at `at` of the log's shared index. */
 bool ds__vfs_read_index(sqlite3 *db, size_t at, void *out, size_t size);
 

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A walk along the leaves of a table. Pages without a checksum may hold anything: every length is
+ * compared with what is there, and their documents with their own checksums. */
+#include "engine/store/leaves.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "engine/store/checksum.h"
+
+enum {
+    LEAF = 0x0d,
+    INTERIOR = 0x05,
+    LEAF_HEAD = 8,
+    INTERIOR_HEAD = 12,
+    MAX_LEVELS = 20,
+    LEAVES_BETWEEN_CHECKS = 64,
+    BLOB = 12 /* types from here on are a blob's, when even, and tell its size */
+};
+
+/* A page above the leaves, and which of its children is walked. */
+typedef struct level {
+    uint8_t *page; /* owned: a copy */
+    uint32_t number;
+    int child; /* the last one stands apart */
+    int children;
+} level;
+
+struct ds__leaves {
+    /* owned */
+    ds__pages pages;
+    level levels[MAX_LEVELS];
+    uint8_t *room; /* of the leaf, unless it is mapped; then one more, for pages of long rows */
+    ds_buf whole;  /* a row of several pages */
+    /* borrowed */
+    ds__txn *txn;
+    const uint8_t *leaf;
+    const uint8_t *end; /* of what SQLite uses of it */
+    /* plain */
+    ds__page_reader reader;
+    uint32_t number; /* of the leaf */
+    int depth;
+    int cell;
+    int cells;
+    int usable; /* bytes of a page */
+    uint32_t walked;
+    bool sound;
+    bool failed;
+};
+
+static inline int load_be16(const uint8_t *p) {
+    return p[0] << 8 | p[1];
+}
+
+static inline uint32_t load_be32(const uint8_t *p) {
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* What stands behind the number at `p`; NULL: it does not end before `end`. */
+static inline const uint8_t *read_number(const uint8_t *p, const uint8_t *end, uint64_t *out) {
+    uint64_t x = 0;
+    for (int i = 0; i < 9 && p < end; i++, p++) {
+        if (i == 8) {
+            *out = x << 8 | *p;
+            return p + 1;
+        }
+        x = x << 7 | (*p & 0x7f);
+        if (!(*p & 0x80)) {
+            *out = x;
+            return p + 1;
+        }
+    }
+    return NULL;
+}
+
+/* Nothing comes after it. */
+static bool fail(ds__leaves *l, int rc, uint32_t page, bool in_log, ds_error *err) {
+    l->failed = true;
+    if (rc == SQLITE_CORRUPT) {
+        ds__vfs_tell_bad(l->txn->conn->db, page, in_log);
+    }
+    return ds__txn_fail(l->txn, rc, err);
+}
+
+static bool corrupt(ds__leaves *l, uint32_t page, ds_error *err) {
+    return fail(l, SQLITE_CORRUPT, page, false, err);
+}
+
+static bool read_page(ds__leaves *l, uint32_t number, uint8_t *room, ds__page *out, ds_error *err) {
+    bool in_log;
+    int rc = ds__page_read(&l->reader, number, room, out, &in_log);
+    return rc == SQLITE_OK || fail(l, rc, number, in_log, err);
+}
+
+/* Where a cell of a page begins; NULL: outside of it. */
+static inline const uint8_t *cell_at(const uint8_t *page, int head, int cell, int usable) {
+    const int at = load_be16(page + head + 2 * cell);
+    return at >= head && at < usable ? page + at : NULL;
+}
+
+/* The child the row `from` is in. 0: the page is damaged. */
+static uint32_t child_of(const ds__leaves *l, const level *v, int child) {
+    if (child == v->children - 1) {
+        return load_be32(v->page + 8);
+    }
+    const uint8_t *cell = cell_at(v->page, INTERIOR_HEAD, child, l->usable - 4);
+    return cell ? load_be32(cell) : 0;
+}
+
+static bool find_child(ds__leaves *l, level *v, int64_t from, ds_error *err) {
+    int lo = 0;
+    int hi = v->children - 1;
+    while (lo < hi) { /* a child's key is its greatest row */
+        const int mid = (lo + hi) / 2;
+        uint64_t key;
+        const uint8_t *cell = cell_at(v->page, INTERIOR_HEAD, mid, l->usable - 4);
+        if (!cell || !read_number(cell + 4, v->page + l->usable, &key)) {
+            return corrupt(l, v->number, err);
+        }
+        if ((int64_t)key < from) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    v->child = lo;
+    return true;
+}
+
+/* Down from page `number` to the leaf of the row `from`. */
+static bool descend(ds__leaves *l, uint32_t number, int64_t from, ds_error *err) {
+    for (;;) {
+        ds__page page;
+        if (!read_page(l, number, l->room, &page, err)) {
+            return false;
+        }
+        const int cells = load_be16(page.bytes + 3);
+        const bool leaf = page.bytes[0] == LEAF;
+        const int head = leaf ? LEAF_HEAD : INTERIOR_HEAD;
+        if ((!leaf && page.bytes[0] != INTERIOR) || head + 2 * cells > l->usable ||
+            (!leaf && l->depth == MAX_LEVELS)) {
+            return corrupt(l, number, err);
+        }
+        if (leaf) {
+            l->leaf = page.bytes;
+            l->end = page.bytes + l->usable;
+            l->sound = page.sound;
+            l->number = number;
+            l->cell = 0;
+            l->cells = cells;
+            return true;
+        }
+        level *v = &l->levels[l->depth];
+        if (!v->page && !(v->page = ds__alloc((size_t)l->pages.view.page_size))) {
+            return ds__error_oom(err);
+        }
+        memcpy(v->page, page.bytes, (size_t)l->pages.view.page_size);
+        v->number = number;
+        v->children = cells + 1;
+        if (!find_child(l, v, from, err)) {
+            return false;
+        }
+        l->depth++;
+        number = child_of(l, v, v->child);
+    }
+}
+
+/* The next leaf; *ended when there is none. */
+static bool next_leaf(ds__leaves *l, bool *ended, ds_error *err) {
+    const ds__wait *wait = &l->txn->conn->wait;
+    if (++l->walked % LEAVES_BETWEEN_CHECKS == 0 && wait->interrupt &&
+        !wait->interrupt(wait->ctx, &l->txn->conn->stopped)) {
+        return fail(l, SQLITE_INTERRUPT, 0, false, err);
+    }
+    while (l->depth > 0 && l->levels[l->depth - 1].child + 1 >= l->levels[l->depth - 1].children) {
+        l->depth--;
+    }
+    *ended = l->depth == 0;
+    if (*ended) {
+        return true;
+    }
+    level *v = &l->levels[l->depth - 1];
+    v->child++;
+    return descend(l, child_of(l, v, v->child), INT64_MIN, err);
+}
+
+/* How many of a row's bytes are in its leaf when not all are. */
+static int local_size(int usable, uint64_t size) {
+    const int most = usable - 35;
+    const int least = (usable - 12) * 32 / 255 - 23;
+    const int local = least + (int)((size - (uint64_t)least) % (uint64_t)(usable - 4));
+    return local <= most ? local : least;
+}
+
+/* A row that goes on in other pages. *sound: all of them are. */
+static bool gather(ds__leaves *l, const uint8_t *p, uint64_t size, bool *sound, ds_error *err) {
+    const int local = local_size(l->usable, size);
+    uint8_t *room = l->room + l->pages.view.page_size;
+    if (size > INT32_MAX || local + 4 > l->end - p) {
+        return corrupt(l, l->number, err);
+    }
+    ds_buf_reset(&l->whole);
+    ds_buf_add(&l->whole, p, (size_t)local);
+    uint32_t next = load_be32(p + local);
+    for (uint64_t left = size - (uint64_t)local; left > 0;) {
+        ds__page page;
+        const uint64_t here = left < (uint64_t)l->usable - 4 ? left : (uint64_t)l->usable - 4;
+        if (!read_page(l, next, room, &page, err)) {
+            return false;
+        }
+        *sound = *sound && page.sound;
+        ds_buf_add(&l->whole, page.bytes + 4, (size_t)here);
+        next = load_be32(page.bytes);
+        left -= here;
+    }
+    return ds_buf_ok(&l->whole, err);
+}
+
+/* The document in a row: a head that tells a missing first column, which is the row's number, and
+ * a blob. */
+static bool read_row(ds__leaves *l, const uint8_t *p, uint64_t size, bool sound, ds_value *doc,
+                     ds_error *err) {
+    const uint8_t *end = p + size;
+    uint64_t head;
+    uint64_t first;
+    uint64_t type = 0;
+    const uint8_t *at = read_number(p, end, &head);
+    at = at ? read_number(at, end, &first) : NULL;
+    at = at ? read_number(at, end, &type) : NULL;
+    if (!at || first != 0 || type < BLOB || type % 2 != 0 || head != (uint64_t)(at - p) ||
+        (type - BLOB) / 2 != (uint64_t)(end - at)) {
+        return corrupt(l, l->number, err);
+    }
+    return ds__row_read(at, (size_t)(end - at), !sound, doc) ||
+           ds__corrupt(err, "a stored document");
+}
+
+static bool read_cell(ds__leaves *l, int64_t *rid, ds_value *doc, ds_error *err) {
+    uint64_t size = 0;
+    uint64_t key = 0;
+    bool sound = l->sound;
+    const uint8_t *p = cell_at(l->leaf, LEAF_HEAD, l->cell - 1, l->usable);
+    p = p ? read_number(p, l->end, &size) : NULL;
+    p = p ? read_number(p, l->end, &key) : NULL;
+    if (!p) {
+        return corrupt(l, l->number, err);
+    }
+    *rid = (int64_t)key;
+    *doc = ds__missing();
+    if (*rid == DS_TAIL_RID) {
+        return true;
+    }
+    if (size > (uint64_t)l->usable - 35) {
+        if (!gather(l, p, size, &sound, err)) {
+            return false;
+        }
+        p = l->whole.data;
+    } else if (size > (uint64_t)(l->end - p)) {
+        return corrupt(l, l->number, err);
+    }
+    return read_row(l, p, size, sound, doc, err);
+}
+
+ds_next ds__leaves_next(ds__leaves *l, int64_t *rid, ds_value *doc, ds_error *err) {
+    bool ended = l->failed;
+    while (!ended && l->cell >= l->cells) {
+        if (!next_leaf(l, &ended, err)) {
+            return DS_NEXT_ERROR;
+        }
+    }
+    if (ended) {
+        return DS_NEXT_END;
+    }
+    l->cell++;
+    if (!read_cell(l, rid, doc, err)) {
+        return DS_NEXT_ERROR;
+    }
+    return *rid == DS_TAIL_RID ? DS_NEXT_END : DS_NEXT_ROW;
+}
+
+/* Within the leaf to the first row at `from` or after it. */
+static bool find_cell(ds__leaves *l, int64_t from, ds_error *err) {
+    int lo = 0;
+    int hi = l->cells;
+    while (lo < hi) {
+        const int mid = (lo + hi) / 2;
+        uint64_t ignored;
+        uint64_t key;
+        const uint8_t *p = cell_at(l->leaf, LEAF_HEAD, mid, l->usable);
+        p = p ? read_number(p, l->end, &ignored) : NULL;
+        if (!p || !read_number(p, l->end, &key)) {
+            return corrupt(l, l->number, err);
+        }
+        if ((int64_t)key < from) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    l->cell = lo;
+    return true;
+}
+
+bool ds__leaves_open(ds__txn *txn, int64_t rows, int64_t from, ds__leaves **out, ds_error *err) {
+    char sql[120];
+    int64_t root = 0;
+    *out = NULL;
+    ds__leaves *l = txn->write ? NULL : ds__alloc(sizeof *l);
+    if (!l) {
+        return txn->write || ds__error_oom(err);
+    }
+    snprintf(sql, sizeof sql, "SELECT rootpage FROM sqlite_master WHERE name='c%" PRId64 "'", rows);
+    l->txn = txn;
+    bool ok = ds__conn_int(txn->conn, sql, 0, &root, err);
+    bool can = ok && root > 0 && ds__pages_open(&l->pages, txn->conn->db);
+    if (can) {
+        l->usable = l->pages.view.page_size - DS_PAGE_RESERVED;
+        l->reader.pages = &l->pages;
+        l->room = ds__alloc(2 * (size_t)l->pages.view.page_size);
+        ok = (l->room || ds__error_oom(err)) && descend(l, (uint32_t)root, from, err) &&
+             find_cell(l, from, err);
+    }
+    if (!ok || !can) {
+        ds__leaves_close(l);
+        return ok;
+    }
+    *out = l;
+    return true;
+}
+
+void ds__leaves_close(ds__leaves *l) {
+    if (l) {
+        for (int i = 0; i < MAX_LEVELS; i++) {
+            ds__free(l->levels[i].page);
+        }
+        ds__free(l->room);
+        ds_buf_clear(&l->whole);
+        ds__pages_close(&l->pages);
+        ds__free(l);
+    }
+}
