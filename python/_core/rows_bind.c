@@ -37,9 +37,17 @@ static bool reads_plainly(PyTypeObject *type) {
            class_attribute_named(&PyBaseObject_Type, "__getattribute__");
 }
 
-/* Whether DRF's related fields could get a key by another way than the attribute. */
+/* Whether DRF's related fields could get a key by another way than the attribute: the method of
+ * documents gives just that and says so. */
 static bool has_serializable_value(PyTypeObject *type, const ds__schema *schema) {
-    return schema->dynamic || class_attribute_named(type, "serializable_value");
+    PyObject *found_b = class_attribute_named(type, "serializable_value");
+    if (schema->dynamic || !found_b) {
+        return schema->dynamic;
+    }
+    PyObject *plain = PyObject_GetAttrString(found_b, "gives_the_attribute");
+    PyErr_Clear();
+    Py_XDECREF(plain);
+    return !plain;
 }
 
 const ds__bound *ds__bind(ds__rows *rows, ds__plan *plan, PyTypeObject *type) {

@@ -11,11 +11,12 @@ __all__ = ["adopt_exceptions"]
 
 
 def adopt_exceptions() -> None:
-    """Make DoesNotExist and MultipleObjectsReturned Django's too: its shortcuts, and REST
-    Framework's related fields, then answer a missing document as they answer a missing row."""
+    """Make errors of what is missing Django's too: its shortcuts, its admin, and REST Framework's
+    related fields, then answer a missing document or field as they answer a model's."""
     for ours, theirs in (
         (errors.DoesNotExist, exceptions.ObjectDoesNotExist),
         (errors.MultipleObjectsReturned, exceptions.MultipleObjectsReturned),
+        (errors.FieldDoesNotExist, exceptions.FieldDoesNotExist),
     ):
         if not issubclass(ours, theirs):
             ours.__bases__ = (*ours.__bases__, theirs)

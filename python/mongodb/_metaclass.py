@@ -40,8 +40,9 @@ _DEFAULTS: dict[str, Any] = {
     "strict": True,
 }
 _META = frozenset(
-    "app_label cascade collection db_alias expire_after_seconds index_cls ordering queryset_class "
-    "shard_key timeseries verbose_name verbose_name_plural".split()
+    "app_label cascade collection db_alias default_permissions expire_after_seconds get_latest_by "
+    "index_cls ordering permissions queryset_class shard_key timeseries verbose_name "
+    "verbose_name_plural".split()
 ) | frozenset(_DEFAULTS)
 _OWN = frozenset({"abstract", "collection", "id_field"})
 _RESERVED = frozenset({"objects", "save", "pk", "delete", "validate", "_meta", "_fields"})

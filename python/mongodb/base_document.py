@@ -14,6 +14,7 @@ from bson.binary import UuidRepresentation
 from mongodb import _core, _registry
 from mongodb._inside import holders
 from mongodb._metaclass import DocumentMetaclass
+from mongodb._model_methods import ModelMethods
 from mongodb._paths import NOTHING, stored_at
 from mongodb._registry import _document_registry, get_document
 from mongodb.errors import (
@@ -34,10 +35,12 @@ _IGNORED = frozenset(
 
 
 # Attributes that copies do not take along.
-_OF_THE_MOMENT = frozenset({"_assigned", "_fetched", "_instance", "_saved_fields"})
+_OF_THE_MOMENT = frozenset(
+    {"_assigned", "_fetched", "_instance", "_saved_fields", "_uploads", "save"}
+)
 
 
-class BaseDocument(_core.Document, metaclass=DocumentMetaclass):
+class BaseDocument(_core.Document, ModelMethods, metaclass=DocumentMetaclass):
     """Fields, validation and conversion; no collection."""
 
     _is_base = True

@@ -70,7 +70,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
     _schema_embedded = False
     id: Any
     objects: ClassVar[QuerySetManager]
-    _default_manager = _DefaultManager()
+    _default_manager = _base_manager = _DefaultManager()
     DoesNotExist: ClassVar[type[DoesNotExist]]
     MultipleObjectsReturned: ClassVar[type[MultipleObjectsReturned]]
     # Set on an instance by switch_db and switch_collection.

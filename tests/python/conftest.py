@@ -29,7 +29,12 @@ def pytest_configure() -> None:
             USE_TZ=True,
             TIME_ZONE="UTC",
             ALLOWED_HOSTS=["*"],
-            INSTALLED_APPS=["django.contrib.staticfiles", "rest_framework", "mongodb"],
+            INSTALLED_APPS=[
+                "django.contrib.staticfiles",
+                "django.contrib.contenttypes",
+                "rest_framework",
+                "mongodb",
+            ],
             STATIC_URL="static/",
             TEMPLATES=[
                 {

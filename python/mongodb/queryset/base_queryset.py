@@ -18,6 +18,7 @@ from mongodb.queryset._origin import Origin, with_version
 from mongodb.queryset._parts import position, without, without_children
 from mongodb.queryset._private import PrivateNames
 from mongodb.queryset._through import ThroughReference
+from mongodb.queryset.generic import ManagerMixin
 from mongodb.queryset.joins import JoinsMixin, OrderPath, command_without
 from mongodb.queryset.lookups import cached_path, db_path, merge
 from mongodb.queryset.q import Q, QNode, as_q
@@ -29,11 +30,7 @@ __all__ = ["BaseQuerySet"]
 _FAR = 1 << 62  # as far as MongoDB counts; no collection has so many documents
 
 
-class _NoAnnotations:
-    annotations: Mapping[str, Any] = {}
-
-
-class BaseQuerySet(JoinsMixin, TextSearchMixin, PrivateNames, Generic[Doc]):
+class BaseQuerySet(JoinsMixin, TextSearchMixin, PrivateNames, ManagerMixin, Generic[Doc]):
     """The building half of a queryset."""
 
     # Where a queryset starts. None of these is changed in place.
@@ -71,11 +68,6 @@ class BaseQuerySet(JoinsMixin, TextSearchMixin, PrivateNames, Generic[Doc]):
     def model(self) -> Any:
         """The Document class, under Django's name."""
         return self._document
-
-    @property
-    def query(self) -> Any:
-        """What Django's generic code asks: that nothing is computed beside the fields."""
-        return _NoAnnotations
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         # A queryset in a class body (a view's `queryset`) must not answer one request with the
@@ -364,9 +356,9 @@ class BaseQuerySet(JoinsMixin, TextSearchMixin, PrivateNames, Generic[Doc]):
 
     # Options
 
-    def using(self, alias: str) -> Self:
-        """Use another connection."""
-        return self._with(_alias=alias)
+    def using(self, alias: str | None) -> Self:
+        """Use another connection; None, as Django says it, is that of the class."""
+        return self.clone() if alias is None else self._with(_alias=alias)
 
     def _located(self, alias: str, collection: str) -> Self:
         return self._with(_alias=alias, _collection_name=collection)
