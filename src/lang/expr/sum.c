@@ -25,12 +25,19 @@ void ds__sum_add_double(ds__sum *sum, double v) {
 }
 
 void ds__sum_add_int64(ds__sum *sum, int64_t v) {
+    if (v >= 0 && v <= UINT32_MAX) { /* the other half would be nothing */
+        ds__sum_add_double(sum, (double)v);
+        return;
+    }
     double high = (double)(v >> 32) * 4294967296.0;
     ds__sum_add_double(sum, high);
     ds__sum_add_double(sum, (double)(v & 0xFFFFFFFF));
 }
 
 static void widen(ds__sum *sum, uint8_t type) {
+    if (sum->type == type) {
+        return;
+    }
     static const uint8_t order[] = {DS_INT32, DS_INT64, DS_DOUBLE, DS_DECIMAL};
     int have = 0;
     int want = 0;

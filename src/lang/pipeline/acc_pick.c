@@ -7,6 +7,22 @@ typedef struct pick_state {
     bool any;
 } pick_state;
 
+/* Numbers and dates of one type are compared here. */
+static inline int compare(const ds__accumulator *acc, ds_value a, ds_value b) {
+    if (a.type == b.type) {
+        switch (a.type) {
+        case DS_INT32:
+            return (a.as.i32 > b.as.i32) - (a.as.i32 < b.as.i32);
+        case DS_INT64:
+        case DS_DATE:
+            return (a.as.i64 > b.as.i64) - (a.as.i64 < b.as.i64);
+        default:
+            break;
+        }
+    }
+    return ds__value_compare(a, b, acc->env->collator);
+}
+
 /* variant: -1 the least, 1 the greatest. */
 static bool extreme_add(const ds__accumulator *acc, void *state, ds_value v, ds__eval *eval,
                         size_t *bytes, ds_error *err) {
@@ -15,7 +31,7 @@ static bool extreme_add(const ds__accumulator *acc, void *state, ds_value v, ds_
         return true;
     }
     if (s->any) {
-        int c = ds__value_compare(v, s->held.value, acc->env->collator) * acc->def->variant;
+        int c = compare(acc, v, s->held.value) * acc->def->variant;
         if (c < 0 || (c == 0 && !acc->pushed)) {
             return true;
         }

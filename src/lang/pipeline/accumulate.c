@@ -105,9 +105,10 @@ void ds__accumulator_dependencies(const ds__accumulator *acc, ds__add_path_fn ad
 }
 
 bool ds__held_set(ds__held *held, ds_value v, size_t *bytes, ds_error *err) {
-    bool borrows = v.type == DS_STRING || v.type == DS_DOCUMENT || v.type == DS_ARRAY ||
-                   v.type == DS_BINARY || v.type == DS_CODE_TYPE || v.type == DS_SYMBOL ||
-                   v.type == DS_REGEX || v.type == DS_DB_POINTER || v.type == DS_CODE_W_SCOPE;
+    static const uint32_t borrowing = 1u << DS_STRING | 1u << DS_DOCUMENT | 1u << DS_ARRAY |
+                                      1u << DS_BINARY | 1u << DS_CODE_TYPE | 1u << DS_SYMBOL |
+                                      1u << DS_REGEX | 1u << DS_DB_POINTER | 1u << DS_CODE_W_SCOPE;
+    bool borrows = v.type < 32 && (borrowing >> v.type & 1) != 0;
     if (borrows) {
         if (held->cap < v.size + (size_t)1) {
             size_t cap = v.size + v.size / 4 + 16;

@@ -44,6 +44,7 @@ struct ds__accumulator {
     bool pushed;   /* mongod runs such a $group inside its query engine, where the later of
                     * equal values wins and errors have codes of their own */
     size_t offset; /* of the state in the group's states; the owner's to use */
+    int field_at;  /* of the input among the fields that $group reads at once, or -1; likewise */
 };
 
 /* Compiles {$sum: …}; `field` names the result. Errors: 40234 and 40238 (shape), 15952 (unknown).

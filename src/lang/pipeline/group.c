@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "lang/pipeline/accumulate.h"
+#include "lang/pipeline/fields.h"
 #include "lang/pipeline/stages.h"
 
 enum { RECENT = 4096 }; /* a power of two */
@@ -18,7 +19,6 @@ typedef struct group {
     ds__stage stage;
     /* borrowed */
     ds__expr *id;
-    const ds__path *id_path; /* _id is just a field */
     const ds_value *id_constant;
     const ds__buckets *buckets; /* $bucket: ids are the lower bounds */
     ds__accumulator *accs;
@@ -28,16 +28,20 @@ typedef struct group {
     group_entry **table;   /* open addressing; NULL free */
     group_entry **entries; /* in order of appearance */
     group_entry **recent;  /* RECENT of them, by the bytes of their ids; ids that are documents */
+    group_entry *sole;     /* the only one: _id is constant */
     ds_buf out;
     ds_buf row;      /* a spilled document read back */
     ds__spill spill; /* documents of groups that found no room */
     ds__spill from;  /* the file being read in this pass */
     /* plain */
+    ds__fields fields; /* of _id and the accumulators' inputs, where they are just fields */
+    int id_at;         /* of _id among them, or -1 */
     size_t entry_size;
     size_t table_size;
     size_t count;
     size_t cap;
     size_t bytes;
+    size_t checked; /* bytes of which the limits are known to be kept */
     size_t at;
     uint64_t from_at;
     bool loaded;
@@ -76,21 +80,22 @@ static bool grow_table(group *g, ds_error *err) {
     return true;
 }
 
-/* Equality of ids, quick for the common kinds. */
-static inline bool same_id(ds_value a, ds_value b, const ds__collator *collator) {
-    if (a.type == b.type && !collator) {
-        switch (a.type) {
+/* Equality of ids, quick for the common kinds. Pointers: a copy of a value just read waits for it.
+ */
+static inline bool same_id(const ds_value *a, const ds_value *b, const ds__collator *collator) {
+    if (a->type == b->type && !collator) {
+        switch (a->type) {
         case DS_STRING:
-            return a.size == b.size && memcmp(a.as.bytes, b.as.bytes, a.size) == 0;
+            return a->size == b->size && memcmp(a->as.bytes, b->as.bytes, a->size) == 0;
         case DS_INT32:
-            return a.as.i32 == b.as.i32;
+            return a->as.i32 == b->as.i32;
         case DS_NULL:
             return true;
         default:
             break;
         }
     }
-    return ds__value_equal(a, b, collator);
+    return ds__value_equal(*a, *b, collator);
 }
 
 static inline uint64_t hash_id(ds_value id, const ds__collator *collator) {
@@ -138,7 +143,7 @@ static group_entry *search_group(group *g, ds_value id, bool *spill, ds_error *e
     size_t at = hash & (g->table_size - 1);
     for (; g->table[at]; at = (at + 1) & (g->table_size - 1)) {
         group_entry *e = g->table[at];
-        if (e->hash == hash && same_id(id, e->id, collator)) {
+        if (e->hash == hash && same_id(&id, &e->id, collator)) {
             return e;
         }
     }
@@ -179,6 +184,10 @@ static bool spill_document(group *g, ds_value doc, ds_error *err) {
 }
 
 static bool check_memory(group *g, ds_error *err) {
+    if (g->bytes == g->checked) {
+        return true;
+    }
+    g->checked = g->bytes;
     const bool disk = g->stage.pipeline->allow_disk;
     const bool pressed = disk && ds__env_is_pressed(g->stage.env, g->bytes);
     if (g->full || (g->bytes <= g->stage.pipeline->memory && !pressed)) {
@@ -217,35 +226,48 @@ static bool find_bucket(const group *g, ds_value *id, ds_error *err) {
     return true;
 }
 
-static bool feed(group *g, ds_value doc, ds_error *err) {
-    ds__eval *eval = g->stage.eval;
-    ds_value id = ds__missing();
-    bool simple = false, spill;
-    eval->slots[DS_VAR_ROOT] = doc;
+/* The value of _id for the document in eval->slots[DS_VAR_ROOT], whose fields are read. */
+static bool find_id(group *g, ds_value *id, ds_error *err) {
     if (g->id_constant) {
-        id = *g->id_constant;
-    } else {
-        if (g->id_path) {
-            id = ds__simple_path(doc, g->id_path, &simple);
-        }
-        if (!simple && !ds__expr_eval(g->id, eval, &id, err)) {
-            return false;
-        }
-    }
-    if (g->buckets && !find_bucket(g, &id, err)) {
+        *id = *g->id_constant;
+    } else if (g->id_at >= 0) {
+        *id = g->fields.values[g->id_at];
+    } else if (!ds__expr_eval(g->id, g->stage.eval, id, err)) {
         return false;
     }
-    if (id.type == DS_MISSING || id.type == DS_UNDEFINED) {
-        id = ds__null();
+    if (g->buckets && !find_bucket(g, id, err)) {
+        return false;
     }
-    group_entry *e = find_group(g, id, &spill, err);
-    if (!e) {
-        return spill && spill_document(g, doc, err);
+    if (id->type == DS_MISSING || id->type == DS_UNDEFINED) {
+        *id = ds__null();
     }
+    return true;
+}
+
+static bool feed(group *g, ds_value doc, ds_error *err) {
+    ds__eval *eval = g->stage.eval;
+    ds__fields_read(&g->fields, doc);
     eval->slots[DS_VAR_ROOT] = doc;
+    group_entry *e = g->sole;
+    if (!e) {
+        ds_value id = ds__missing();
+        bool spill;
+        if (!find_id(g, &id, err)) {
+            return false;
+        }
+        e = find_group(g, id, &spill, err);
+        if (!e) {
+            return spill && spill_document(g, doc, err);
+        }
+        g->sole = g->id_constant && !g->buckets ? e : NULL;
+        eval->slots[DS_VAR_ROOT] = doc;
+    }
     for (size_t i = 0; i < g->acc_count; i++) {
         const ds__accumulator *acc = &g->accs[i];
-        if (!ds__accumulator_feed(acc, state_of(e, acc), eval, &g->bytes, err)) {
+        void *state = state_of(e, acc);
+        if (acc->field_at >= 0
+                ? !acc->def->add(acc, state, g->fields.values[acc->field_at], eval, &g->bytes, err)
+                : !ds__accumulator_feed(acc, state, eval, &g->bytes, err)) {
             return false;
         }
     }
@@ -315,7 +337,8 @@ static void forget_groups(group *g) {
     ds_meter_free(g->stage.env->kept, g->entries, g->cap * sizeof *g->entries);
     ds_meter_free(g->stage.env->kept, g->recent, RECENT * sizeof *g->recent);
     g->table = g->entries = g->recent = NULL;
-    g->table_size = g->count = g->cap = g->bytes = g->at = 0;
+    g->sole = NULL;
+    g->table_size = g->count = g->cap = g->bytes = g->checked = g->at = 0;
     g->full = false;
     g->loaded = false;
 }
@@ -461,8 +484,13 @@ bool ds__stage_parse_group(ds__stage_parser *p, ds_value arg, ds_error *err) {
     if (!parse_fields(p, g, arg, err)) {
         return false;
     }
-    g->id_path = ds__expr_field_path(g->id);
     g->id_constant = ds__expr_constant(g->id);
+    const ds__path *path = ds__expr_field_path(g->id);
+    g->id_at = path ? ds__fields_add(&g->fields, path) : -1;
+    for (size_t i = 0; i < g->acc_count; i++) {
+        ds__accumulator *acc = &g->accs[i];
+        acc->field_at = acc->path ? ds__fields_add(&g->fields, acc->path) : -1;
+    }
     mark_pushed(g);
     return true;
 }
