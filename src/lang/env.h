@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "bson/compare.h"
+#include "lang/meta.h"
 
 /* Slots of variables. System variables have fixed ones; $let, $map, `let` of commands and stages
  * get theirs at compile time. */
@@ -40,18 +41,11 @@ typedef struct ds__env {
     /* plain */
     int64_t now_ms;            /* $$NOW */
     uint64_t cluster_time;     /* $$CLUSTER_TIME, a timestamp */
-    uint32_t wanted_meta;      /* DS_META_…: what compiled expressions ask for */
+    uint32_t wanted_meta;      /* bits of ds__meta_kind: what compiled expressions ask for */
     uint32_t slot_count;       /* slots handed out so far; starts at DS_VAR_FIRST_USER */
     const void *pipeline_host; /* ds__pipeline_host of the command, for stages that read
                                 * other collections; NULL where none may */
 } ds__env;
-
-/* What travels beside a document and `$meta` asks for. */
-enum { DS_META_RECORD_ID = 1, DS_META_SORT_KEY = 2 };
-typedef struct ds__meta {
-    ds_value record_id; /* DS_MISSING where there is none, as the others */
-    ds_value sort_key;  /* an array: a value for each part of the sort */
-} ds__meta;
 
 /* The state of one evaluation thread: variables' values and scratch memory. */
 typedef struct ds__eval {

@@ -136,21 +136,15 @@ static bool start_on_collection(ds__cursor *c, const ds__aggregate_request *r, c
     q.limit = head->limit;
     q.allow_disk = r->allow_disk;
     q.explain = r->explain;
-    ds__sort_pattern sort;
     ds__source *source;
     c->head_filter = head->filter_spec;
     c->head_sort = head->sort;
     if (ds__query_is_id(head->filter_spec, &q.id)) {
         q.filter = head->filter;
     }
-    if (head->sort.type == DS_DOCUMENT) {
-        if (!ds__sort_compile(&c->env, head->sort, &sort, err)) {
-            return false;
-        }
-        q.sort = ds_arena_copy(&c->arena, &sort, sizeof sort);
-        if (q.sort == NULL) {
-            return ds__error_oom(err);
-        }
+    if (head->sort.type == DS_DOCUMENT &&
+        !ds__query_sort(&c->env, head->sort, &q.sort, &q.sort_key, err)) {
+        return false;
     }
     return ds__source_open(c, &c->env, &q, &c->head_exec, &source, err) &&
            ds__pipeline_start(c->pipeline, source, &c->eval, err);

@@ -106,14 +106,26 @@ void ds__cursor_free(ds__cursor *c) {
 }
 
 static ds_next next_document(ds__cursor *c, ds_value *doc, ds_error *err) {
-    if (c->exec != NULL) {
-        ds__row row;
-        ds_next n = ds__exec_next(c->exec, &row, NULL, err);
-        *doc = row.doc;
-        c->rid = n == DS_NEXT_ROW ? row.rid : 0;
+    static const uint8_t empty[5] = {5};
+    if (c->exec == NULL) {
+        return ds__pipeline_next(c->pipeline, doc, err);
+    }
+    ds__row row;
+    const ds__query *query = ds__exec_plan(c->exec)->query;
+    ds_next n = ds__exec_next(c->exec, &row, NULL, err);
+    *doc = row.doc;
+    if (n != DS_NEXT_ROW || query->meta == 0) {
         return n;
     }
-    return ds__pipeline_next(c->pipeline, doc, err);
+    ds_arena_reset(&c->scratch);
+    if (!ds__row_meta(query, &row, c->env.collator, &c->scratch, &c->meta, err)) {
+        return DS_NEXT_ERROR;
+    }
+    if (c->return_key) {
+        *doc = c->meta.values[DS_META_INDEX_KEY];
+        *doc = doc->type == DS_MISSING ? ds__document(empty) : *doc;
+    }
+    return n;
 }
 
 /* Puts $recordId at the end of the document written from `start` on. */
@@ -134,18 +146,6 @@ static bool check_size(size_t size, ds_error *err) {
         err, DS_BSON_OBJECT_TOO_LARGE,
         "BSONObj size: %zu (0x%zX) is invalid. Size must be between 0 and %d(16MB)", size, size,
         DS_MAX_INTERNAL_SIZE);
-}
-
-/* What the projection may ask for beside the document. */
-static bool set_meta(ds__cursor *c, ds_value doc, ds_error *err) {
-    if (c->env.wanted_meta == 0) {
-        return true;
-    }
-    c->meta.record_id = c->rid ? ds__int64(c->rid) : ds__missing();
-    c->meta.sort_key = ds__missing();
-    c->eval.meta = &c->meta;
-    return c->sort == NULL ||
-           ds__sort_values(c->sort, doc, c->env.collator, &c->scratch, &c->meta.sort_key, err);
 }
 
 /* Adds a document, or keeps it for the next batch when this one is full. */
@@ -171,15 +171,15 @@ static bool add_document(ds__cursor *c, ds__batch *batch, ds_value doc, bool *fu
     ds_buf_add_byte(batch->buf, DS_DOCUMENT);
     ds_buf_add(batch->buf, name, n + 1);
     size_t start = batch->buf->size;
-    ds_arena_reset(&c->scratch);
+    ds_arena_mark mark = ds_arena_save(&c->scratch);
     if (c->projection == NULL) {
         ds_buf_add(batch->buf, doc.as.bytes, doc.size);
-    } else if (!set_meta(c, doc, err) ||
-               !ds__projection_apply(c->projection, doc, &c->eval, batch->buf, err)) {
+    } else if (!ds__projection_apply(c->projection, doc, &c->eval, batch->buf, err)) {
         return false;
     }
+    ds_arena_restore(&c->scratch, mark);
     if (c->show_record_id) {
-        append_record_id(batch->buf, start, c->rid);
+        append_record_id(batch->buf, start, c->meta.values[DS_META_RECORD_ID].as.i64);
     }
     if (!batch->buf->failed && !check_size(batch->buf->size - start, err)) {
         return false;

@@ -29,9 +29,8 @@ struct ds__cursor {
     const char *ns;
     ds_value command;
     ds__projection *projection;
-    const ds__sort_pattern *sort; /* of a find whose projection asks what it sorts by */
-    struct ds__host *host;        /* of pipelines */
-    ds_value head_filter;         /* of pipelines: what the plan took over, for explain */
+    struct ds__host *host; /* of pipelines */
+    ds_value head_filter;  /* of pipelines: what the plan took over, for explain */
     ds_value head_sort;
     ds__exec *head_exec; /* the source's, which owns it; NULL: there is none */
     /* plain */
@@ -40,8 +39,7 @@ struct ds__cursor {
     ds__eval scan_eval; /* for filters: its scratch is reset for each document */
     ds__op *op;         /* the command running now; NULL in the registry */
     int64_t id;
-    int64_t rid;   /* of the document delivered last */
-    ds__meta meta; /* beside the document that is projected */
+    ds__meta meta; /* beside the document delivered last, as far as the query asks */
     int64_t made_ms;
     int64_t returned; /* documents */
     int64_t batches;
@@ -56,6 +54,7 @@ struct ds__cursor {
     bool no_timeout;
     bool single_batch;
     bool show_record_id;
+    bool return_key; /* documents are what the index key beside them says */
     bool exhausted;
     bool busy;
     bool killed; /* atomic */

@@ -34,7 +34,7 @@ static void write_parsed_query(ds__cursor *c, ds_value filter, ds_buf *reply) {
 /* PROJECTION_SIMPLE for plain inclusions and exclusions of top-level fields. */
 static const char *projection_stage(const ds__cursor *c, ds_value spec) {
     ds__iter it;
-    if (c->projection == NULL) {
+    if (c->projection == NULL || c->return_key) {
         return NULL;
     }
     ds__iter_init(&it, spec);
@@ -56,11 +56,12 @@ static ds__explain words_of(const ds__cursor *c, const explained *x) {
 static void write_plan(const ds__cursor *c, const explained *x, bool counts, ds_buf *reply) {
     const ds__explain words = words_of(c, x);
     const ds__exec *exec = c->exec != NULL ? c->exec : c->head_exec;
-    if (x->on_top == NULL) {
+    const char *on_top = x->find.return_key ? "RETURN_KEY" : x->on_top;
+    if (on_top == NULL) {
         ds__exec_print(exec, &words, counts, reply);
         return;
     }
-    ds__write_str(reply, "stage", x->on_top);
+    ds__write_str(reply, "stage", on_top);
     size_t input = ds__write_doc(reply, "inputStage", 10, DS_DOCUMENT);
     ds__exec_print(exec, &words, counts, reply);
     ds__doc_end(reply, input);

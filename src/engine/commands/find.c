@@ -114,6 +114,31 @@ bool ds__query_is_id(ds_value filter, ds_value *id) {
     }
 }
 
+bool ds__query_sort(ds__env *env, ds_value spec, const ds__sort_pattern **plan,
+                    const ds__sort_pattern **key, ds_error *err) {
+    ds__sort_pattern *both = ds_arena_zalloc(env->arena, 2 * sizeof *both);
+    *plan = *key = NULL;
+    if (both == NULL) {
+        return ds__error_oom(err);
+    }
+    if (!ds__sort_compile_meta(env, spec, &both[0], err)) {
+        return false;
+    }
+    const size_t count = both[0].count;
+    both[1].parts = ds_arena_zalloc(env->arena, (count + 1) * sizeof *both[1].parts);
+    if (both[1].parts == NULL) {
+        return ds__error_oom(err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!both[0].parts[i].by_meta) {
+            both[1].parts[both[1].count++] = both[0].parts[i];
+        }
+    }
+    *key = &both[0];
+    *plan = both[1].count > 0 || count == 0 ? &both[1] : NULL;
+    return true;
+}
+
 bool ds__check_collation(ds_value collation, ds_error *err) {
     return collation.type != DS_DOCUMENT || ds__doc_empty(collation) ||
            ds__index_check_collation(collation, err);
@@ -205,9 +230,6 @@ bool ds__find_parse(ds__op *op, ds_value command, ds__find_request *out, ds_erro
                    : ds__error_set(err, DS_BAD_VALUE,
                                    "hint must be {$natural:1} if 'requestResumeToken' is enabled");
     }
-    if (out->return_key) {
-        return ds__error_set(err, DS_NOT_IMPLEMENTED, "returnKey is not implemented");
-    }
     if ((out->min.type == DS_DOCUMENT || out->max.type == DS_DOCUMENT) &&
         out->hint.type == DS_MISSING) {
         return ds__error_set(err, 51173,
@@ -226,16 +248,48 @@ bool ds__find_parse(ds__op *op, ds_value command, ds__find_request *out, ds_erro
     return true;
 }
 
-/* What a projection's $meta needs of the query. */
-static bool take_meta(ds__cursor *c, const ds__find_request *r, const ds__sort_pattern *sort,
-                      ds_error *err) {
-    static const ds__sort_pattern natural = {0};
-    if (!(c->env.wanted_meta & DS_META_SORT_KEY)) {
+/* With returnKey only what a projection names {$meta: "sortKey"} is kept of it. */
+static bool only_sort_keys(ds__cursor *c, ds_value spec, ds_value *out, ds_error *err) {
+    ds_buf buf = {0};
+    ds__iter it;
+    size_t root = ds__doc_begin(&buf);
+    for (ds__iter_init(&it, spec); ds__iter_next(&it);) {
+        if (it.value.type == DS_DOCUMENT &&
+            ds__is_string(ds__doc_field(it.value, "$meta"), "sortKey")) {
+            ds__write_value(&buf, it.key, it.key_size, it.value);
+        }
+    }
+    ds__doc_end(&buf, root);
+    bool ok = ds_buf_ok(&buf, err) &&
+              (ds__buf_to_value(&c->arena, &buf, DS_DOCUMENT, out) || ds__error_oom(err));
+    ds_buf_clear(&buf);
+    return ok;
+}
+
+static bool compile_projection(ds__cursor *c, const ds__find_request *r, const ds__filter *filter,
+                               ds_error *err) {
+    ds_value spec = r->projection;
+    if (spec.type != DS_DOCUMENT || ds__doc_empty(spec)) {
         return true;
     }
-    c->sort = r->natural_sort ? &natural : sort;
-    return c->sort != NULL ||
-           ds__error_set(err, DS_BAD_VALUE, "cannot use sortKey $meta projection without a sort");
+    c->env.wanted_meta = 0;
+    if (!ds__projection_compile(&c->env, NULL, DS_PROJECT_FIND, spec, filter, &c->projection,
+                                err)) {
+        return false;
+    }
+    if ((c->env.wanted_meta & DS_META_BIT(DS_META_SORT_KEY)) && r->sort.type == DS_MISSING &&
+        !r->natural_sort) {
+        return ds__error_set(err, DS_BAD_VALUE,
+                             "cannot use sortKey $meta projection without a sort");
+    }
+    if (!r->return_key) {
+        return true;
+    }
+    c->projection = NULL;
+    c->env.wanted_meta &= DS_META_BIT(DS_META_SORT_KEY);
+    return only_sort_keys(c, spec, &spec, err) &&
+           (ds__doc_empty(spec) || ds__projection_compile(&c->env, NULL, DS_PROJECT_FIND, spec,
+                                                          NULL, &c->projection, err));
 }
 
 /* From the request in the cursor's own memory to a plan. */
@@ -256,12 +310,11 @@ static bool compile(ds__op *op, ds__cursor *c, const ds__coll *coll, const ds__f
     q.distinct = r->distinct;
     ds__let let;
     ds__filter *filter = NULL;
-    ds__sort_pattern sort;
     if (!ds__let_bind(&c->env, r->let, &let, err)) {
         return false;
     }
     bool projected = r->projection.type == DS_DOCUMENT && !ds__doc_empty(r->projection);
-    if (r->hint.type != DS_MISSING || !ds__query_is_id(r->filter, &q.id)) {
+    if (r->hint.type != DS_MISSING || r->return_key || !ds__query_is_id(r->filter, &q.id)) {
         q.id = ds__missing();
     }
     /* A projection may point at where the filter matched. */
@@ -271,29 +324,25 @@ static bool compile(ds__op *op, ds__cursor *c, const ds__coll *coll, const ds__f
         return false;
     }
     q.filter = filter;
-    if (r->sort.type == DS_DOCUMENT) {
-        if (!ds__sort_compile(&c->env, r->sort, &sort, err)) {
-            return false;
-        }
-        q.sort = ds_arena_copy(&c->arena, &sort, sizeof sort);
-        if (q.sort == NULL) {
-            return ds__error_oom(err);
-        }
-    }
-    if (projected && !ds__projection_compile(&c->env, NULL, DS_PROJECT_FIND, r->projection, filter,
-                                             &c->projection, err)) {
+    if (r->sort.type == DS_DOCUMENT &&
+        !ds__query_sort(&c->env, r->sort, &q.sort, &q.sort_key, err)) {
         return false;
     }
-    if (c->projection && !take_meta(c, r, q.sort, err)) {
+    if (!compile_projection(c, r, filter, err)) {
         return false;
     }
-    q.rids = r->show_record_id || (c->env.wanted_meta & DS_META_RECORD_ID);
+    q.meta = c->projection != NULL ? c->env.wanted_meta : 0;
+    q.meta |= r->show_record_id && !r->return_key ? DS_META_BIT(DS_META_RECORD_ID) : 0;
+    q.meta |= r->return_key ? DS_META_BIT(DS_META_INDEX_KEY) : 0;
     ds__plan *plan;
+    ds__meta_clear(&c->meta);
     if (!ds__cursor_prepare(c, &let, err) || !ds__plan_choose(op->txn, &c->env, &q, &plan, err) ||
         !ds__exec_open(op->txn, plan, &c->scan_eval, &c->exec, err)) {
         return false;
     }
-    c->show_record_id = r->show_record_id;
+    c->show_record_id = r->show_record_id && !r->return_key;
+    c->return_key = r->return_key;
+    c->eval.meta = &c->meta;
     return true;
 }
 

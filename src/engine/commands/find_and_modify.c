@@ -130,7 +130,13 @@ static bool write_value(ds__statement *s, ds__projection *projection, const outc
     ds_buf_add_byte(reply, DS_DOCUMENT);
     ds_buf_add(reply, "value", 6);
     ds_arena_reset(&s->scratch);
-    return ds__projection_apply(projection, o->value, &s->eval, reply, err);
+    ds__meta beside;
+    ds__meta_clear(&beside);
+    beside.values[DS_META_RECORD_ID] = ds__null(); /* asked for, mongod has none here */
+    s->eval.meta = &beside;
+    bool ok = ds__projection_apply(projection, o->value, &s->eval, reply, err);
+    s->eval.meta = NULL;
+    return ok;
 }
 
 static bool write_reply(ds__statement *s, ds__projection *projection, const outcome *o,
@@ -188,13 +194,13 @@ static bool recall(ds__write *w, ds__done done, const ds_value *v, ds_buf *reply
 }
 
 static bool check_meta(const ds__env *env, ds_error *err) {
-    if (env->wanted_meta & DS_META_SORT_KEY) {
+    if (env->wanted_meta & DS_META_BIT(DS_META_SORT_KEY)) {
         return ds__error_set(err, DS_BAD_VALUE,
                              "Cannot use a $meta sortKey projection in findAndModify commands.");
     }
-    return !(env->wanted_meta & DS_META_RECORD_ID) ||
+    return !(env->wanted_meta & DS_META_BIT(DS_META_INDEX_KEY)) ||
            ds__error_set(err, DS_NOT_IMPLEMENTED,
-                         "$meta: \"recordId\" is not implemented in findAndModify");
+                         "$meta: \"indexKey\" is not implemented in findAndModify");
 }
 
 static bool modify(ds__write *w, const ds_value *v, ds_buf *reply, ds_error *err) {

@@ -16,12 +16,14 @@ typedef struct engine_source {
     ds__catalog *catalog;
     ds_arena scratch;
     ds_arena view_scratch;
+    ds_arena beside; /* what meta holds */
     /* borrowed */
     ds__cursor *cursor;
     const ds__filter *filter; /* views: what is asked of its documents */
     ds__eval eval;
     ds__eval view_eval;
     /* plain */
+    ds__meta meta;
     bool paused;
 } engine_source;
 
@@ -51,6 +53,13 @@ static ds_next source_next(ds__source *self, ds_value *doc, ds_error *err) {
     }
     ds_next n = ds__exec_next(s->exec, &row, NULL, err);
     *doc = row.doc;
+    if (n == DS_NEXT_ROW && s->base.meta != NULL) {
+        ds_arena_reset(&s->beside);
+        if (!ds__row_meta(ds__exec_plan(s->exec)->query, &row, s->eval.env->collator, &s->beside,
+                          &s->meta, err)) {
+            return DS_NEXT_ERROR;
+        }
+    }
     return n;
 }
 
@@ -75,6 +84,7 @@ static void source_close(ds__source *self) {
     }
     ds_arena_clear(&s->scratch);
     ds_arena_clear(&s->view_scratch);
+    ds_arena_clear(&s->beside);
     ds__free(s);
 }
 
@@ -84,9 +94,9 @@ static engine_source *new_source(ds__cursor *c, ds_error *err) {
         ds__error_oom(err);
         return NULL;
     }
-    s->base = (ds__source){source_next, source_pause, source_close};
+    s->base = (ds__source){.next = source_next, .pause = source_pause, .close = source_close};
     s->cursor = c;
-    s->scratch.meter = s->view_scratch.meter = &c->meter;
+    s->scratch.meter = s->view_scratch.meter = s->beside.meter = &c->meter;
     s->catalog = ds__catalog_ref(ds__txn_catalog(c->op->txn));
     return s;
 }
@@ -113,8 +123,11 @@ bool ds__source_open(ds__cursor *c, ds__env *env, const ds__query *query, ds__ex
     if (s == NULL) {
         return false;
     }
+    ds__query q = *query;
+    q.meta = env->wanted_meta;
+    s->base.meta = env->wanted_meta != 0 ? &s->meta : NULL;
     if (!copy_eval(&s->eval, env, &c->eval, &s->scratch, err) ||
-        !ds__plan_choose(c->op->txn, env, query, &chosen, err) ||
+        !ds__plan_choose(c->op->txn, env, &q, &chosen, err) ||
         !ds__exec_open(c->op->txn, chosen, &s->eval, &s->exec, err)) {
         source_close(&s->base);
         return false;

@@ -10,6 +10,12 @@
 /* The collection or view a command addresses. *out is NULL when there is none. */
 bool ds__op_find_coll(ds__op *op, const char *name, size_t size, const ds__coll **out);
 
+/* Compiles a sort, {x: {$meta: …}} too, for a query of a collection: there nothing is beside
+ * documents that could order them, so `*plan` is without such parts (NULL: no order), and `*key`
+ * the whole, by which sort keys are made. */
+bool ds__query_sort(ds__env *env, ds_value spec, const ds__sort_pattern **plan,
+                    const ds__sort_pattern **key, ds_error *err);
+
 /* {_id: value} with a value that is no operator: answered by a point read. */
 bool ds__query_is_id(ds_value filter, ds_value *id);
 

@@ -88,12 +88,14 @@ bool ds__view_find(ds__op *op, const ds__coll *view, const ds__find_request *r, 
     bool natural;
     ds_value n;
     natural = r->hint.type == DS_DOCUMENT && ds__doc_get(r->hint, "$natural", 8, &n);
-    if (r->min.type == DS_DOCUMENT || r->max.type == DS_DOCUMENT || natural || r->show_record_id) {
+    if (r->show_record_id || r->return_key) {
         return ds__error_set(err, DS_INVALID_PIPELINE_OPERATOR,
-                             "Option %s is not supported on views.",
-                             natural             ? "$natural"
-                             : r->show_record_id ? "showRecordId"
-                                                 : "min");
+                             "Option %s not supported in aggregation.",
+                             r->return_key ? "returnKey" : "showRecordId");
+    }
+    if (r->min.type == DS_DOCUMENT || r->max.type == DS_DOCUMENT || natural) {
+        return ds__error_set(err, DS_INVALID_PIPELINE_OPERATOR,
+                             "Option %s is not supported on views.", natural ? "$natural" : "min");
     }
     ds__cursor *c = ds__cursor_new(op, err);
     if (c == NULL) {

@@ -63,8 +63,10 @@ static bool build_branches(ds__course *course, const ds__plan *plan, ds__node *n
 static ds__node *build_union(ds__course *course, const ds__plan *plan, bool *skipped,
                              ds_error *err) {
     bool merge = plan->kind == DS_PLAN_MERGE;
-    bool docs = merge && !plan->by_key;
-    ds__node *node = merge ? ds__node_merge(course, plan, plan->by_key, err)
+    /* entries' values are found in their documents */
+    bool by_key = plan->by_key && !ds__query_index_keys(plan->query);
+    bool docs = merge && !by_key;
+    ds__node *node = merge ? ds__node_merge(course, plan, by_key, err)
                            : ds__node_or(course, plan->branch_count, err);
     if (node == NULL || !build_branches(course, plan, node, docs, err)) {
         return NULL;

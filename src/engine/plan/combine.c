@@ -61,6 +61,7 @@ ds__node *ds__node_or(ds__course *course, size_t inputs, ds_error *err) {
 typedef struct head {
     ds_buf key; /* owned: in order of bytes, or against it */
     ds_buf doc;
+    ds_buf index_key; /* the entry's values, when they are asked for */
     int64_t rid;
 } head;
 
@@ -130,12 +131,15 @@ static bool keep_head(merge_node *self, size_t branch, const ds__row *row, ds_er
         }
         ds_buf_add(&h->doc, row->doc.as.bytes, row->doc.size);
     }
-    return ds_buf_ok(&h->key, err) && ds_buf_ok(&h->doc, err);
+    ds_buf_reset(&h->index_key);
+    return ds_buf_ok(&h->key, err) && ds_buf_ok(&h->doc, err) &&
+           (!ds__query_index_keys(self->plan->query) ||
+            ds__row_keep_index_key(row, &h->index_key, err));
 }
 
 /* The next row of a branch becomes its head. */
 static ds__step refill(merge_node *self, size_t branch, ds_error *err) {
-    ds__row row;
+    ds__row row = {.doc = ds__missing()};
     ds__step step = ds__node_next(self->base.inputs[branch], &row, err);
     if (step == DS_STEP_ROW) {
         if (!keep_head(self, branch, &row, err)) {
@@ -176,6 +180,7 @@ static ds__step merge_next(ds__node *node, ds__row *row, ds_error *err) {
         if (added) {
             *row = (ds__row){.rid = h->rid};
             row->doc = h->doc.size > 0 ? ds__document(h->doc.data) : ds__missing();
+            row->index_key = h->index_key.size > 0 ? h->index_key.data : NULL;
             return DS_STEP_ROW;
         }
         self->dups++;
@@ -188,6 +193,7 @@ static void merge_close(ds__node *node) {
     for (size_t i = 0; self->heads != NULL && i < node->input_count; i++) {
         ds_buf_clear(&self->heads[i].key);
         ds_buf_clear(&self->heads[i].doc);
+        ds_buf_clear(&self->heads[i].index_key);
     }
     ds__free(self->heads);
     ds__free(self->heap);
@@ -223,7 +229,8 @@ ds__node *ds__node_merge(ds__course *course, const ds__plan *plan, bool by_key, 
         return NULL;
     }
     for (size_t i = 0; i < n; i++) {
-        self->heads[i].key.meter = self->heads[i].doc.meter = course->eval->env->meter;
+        self->heads[i].key.meter = self->heads[i].doc.meter = self->heads[i].index_key.meter =
+            course->eval->env->meter;
     }
     return &self->base;
 }

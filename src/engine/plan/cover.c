@@ -25,7 +25,8 @@ void ds__plan_cover(ds__plan *plan) {
     bool id = true;
     bool fields = false;
     plan->covers = plan->covers_id = 0;
-    if (spec.type != DS_DOCUMENT || ds__doc_empty(spec) || plan->index->multikey) {
+    if (spec.type != DS_DOCUMENT || ds__doc_empty(spec) || plan->index->multikey ||
+        ds__query_index_keys(plan->query)) {
         return;
     }
     ds__iter_init(&it, spec);

@@ -25,8 +25,16 @@ void ds__runner_close(ds__runner *r) {
 static bool save_row(ds__runner *r, const ds__row *row, ds_error *err) {
     size_t size = row->doc.type == DS_DOCUMENT ? row->doc.size : 0;
     ds__saved_row head = {.rid = row->rid, .match = r->course.match, .size = size};
+    const size_t at = r->rows.size;
     ds_buf_add(&r->rows, &head, sizeof head);
     ds_buf_add(&r->rows, row->doc.as.bytes, size);
+    if (ds__query_index_keys(r->plan->query)) {
+        if (!ds__row_keep_index_key(row, &r->rows, err)) {
+            return false;
+        }
+        head.index_key_size = r->rows.size - at - sizeof head - size;
+        memcpy(r->rows.data + at, &head, sizeof head);
+    }
     return ds_buf_ok(&r->rows, err);
 }
 
@@ -107,12 +115,18 @@ ds_next ds__exec_next(ds__exec *x, ds__row *row, ds__match_info *match, ds_error
             row->doc = ds__document(r->rows.data + r->given);
         }
         r->given += head.size;
+        if (head.index_key_size > 0) {
+            row->index_key = r->rows.data + r->given;
+        }
+        r->given += head.index_key_size;
         if (match != NULL) {
             *match = head.match;
         }
         x->returned++;
         return DS_NEXT_ROW;
     }
+    row->index = NULL;
+    row->index_key = NULL;
     ds__step step = r->ended ? DS_STEP_END : ds__node_next(r->root, row, err);
     if (match != NULL) {
         *match = r->course.match;

@@ -184,6 +184,7 @@ static ds__step index_next(ds__node *node, ds__row *row, ds_error *err) {
             row->doc = found.doc;
             row->key = found.key;
             row->key_size = found.key_size;
+            row->index = self->plan->index;
             return DS_STEP_ROW;
         }
         node->passed++;

@@ -95,6 +95,13 @@ void ds__node_examined(const ds__node *node, uint64_t *keys, uint64_t *docs);
 /* As often as the node was asked for a row, were it to answer "not yet" for each one passed. */
 uint64_t ds__node_waits(const ds__node *node);
 
+/* Whether rows are to tell by which entry they were found. */
+static inline bool ds__query_index_keys(const ds__query *query) {
+    return (query->meta & DS_META_BIT(DS_META_INDEX_KEY)) != 0;
+}
+/* Keeps the values of the entry a row was found by: appends them as a document, or nothing. */
+bool ds__row_keep_index_key(const ds__row *row, ds_buf *out, ds_error *err);
+
 /* Whether a document passes the node's filter. */
 bool ds__node_match(ds__node *node, ds_value doc, bool *matched, ds_error *err);
 

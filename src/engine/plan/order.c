@@ -81,6 +81,34 @@ static uint64_t sort_keeps(const ds__plan *plan) {
     return plan->limit > 0 ? (uint64_t)plan->limit + (uint64_t)plan->skip : 0;
 }
 
+static bool add_with_meta(sort_node *self, const ds__row *row, ds_error *err) {
+    ds__meta meta;
+    ds_buf key = {.meter = self->base.course->eval->env->meter};
+    ds__meta_clear(&meta);
+    meta.values[DS_META_RECORD_ID] = ds__int64(row->rid);
+    bool ok = !ds__query_index_keys(self->plan->query) || ds__row_keep_index_key(row, &key, err);
+    if (key.size > 0) {
+        meta.values[DS_META_INDEX_KEY] = ds__document(key.data);
+    }
+    ok = ok && ds__sorter_add_with(self->sorter, row->doc, &meta, err);
+    ds_buf_clear(&key);
+    return ok;
+}
+
+static void row_of_sorter(const sort_node *self, ds__row *row) {
+    ds__meta meta;
+    row->rid = 0;
+    row->index = NULL;
+    row->index_key = NULL;
+    if (self->plan->query->meta != 0) {
+        ds__sorter_meta(self->sorter, &meta);
+        row->rid = meta.values[DS_META_RECORD_ID].as.i64;
+        if (meta.values[DS_META_INDEX_KEY].type == DS_DOCUMENT) {
+            row->index_key = meta.values[DS_META_INDEX_KEY].as.bytes;
+        }
+    }
+}
+
 static ds__step sort_fill(sort_node *self, ds__row *row, ds_error *err) {
     ds__node *node = &self->base;
     const ds__plan *plan = self->plan;
@@ -95,8 +123,8 @@ static ds__step sort_fill(sort_node *self, ds__row *row, ds_error *err) {
     while ((step = ds__node_next(node->inputs[0], row, err)) == DS_STEP_ROW) {
         self->taken++;
         node->passed++;
-        if (!(plan->query->rids ? ds__sorter_add_tagged(self->sorter, row->doc, row->rid, err)
-                                : ds__sorter_add(self->sorter, row->doc, err))) {
+        if (!(plan->query->meta != 0 ? add_with_meta(self, row, err)
+                                     : ds__sorter_add(self->sorter, row->doc, err))) {
             return DS_STEP_ERROR;
         }
     }
@@ -117,7 +145,9 @@ static ds__step sort_next(ds__node *node, ds__row *row, ds_error *err) {
         }
     }
     ds_next n = ds__sorter_next(self->sorter, &row->doc, err);
-    row->rid = n == DS_NEXT_ROW && self->plan->query->rids ? ds__sorter_tag(self->sorter) : 0;
+    if (n == DS_NEXT_ROW) {
+        row_of_sorter(self, row);
+    }
     return n == DS_NEXT_ROW ? DS_STEP_ROW : n == DS_NEXT_END ? DS_STEP_END : DS_STEP_ERROR;
 }
 

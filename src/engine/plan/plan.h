@@ -13,9 +13,10 @@
 
 /* What is wanted. Everything borrowed must outlive the plan and its execution. */
 typedef struct ds__query {
-    const ds__coll *coll;         /* NULL: no such collection, an empty result */
-    const ds__filter *filter;     /* NULL: all */
-    const ds__sort_pattern *sort; /* NULL: any order */
+    const ds__coll *coll;             /* NULL: no such collection, an empty result */
+    const ds__filter *filter;         /* NULL: all */
+    const ds__sort_pattern *sort;     /* NULL: any order */
+    const ds__sort_pattern *sort_key; /* what rows' sort keys are made by; NULL: they are empty */
     const ds__path *distinct; /* only which values this path has is asked; NULL: the documents */
     ds_value hint;            /* name, key pattern, {$natural: ±1} or DS_MISSING */
     ds_value min;             /* index bounds given by the client, or DS_MISSING */
@@ -30,7 +31,7 @@ typedef struct ds__query {
     bool positions; /* where array elements matched is asked for: not after a sort */
     bool count;     /* only how many */
     bool first;     /* only the first one's rid and position */
-    bool rids;      /* rows keep their rids through a sort */
+    uint32_t meta;  /* bits of ds__meta_kind: what rows keep, through a sort too (ds__row_meta) */
     bool explain;   /* the plan is wanted: nothing is remembered of earlier queries, or for later */
 } ds__query;
 
@@ -102,7 +103,15 @@ typedef struct ds__row {
     int64_t rid;        /* 0 after a sort */
     const uint8_t *key; /* rows of an index scan */
     size_t key_size;
+    /* What was found by an entry, when the query asks what is beside rows: its index, beside `key`;
+     * or the entry's values, an own document, where the row was kept in between. NULL: neither. */
+    const ds__index *index;
+    const uint8_t *index_key;
 } ds__row;
+
+/* The row's metadata, as far as the query asks for it; it lives in `arena` and the row. */
+bool ds__row_meta(const ds__query *query, const ds__row *row, const ds__collator *collator,
+                  ds_arena *arena, ds__meta *out, ds_error *err);
 
 /* A plan running: pausable between calls. */
 typedef struct ds__exec ds__exec;

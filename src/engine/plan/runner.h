@@ -28,7 +28,8 @@ typedef struct ds__runner {
 typedef struct ds__saved_row {
     int64_t rid;
     ds__match_info match;
-    size_t size; /* of the document, 0: none */
+    size_t size;           /* of the document, 0: none */
+    size_t index_key_size; /* of ds__row.index_key, behind it; 0: none */
 } ds__saved_row;
 
 struct ds__exec {

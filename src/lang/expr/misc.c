@@ -84,45 +84,26 @@ static bool eval_ts_increment(const ds__expr *expr, ds__eval *eval, ds_value *ou
 }
 
 static bool eval_meta(const ds__expr *expr, ds__eval *eval, ds_value *out, ds_error *err) {
-    const ds__meta *meta = eval->meta;
     (void)err;
-    *out = !meta                             ? ds__missing()
-           : expr->slot == DS_META_RECORD_ID ? meta->record_id
-                                             : meta->sort_key;
+    *out = eval->meta ? eval->meta->values[expr->slot] : ds__missing();
     return true;
 }
 
-/* Metadata of text and geo searches is not kept: what needs it is refused, the rest is missing. */
 static bool parse_meta(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error *err) {
-    static const char *const optional[] = {
-        "indexKey", "searchScore", "searchHighlights", "searchScoreDetails", "randVal",
-    };
-    static const char *const needed[] = {"textScore", "geoNearDistance", "geoNearPoint"};
-    static const char *const names[] = {"text score", "$geoNear distance", "$geoNear point"};
+    ds__meta_kind kind;
     if (arg.type != DS_STRING) {
         return ds__error_set(err, 17307, "$meta only supports string arguments");
     }
-    expr->slot = ds__is_string(arg, "recordId")  ? DS_META_RECORD_ID
-                 : ds__is_string(arg, "sortKey") ? DS_META_SORT_KEY
-                                                 : 0;
-    if (expr->slot) {
-        p->env->wanted_meta |= expr->slot;
-        return true;
+    if (!ds__meta_find(arg, &kind)) {
+        return ds__error_set(err, 17308, "Unsupported argument to $meta: %.*s", (int)arg.size,
+                             ds__text(arg));
     }
-    expr->is_constant = true;
-    for (size_t i = 0; i < sizeof optional / sizeof optional[0]; i++) {
-        if (ds__is_string(arg, optional[i])) {
-            return true;
-        }
+    if (ds__meta_defs[kind].needed) {
+        return ds__meta_refuse(kind, err);
     }
-    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
-        if (ds__is_string(arg, needed[i])) {
-            return ds__error_set(err, 40218, "query requires %s metadata, but it is not available",
-                                 names[i]);
-        }
-    }
-    return ds__error_set(err, 17308, "Unsupported argument to $meta: %.*s", (int)arg.size,
-                         ds__text(arg));
+    expr->slot = (uint32_t)kind;
+    p->env->wanted_meta |= DS_META_BIT(kind);
+    return true;
 }
 
 static bool parse_refused(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_error *err) {

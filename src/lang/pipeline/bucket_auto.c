@@ -13,7 +13,7 @@ typedef struct bucket_auto {
     ds__accumulator *accs;
     size_t acc_count;
     const ds__granularity *granularity; /* NULL: none */
-    ds__sort_pattern pattern;           /* {k: 1} on {k: {v: value}, d: document} */
+    ds__sort_pattern pattern;           /* {k: 1} on {k: {v: value}, d: document, m: beside it} */
     /* owned while running */
     ds__sorter *sorter;
     ds_buf row;
@@ -22,7 +22,7 @@ typedef struct bucket_auto {
     ds__held value; /* of the document in `pending` */
     ds__held max;
     ds__held min;
-    ds_buf pending; /* the first document of the next bucket */
+    ds_buf pending; /* the first row of the next bucket */
     /* plain */
     size_t states_size;
     uint64_t total;
@@ -61,6 +61,7 @@ static bool load(bucket_auto *b, ds_error *err) {
             ds__write_value(&b->row, "v", 1, ds__is_nullish(v) ? ds__null() : v);
             ds__doc_end(&b->row, key);
             ds__write_value(&b->row, "d", 1, doc);
+            ds__stage_write_meta(stage, &b->row);
             ds__doc_end(&b->row, root);
             ok = ds_buf_ok(&b->row, err) &&
                  ds__sorter_add(b->sorter, ds__document(b->row.data), err);
@@ -85,10 +86,9 @@ static bool advance(bucket_auto *b, ds_error *err) {
     if (next != DS_NEXT_ROW) {
         return false;
     }
-    ds_value doc = ds__doc_field(row, "d");
     ds_value v = ds__doc_field(ds__doc_field(row, "k"), "v");
     ds_buf_reset(&b->pending);
-    ds_buf_add(&b->pending, doc.as.bytes, doc.size);
+    ds_buf_add(&b->pending, row.as.bytes, row.size);
     b->has_pending = true;
     return ds_buf_ok(&b->pending, err) && ds__held_set(&b->value, v, &bytes, err);
 }
@@ -111,7 +111,9 @@ static bool absorb(bucket_auto *b, ds_error *err) {
     ds_arena_mark mark = ds_arena_save(eval->scratch);
     size_t bytes = 0;
     bool ok = ds__held_set(&b->max, b->value.value, &bytes, err);
-    eval->slots[DS_VAR_ROOT] = ds__document(b->pending.data);
+    const ds_value row = ds__document(b->pending.data);
+    ds__stage_unpack_meta(&b->stage, ds__doc_field(row, "m"));
+    eval->slots[DS_VAR_ROOT] = ds__doc_field(row, "d");
     for (size_t i = 0; ok && i < b->acc_count; i++) {
         ok = ds__accumulator_feed(&b->accs[i], state_of(b, &b->accs[i]), eval, &bytes, err);
     }
@@ -208,7 +210,9 @@ static ds_next bucket_auto_next(ds__stage *stage, ds_value *doc, ds_error *err) 
     if (!b->has_pending) {
         return DS_NEXT_END;
     }
-    return next_bucket(b, doc, err) ? DS_NEXT_ROW : DS_NEXT_ERROR;
+    bool ok = next_bucket(b, doc, err);
+    ds__stage_forget_meta(stage);
+    return ok ? DS_NEXT_ROW : DS_NEXT_ERROR;
 }
 
 static bool bucket_auto_start(ds__stage *stage, ds_error *err) {

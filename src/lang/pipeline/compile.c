@@ -92,7 +92,12 @@ static bool parse_stage(ds__stage_parser *p, ds_value spec, ds_error *err) {
         return false;
     }
     p->spec = spec;
-    return check_place(p, def, err) && def->parse(p, it.value, err);
+    const uint32_t before = p->env->wanted_meta;
+    p->env->wanted_meta = 0;
+    bool ok = check_place(p, def, err) && def->parse(p, it.value, err);
+    p->pipeline->last->wanted_meta = p->env->wanted_meta;
+    p->env->wanted_meta |= before;
+    return ok;
 }
 
 /* Each stage may nest what the one before made: all together, as deep as walkers can go. */
@@ -116,8 +121,20 @@ static ds_next head_next(ds__stage *stage, ds_value *doc, ds_error *err) {
     if (!ds__stage_tick(stage, err)) {
         return DS_NEXT_ERROR;
     }
-    ds__source *source = stage->pipeline->source;
-    return source ? source->next(source, doc, err) : DS_NEXT_END;
+    ds__pipeline *p = stage->pipeline;
+    ds__source *source = p->source;
+    ds_next next = source ? source->next(source, doc, err) : DS_NEXT_END;
+    if (p->has_meta && next == DS_NEXT_ROW) {
+        if (source->meta) {
+            p->meta = *source->meta;
+        } else {
+            ds__meta_clear(&p->meta);
+        }
+        if (!p->keeps_rids) {
+            p->meta.values[DS_META_RECORD_ID] = ds__missing();
+        }
+    }
+    return next;
 }
 
 static const ds__stage_ops head_ops = {.name = "", .next = head_next};

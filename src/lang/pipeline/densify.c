@@ -127,6 +127,7 @@ static bool make(densify *d, partition *p, ds_value *doc, ds_error *err) {
         return false;
     }
     *doc = ds__document(d->out.data);
+    ds__stage_forget_meta(&d->stage);
     return advance(d, p, err);
 }
 
@@ -155,6 +156,7 @@ static bool take(densify *d, ds_value doc, bool *through, ds_error *err) {
     }
     ds_buf_reset(&d->held);
     ds_buf_add(&d->held, doc.as.bytes, doc.size);
+    ds__stage_pack_meta(&d->stage, &d->held);
     d->pending = true;
     return ds_buf_ok(&d->held, err);
 }
@@ -184,6 +186,9 @@ static bool release(densify *d, ds_value *doc, ds_error *err) {
     }
     d->pending = false;
     *doc = held;
+    if (d->stage.pipeline->has_meta) {
+        ds__stage_unpack_meta(&d->stage, ds__document(held.as.bytes + held.size));
+    }
     return compare(p->next, v) != 0 || advance(d, p, err);
 }
 

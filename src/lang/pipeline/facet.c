@@ -153,6 +153,7 @@ static ds_next facet_next(ds__stage *stage, ds_value *doc, ds_error *err) {
     if (!facet_write(f, err)) {
         return DS_NEXT_ERROR;
     }
+    ds__stage_forget_meta(stage);
     *doc = ds__document(f->out.data);
     return DS_NEXT_ROW;
 }

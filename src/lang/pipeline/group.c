@@ -31,6 +31,7 @@ typedef struct group {
     group_entry *sole;     /* the only one: _id is constant */
     ds_buf out;
     ds_buf row;      /* a spilled document read back */
+    ds_buf row_meta; /* what is beside it */
     ds__spill spill; /* documents of groups that found no room */
     ds__spill from;  /* the file being read in this pass */
     /* plain */
@@ -180,7 +181,11 @@ static bool spill_document(group *g, ds_value doc, ds_error *err) {
     if (g->spill.fd < 0 && !ds__spill_open(&g->spill, err)) {
         return false;
     }
-    return ds__spill_write(&g->spill, doc.as.bytes, doc.size, err);
+    ds_buf_reset(&g->row_meta);
+    ds__stage_pack_meta(&g->stage, &g->row_meta);
+    return ds__spill_write(&g->spill, doc.as.bytes, doc.size, err) &&
+           ds_buf_ok(&g->row_meta, err) &&
+           ds__spill_write(&g->spill, g->row_meta.data, g->row_meta.size, err);
 }
 
 static bool check_memory(group *g, ds_error *err) {
@@ -274,9 +279,27 @@ static bool feed(group *g, ds_value doc, ds_error *err) {
     return check_memory(g, err);
 }
 
+/* The file's next document. */
+static bool read_spilled(group *g, ds_buf *out, ds_value *doc, ds_error *err) {
+    int32_t size;
+    if (!ds__spill_read(&g->from, g->from_at, &size, sizeof size, err)) {
+        return false;
+    }
+    ds_buf_reset(out);
+    uint8_t *p = ds_buf_reserve(out, (size_t)size);
+    if (!p) {
+        return ds__error_oom(err);
+    }
+    if (!ds__spill_read(&g->from, g->from_at, p, (size_t)size, err)) {
+        return false;
+    }
+    g->from_at += (uint64_t)size;
+    *doc = ds__document(p);
+    return true;
+}
+
 /* The next document of this pass: the source's, later the file's. */
 static ds_next next_input(group *g, ds_value *doc, ds_error *err) {
-    int32_t size;
     if (g->from.fd < 0) {
         return ds__stage_pull(&g->stage, doc, err);
     }
@@ -286,20 +309,16 @@ static ds_next next_input(group *g, ds_value *doc, ds_error *err) {
     if (g->from_at >= g->from.size) {
         return DS_NEXT_END;
     }
-    if (!ds__spill_read(&g->from, g->from_at, &size, sizeof size, err)) {
+    if (!read_spilled(g, &g->row, doc, err)) {
         return DS_NEXT_ERROR;
     }
-    ds_buf_reset(&g->row);
-    uint8_t *p = ds_buf_reserve(&g->row, (size_t)size);
-    if (!p) {
-        ds__error_oom(err);
-        return DS_NEXT_ERROR;
+    if (g->stage.pipeline->has_meta) {
+        ds_value packed;
+        if (!read_spilled(g, &g->row_meta, &packed, err)) {
+            return DS_NEXT_ERROR;
+        }
+        ds__stage_unpack_meta(&g->stage, packed);
     }
-    if (!ds__spill_read(&g->from, g->from_at, p, (size_t)size, err)) {
-        return DS_NEXT_ERROR;
-    }
-    g->from_at += (uint64_t)size;
-    *doc = ds__document(p);
     return DS_NEXT_ROW;
 }
 
@@ -372,6 +391,7 @@ static ds_next group_next(ds__stage *stage, ds_value *doc, ds_error *err) {
         if (!g->loaded && !load(g, err)) {
             return DS_NEXT_ERROR;
         }
+        ds__stage_forget_meta(stage);
         if (g->at < g->count) {
             return emit(g, g->entries[g->at++], doc, err) ? DS_NEXT_ROW : DS_NEXT_ERROR;
         }
@@ -400,6 +420,7 @@ static void group_stop(ds__stage *stage) {
     forget_groups(g);
     ds_buf_clear(&g->out);
     ds_buf_clear(&g->row);
+    ds_buf_clear(&g->row_meta);
     ds__spill_close(&g->spill);
     ds__spill_close(&g->from);
 }

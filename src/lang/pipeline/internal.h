@@ -62,6 +62,8 @@ struct ds__stage {
     int64_t amount;           /* SKIP, LIMIT: documents; SORT: limit taken over, or 0 */
     bool closes_fields;       /* its output has only fields it names: nothing after it needs more
                                * of the source */
+    bool is_inclusion;        /* a $project: where it is first, it sees what find's would */
+    uint32_t wanted_meta;     /* bits of ds__meta_kind its expressions ask for */
 };
 
 struct ds__pipeline {
@@ -78,6 +80,10 @@ struct ds__pipeline {
     size_t memory; /* of one stage before it spills */
     bool allow_disk;
     bool running;
+    bool took_more;  /* the engine took over more than filters */
+    bool has_meta;   /* something in the command asks what is beside documents */
+    bool keeps_rids; /* the first stage may know them */
+    ds__meta meta;   /* beside the document that passes now, when has_meta */
 };
 
 struct ds__stage_parser {
@@ -150,6 +156,17 @@ static inline bool ds__stage_eval(ds__stage *stage, const ds__expr *expr, ds_val
 static inline bool ds__stage_tick(ds__stage *stage, ds_error *err) {
     return ds__env_step(stage->env, ds__stage_steps(0), err);
 }
+
+/* What is beside documents passes a stage untouched when each document comes out before the next is
+ * read. A stage that keeps documents packs it with each and puts it back; one that makes documents
+ * of its own forgets it. */
+void ds__stage_pack_meta(const ds__stage *stage, ds_buf *out);
+/* The same as the element "m" of a document that is written. */
+void ds__stage_write_meta(const ds__stage *stage, ds_buf *out);
+void ds__stage_unpack_meta(ds__stage *stage, ds_value packed);
+void ds__stage_forget_meta(ds__stage *stage);
+/* Whether a stage that sorts stands where the engine could: then its sort keys are known. */
+bool ds__stage_gives_sort_keys(const ds__stage *stage);
 
 /* Compiles a sub-pipeline of a stage ($lookup, $facet, $unionWith). */
 bool ds__stage_compile_sub(ds__stage_parser *p, ds_value stages, const ds__var_scope *scope,

@@ -34,13 +34,28 @@ static const ds__stage_ops match_ops = {
     .kind = DS_STAGE_MATCH,
 };
 
+/* Filters are asked before anything is beside a document. */
+static bool check_meta(uint32_t wanted, ds_error *err) {
+    for (int i = 0; i < DS_META_COUNT; i++) {
+        if ((wanted & DS_META_BIT(i)) && !ds__meta_defs[i].in_match) {
+            return ds__meta_refuse((ds__meta_kind)i, err);
+        }
+    }
+    return true;
+}
+
 bool ds__stage_parse_match(ds__stage_parser *p, ds_value arg, ds_error *err) {
+    const uint32_t before = p->env->wanted_meta;
     if (arg.type != DS_DOCUMENT) {
         return ds__error_set(err, 15959, "the match filter must be an expression in an object");
     }
     ds__stage *stage = ds__stage_add(p, sizeof *stage, &match_ops, err);
     ds__filter_options options = {.scope = p->scope};
-    return stage && ds__filter_compile(p->env, arg, &options, &stage->filter, err);
+    p->env->wanted_meta = 0;
+    bool ok = stage && ds__filter_compile(p->env, arg, &options, &stage->filter, err) &&
+              check_meta(p->env->wanted_meta, err);
+    p->env->wanted_meta |= before;
+    return ok;
 }
 
 typedef struct redact {

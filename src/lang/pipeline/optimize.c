@@ -151,6 +151,9 @@ static bool rewrite(ds__stage *a, bool *changed, ds_error *err) {
             swap(a, b);
             return true;
         }
+    } else if (is(a, DS_STAGE_SORT) && a->amount == 0 && is(b, DS_STAGE_SORT)) {
+        ds__stage_unlink(a); /* the order is the last one's */
+        return true;
     } else if (is(a, DS_STAGE_LIMIT) && is(b, DS_STAGE_LIMIT)) {
         a->amount = a->amount < b->amount ? a->amount : b->amount;
         ds__stage_unlink(b);
@@ -226,6 +229,7 @@ bool ds__pipeline_take_head(ds__pipeline *pipeline, ds__env *env, bool take_sort
         ds__stage_unlink(s);
     }
     out->limit = limit;
+    pipeline->took_more = out->sort.type == DS_DOCUMENT || out->skip > 0 || limit > 0;
     return true;
 }
 

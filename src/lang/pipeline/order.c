@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* $sort, $limit, $skip and $sample: which documents and in which order, their content untouched. */
+#include <math.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "lang/pipeline/stages.h"
@@ -10,7 +12,30 @@ typedef struct sort {
     ds__sorter *sorter;
     /* plain */
     bool loaded;
+    bool gives_keys; /* it stands where the engine could have sorted: then sort keys are known */
 } sort;
+
+static bool sort_start(ds__stage *stage, ds_error *err) {
+    const ds__pipeline *p = stage->pipeline;
+    ((sort *)stage)->gives_keys = ds__stage_gives_sort_keys(stage);
+    stage->pattern.beside = p->has_meta ? &p->meta : NULL;
+    return true;
+}
+
+static bool sort_add(sort *s, ds_value doc, ds_error *err) {
+    ds__stage *stage = &s->stage;
+    ds__pipeline *p = stage->pipeline;
+    if (!p->has_meta) {
+        return ds__sorter_add(s->sorter, doc, err);
+    }
+    ds_arena *scratch = stage->eval->scratch;
+    ds_arena_mark mark = ds_arena_save(scratch);
+    bool ok = !s->gives_keys || ds__sort_values(&stage->pattern, doc, stage->env->collator, scratch,
+                                                &p->meta.values[DS_META_SORT_KEY], err);
+    ok = ok && ds__sorter_add_with(s->sorter, doc, &p->meta, err);
+    ds_arena_restore(scratch, mark);
+    return ok;
+}
 
 static bool sort_load(sort *s, ds_error *err) {
     ds__stage *stage = &s->stage;
@@ -28,7 +53,7 @@ static bool sort_load(sort *s, ds_error *err) {
             s->loaded = true;
             return ds__sorter_finish(s->sorter, err);
         }
-        if (next != DS_NEXT_ROW || !ds__sorter_add(s->sorter, doc, err)) {
+        if (next != DS_NEXT_ROW || !sort_add(s, doc, err)) {
             return false;
         }
     }
@@ -39,7 +64,11 @@ static ds_next sort_next(ds__stage *stage, ds_value *doc, ds_error *err) {
     if (!s->loaded && !sort_load(s, err)) {
         return DS_NEXT_ERROR;
     }
-    return ds__sorter_next(s->sorter, doc, err);
+    ds_next next = ds__sorter_next(s->sorter, doc, err);
+    if (next == DS_NEXT_ROW && stage->pipeline->has_meta) {
+        ds__sorter_meta(s->sorter, &stage->pipeline->meta);
+    }
+    return next;
 }
 
 static void sort_stop(ds__stage *stage) {
@@ -51,6 +80,9 @@ static void sort_stop(ds__stage *stage) {
 
 static void sort_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
     for (size_t i = 0; i < stage->pattern.count; i++) {
+        if (stage->pattern.parts[i].by_meta) {
+            continue;
+        }
         add(ctx, &stage->pattern.parts[i].path);
     }
 }
@@ -61,6 +93,7 @@ static bool sort_keeps_path(const ds__stage *stage, const ds__path *path) {
 
 static const ds__stage_ops sort_ops = {
     .name = "$sort",
+    .start = sort_start,
     .next = sort_next,
     .stop = sort_stop,
     .dependencies = sort_dependencies,
@@ -70,7 +103,7 @@ static const ds__stage_ops sort_ops = {
 
 bool ds__stage_add_sort(ds__stage_parser *p, ds_value spec, ds_error *err) {
     sort *s = ds__stage_add(p, sizeof *s, &sort_ops, err);
-    return s && ds__sort_compile(p->env, spec, &s->stage.pattern, err);
+    return s && ds__sort_compile_meta(p->env, spec, &s->stage.pattern, err);
 }
 
 bool ds__stage_parse_sort(ds__stage_parser *p, ds_value arg, ds_error *err) {
@@ -167,6 +200,7 @@ typedef struct sample {
     size_t at;
     uint64_t seen;
     uint64_t bytes;
+    double rand; /* beside the document given last */
     bool loaded;
 } sample;
 
@@ -180,6 +214,7 @@ static bool sample_keep(sample *s, size_t i, ds_value doc, ds_error *err) {
     s->docs[i].meter = s->stage.env->kept;
     ds_buf_reset(&s->docs[i]);
     ds_buf_add(&s->docs[i], doc.as.bytes, doc.size);
+    ds__stage_pack_meta(&s->stage, &s->docs[i]);
     return ds_buf_ok(&s->docs[i], err);
 }
 
@@ -231,7 +266,15 @@ static bool sample_load(sample *s, ds_error *err) {
         s->docs[j] = t;
     }
     s->loaded = true;
+    s->rand = 1;
     return true;
+}
+
+/* Numbers that fall, as those of a $sample do: the greatest of as many as documents are left. */
+static ds_value next_rand(sample *s) {
+    const double one = (double)(below(1u << 30) + 1) / (1u << 30);
+    s->rand *= pow(one, 1.0 / (double)(s->count - s->at + 1));
+    return ds__double(s->rand);
 }
 
 static ds_next sample_next(ds__stage *stage, ds_value *doc, ds_error *err) {
@@ -243,6 +286,10 @@ static ds_next sample_next(ds__stage *stage, ds_value *doc, ds_error *err) {
         return DS_NEXT_END;
     }
     *doc = ds__document(s->docs[s->at++].data);
+    if (stage->pipeline->has_meta) {
+        ds__stage_unpack_meta(stage, ds__document(doc->as.bytes + doc->size));
+        stage->pipeline->meta.values[DS_META_RAND_VAL] = next_rand(s);
+    }
     return DS_NEXT_ROW;
 }
 

@@ -18,6 +18,9 @@ struct ds__source {
      * The last row may be lost. NULL: nothing to release. */
     void (*pause)(ds__source *self);
     void (*close)(ds__source *self);
+    /* Beside the document given last; NULL: the source has no such things. A collection's fills
+     * what env->wanted_meta asks for when it is opened. */
+    const ds__meta *meta;
 };
 
 /* What stages that read or write other collections ask of the engine. Passed in

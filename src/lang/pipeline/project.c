@@ -32,6 +32,9 @@ static ds_next project_next(ds__stage *stage, ds_value *doc, ds_error *err) {
     if (!ok || !ds_buf_ok(&p->out, err)) {
         return DS_NEXT_ERROR;
     }
+    if (stage->pipeline->keeps_rids) { /* for the first alone */
+        stage->pipeline->meta.values[DS_META_RECORD_ID] = ds__missing();
+    }
     *doc = ds__document(p->out.data);
     return DS_NEXT_ROW;
 }
@@ -128,7 +131,7 @@ static bool learn_paths(project *p, ds__projection_kind kind, ds_value arg, ds_e
         return touch(p, ds__text(arg), arg.size, err);
     }
     p->inclusion = kind == DS_PROJECT_STAGE && !excludes(arg, &p->opaque);
-    p->stage.closes_fields = p->inclusion;
+    p->stage.closes_fields = p->stage.is_inclusion = p->inclusion;
     p->keeps_id = true;
     ds__iter it;
     ds__iter_init(&it, arg);

@@ -24,12 +24,65 @@ bool ds__pipeline_is_empty(const ds__pipeline *pipeline) {
     return pipeline->head.following == NULL;
 }
 
+void ds__stage_pack_meta(const ds__stage *stage, ds_buf *out) {
+    if (stage->pipeline->has_meta) {
+        ds__meta_pack(&stage->pipeline->meta, out);
+    }
+}
+
+void ds__stage_write_meta(const ds__stage *stage, ds_buf *out) {
+    if (stage->pipeline->has_meta) {
+        ds_buf_add_byte(out, DS_DOCUMENT);
+        ds_buf_add(out, "m", 2);
+        ds__meta_pack(&stage->pipeline->meta, out);
+    }
+}
+
+void ds__stage_unpack_meta(ds__stage *stage, ds_value packed) {
+    if (stage->pipeline->has_meta) {
+        ds__meta_unpack(packed, &stage->pipeline->meta);
+    }
+}
+
+void ds__stage_forget_meta(ds__stage *stage) {
+    if (stage->pipeline->has_meta) {
+        ds__meta_clear(&stage->pipeline->meta);
+    }
+}
+
+bool ds__stage_gives_sort_keys(const ds__stage *stage) {
+    const ds__pipeline *p = stage->pipeline;
+    return p->has_meta && p->source && p->source->meta && !p->took_more &&
+           p->head.following == stage;
+}
+
+/* The first stage, when it is a $project that mongod would give to find. */
+static const ds__stage *found_project(const ds__pipeline *p) {
+    const ds__stage *first = p->head.following;
+    return !p->took_more && first && first->is_inclusion ? first : NULL;
+}
+
+/* What is beside documents; a $project that is find's own asks for no sort key without a sort. */
+static bool start_meta(ds__pipeline *p, ds_error *err) {
+    const ds__stage *project = found_project(p);
+    p->has_meta = p->env->wanted_meta != 0;
+    p->keeps_rids = project != NULL;
+    ds__meta_clear(&p->meta);
+    return !project || !p->source || !p->source->meta ||
+           !(project->wanted_meta & DS_META_BIT(DS_META_SORT_KEY)) ||
+           ds__error_set(err, DS_BAD_VALUE, "cannot use sortKey $meta projection without a sort");
+}
+
 bool ds__pipeline_start(ds__pipeline *pipeline, ds__source *source, ds__eval *eval, ds_error *err) {
     ds_assert(!pipeline->running);
     pipeline->running = true;
     pipeline->source = source;
     pipeline->eval = eval;
     pipeline->head.eval = eval;
+    if (!start_meta(pipeline, err)) {
+        ds__pipeline_close(pipeline);
+        return false;
+    }
     for (ds__stage *s = pipeline->head.following; s; s = s->following) {
         s->eval = eval;
         if (s->ops->start && !s->ops->start(s, err)) {
@@ -42,7 +95,11 @@ bool ds__pipeline_start(ds__pipeline *pipeline, ds__source *source, ds__eval *ev
 
 ds_next ds__pipeline_next(ds__pipeline *pipeline, ds_value *doc, ds_error *err) {
     ds__stage *last = pipeline->last;
+    ds__eval *eval = pipeline->eval;
+    const ds__meta *outer = eval->meta; /* another pipeline's, when this is a stage's own */
+    eval->meta = pipeline->has_meta ? &pipeline->meta : NULL;
     ds_next next = last->ops->next(last, doc, err);
+    eval->meta = outer;
     if (next == DS_NEXT_ROW && ds__env_step(pipeline->env, ds__stage_steps(doc->size), err)) {
         return next;
     }

@@ -4,27 +4,41 @@
 #include "lang/pipeline/sort.h"
 
 #include "base/limits.h"
+#include "bson/json.h"
 #include "bson/key.h"
 #include "bson/writer.h"
 #include "bson/number.h"
 
-static bool parse_meta(ds_value v, ds_error *err) {
+static bool parse_meta(ds__env *env, ds_value v, ds__sort_part *part, ds_error *err) {
+    char text[DS_MAX_QUOTED];
     ds__iter it;
     ds__iter_init(&it, v);
-    if (!ds__iter_next(&it) || strcmp(it.key, "$meta") != 0 || it.at < it.end) {
+    if (!ds__iter_next(&it) || strcmp(it.key, "$meta") != 0) {
         return ds__error_set(err, 17312,
                              "$meta is the only expression supported by $sort right now");
     }
-    if (ds__is_string(it.value, "textScore")) {
-        return ds__error_set(err, 40218,
-                             "query requires text score metadata, but it is not available");
+    const ds_value name = it.value;
+    if (ds__iter_next(&it)) {
+        return ds__error_set(err, DS_FAILED_TO_PARSE,
+                             "Cannot have additional keys in a $meta sort specification");
     }
-    return ds__error_set(err, 31138, "Illegal $meta sort");
+    if (!ds__meta_find(name, &part->meta) || ds__meta_defs[part->meta].sort_code == 31138) {
+        return ds__error_set(err, 31138, "Illegal $meta sort: $meta: %s",
+                             ds__value_quote(name, text, sizeof text));
+    }
+    if (ds__meta_defs[part->meta].sort_code != 0) {
+        return ds__error_set(err, ds__meta_defs[part->meta].sort_code,
+                             "$meta sort by '%s' metadata is not supported",
+                             ds__meta_defs[part->meta].name);
+    }
+    part->by_meta = part->descending = true;
+    env->wanted_meta |= DS_META_BIT(part->meta);
+    return !ds__meta_defs[part->meta].needed || ds__meta_refuse(part->meta, err);
 }
 
 static bool parse_part(ds__env *env, const ds__iter *it, ds__sort_part *part, ds_error *err) {
     if (it->value.type == DS_DOCUMENT) {
-        return parse_meta(it->value, err);
+        return parse_meta(env, it->value, part, err);
     }
     if (!ds__is_number(it->value)) {
         return ds__error_set(
@@ -59,7 +73,7 @@ static bool parse_part(ds__env *env, const ds__iter *it, ds__sort_part *part, ds
     return true;
 }
 
-bool ds__sort_compile(ds__env *env, ds_value spec, ds__sort_pattern *out, ds_error *err) {
+bool ds__sort_compile_meta(ds__env *env, ds_value spec, ds__sort_pattern *out, ds_error *err) {
     *out = (ds__sort_pattern){0};
     if (spec.type != DS_DOCUMENT) {
         return ds__error_set(err, 15973, "the $sort key specification must be an object");
@@ -80,6 +94,19 @@ bool ds__sort_compile(ds__env *env, ds_value spec, ds__sort_pattern *out, ds_err
         }
     }
     *out = (ds__sort_pattern){.parts = parts, .count = count};
+    return true;
+}
+
+bool ds__sort_compile(ds__env *env, ds_value spec, ds__sort_pattern *out, ds_error *err) {
+    if (!ds__sort_compile_meta(env, spec, out, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < out->count; i++) {
+        if (out->parts[i].by_meta) {
+            return ds__error_set(err, 31138, "Illegal $meta sort: $meta: \"%s\"",
+                                 ds__meta_defs[out->parts[i].meta].name);
+        }
+    }
     return true;
 }
 
@@ -242,10 +269,18 @@ static bool expand(key_maker *m, const walk *from, int depth, ds_error *err) {
     return expand_array(m, walks, at_array, array, depth, err);
 }
 
+/* Where a part begins to walk: at the document, or at what is beside it, which is no array. */
+static walk start_of(const ds__sort_pattern *pattern, const ds__sort_part *part, ds_value doc) {
+    if (!part->by_meta) {
+        return (walk){.at = doc};
+    }
+    return (walk){.at = pattern->beside ? pattern->beside->values[part->meta] : ds__missing()};
+}
+
 static bool make_key(key_maker *m, ds_value doc, ds_error *err) {
     walk walks[MAX_PARTS];
     for (size_t i = 0; i < m->pattern->count; i++) {
-        walks[i] = (walk){.at = doc};
+        walks[i] = start_of(m->pattern, &m->pattern->parts[i], doc);
     }
     return expand(m, walks, 0, err);
 }
@@ -255,7 +290,7 @@ bool ds__sort_key(const ds__sort_pattern *pattern, ds_value doc, const ds__colla
     size_t start = key->size;
     bool simple = true;
     for (size_t i = 0; i < pattern->count; i++) {
-        walk w = {.at = doc};
+        walk w = start_of(pattern, &pattern->parts[i], doc);
         walk_documents(&pattern->parts[i].path, &w);
         if (w.at.type == DS_ARRAY) {
             simple = false;

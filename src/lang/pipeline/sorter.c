@@ -35,6 +35,7 @@ struct ds__sorter {
     entry *entries;
     ds_arena arena; /* documents, unless limited */
     ds_buf key;
+    ds_buf beside; /* the document that is added, packed */
     run *runs;
     size_t *losers; /* a tournament of the runs: at 0 who won, at each match who lost it */
     ds__spill spill;
@@ -48,9 +49,8 @@ struct ds__sorter {
     uint64_t given;
     size_t run_count;
     size_t at;
-    int64_t tag;       /* of the document that is added */
     const entry *last; /* given */
-    bool tagged;       /* documents have a number behind them, within doc_size */
+    bool with;         /* documents have a packed ds__meta behind them, within doc_size */
     bool allow_disk;
     bool heap; /* entries are a heap, worst on top, each with its own memory */
     bool spilled;
@@ -86,7 +86,7 @@ ds__sorter *ds__sorter_new(const ds__sort_pattern *pattern, const ds__env *env, 
     s->pattern = pattern;
     s->env = env;
     s->arena.meter = env->kept;
-    s->key.meter = env->meter;
+    s->key.meter = s->beside.meter = env->meter;
     s->limit = limit;
     s->max_bytes = max_bytes;
     s->allow_disk = allow_disk;
@@ -245,17 +245,18 @@ static bool make_room(ds__sorter *s, ds_error *err) {
 }
 
 static bool fill(ds__sorter *s, entry *e, ds_value doc, ds_error *err) {
-    size_t tag_size = s->tagged ? sizeof s->tag : 0;
-    size_t size = s->key.size + doc.size + tag_size;
+    size_t size = s->key.size + doc.size + s->beside.size;
     e->data = s->heap ? ds_meter_alloc(s->env->kept, size) : ds_arena_alloc(&s->arena, size);
     if (!e->data) {
         return ds__error_oom(err);
     }
     memcpy(e->data, s->key.data, s->key.size);
     memcpy(e->data + s->key.size, doc.as.bytes, doc.size);
-    memcpy(e->data + s->key.size + doc.size, &s->tag, tag_size);
+    if (s->with) {
+        memcpy(e->data + s->key.size + doc.size, s->beside.data, s->beside.size);
+    }
     e->key_size = (uint32_t)s->key.size;
-    e->doc_size = doc.size + (uint32_t)tag_size;
+    e->doc_size = doc.size + (uint32_t)s->beside.size;
     s->bytes += size + sizeof *e;
     return true;
 }
@@ -306,18 +307,19 @@ bool ds__sorter_add(ds__sorter *s, ds_value doc, ds_error *err) {
     return make_room(s, err);
 }
 
-bool ds__sorter_add_tagged(ds__sorter *s, ds_value doc, int64_t tag, ds_error *err) {
-    ds_assert(s->tagged || s->arrived == 0);
-    s->tagged = true;
-    s->tag = tag;
-    return ds__sorter_add(s, doc, err);
+bool ds__sorter_add_with(ds__sorter *s, ds_value doc, const ds__meta *meta, ds_error *err) {
+    ds_assert(s->with || s->arrived == 0);
+    s->with = true;
+    ds_buf_reset(&s->beside);
+    ds__meta_pack(meta, &s->beside);
+    return ds_buf_ok(&s->beside, err) && ds__sorter_add(s, doc, err);
 }
 
-int64_t ds__sorter_tag(const ds__sorter *s) {
-    int64_t tag;
-    ds_assert(s->tagged && s->last);
-    memcpy(&tag, s->last->data + s->last->key_size + s->last->doc_size - sizeof tag, sizeof tag);
-    return tag;
+void ds__sorter_meta(const ds__sorter *s, ds__meta *out) {
+    ds_assert(s->with && s->last);
+    const ds_value doc = ds__document(s->last->data + s->last->key_size);
+    ds_assert(doc.size < s->last->doc_size);
+    ds__meta_unpack(ds__document(doc.as.bytes + doc.size), out);
 }
 
 /* Makes `size` bytes available from the run's current place. */
@@ -474,6 +476,7 @@ void ds__sorter_free(ds__sorter *s) {
     ds_meter_free(s->env->kept, s->runs, s->run_count * sizeof *s->runs);
     ds_meter_free(s->env->kept, s->entries, s->cap * sizeof *s->entries);
     ds_buf_clear(&s->key);
+    ds_buf_clear(&s->beside);
     ds__spill_close(&s->spill);
     ds__free(s);
 }

@@ -91,7 +91,9 @@ static ds_next union_next(ds__stage *stage, ds_value *doc, ds_error *err) {
         }
         u->second = true;
     }
-    return ds__pipeline_next(u->pipeline, doc, err);
+    ds_next next = ds__pipeline_next(u->pipeline, doc, err);
+    stage->pipeline->meta = u->pipeline->meta;
+    return next;
 }
 
 static void union_pause(ds__stage *stage) {

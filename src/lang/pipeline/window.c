@@ -10,7 +10,7 @@ typedef struct window {
     /* borrowed */
     ds__expr *partition; /* NULL: all rows are one partition */
     ds__sort_pattern sort;
-    ds__sort_pattern row_sort; /* on {p: {v: partition}, d: document} */
+    ds__sort_pattern row_sort; /* on {p: {v: partition}, d: document, m: beside it} */
     ds__window_function *functions;
     size_t function_count;
     /* owned while running */
@@ -22,6 +22,7 @@ typedef struct window {
     /* plain */
     ds__window_rows rows;
     size_t cap;
+    size_t meta_cap;
     ds_value **results;
     size_t at;
     bool has_held;
@@ -38,6 +39,7 @@ static bool load(window *w, ds_error *err) {
     if (!w->sorter) {
         return false;
     }
+    const bool gives_keys = !w->partition && w->sort.count > 0 && ds__stage_gives_sort_keys(stage);
     for (;;) {
         ds_value doc, v = ds__null();
         ds_next next = ds__stage_pull(stage, &doc, err);
@@ -55,6 +57,10 @@ static bool load(window *w, ds_error *err) {
                                "An expression used to partition cannot evaluate to value of type "
                                "array");
         }
+        if (ok && gives_keys) {
+            ok = ds__sort_values(&w->sort, doc, stage->env->collator, scratch,
+                                 &stage->pipeline->meta.values[DS_META_SORT_KEY], err);
+        }
         if (ok) {
             ds_buf_reset(&w->row);
             size_t root = ds__doc_begin(&w->row);
@@ -62,6 +68,7 @@ static bool load(window *w, ds_error *err) {
             ds__write_value(&w->row, "v", 1, ds__is_nullish(v) ? ds__null() : v);
             ds__doc_end(&w->row, key);
             ds__write_value(&w->row, "d", 1, doc);
+            ds__stage_write_meta(stage, &w->row);
             ds__doc_end(&w->row, root);
             ok = ds_buf_ok(&w->row, err) &&
                  ds__sorter_add(w->sorter, ds__document(w->row.data), err);
@@ -73,7 +80,7 @@ static bool load(window *w, ds_error *err) {
     }
 }
 
-static bool add_row(window *w, ds_value doc, ds_error *err) {
+static bool add_row(window *w, ds_value row, ds_error *err) {
     if (w->rows.count == w->cap) {
         w->rows.docs =
             ds_arena_grow(&w->arena, w->rows.docs, w->rows.count, &w->cap, sizeof *w->rows.docs);
@@ -85,7 +92,16 @@ static bool add_row(window *w, ds_value doc, ds_error *err) {
         return ds__error_set(err, 5414201,
                              "Exceeded memory limit in DocumentSourceSetWindowFields");
     }
-    return ds__value_copy(&w->arena, doc, &w->rows.docs[w->rows.count++]) || ds__error_oom(err);
+    if (w->stage.pipeline->has_meta) {
+        w->rows.meta = ds_arena_grow(&w->arena, w->rows.meta, w->rows.count, &w->meta_cap,
+                                     sizeof *w->rows.meta);
+        if (!w->rows.meta ||
+            !ds__value_copy(&w->arena, ds__doc_field(row, "m"), &w->rows.meta[w->rows.count])) {
+            return ds__error_oom(err);
+        }
+    }
+    return ds__value_copy(&w->arena, ds__doc_field(row, "d"), &w->rows.docs[w->rows.count++]) ||
+           ds__error_oom(err);
 }
 
 static bool fill_keys(window *w, ds_error *err) {
@@ -112,7 +128,7 @@ static bool next_partition(window *w, ds_error *err) {
     ds_next next = DS_NEXT_ROW;
     ds_arena_reset(&w->arena);
     w->rows = (ds__window_rows){0};
-    w->cap = 0;
+    w->cap = w->meta_cap = 0;
     w->at = 0;
     if (!w->has_held) {
         next = ds__sorter_next(w->sorter, &row, err);
@@ -126,7 +142,7 @@ static bool next_partition(window *w, ds_error *err) {
         return ds__error_oom(err);
     }
     do {
-        if (!add_row(w, ds__doc_field(row, "d"), err)) {
+        if (!add_row(w, row, err)) {
             return false;
         }
         next = ds__sorter_next(w->sorter, &row, err);
@@ -177,6 +193,9 @@ static ds_next window_next(ds__stage *stage, ds_value *doc, ds_error *err) {
             return DS_NEXT_ERROR;
         }
         v = ds__document(out->data);
+    }
+    if (w->rows.meta) {
+        ds__stage_unpack_meta(stage, w->rows.meta[w->at]);
     }
     w->at++;
     *doc = v;

@@ -59,6 +59,7 @@ typedef struct ds__window_function {
 typedef struct ds__window_rows {
     ds_value *docs;
     ds_value *keys; /* values of the single sortBy path; NULL when there is none */
+    ds_value *meta; /* packed: what is beside each; NULL: nothing */
     size_t count;
 } ds__window_rows;
 

@@ -26,6 +26,9 @@ static bool evaluate(computer *c, ds__expr *expr, ds_value **out, ds_error *err)
     for (size_t i = 0; i < c->rows->count; i++) {
         ds_arena_mark mark = ds_arena_save(scratch);
         ds_value v = ds__missing();
+        if (c->rows->meta) {
+            ds__stage_unpack_meta(c->stage, c->rows->meta[i]);
+        }
         bool ok = ds__stage_eval(c->stage, expr, c->rows->docs[i], &v, err);
         if (ok && !ds__value_copy(c->arena, v, &(*out)[i])) {
             ok = ds__error_oom(err);

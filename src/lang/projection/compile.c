@@ -179,23 +179,12 @@ done:
     return ok;
 }
 
-/* find() knows metadata that this store does not keep. */
-static bool check_find_meta(ds_value arg, ds_error *err) {
-    static const char *const kinds[] = {"indexKey", "randVal"};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (ds__is_string(arg, kinds[i])) {
-            return ds__error_set(err, DS_NOT_IMPLEMENTED,
-                                 "$meta: \"%s\" is not supported by this store yet", kinds[i]);
-        }
-    }
-    return true;
-}
-
-/* Metadata of find's fits either mode, and settles none. */
+/* Metadata fits either mode, and settles none. */
 static bool add_expression(ds__project_compiler *c, const char *path, ds_value value, bool meta,
                            ds_error *err) {
     ds__project_field *f;
     ds__expr *expr = NULL;
+    c->has_meta = c->has_meta || meta;
     if ((!meta && !set_mode(c, DS_MODE_INCLUDE, path, err)) ||
         !ds__project_check_path(path, strlen(path), err) ||
         !ds__expr_compile(c->env, c->scope, value, &expr, err) ||
@@ -231,8 +220,8 @@ static bool parse_operator(ds__project_compiler *c, const char *path, ds_value s
         }
     } else if (is_find(c) && strcmp(op->key, "$elemMatch") == 0) {
         return parse_elem_match(c, path, spec, op->value, err);
-    } else if (is_find(c) && strcmp(op->key, "$meta") == 0) {
-        return check_find_meta(op->value, err) && add_expression(c, path, spec, true, err);
+    } else if (strcmp(op->key, "$meta") == 0) {
+        return add_expression(c, path, spec, true, err);
     } else if (strcmp(op->key, "$elemMatch") == 0) {
         return ds__error_set(err, DS_INVALID_PIPELINE_OPERATOR,
                              "Cannot use $elemMatch in this context");

@@ -113,7 +113,8 @@ bool ds__project_add(ds__project_compiler *c, const char *path, size_t size, ds_
 static bool finish(ds__project_compiler *c, ds_error *err) {
     ds__projection *p = c->projection;
     if (p->mode == DS_MODE_UNKNOWN) {
-        bool include = c->id_included || (c->has_elem_match && !c->has_slice && !c->has_meta);
+        bool include = c->id_included || (c->has_elem_match && !c->has_slice) ||
+                       (c->has_meta && p->kind == DS_PROJECT_STAGE);
         p->mode = include ? DS_MODE_INCLUDE : DS_MODE_EXCLUDE;
     }
     if (p->mode == DS_MODE_EXCLUDE || ds__project_find(&p->root, "_id", 3) != NULL) {

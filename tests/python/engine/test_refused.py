@@ -9,13 +9,11 @@ from mongodb._core import Client
 from mongodb.errors import NotSupportedError
 
 REFUSED = [
-    {"find": "c", "projection": {"a": 1, "x": {"$meta": "indexKey"}}},
-    {"findAndModify": "c", "remove": True, "fields": {"x": {"$meta": "recordId"}}},
+    {"findAndModify": "c", "remove": True, "fields": {"x": {"$meta": "indexKey"}}},
     {"find": "c", "filter": {"$text": {"$search": "x"}}},
     {"find": "c", "filter": {"p": {"$near": [1, 2]}}},
     {"find": "c", "filter": {"$where": "true"}},
     {"find": "c", "collation": {"locale": "fr"}},
-    {"find": "c", "returnKey": True},
     {"aggregate": "c", "pipeline": [{"$changeStream": {}}], "cursor": {}},
     {"createIndexes": "c", "indexes": [{"key": {"p": "2dsphere"}, "name": "p"}]},
     {"createIndexes": "c", "indexes": [{"key": {"p": "text"}, "name": "p"}]},

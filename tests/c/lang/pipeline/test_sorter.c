@@ -30,14 +30,22 @@ static size_t sort_rows(bench *b, uint64_t limit, size_t memory, bool disk, bool
     ds__sorter *s = ds__sorter_new(&pattern, &b->env, limit, memory, disk, &b->err);
     assert_non_null(s);
     for (int32_t i = 0; i < DOCS; i++) {
-        assert_true(tagged ? ds__sorter_add_tagged(s, row(&buf, i), (int64_t)i << 33, &b->err)
+        ds__meta beside;
+        ds__meta_clear(&beside);
+        beside.values[DS_META_RECORD_ID] = ds__int64((int64_t)i << 33);
+        assert_true(tagged ? ds__sorter_add_with(s, row(&buf, i), &beside, &b->err)
                            : ds__sorter_add(s, row(&buf, i), &b->err));
     }
     assert_true(ds__sorter_finish(s, &b->err));
     while (ds__sorter_next(s, &doc, &b->err) == DS_NEXT_ROW) {
         int32_t key = ds__doc_field(doc, "k").as.i32, id = ds__doc_field(doc, "_id").as.i32;
         assert_true(key > last_key || (key == last_key && id > last_id));
-        assert_true(!tagged || ds__sorter_tag(s) == (int64_t)id << 33);
+        if (tagged) {
+            ds__meta beside;
+            ds__sorter_meta(s, &beside);
+            assert_int_equal(beside.values[DS_META_RECORD_ID].as.i64, (int64_t)id << 33);
+            assert_int_equal(beside.values[DS_META_SORT_KEY].type, DS_MISSING);
+        }
         last_key = key;
         last_id = id;
         count++;
