@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Count
+from django.db.models.expressions import BaseExpression
 from django.db.models.sql import compiler as django
 
 from mongodb.backend import shapes
@@ -74,6 +76,8 @@ class SQLCompiler(django.SQLCompiler):
         of_field = expression.get_db_converters(self.connection)
         if not ours and len(of_field) == 1 and is_plain_json(of_field[0]):
             return ANY
+        if isinstance(expression, Count) and _by_type(expression):
+            of_field = of_field[1:]  # makes a whole number of what is one
         return None if len(ours) != 1 or of_field else getattr(ours[0], "cell", None)
 
     def get_converters(self, expressions: Any) -> Any:
@@ -92,6 +96,11 @@ class SQLCompiler(django.SQLCompiler):
         if whole:
             rows.converters = dict(converters)  # type: ignore[union-attr]
         return converters
+
+
+def _by_type(expression: Any) -> bool:
+    """Whether Django converts an expression's values by the type of its output alone."""
+    return type(expression).convert_value is BaseExpression.convert_value
 
 
 class SQLInsertCompiler(django.SQLInsertCompiler, SQLCompiler):
