@@ -21,7 +21,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files import File
 from django.core.files.storage import Storage, storages
 from django.db import connections
-from django.http import Http404, HttpResponseNotModified, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.deconstruct import deconstructible
 from django.utils.encoding import filepath_to_uri
@@ -35,6 +35,7 @@ __all__ = ["GridFSFile", "GridFSStorage", "serve"]
 
 _MODES = ("r", "rb", "rt", "w", "wb")
 _SHOWN = re.compile(r"(image/(?!svg)|audio/|video/|text/plain$|application/pdf$)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})\Z")
 
 
 class GridFSFile(File):
@@ -232,10 +233,20 @@ def serve(request: Any, name: str, storage: str = "default") -> Any:
     if not was_modified_since(request.META.get("HTTP_IF_MODIFIED_SINCE"), int(written)):
         return HttpResponseNotModified()
     kind = document.get("contentType") or "application/octet-stream"
+    size, tag = int(document["length"]), http_date(int(written))
+    part = _part(request, size, tag)
+    if part is not None and part[0] >= part[1]:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
+    start, end = (0, size) if part is None else part
     file = GridOut(store.files, document)
-    response = StreamingHttpResponse(_pieces(file), content_type=kind)
-    response.headers["Content-Length"] = str(file.length)
-    response.headers["Last-Modified"] = http_date(int(written))
+    response = StreamingHttpResponse(
+        _pieces(file, start, end), content_type=kind, status=200 if part is None else 206
+    )
+    response.headers["Accept-Ranges"] = "bytes"
+    response.headers["Content-Length"] = str(end - start)
+    if part is not None:
+        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    response.headers["Last-Modified"] = tag
     response.headers["X-Content-Type-Options"] = "nosniff"
     if not _SHOWN.match(kind):
         last = name.rsplit("/", 1)[-1]
@@ -243,7 +254,31 @@ def serve(request: Any, name: str, storage: str = "default") -> Any:
     return response
 
 
-def _pieces(file: GridOut) -> Iterator[bytes]:
+def _part(request: Any, size: int, tag: str) -> tuple[int, int] | None:
+    """The bytes that a request asks for, as where they start and end; None: all of them.
+
+    Of several ranges, of one in other words, and of a file that has changed since, all is given,
+    as RFC 9110 lets one. A range that begins behind the end is empty.
+    """
+    asked = _RANGE.match(request.META.get("HTTP_RANGE", ""))
+    if asked is None or request.method not in ("GET", "HEAD"):
+        return None
+    if request.META.get("HTTP_IF_RANGE", tag) != tag:
+        return None
+    first, last = asked.groups()
+    if not first and not last:
+        return None
+    if not first:
+        return (max(size - int(last), 0), size) if int(last) and size else (size, size)
+    if last and int(last) < int(first):
+        return None
+    end = min(int(last) + 1, size) if last else size
+    return int(first), end
+
+
+def _pieces(file: GridOut, start: int, end: int) -> Iterator[bytes]:
     with file:
-        while piece := file.read(CHUNK_SIZE):
+        file.seek(start)
+        while start < end and (piece := file.read(min(CHUNK_SIZE, end - start))):
+            start += len(piece)
             yield piece

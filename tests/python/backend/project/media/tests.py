@@ -14,6 +14,7 @@ from django.core.files.storage import FileSystemStorage, default_storage, storag
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.db.migrations.writer import MigrationWriter
+from django.http import FileResponse
 from django.test import TestCase, TransactionTestCase, override_settings
 from django.utils import timezone
 from PIL import Image
@@ -133,6 +134,40 @@ class ServedTests(TestCase):
         again = self.get(name, if_modified_since=got["Last-Modified"])
         self.assertEqual(again.status_code, 304)
         self.assertEqual(self.get("none").status_code, 404)
+
+    def test_parts_of_files_are_given(self):
+        name = default_storage.save("p/big.png", ContentFile(BIG))
+        whole = self.get(name)
+        self.assertEqual(whole["Accept-Ranges"], "bytes")
+        for asked, start, end in [
+            ("0-0", 0, 1), ("5-9", 5, 10), ("261000-524299", 261_000, 524_300),
+            ("699999-", 699_999, 700_000), ("0-", 0, 700_000), ("-3", 699_997, 700_000),
+            ("-900000", 0, 700_000), ("699990-900000", 699_990, 700_000),
+        ]:  # fmt: skip
+            got = self.get(name, range=f"bytes={asked}", if_range=whole["Last-Modified"])
+            self.assertEqual((got.status_code, got.getvalue()), (206, BIG[start:end]), asked)
+            self.assertEqual(got["Content-Range"], f"bytes {start}-{end - 1}/700000")
+            self.assertEqual(got["Content-Length"], str(end - start))
+        for asked in ("700000-", "900000-900001", "-0"):
+            got = self.get(name, range=f"bytes={asked}")
+            self.assertEqual((got.status_code, got["Content-Range"]), (416, "bytes */700000"))
+        for headers in ({"range": "bytes=5-3"}, {"range": "bytes=0-1,4-5"}, {"range": "bytes=-"},
+                        {"range": "lines=1-2"}, {"range": "bytes=0-x"},
+                        {"range": "bytes=0-1", "if_range": "Sat, 01 Jan 2000 00:00:00 GMT"},
+                        {"range": "bytes=0-1", "if_range": '"a"'}):  # fmt: skip
+            got = self.get(name, **headers)
+            self.assertEqual((got.status_code, got["Content-Length"]), (200, "700000"), headers)
+            self.assertNotIn("Content-Range", got)
+        empty = default_storage.save("p/empty.png", ContentFile(b""))
+        self.assertEqual(self.get(empty, range="bytes=0-").status_code, 416)
+
+    def test_djangos_response_gives_the_rest_of_a_file(self):
+        name = default_storage.save("p/big.png", ContentFile(BIG))
+        file = default_storage.open(name)
+        file.seek(300_000)
+        got = FileResponse(file)
+        self.assertEqual(got["Content-Length"], "400000")
+        self.assertEqual(b"".join(got.streaming_content), BIG[300_000:])
 
     def test_pages_are_downloaded(self):
         for name in ("x.html", "x.svg", "x"):
