@@ -101,6 +101,7 @@ PyObject *ds__document_from(ds__pstate *state, PyObject *type, PyObject *owner, 
     doc->mask = Py_XNewRef(mask);
     doc->data = data;
     doc->state = flags;
+    ds__batch_attach(state, doc);
     if (schema->own_init || state->init_signals) {
         PyObject *done = PyObject_CallMethod((PyObject *)doc, "_after_load", NULL);
         if (!done) {
@@ -277,6 +278,7 @@ static int document_clear(ds__model *doc) {
         Py_CLEAR(doc->values[i]);
     }
     Py_CLEAR(doc->extra);
+    ds__batch_detach(doc);
     Py_CLEAR(doc->context);
     return 0;
 }
@@ -284,6 +286,7 @@ static int document_clear(ds__model *doc) {
 static void document_dealloc(ds__model *doc) {
     PyTypeObject *type = Py_TYPE(doc);
     PyObject_GC_UnTrack(doc);
+    ds__batch_detach(doc);
     document_clear(doc);
     PyMem_Free(doc->values);
     Py_CLEAR(doc->owner);

@@ -225,7 +225,7 @@ PyObject *ds__batch_document(ds__batch *self, Py_ssize_t i) {
         mask = NULL; /* positions of a subclass differ: Python translates */
     }
     PyObject *doc =
-        ds__document_from(state, type, (PyObject *)self, data, (PyObject *)self, mask, self->state);
+        ds__document_from(state, type, self->view.obj, data, (PyObject *)self, mask, self->state);
     if (doc && self->mask && !mask) {
         PyObject *done = PyObject_CallMethod(doc, "_translate_mask", "O", self->mask);
         if (!done) {
@@ -236,7 +236,7 @@ PyObject *ds__batch_document(ds__batch *self, Py_ssize_t i) {
     return doc;
 }
 
-/* documents(start=0) -> list */
+/* documents() -> list; once, for afterwards the batch may have given the reply away */
 static PyObject *batch_documents(ds__batch *self, PyObject *unused) {
     PyObject *list = PyList_New((Py_ssize_t)self->count);
     for (size_t i = 0; list && i < self->count; i++) {
@@ -246,6 +246,9 @@ static PyObject *batch_documents(ds__batch *self, PyObject *unused) {
         } else {
             PyList_SET_ITEM(list, (Py_ssize_t)i, doc);
         }
+    }
+    if (list) {
+        ds__batch_made(self);
     }
     return list;
 }
@@ -295,6 +298,27 @@ static bool collect(ds__pstate *state, ds_value v, const char *path, PyObject *l
     return ok;
 }
 
+/* The same of the documents that are left when the reply was given away. */
+static bool collect_of_members(ds__pstate *state, ds__batch *self, const char *path,
+                               PyObject *list) {
+    ds_buf all = {0}; /* a copy: Python's objects may make documents go */
+    size_t root = ds__doc_begin(&all), n = 0;
+    for (ds__model *doc = self->first; doc; doc = doc->after) {
+        if (!doc->schema->embedded && doc->data) {
+            ds__write_index(&all, n++, ds__document(doc->data));
+        }
+    }
+    ds__doc_end(&all, root);
+    bool ok = ds__py_buf_ok(&all);
+    ds__iter it;
+    ds__iter_init(&it, ds__array(all.data));
+    while (ok && ds__iter_next(&it)) {
+        ok = collect(state, it.value, path, list);
+    }
+    ds_buf_clear(&all);
+    return ok;
+}
+
 /* collect(path) -> every value at a dotted path of stored names, arrays flattened, ids of DBRefs;
  * `*` is any name */
 static PyObject *batch_collect(ds__batch *self, PyObject *path) {
@@ -306,6 +330,9 @@ static PyObject *batch_collect(ds__batch *self, PyObject *path) {
         if (!collect(state, doc, text, list)) {
             Py_CLEAR(list);
         }
+    }
+    if (list && !self->view.obj && !collect_of_members(state, self, text, list)) {
+        Py_CLEAR(list);
     }
     return list;
 }
@@ -329,6 +356,9 @@ static PyMethodDef batch_methods[] = {
     {"documents", (PyCFunction)batch_documents, METH_NOARGS, "Return the documents."},
     {"raw", (PyCFunction)batch_raw, METH_O, "Return the BSON of the document at a position."},
     {"keys", (PyCFunction)batch_keys, METH_NOARGS, "Return the primary keys as they are stored."},
+    {"lacking", (PyCFunction)ds__batch_lacking, METH_O,
+     "Return the keys of living documents that have not loaded a stored name."},
+    {"fill", (PyCFunction)ds__batch_fill, METH_VARARGS, "Add what a reply has of a stored name."},
     {"collect", (PyCFunction)batch_collect, METH_O, "Return all values at a dotted path."},
     {NULL},
 };

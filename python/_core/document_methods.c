@@ -189,10 +189,12 @@ static PyObject *share(ds__model *doc, PyObject *other) {
         PyErr_SetString(PyExc_TypeError, "_share() takes a loaded document of the same class");
         return NULL;
     }
+    ds__batch_detach(doc);
+    doc->data = from->data;
     Py_XSETREF(doc->owner, Py_NewRef(from->owner));
     Py_XSETREF(doc->context, Py_XNewRef(from->context));
     Py_XSETREF(doc->mask, Py_XNewRef(from->mask));
-    doc->data = from->data;
+    ds__batch_attach(state, doc);
     doc->indexed = false;
     doc->state = (uint8_t)(from->state & ~DS_DOC_HOLLOW);
     Py_RETURN_NONE;
@@ -298,7 +300,9 @@ static PyObject *unknown(ds__model *doc, PyObject *name) {
     }
     ds__scope scope = {
         .owner = doc->owner, .context = doc->context, .partial = doc->state & DS_DOC_PARTIAL};
+    Py_INCREF(scope.owner); /* Python code below may replace the document's bytes */
     PyObject *out = ds__dynamic_decode(state, value, &scope);
+    Py_DECREF(scope.owner);
     if (!doc->extra) {
         doc->extra = PyDict_New();
     }
@@ -380,6 +384,17 @@ static int set_object(ds__model *doc, PyObject *value, void *offset) {
     return 0;
 }
 
+static int set_context(ds__model *doc, PyObject *value, void *offset) {
+    ds__pstate *state = state_of(doc);
+    if (!state) {
+        return -1;
+    }
+    ds__batch_detach(doc);
+    set_object(doc, value, offset);
+    ds__batch_attach(state, doc);
+    return 0;
+}
+
 static int set_extra(ds__model *doc, PyObject *value, void *offset) {
     if (value && value != Py_None && !PyDict_Check(value)) {
         PyErr_SetString(PyExc_TypeError, "_extra is a dict or None");
@@ -406,7 +421,7 @@ PyGetSetDef ds__document_getset[] = {
      (void *)DS_DOC_RAW_REFS},
     {"_extra", (getter)get_object, (setter)set_extra, "values outside the class",
      (void *)offsetof(ds__model, extra)},
-    {"_context", (getter)get_object, (setter)set_object, "the batch it came with",
+    {"_context", (getter)get_object, (setter)set_context, "the batch it came with",
      (void *)offsetof(ds__model, context)},
     {"_mask", (getter)get_object, (setter)set_mask, "which fields were loaded",
      (void *)offsetof(ds__model, mask)},

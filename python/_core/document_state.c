@@ -46,6 +46,10 @@ PyObject *ds__document_rewind(ds__model *doc, PyObject *args) {
         return NULL;
     }
     ds__model *was = (ds__model *)memento;
+    ds__pstate *state = ds__pstate_of_type(Py_TYPE(doc));
+    if (!state) {
+        return NULL;
+    }
     if (was->schema != doc->schema || (size_t)PyBytes_GET_SIZE(back) != doc->schema->count) {
         PyErr_SetString(PyExc_TypeError, "_rewind() takes a memento of the document");
         return NULL;
@@ -67,10 +71,12 @@ PyObject *ds__document_rewind(ds__model *doc, PyObject *args) {
     if (reloaded) {
         Py_XSETREF(doc->extra, was->extra ? PyDict_Copy(was->extra) : NULL);
     }
+    ds__batch_detach(doc);
+    doc->data = was->data;
     Py_XSETREF(doc->owner, Py_XNewRef(was->owner));
     Py_XSETREF(doc->context, Py_XNewRef(was->context));
     Py_XSETREF(doc->mask, Py_XNewRef(was->mask));
-    doc->data = was->data;
+    ds__batch_attach(state, doc);
     doc->indexed = false;
     doc->state = was->state;
     Py_RETURN_NONE;

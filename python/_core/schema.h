@@ -120,13 +120,17 @@ typedef struct ds__model {
     PyObject_HEAD
         /* owned */
         ds__schema *schema;
-    PyObject *owner;   /* keeps `data` alive: bytes or a Batch; NULL without data */
+    PyObject *owner;   /* keeps `data` alive: bytes or a reply; NULL without data */
     PyObject **values; /* one block: values, offsets, flags; NULL until a field is touched */
     PyObject *extra;   /* dict of fields outside the schema that were set or read, or NULL */
     PyObject *context; /* what loads a hollow document: a Batch or NULL */
     PyObject *mask;    /* bytes, one per field: loaded; or NULL */
     /* borrowed from owner */
     const uint8_t *data; /* the document as the store has it; NULL for a new one */
+    /* borrowed; of the list of the batch that is `context` */
+    struct ds__batch *home; /* NULL: not on it */
+    struct ds__model *before;
+    struct ds__model *after;
     /* borrowed from values */
     uint32_t *offsets; /* of elements in data, 0: absent */
     uint8_t *flags;    /* DS_VALUE_* */
@@ -146,9 +150,13 @@ typedef struct ds__batch {
     PyObject *origin; /* what the Python side wants to know of where it came from */
     uint32_t *starts; /* offsets of the documents in view */
     ds__schema *schema;
+    /* borrowed */
+    ds__model *first; /* of the living documents made from it, embedded ones too */
     /* plain */
     size_t count;
-    uint8_t state; /* DS_DOC_* of the documents made from it */
+    size_t members; /* on the list */
+    size_t few;     /* with so many or fewer they take copies of the reply, which goes */
+    uint8_t state;  /* DS_DOC_* of the documents made from it */
 } ds__batch;
 
 /* Types of these objects: pstate's schema_type, document_type, batch_type, slot_type. */
@@ -196,6 +204,13 @@ int ds__field_check(ds__pstate *state, ds__field *field, PyObject *value);
 /* A document over bytes that were validated. New reference. */
 PyObject *ds__document_from(ds__pstate *state, PyObject *type, PyObject *owner, const uint8_t *data,
                             PyObject *context, PyObject *mask, uint8_t flags);
+/* batch_members.c: puts a document on the list of its context; takes it off. */
+void ds__batch_attach(ds__pstate *state, ds__model *doc);
+void ds__batch_detach(ds__model *doc);
+/* All documents of the batch were made: it is not asked for others. */
+void ds__batch_made(ds__batch *batch);
+PyObject *ds__batch_lacking(ds__batch *batch, PyObject *name);
+PyObject *ds__batch_fill(ds__batch *batch, PyObject *args);
 /* The document at a position in the batch. New reference. */
 PyObject *ds__batch_document(ds__batch *batch, Py_ssize_t at);
 /* A document of which only the primary key is known. */

@@ -10,7 +10,9 @@ from bson.raw_bson import RawBSONDocument
 from mongodb._references import find_one, load_reference
 from mongodb._rollback import note
 
-__all__ = ["complete", "fill", "fill_rest", "reload"]
+__all__ = ["complete", "fill", "fill_field", "fill_rest", "reload"]
+
+_KEYS_AT_ONCE = 100_000
 
 
 def reload(doc: Any, fields: list[str]) -> None:
@@ -62,6 +64,23 @@ def fill_rest(doc: Any) -> None:
     if found is None:
         raise type(doc).DoesNotExist(f"{type(doc).__name__} {key!r} is no longer in the store")
     _merge(doc, found, [])
+
+
+def fill_field(doc: Any, at: int) -> None:
+    """Load a field that a projection left out, in one query for the documents of the batch."""
+    batch = doc._context
+    name = list(doc._fields.values())[at].db_field
+    keys = [] if batch is None else batch.lacking(name)
+    if len(keys) < 2:
+        fill_rest(doc)
+        return
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        wanted = doc._qs().clear_cls_query().clear_order().only(list(doc._fields)[at])
+        wanted = wanted.raw({"_id": {"$in": keys[start : start + _KEYS_AT_ONCE]}})
+        for data in wanted._replies():
+            batch.fill(name, data)
+    if doc._mask is not None and not doc._mask[at]:
+        fill_rest(doc)  # it has another key by now, or is gone, which is told
 
 
 def complete(doc: Any) -> None:

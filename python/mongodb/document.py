@@ -133,7 +133,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         _fetching.fill(self)
 
     def _fetch_field(self, at: int) -> None:
-        _fetching.fill_rest(self)
+        _fetching.fill_field(self, at)
 
     def to_dbref(self) -> DBRef:
         """Return a DBRef to this document; it must be saved."""
@@ -338,6 +338,21 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         self._load(found._stored(), trusted=True)
         self._mask = None
         return True
+
+    def fetch(self, *fields: str) -> Self:
+        """Read fields that `only()` or `exclude()` left out, for all documents they came with.
+
+        Reading such a field does the same; without names, all that are left out are read.
+        """
+        for name in fields or tuple(self._fields):
+            if name not in self._fields:
+                raise LookUpError(f"{type(self).__name__} has no field {name!r}")
+            getattr(self, name)
+        return self
+
+    async def afetch(self, *fields: str) -> Self:
+        """`fetch()` in a thread."""
+        return await asyncio.to_thread(self.fetch, *fields)
 
     def reload(self, *fields: Any, max_depth: int = 1) -> Self:
         """Read the document, or some fields of it, from the store again.

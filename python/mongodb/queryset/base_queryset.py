@@ -508,15 +508,17 @@ class BaseQuerySet(JoinsMixin, TextSearchMixin, PrivateNames, ManagerMixin, Gene
         command = command_without(self._command_now(), "batchSize")
         return self._handle().run({"explain": command, "verbosity": verbosity})  # type: ignore[no-any-return]
 
+    def _replies(self) -> Iterator[Any]:
+        """Yield the documents of each reply as BSON."""
+        if not self._empty:
+            yield from self._handle().batches(self._command_now(), self._batch_size)
+
     def _batches(self) -> Iterator[Any]:
         """Yield `_core.Batch` objects."""
-        if self._empty:
-            return
-        handle = self._handle()
         origin = self._loaded_fields
         mask = origin.mask_for(self._document)
         schema = self._document._schema
-        for data in handle.batches(self._command_now(), self._batch_size):
+        for data in self._replies():
             yield _core.Batch(
                 schema, data, mask=mask, origin=origin, raw_refs=self._raw_refs, trusted=True
             )
