@@ -12,9 +12,10 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import register
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models.signals import post_migrate
 
 from mongodb._connection import EMBEDDED_OPTIONS
-from mongodb._django import adopt_exceptions
+from mongodb._django import adopt_exceptions, adopt_registry, adopt_views, create_permissions
 from mongodb._django_tests import watch
 from mongodb.checks import check_documents
 from mongodb.compat import install
@@ -32,15 +33,26 @@ class MongodbConfig(AppConfig):
 
     def __init__(self, app_name: str, app_module: Any) -> None:
         super().__init__(app_name, app_module)
+        adopt_exceptions()
         for library in getattr(settings, "MONGODB_COMPAT", ()):  # before models are imported
             try:
                 install(library)
             except ValueError as error:
                 raise ImproperlyConfigured(f"MONGODB_COMPAT: {error}") from error
 
+    def import_models(self) -> None:
+        """Make Django's admin and registry take documents, before what registers them."""
+        super().import_models()
+        adopt_registry()
+        adopt_views()
+        if self.apps.is_installed("django.contrib.admin"):
+            from mongodb.admin import adopt_site
+
+            adopt_site()
+
     def ready(self) -> None:
         """Note the connections of MONGODB_SETTINGS; each opens when it is first used."""
-        adopt_exceptions()
+        post_migrate.connect(create_permissions, dispatch_uid="mongodb.create_permissions")
         watch()
         register(check_documents, "mongodb")
         if any(

@@ -440,6 +440,11 @@ class BooleanField(BaseField):
         if not isinstance(value, bool):
             self.error(f"must be True or False, not {value!r}")
 
+    def prepare_query_value(self, op: str | None, value: Any) -> Any:
+        if isinstance(value, str) and value.lower() in ("0", "false", "f"):  # as addresses have it
+            return False
+        return super().prepare_query_value(op, value)
+
 
 class BinaryField(BaseField):
     """Bytes."""

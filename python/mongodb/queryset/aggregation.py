@@ -58,6 +58,8 @@ class AggregationMixin:
             stages = list(pipeline[0])
         else:
             stages = list(pipeline)
+        if named and all(hasattr(one, "resolve_expression") for one in named.values()):
+            return self._aggregated(named)  # Django's
         expressions = {one.default_name: one for one in stages if isinstance(one, Aggregate)}
         options: dict[str, Any] = {}
         for name, value in named.items():

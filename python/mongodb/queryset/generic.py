@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from mongodb.errors import InvalidQueryError, NotSupportedError
+from mongodb.queryset.expressions import Avg, Count, Max, Min, Sum
 
 __all__ = ["ManagerMixin"]
 
+_OWN = {one.__name__: one for one in (Avg, Count, Max, Min, Sum)}
 _DATES = {"year": "%Y-01-01", "month": "%Y-%m-01", "day": "%Y-%m-%d"}
 _TIMES = {
     **_DATES,
@@ -93,6 +95,22 @@ class ManagerMixin:
             {"$sort": {"_id": 1 if order == "ASC" else -1}},
         ]
         return [one["_id"] for one in self._unordered()._pipeline(stages, {})]
+
+    def _aggregated(self: Any, named: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what Django's own Count, Sum, Avg, Min and Max of fields come to."""
+        found: dict[str, Any] = {}
+        for name, expression in named.items():
+            kind = _OWN.get(type(expression).__name__)
+            source = expression.get_source_expressions()[0] if kind is not None else None
+            field = "*" if type(source).__name__ == "Star" else getattr(source, "name", None)
+            if kind is None or field is None or getattr(expression, "distinct", False):
+                raise NotSupportedError(
+                    f"{name}: documents compute Count, Sum, Avg, Min and Max of a field, not "
+                    f"{expression!r}"
+                )
+            chosen = self if expression.filter is None else self.filter(expression.filter)
+            found |= chosen.aggregate(**{name: kind(field)})
+        return found
 
     def prefetch_related(self: Any, *lookups: Any) -> Any:
         """Not supported: `select_related()` fetches what references point to."""

@@ -303,8 +303,12 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
         same: QuerySet[Any] = self
         return same._with(_shape="dicts")
 
-    def distinct(self, field: str) -> list[Any]:
-        """Return the different values of a field."""
+    def distinct(self, field: str | None = None) -> Any:
+        """Return the different values of a field; without one a copy, as documents differ."""
+        if field is None:
+            if self._shape is not None:
+                raise InvalidQueryError("distinct() of values takes the name of their field")
+            return self.clone()
         path = self._field_path(field)
         query, joins = self._where()
         if joins or self._bounded or "hint" in self._options:  # the command knows neither
