@@ -3,6 +3,7 @@
  * nobody knows, in pipelines inside of pipelines too. As in mongod this is found before a command
  * enters its transaction, which therefore goes on. */
 #include "lang/pipeline/internal.h"
+#include "lang/pipeline/target.h"
 
 const ds__stage_def *ds__stage_read(ds_value spec, ds__iter *it, ds_error *err) {
     if (spec.type != DS_DOCUMENT) {
@@ -96,7 +97,7 @@ static bool check_parts(ds_value arg, place at, ds_error *err) {
     return ok;
 }
 
-static bool check_transaction(const ds__stage_def *def, bool first, ds_error *err) {
+static bool check_transaction(const ds__stage_def *def, ds_error *err) {
     int32_t code = DS_OPERATION_NOT_SUPPORTED_IN_TRANSACTION;
     switch (def->in_transaction) {
     case DS_STAGE_ALLOWED:
@@ -115,27 +116,42 @@ static bool check_transaction(const ds__stage_def *def, bool first, ds_error *er
     return true;
 }
 
+/* What is asked of one stage, whatever stands around it. */
+static bool check_argument(const ds__stage_def *def, ds_value arg, place at, ds_error *err) {
+    ds__target ignored;
+    if (strcmp(def->name, "$lookup") == 0) {
+        return ds__lookup_check_form(arg, err) && check_pipeline_of(arg, at, err);
+    }
+    if (strcmp(def->name, "$unionWith") == 0) {
+        return ds__union_check_form(arg, err) && check_pipeline_of(arg, at, err);
+    }
+    if (strcmp(def->name, "$facet") == 0) {
+        return check_parts(arg, at, err);
+    }
+    if (strcmp(def->name, "$changeStream") == 0) {
+        return arg.type == DS_DOCUMENT ||
+               ds__error_set(err, 6188500, "$changeStream must take a nested object but found: %s",
+                             ds__type_name(arg.type));
+    }
+    if (strcmp(def->name, "$out") == 0) {
+        return ds__target_read_out(arg, &ignored, err);
+    }
+    return strcmp(def->name, "$merge") != 0 || ds__target_read_merge(arg, &ignored, err);
+}
+
 static bool check(ds_value stages, place at, ds_error *err) {
     ds__iter it;
     ds__iter stage;
     bool ok = true;
-    bool first = true;
     if (at.depth++ > DS_MAX_PIPELINE_DEPTH) {
         return true; /* told when it is compiled */
     }
     for (ds__iter_init(&it, stages); ok && ds__iter_next(&it);) {
         const ds__stage_def *def = ds__stage_read(it.value, &stage, err);
-        if (!def || (at.in_transaction && !check_transaction(def, first, err))) {
+        if (!def || (at.in_transaction && !check_transaction(def, err))) {
             return false;
         }
-        first = false;
-        if (strcmp(def->name, "$lookup") == 0) {
-            ok = ds__lookup_check_form(stage.value, err) && check_pipeline_of(stage.value, at, err);
-        } else if (strcmp(def->name, "$unionWith") == 0) {
-            ok = ds__union_check_form(stage.value, err) && check_pipeline_of(stage.value, at, err);
-        } else if (strcmp(def->name, "$facet") == 0) {
-            ok = check_parts(stage.value, at, err);
-        }
+        ok = check_argument(def, stage.value, at, err);
     }
     return ok;
 }

@@ -3,16 +3,8 @@
  * there. */
 #include "base/clock.h"
 #include "lang/pipeline/stages.h"
+#include "lang/pipeline/target.h"
 #include "lang/pipeline/write.h"
-
-typedef enum when_matched {
-    MATCHED_REPLACE,
-    MATCHED_KEEP,
-    MATCHED_MERGE,
-    MATCHED_FAIL,
-    MATCHED_PIPELINE
-} when_matched;
-typedef enum when_not { NOT_INSERT, NOT_DISCARD, NOT_FAIL } when_not;
 
 typedef struct merge {
     ds__stage stage;
@@ -30,8 +22,8 @@ typedef struct merge {
     ds_buf reply;
     ds_buf doc; /* the document with its _id */
     /* plain */
-    when_matched matched;
-    when_not not_matched;
+    ds__when_matched matched;
+    ds__when_not not_matched;
     bool on_id; /* on is just _id, made when missing */
     bool done;
 } merge;
@@ -71,18 +63,18 @@ static bool write_query(merge *m, ds_value doc, ds_error *err) {
 static bool write_update(merge *m, ds_value doc, ds_error *err) {
     size_t u;
     switch (m->matched) {
-    case MATCHED_REPLACE:
+    case DS_MATCHED_REPLACE:
         ds__write_value(&m->command, "u", 1, doc);
         return true;
-    case MATCHED_KEEP:
-    case MATCHED_MERGE:
-    case MATCHED_FAIL:
+    case DS_MATCHED_KEEP:
+    case DS_MATCHED_MERGE:
+    case DS_MATCHED_FAIL:
         u = ds__write_doc(&m->command, "u", 1, DS_DOCUMENT);
-        ds__write_value(&m->command, m->matched == MATCHED_KEEP ? "$setOnInsert" : "$set",
-                        m->matched == MATCHED_KEEP ? 12 : 4, doc);
+        ds__write_value(&m->command, m->matched == DS_MATCHED_KEEP ? "$setOnInsert" : "$set",
+                        m->matched == DS_MATCHED_KEEP ? 12 : 4, doc);
         ds__doc_end(&m->command, u);
         return true;
-    case MATCHED_PIPELINE:
+    case DS_MATCHED_PIPELINE:
         break;
     }
     ds__write_value(&m->command, "u", 1, m->update);
@@ -167,19 +159,19 @@ static bool merge_one(merge *m, ds_value doc, ds_error *err) {
     if (!with_id(m, &doc, err)) {
         return false;
     }
-    if (m->matched == MATCHED_FAIL) {
+    if (m->matched == DS_MATCHED_FAIL) {
         ds_buf_reset(&m->command);
         return write_query(m, doc, err) && insert(m, doc, err);
     }
-    bool upsert = m->not_matched == NOT_INSERT &&
-                  (m->matched == MATCHED_REPLACE || m->matched == MATCHED_KEEP);
+    bool upsert = m->not_matched == DS_NOT_INSERT &&
+                  (m->matched == DS_MATCHED_REPLACE || m->matched == DS_MATCHED_KEEP);
     if (!update(m, doc, upsert, &n, err)) {
         return false;
     }
-    if (n > 0 || upsert || m->not_matched == NOT_DISCARD) {
+    if (n > 0 || upsert || m->not_matched == DS_NOT_DISCARD) {
         return true;
     }
-    if (m->not_matched == NOT_INSERT) {
+    if (m->not_matched == DS_NOT_INSERT) {
         return insert(m, doc, err);
     }
     return ds__error_set(err, DS_MERGE_STAGE_NO_MATCHING_DOCUMENT,
@@ -255,42 +247,20 @@ static const ds__stage_ops merge_ops = {
     .kind = DS_STAGE_WRITER,
 };
 
-static bool parse_into(ds__stage_parser *p, merge *m, ds_value into, ds_error *err) {
+static bool set_target(ds__stage_parser *p, merge *m, const ds__target *to, ds_error *err) {
     const ds__pipeline_host *host = p->env->pipeline_host;
-    ds_value db = ds__missing(), coll = into;
-    if (into.type == DS_DOCUMENT) {
-        coll = ds__missing();
-        ds__iter it;
-        for (ds__iter_init(&it, into); ds__iter_next(&it);) {
-            if (strcmp(it.key, "db") == 0) {
-                db = it.value;
-            } else if (strcmp(it.key, "coll") == 0) {
-                coll = it.value;
-            } else {
-                return ds__error_set(err, 40415, "BSON field 'into.%s' is an unknown field.",
-                                     it.key);
-            }
-        }
-        if (coll.type != DS_STRING || coll.size == 0) {
-            return ds__error_set(
-                err, 5786801,
-                "$merge 'into' field must specify a 'coll' that is not empty, null "
-                "or undefined");
-        }
-    } else if (into.type != DS_STRING) {
-        return ds__error_set(err, 51178,
-                             "$merge 'into' field  must be either a string or an object, but "
-                             "found %s",
-                             ds__type_name(into.type));
-    }
-    if (coll.size == 0) {
-        return ds__error_set(err, 5786800, "$merge 'into' field cannot be an empty string");
-    }
-    m->coll = ds_arena_strndup(p->env->arena, ds__text(coll), coll.size);
-    m->db = db.type == DS_STRING ? ds_arena_strndup(p->env->arena, ds__text(db), db.size)
-                                 : (host ? host->db : "");
+    m->coll = ds_arena_strndup(p->env->arena, ds__text(to->coll), to->coll.size);
+    m->db = to->db.type == DS_STRING
+                ? ds_arena_strndup(p->env->arena, ds__text(to->db), to->db.size)
+                : (host ? host->db : "");
     if (!m->coll || !m->db) {
         return ds__error_oom(err);
+    }
+    if (strncmp(m->coll, "system.", 7) == 0) {
+        return ds__error_set(err, 31319, "Cannot $merge to special collection: %s", m->coll);
+    }
+    if (ds__target_is_internal(m->db)) {
+        return ds__error_set(err, 31320, "Cannot $merge to internal database: %s", m->db);
     }
     return strchr(m->coll, '$') == NULL ||
            ds__error_set(err, DS_INVALID_NAMESPACE, "Invalid collection name: %s", m->coll);
@@ -298,10 +268,6 @@ static bool parse_into(ds__stage_parser *p, merge *m, ds_value into, ds_error *e
 
 static bool add_on(merge *m, ds_value v, ds_error *err) {
     ds__path *path = &m->on[m->on_count];
-    if (v.type != DS_STRING) {
-        return ds__error_set(err, 51134, "$merge 'on' array elements must be strings, but found %s",
-                             ds__type_name(v.type));
-    }
     if (!ds__stage_field_path(m->stage.env->arena, ds__text(v), v.size, path, err)) {
         return false;
     }
@@ -324,17 +290,6 @@ static bool parse_on(merge *m, ds_value on, ds_error *err) {
         m->on_id = true;
         return add_on(m, ds__cstring("_id"), err);
     }
-    if (on.type != DS_STRING && on.type != DS_ARRAY) {
-        return ds__error_set(err, 51186,
-                             "$merge 'on' field  must be either a string or an array of strings, "
-                             "but found %s",
-                             ds__type_name(on.type));
-    }
-    if (count == 0) {
-        return ds__error_set(err, 51187,
-                             "If explicitly specifying $merge 'on', must include at least one "
-                             "field");
-    }
     if (on.type == DS_STRING) {
         if (!add_on(m, on, err)) {
             return false;
@@ -348,74 +303,6 @@ static bool parse_on(merge *m, ds_value on, ds_error *err) {
         }
     }
     m->on_id = m->on_count == 1 && strcmp(m->on[0].text, "_id") == 0;
-    return true;
-}
-
-static bool parse_matched(ds__stage_parser *p, merge *m, ds_value v, ds_error *err) {
-    static const char *const names[] = {"replace", "keepExisting", "merge", "fail"};
-    if (v.type == DS_ARRAY) {
-        m->matched = MATCHED_PIPELINE;
-        m->update = v;
-        return true;
-    }
-    if (v.type == DS_MISSING) {
-        m->matched = MATCHED_MERGE;
-        return true;
-    }
-    if (v.type != DS_STRING) {
-        return ds__error_set(err, 51191,
-                             "$merge 'whenMatched' field  must be either a string or an array, but "
-                             "found %s",
-                             ds__type_name(v.type));
-    }
-    for (int i = 0; i < 4; i++) {
-        if (ds__is_string(v, names[i])) {
-            m->matched = (when_matched)i;
-            return true;
-        }
-    }
-    return ds__error_set(err, DS_BAD_VALUE,
-                         "Enumeration value '%.*s' for field 'whenMatched' is not a valid value.",
-                         (int)v.size, ds__text(v));
-}
-
-static bool parse_not_matched(merge *m, ds_value v, ds_error *err) {
-    static const char *const names[] = {"insert", "discard", "fail"};
-    if (v.type == DS_MISSING) {
-        return true;
-    }
-    for (int i = 0; v.type == DS_STRING && i < 3; i++) {
-        if (ds__is_string(v, names[i])) {
-            m->not_matched = (when_not)i;
-            return true;
-        }
-    }
-    if (v.type != DS_STRING) {
-        return ds__error_set(err, DS_TYPE_MISMATCH,
-                             "BSON field '$merge.whenNotMatched' is the wrong type '%s', expected "
-                             "type 'string'",
-                             ds__type_name(v.type));
-    }
-    return ds__error_set(
-        err, DS_BAD_VALUE,
-        "Enumeration value '%.*s' for field '$merge.whenNotMatched' is not a valid value.",
-        (int)v.size, ds__text(v));
-}
-
-static bool check_modes(const merge *m, ds_error *err) {
-    static const char *const matched[] = {"replace", "keepExisting", "merge", "fail", "pipeline"};
-    static const char *const others[] = {"insert", "discard", "fail"};
-    bool insert_only = m->matched == MATCHED_KEEP || m->matched == MATCHED_FAIL;
-    if (insert_only && m->not_matched != NOT_INSERT) {
-        return ds__error_set(err, 51181,
-                             "Combination of $merge modes 'whenMatched: %s' and 'whenNotMatched: "
-                             "%s' is not supported",
-                             matched[m->matched], others[m->not_matched]);
-    }
-    if (m->let.type != DS_MISSING && m->matched != MATCHED_PIPELINE) {
-        return ds__error_set(err, 51199, "Cannot use 'let' variables with 'whenMatched: %s' mode",
-                             matched[m->matched]);
-    }
     return true;
 }
 
@@ -447,12 +334,9 @@ static bool check_update(ds__stage_parser *p, merge *m, ds_error *err) {
 }
 
 bool ds__stage_parse_merge(ds__stage_parser *p, ds_value arg, ds_error *err) {
-    ds_value into = ds__missing(), on = ds__missing(), matched = ds__missing();
-    ds_value not_matched = ds__missing();
-    if (arg.type != DS_STRING && arg.type != DS_DOCUMENT) {
-        return ds__error_set(err, DS_TYPE_MISMATCH,
-                             "$merge requires a string or object argument, but found %s",
-                             ds__type_name(arg.type));
+    ds__target to;
+    if (!ds__target_read_merge(arg, &to, err)) {
+        return false;
     }
     merge *m = ds__stage_add(p, sizeof *m, &merge_ops, err);
     if (!m) {
@@ -460,39 +344,17 @@ bool ds__stage_parse_merge(ds__stage_parser *p, ds_value arg, ds_error *err) {
     }
     m->command.meter = m->reply.meter = m->doc.meter = m->docs.row.meter = p->env->meter;
     m->docs.memory.meter = p->env->kept;
-    m->let = ds__missing();
-    if (arg.type == DS_STRING) {
-        into = arg;
-    } else {
-        ds__iter it;
-        for (ds__iter_init(&it, arg); ds__iter_next(&it);) {
-            if (strcmp(it.key, "into") == 0) {
-                into = it.value;
-            } else if (strcmp(it.key, "on") == 0) {
-                on = it.value;
-            } else if (strcmp(it.key, "let") == 0) {
-                m->let = it.value;
-                if (m->let.type != DS_DOCUMENT) {
-                    return ds__error_set(
-                        err, DS_TYPE_MISMATCH,
-                        "BSON field '$merge.let' is the wrong type '%s', expected type 'object'",
-                        ds__type_name(m->let.type));
-                }
-            } else if (strcmp(it.key, "whenMatched") == 0) {
-                matched = it.value;
-            } else if (strcmp(it.key, "whenNotMatched") == 0) {
-                not_matched = it.value;
-            } else {
-                return ds__error_set(err, 40415, "BSON field '$merge.%s' is an unknown field.",
-                                     it.key);
-            }
-        }
+    m->let = to.let;
+    m->update = to.update;
+    m->matched = to.matched;
+    m->not_matched = to.not_matched;
+    if (!set_target(p, m, &to, err) || !parse_on(m, to.on, err)) {
+        return false;
     }
-    if (into.type == DS_MISSING) {
-        return ds__error_set(err, 40414,
-                             "BSON field '$merge.into' is missing but a required field");
+    if (m->matched == DS_MATCHED_PIPELINE) {
+        return check_update(p, m, err);
     }
-    return parse_into(p, m, into, err) && parse_on(m, on, err) &&
-           parse_matched(p, m, matched, err) && parse_not_matched(m, not_matched, err) &&
-           check_modes(m, err) && (m->matched != MATCHED_PIPELINE || check_update(p, m, err));
+    return m->let.type == DS_MISSING ||
+           ds__error_set(err, 51199,
+                         "Cannot use 'let' variables with 'whenMatched' other than a pipeline");
 }

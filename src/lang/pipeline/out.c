@@ -3,6 +3,7 @@
  * options and indexes, which then takes the target's place. */
 #include "base/clock.h"
 #include "lang/pipeline/stages.h"
+#include "lang/pipeline/target.h"
 #include "lang/pipeline/write.h"
 
 enum { OUT_BATCH_BYTES = 8 * 1024 * 1024, OUT_BATCH_DOCS = 1000 };
@@ -194,35 +195,10 @@ static const ds__stage_ops out_ops = {
     .kind = DS_STAGE_WRITER,
 };
 
-static bool read_target(ds_value arg, ds_value *db, ds_value *coll, ds_error *err) {
-    if (arg.type == DS_STRING) {
-        *coll = arg;
-        return true;
-    }
-    if (arg.type != DS_DOCUMENT) {
-        return ds__error_set(err, 16990,
-                             "$out only supports a string or object argument, but found %s",
-                             ds__type_name(arg.type));
-    }
-    *db = ds__doc_field(arg, "db");
-    *coll = ds__doc_field(arg, "coll");
-    if (db->type == DS_MISSING || coll->type == DS_MISSING || ds__doc_count(arg) != 2) {
-        return ds__error_set(err, 16994,
-                             "If an object is passed to $out it must have exactly 2 fields: 'db' "
-                             "and 'coll'");
-    }
-    if (db->type != DS_STRING || coll->type != DS_STRING) {
-        bool of_db = db->type != DS_STRING;
-        return ds__error_set(err, 13111, "wrong type for field (%s) %s != string",
-                             of_db ? "db" : "coll", ds__type_name(of_db ? db->type : coll->type));
-    }
-    return true;
-}
-
 bool ds__stage_parse_out(ds__stage_parser *p, ds_value arg, ds_error *err) {
     const ds__pipeline_host *host = p->env->pipeline_host;
-    ds_value db = ds__missing(), coll = ds__missing();
-    if (!read_target(arg, &db, &coll, err)) {
+    ds__target to;
+    if (!ds__target_read_out(arg, &to, err)) {
         return false;
     }
     out *o = ds__stage_add(p, sizeof *o, &out_ops, err);
@@ -231,15 +207,11 @@ bool ds__stage_parse_out(ds__stage_parser *p, ds_value arg, ds_error *err) {
     }
     o->command.meter = o->reply.meter = o->docs.row.meter = p->env->meter;
     o->docs.memory.meter = p->env->kept;
-    o->coll = ds_arena_strndup(p->env->arena, ds__text(coll), coll.size);
-    o->db = db.type == DS_STRING ? ds_arena_strndup(p->env->arena, ds__text(db), db.size)
-                                 : (host ? host->db : "");
+    o->coll = ds_arena_strndup(p->env->arena, ds__text(to.coll), to.coll.size);
+    o->db = to.db.type == DS_STRING ? ds_arena_strndup(p->env->arena, ds__text(to.db), to.db.size)
+                                    : (host ? host->db : "");
     if (!o->coll || !o->db) {
         return ds__error_oom(err);
-    }
-    if (coll.size == 0 || memchr(o->coll, 0, coll.size)) {
-        return ds__error_set(err, DS_INVALID_NAMESPACE, "Invalid $out target namespace, %s.%s",
-                             o->db, o->coll);
     }
     if (strchr(o->coll, '$')) {
         return ds__error_set(err, DS_ILLEGAL_OPERATION,
@@ -248,5 +220,6 @@ bool ds__stage_parse_out(ds__stage_parser *p, ds_value arg, ds_error *err) {
     if (strncmp(o->coll, "system.", 7) == 0) {
         return ds__error_set(err, 17385, "Can't $out to special collection: %s", o->coll);
     }
-    return true;
+    return !ds__target_is_internal(o->db) ||
+           ds__error_set(err, 31321, "Can't $out to internal database: %s", o->db);
 }
