@@ -35,8 +35,9 @@ int ds__store_log_pressure(const ds__store *store) {
     return (int)(log_size(store) / store->log_limit);
 }
 
-/* The process that holds the reader's mark furthest behind; 0: none is known. */
-static pid_t oldest_reader(ds__conn *conn) {
+/* The process that holds the reader's mark furthest behind, and how many frames of the log that one
+ * knows; 0: nobody reads just now. */
+static pid_t oldest_reader(ds__conn *conn, uint32_t *mark) {
     char name[1200];
     char line[200];
     struct stat st;
@@ -68,16 +69,16 @@ static pid_t oldest_reader(ds__conn *conn) {
     if (locks) {
         fclose(locks);
     }
+    *mark = best;
     return found;
 }
 
-static void warn_of_reader(ds__conn *conn, int64_t size) {
+static void warn_of_reader(ds__conn *conn, int64_t size, pid_t pid) {
     ds__store *store = conn->store;
     char text[64];
     char name[64] = "";
-    const pid_t pid = oldest_reader(conn);
     snprintf(text, sizeof text, "/proc/%ld/comm", (long)pid);
-    FILE *comm = pid > 0 ? fopen(text, "re") : NULL;
+    FILE *comm = fopen(text, "re");
     if (comm && fgets(name, sizeof name, comm)) {
         name[strcspn(name, "\n")] = 0;
     }
@@ -86,10 +87,8 @@ static void warn_of_reader(ds__conn *conn, int64_t size) {
     }
     if (pid == getpid()) {
         snprintf(text, sizeof text, "this process");
-    } else if (pid > 0) {
-        snprintf(text, sizeof text, "process %ld (%s)", (long)pid, name);
     } else {
-        snprintf(text, sizeof text, "a process that is not known");
+        snprintf(text, sizeof text, "process %ld (%s)", (long)pid, name);
     }
     ds__store_warn(store,
                    "the log '%s-wal' has grown to %" PRId64 " MB and cannot end: %s reads an old "
@@ -134,14 +133,29 @@ bool ds__log_wait(ds__conn *conn) {
     return true;
 }
 
+/* Of one left behind; or of many that leave no pause, when the log is much too long for it. Those
+ * of a process that was killed are gone with it. */
 static void warn(ds__conn *conn) {
     ds__store *store = conn->store;
     const int64_t size = log_size(store);
+    uint32_t mark;
+    const pid_t pid = oldest_reader(conn, &mark);
+    const bool behind = pid > 0 && mark < (uint32_t)store->log_tried / 2;
+    if (!behind && size < 2 * store->log_limit) {
+        return;
+    }
     int64_t warned = __atomic_load_n(&store->log_warned, __ATOMIC_RELAXED);
     if (size >= store->log_limit && size >= 2 * warned &&
         __atomic_compare_exchange_n(&store->log_warned, &warned, size, false, __ATOMIC_RELAXED,
                                     __ATOMIC_RELAXED)) {
-        warn_of_reader(conn, size);
+        if (behind) {
+            warn_of_reader(conn, size, pid);
+        } else {
+            ds__store_warn(store,
+                           "the log '%s-wal' has grown to %" PRId64 " MB: it ends as soon as "
+                           "nobody reads or writes for a moment",
+                           store->path, size >> 20);
+        }
     }
 }
 

@@ -40,3 +40,22 @@ def test_a_transaction_may_pause_once_a_long_log_has_ended(tmp_path: pathlib.Pat
         own = begin(client)
         time.sleep(1.5)
         assert client.run("db", {"find": "c", **own})["ok"] == 1
+
+
+def test_only_who_is_left_behind_keeps_the_log_from_ending(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Transactions that follow each other without a pause are not told to have been left open."""
+    large = b"\0" * 15_000_000
+    for left_open in (False, True):
+        with _core.Client(f"docstore://{tmp_path / str(left_open)}.docstore") as client:
+            client.run("db", {"insert": "c", "documents": [{"_id": 1}]})
+            held = [begin(client)]
+            for n in range(6):
+                client.run("db", {"insert": "large", "documents": [{"_id": n, "x": large}]})
+                held.append(begin(client))
+                if not left_open:
+                    client.run("admin", {"abortTransaction": 1, **held.pop(0)})
+        told = caplog.text
+        caplog.clear()
+        assert ("this process reads an old state" in told) == left_open, told
