@@ -7,6 +7,7 @@ from typing import Any
 
 from bson.raw_bson import RawBSONDocument
 
+from mongodb._identity import own_lookups
 from mongodb._references import find_one, load_reference
 from mongodb._rollback import note
 
@@ -18,7 +19,8 @@ _KEYS_AT_ONCE = 100_000
 def reload(doc: Any, fields: list[str]) -> None:
     """Take over what the store has; for all fields or for some."""
     note(doc)
-    found = find_one(type(doc), doc, doc.pk)
+    beside = {} if doc._hollow else own_lookups(doc)  # a shard key tells where it is
+    found = find_one(type(doc), doc, doc.pk, beside)
     if found is None:
         raise type(doc).DoesNotExist(f"{type(doc).__name__} {doc.pk!r} is not in the store")
     if fields and doc._mask is not None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mongodb.errors import ValidationError
@@ -11,11 +11,14 @@ from mongodb.errors import ValidationError
 __all__ = ["find_one", "load_reference", "load_references", "reference_paths"]
 
 
-def find_one(cls: Any, doc: Any, key: Any) -> Any:
-    """Return the document with this key, from where `doc` is kept; None when there is none."""
+def find_one(cls: Any, doc: Any, key: Any, beside: Mapping[str, Any] | None = None) -> Any:
+    """Return the document with this key, from where `doc` is kept; None when there is none.
+
+    `beside` are further lookups that it meets.
+    """
     queryset = cls._queryset() if doc is None else doc._qs()
-    batch = next(queryset.filter(pk=key).limit(1)._batches(), None)
-    return batch[0] if batch is not None and len(batch) else None
+    batch = next(queryset.filter(**{**(beside or {}), "pk": key}).limit(1)._batches(), None)
+    return queryset._made(batch)[0] if batch is not None and len(batch) else None
 
 
 def load_reference(cls: Any, key: Any, context: Any, doc: Any = None) -> Any:

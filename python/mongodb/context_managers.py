@@ -225,8 +225,9 @@ class query_counter:
 
         def counted(function: Any) -> Any:
             @functools.wraps(function)
-            def call(command: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-                self._count += "createIndexes" not in command
+            def call(command: Any, *args: Any, **kwargs: Any) -> Any:
+                raw = isinstance(command, bytes)  # an insert that is encoded already
+                self._count += raw or "createIndexes" not in command
                 return function(command, *args, **kwargs)
 
             return call

@@ -260,6 +260,8 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         """
         if self._abstract:
             raise InvalidDocumentError(f"{type(self).__name__} is abstract: it cannot be saved")
+        if self._meta.get("auto_create_index_on_save"):
+            self.ensure_indexes()
         return _saving.save(  # type: ignore[no-any-return]
             self,
             force_insert=force_insert,

@@ -81,11 +81,13 @@ def lazy(value: Any, cls: Any, passthrough: bool) -> Any:
             return value
         return LazyReference(value.document_type, value.pk, value._cached_doc, passthrough)
     if _registry.is_document(value):
+        if value._schema_embedded:
+            return value  # validation has the words for it
         known = None if value._hollow else value
         return LazyReference(type(value), value.pk, known, passthrough)
     if isinstance(value, DBRef):
         if value.collection != cls._get_collection_name():
-            return value  # validation has the words for it
+            return value
         value = value.id
     return LazyReference(cls, value, None, passthrough)
 

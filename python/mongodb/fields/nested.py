@@ -125,6 +125,8 @@ class EmbeddedDocumentField(BaseField):
             return value if isinstance(value, Mapping) else value.to_mongo()
         if isinstance(value, Mapping):
             return self.document_type._from_son(value).to_mongo()
+        if isinstance(value, (str, int, float)) and op in (None, "exact", "eq"):
+            raise ValueError(f"a {self.document_type.__name__} or a dict is needed, not {value!r}")
         return value
 
 
@@ -209,6 +211,9 @@ class ComplexBaseField(BaseField):
         return self.field.lookup_member(member_name) if self.field else None
 
 
+_OF_WHOLE_LISTS = frozenset("set set_on_insert exact ne in nin all gt gte lt lte".split())
+
+
 class ListField(ComplexBaseField):
     """A list; `field` is what it holds."""
 
@@ -258,9 +263,7 @@ class ListField(ComplexBaseField):
                 return StringField().prepare_query_value(op, value)
             return plain(value)
         whole = isinstance(value, (list, tuple, set, frozenset))
-        if whole and (
-            op is None or op in ("set", "set_on_insert", "exact", "ne", "in", "nin", "all")
-        ):
+        if whole and (op is None or op in _OF_WHOLE_LISTS):
             return [self.field.prepare_query_value(op, one) for one in value]
         if whole and op in UPDATE_OPERATORS:
             return [self.field.prepare_query_value(op, one) for one in value]

@@ -290,6 +290,11 @@ class FloatField(_Number):
                 value = float(value)
             except (TypeError, ValueError, OverflowError):
                 self.error(f"must be a number, not {value!r}")
+        elif isinstance(value, int):
+            try:
+                float(value)
+            except OverflowError:
+                self.error("is too large for a floating point number")
         self._validate_limits(value)
 
     def prepare_query_value(self, op: str | None, value: Any) -> Any:

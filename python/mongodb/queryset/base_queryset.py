@@ -417,6 +417,8 @@ class BaseQuerySet(JoinsMixin, TextSearchMixin, PrivateNames, ManagerMixin, Gene
     def read_concern(self, read_concern: Any) -> Self:
         """Read with this read concern: a dict such as {"level": "majority"}."""
         document = getattr(read_concern, "document", read_concern)
+        if document is not None and not isinstance(document, Mapping):
+            raise TypeError(f'read_concern() takes {{"level": ...}}, not {document!r}')
         return self._option("readConcern", dict(document) if document else None)
 
     def read_preference(self, read_preference: Any) -> Self:

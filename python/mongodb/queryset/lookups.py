@@ -109,7 +109,26 @@ def _next(field: BaseField | None, part: str) -> BaseField | None:
     """Return the field of a path's next part; an item of an untyped list can hold any."""
     if field is None:
         field = DynamicField()
+    elif _holds_anything(field):
+        misspelt = difflib.get_close_matches(part, OPERATORS, 1, 0.8)
+        return None if misspelt else DynamicField().lookup_member(part)
+    elif part == "_cls" and _embedded_with_class(field):
+        return DynamicField()._member(part)
     return field.lookup_member(part)
+
+
+def _holds_anything(field: BaseField) -> bool:
+    while field.kind == "list" and field._item is not None:
+        field = field._item
+    return field.kind == "list"
+
+
+def _embedded_with_class(field: BaseField) -> bool:
+    """Whether the embedded documents are stored with the name of their class."""
+    while field._item is not None:
+        field = field._item
+    inside: Any = getattr(field, "document_type", None) if field.kind == "embedded" else None
+    return inside is not None and bool(inside._meta.get("allow_inheritance"))
 
 
 def _missing(cls: Any, parts: list[str], at: int) -> str:

@@ -61,13 +61,17 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
         for batch in self._batches():
             if related:
                 fetch_related(self._document, [batch], related)
-            documents = batch.documents()
+            documents = self._made(batch)
             if self._scored:
                 take_scores(documents)
             if moved:
                 for one in documents:
                     self._move(one)
             yield documents if self._shape is None else [self._shaped(one) for one in documents]
+
+    def _made(self, batch: Any) -> list[Any]:
+        """Return the documents of a batch; a hook."""
+        return batch.documents()  # type: ignore[no-any-return]
 
     def _unmade(self) -> list[Any] | None:
         """Everything, as batches of which no document is made yet; None: more is done with them."""

@@ -166,6 +166,9 @@ def _value(cls: Any, op: str, field: BaseField | None, value: Any) -> Any:
     if op in ("set", "set_on_insert", "min", "max"):
         if value is None:
             return None
+        longest = getattr(field, "max_length", None) if op != "min" and op != "max" else None
+        if longest is not None and isinstance(value, (list, tuple)) and len(value) > longest:
+            field.error(f"must have at most {longest} items, has {len(value)}")  # type: ignore[union-attr]
         return _prepare(field, op, value)
     item = _item(field)
     many = isinstance(value, (list, tuple, set, frozenset))

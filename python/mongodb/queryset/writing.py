@@ -118,11 +118,16 @@ class WritingMixin(Generic[Doc]):
         except BaseException:
             _saving.take_back_keys(keyed)
             raise
+        docs = self._inserted(docs, load_bulk)
         post_bulk_insert.send(self._document, documents=docs, loaded=load_bulk, **extra)
         if load_bulk:
             return docs[0] if single else docs
         keys = [doc.pk for doc in docs]
         return keys[0] if single else keys
+
+    def _inserted(self, docs: list[Any], load_bulk: bool) -> list[Any]:
+        """Return the documents that were inserted; a hook."""
+        return docs
 
     def bulk_create(self, docs: Any, **kwargs: Any) -> Any:
         """Django's name of `insert`."""

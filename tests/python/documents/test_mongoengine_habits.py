@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import pymongo
 import pytest
 from bson import DBRef, Decimal128
 
@@ -749,3 +750,172 @@ def test_stages_as_arguments_are_warned_of() -> None:
 
     with pytest.warns(DeprecationWarning, match="one list"):
         assert list(Staged.objects.aggregate({"$limit": 1}, {"$skip": 0})) == []
+
+
+def test_errors_of_the_store_are_pymongos_too() -> None:
+    class HabitIndexed(me.Document):
+        name = me.StringField()
+
+    HabitIndexed(name="a").save()
+    for broken in (HabitIndexed.objects.hint("none"), HabitIndexed.objects.hint([("no", 1)])):
+        with pytest.raises(pymongo.errors.OperationFailure) as caught:
+            list(broken)
+        assert isinstance(caught.value, me.OperationError)
+        assert caught.value.code == 2 and caught.value.details["code"] == 2
+        again = pickle.loads(pickle.dumps(caught.value))
+        assert (type(again), str(again), again.code) == (type(caught.value), str(caught.value), 2)
+    with pytest.raises(TypeError):
+        HabitIndexed.objects.hint(("name", 1))
+    mongodb.get_db().habit_indexed.insert_many([{"name": "a"}, {"name": "a"}])
+
+    class HabitIndexed(me.Document):  # type: ignore[no-redef]  # noqa: F811
+        name = me.StringField(unique=True)
+
+    with pytest.raises(pymongo.errors.DuplicateKeyError):
+        list(HabitIndexed.objects)
+
+
+def test_names_that_lead_nowhere_sort_by_what_is_stored() -> None:
+    class HabitSorted(me.Document):
+        meta = {"strict": False}  # noqa: RUF012
+        name = me.StringField(db_field="n")
+
+    HabitSorted(name="a").save()
+    found = HabitSorted.objects.order_by("-any__thing", "name")
+    assert found.as_command()["sort"] == {"any.thing": -1, "n": 1}
+    with pytest.raises(mongodb.errors.InvalidQueryError):
+        mongodb.queryset.QuerySet(HabitSorted).order_by("any")
+
+
+def test_only_replaces_fields_and_minds_what_was_excluded() -> None:
+    class HabitChosen(me.Document):
+        a = me.ListField()
+        b = me.ListField()
+        c = me.ListField()
+
+    found = HabitChosen.objects.fields(a=1, b=1).only("b", "c")
+    assert found._loaded_fields.as_dict() == {"b": 1, "c": 1}
+    assert HabitChosen.objects.only("a").only("b")._loaded_fields.as_dict() == {"a": 1, "b": 1}
+    assert HabitChosen.objects.exclude("a").only("a", "b")._loaded_fields.as_dict() == {"b": 1}
+    found = HabitChosen.objects.fields(slice__b=5, slice__c=1).exclude("c")
+    assert found._projection() == {"b": {"$slice": 5}, "c": 0}
+
+
+def test_a_slice_of_a_slice_begins_anew() -> None:
+    class HabitSliced(me.Document):
+        n = me.IntField()
+
+    HabitSliced.objects.insert([HabitSliced(n=n) for n in range(6)])
+    found = HabitSliced.objects.order_by("n")[4:6]
+    assert [one.n for one in found[1:3]] == [1, 2] and found[1].n == 5
+
+
+def test_what_was_counted_is_not_counted_again() -> None:
+    class HabitCounted(me.Document):
+        n = me.IntField()
+
+    HabitCounted.objects.insert([HabitCounted(n=n) for n in range(3)])
+    found = HabitCounted.objects[:2]
+    with query_counter() as counter:
+        assert [found.count(True) for _ in range(3)] == [2, 2, 2]
+        assert counter == 1
+        assert found._len == 2 and found.clone()._len is None
+        HabitCounted.objects.insert([HabitCounted(n=9)])
+    assert list(found._cursor)[0]["n"] == 0
+
+
+def test_documents_are_made_once_when_they_are_read() -> None:
+    class HabitMade(me.Document):
+        name = me.StringField()
+
+    heard: list[Any] = []
+
+    def hear(sender: Any, document: Any, values: Any) -> None:
+        heard.append(values)
+
+    HabitMade(name="a").save()
+    me.signals.pre_init.connect(hear, HabitMade)
+    found = HabitMade.objects.first()
+    assert heard == [{"id": found.pk, "name": "a"}]
+    new = HabitMade.objects.insert(HabitMade(name="b"))
+    assert [one["name"] for one in heard] == ["a", "b", "b"] and heard[2]["id"] == new.pk
+
+
+def test_a_querysets_own_delete_deletes_documents() -> None:
+    class HabitKept(me.QuerySet):  # type: ignore[misc]
+        def delete(self, **options: Any) -> Any:
+            return self.update(set__gone=True)
+
+    class HabitSoft(me.Document):
+        meta = {"queryset_class": HabitKept}  # noqa: RUF012
+        gone = me.BooleanField(default=False)
+
+    one = HabitSoft().save()
+    one.delete()
+    assert HabitSoft.objects.get().gone
+
+
+def test_mistakes_in_updates_are_named_as_mongoengine_does() -> None:
+    class HabitChanged(me.Document):
+        items = me.ListField(me.DictField())
+        few = me.ListField(me.IntField(), max_length=2)
+
+    HabitChanged(items=[{"a": [1]}], few=[1]).save()
+    with pytest.raises(me.InvalidQueryError):
+        HabitChanged.objects.update(pull_all__items__a=[1])
+    for change in (HabitChanged.objects.update, HabitChanged.objects.modify):
+        with pytest.raises(me.ValidationError, match="List is too long"):
+            change(set__few=[1, 2, 3])
+    with pytest.raises(me.OperationError, match="use doc.update"):
+        HabitChanged.objects.insert(HabitChanged.objects.get())
+
+
+def test_values_and_declarations_are_refused_as_mongoengine_does() -> None:
+    class HabitOther(me.Document):
+        pass
+
+    class HabitRefused(me.Document):
+        meta = {"strict": False}  # noqa: RUF012
+        size = me.StringField(choices=[("S", "small")])
+        mail = me.EmailField()
+        even = me.IntField(validation=lambda value: value % 2 == 0)
+        exact = me.Decimal128Field()
+
+    with pytest.raises(me.ValidationError, match=r"Value must be one of \['S'\]"):
+        HabitRefused(size="X").validate()
+    with pytest.raises(me.ValidationError, match="domain failed IDN encoding"):
+        HabitRefused(mail="me@.example.com").validate()
+    with pytest.raises(me.DeprecatedError, match="must not return anything"):
+        HabitRefused(even=1).validate()
+    with pytest.raises(me.FieldDoesNotExist):
+        HabitRefused(colour="red")
+    assert HabitRefused(exact=1).exact == Decimal(1)
+    with pytest.raises(me.ValidationError):
+        me.LazyReferenceField(me.EmbeddedDocument)
+    with pytest.raises(me.ValidationError):
+
+        class HabitInside(me.Document):
+            one = me.EmbeddedDocumentField("HabitOther")
+
+    with pytest.raises(me.InvalidDocumentError, match="Invalid data to create a `HabitHolder`"):
+
+        class HabitPart(me.EmbeddedDocument):
+            n = me.IntField()
+
+        class HabitHolder(me.Document):
+            parts = me.ListField(me.EmbeddedDocumentField(HabitPart))
+
+        HabitHolder._from_son({"parts": {"a": None}})
+
+
+def test_lists_of_lazy_references_are_made_of_keys() -> None:
+    class HabitTarget(me.Document):
+        pass
+
+    class HabitLazy(me.Document):
+        targets = me.ListField(me.LazyReferenceField(HabitTarget))
+
+    target, one = HabitTarget().save(), HabitLazy()
+    one.targets = [target.pk, target]
+    assert [ref.pk for ref in one.targets] == [target.pk, target.pk]
+    assert all(isinstance(ref, mongodb.fields.LazyReference) for ref in one.targets)

@@ -37,9 +37,19 @@ def _check(cls: Any, stored: Mapping[str, Any]) -> None:
         )
     for name in stored.keys() & known.keys():
         inner = _embedded(cls._fields[known[name]])
-        if inner is not None:
-            for part in _parts(cls._fields[known[name]], stored[name]):
+        if inner is None:
+            continue
+        field, value = cls._fields[known[name]], stored[name]
+        try:
+            if field.kind == "list" and not isinstance(value, (list, type(None))):
+                raise InvalidDocumentError(f"a list is needed, not {value!r}")
+            for part in _parts(field, value):
                 _check_part(cls, inner, part)
+        except InvalidDocumentError as error:
+            raise InvalidDocumentError(
+                f"Invalid data to create a `{cls.__name__}` instance.\n"
+                f"Field '{field.name}' - {error}"
+            ) from error
 
 
 def _check_part(cls: Any, field: Any, part: Any) -> None:

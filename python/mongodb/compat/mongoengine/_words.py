@@ -9,7 +9,7 @@ from typing import Any
 
 from mongodb import errors as _errors
 
-__all__ = ["ValidationError", "in_their_words", "unresolved"]
+__all__ = ["ValidationError", "in_their_words", "of_update", "unresolved"]
 
 _WORDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(r"is required( and cannot be empty)?"), "Field is required"),
@@ -23,8 +23,20 @@ _WORDS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(r"must have at most \d+ characters.*"), "String value is too long"),
     (re.compile(r"must be a whole number, not '(.*)'"), r"\1 could not be converted to int"),
     (re.compile(r"must be a URL .*, not '(.*)'"), r"Invalid URL: \1"),
-    (re.compile(r"must be an e-mail address .*, not '(.*)'"), r"Invalid email address: \1"),
+    (re.compile(r"must be an e-mail address .*, not '(.*)'"), lambda match: _no_email(match[1])),
 ]
+_REFUSED = "was refused by its validation function"
+
+
+def _no_email(given: str) -> str:
+    said = f"Invalid email address: {given}"
+    try:
+        given.rpartition("@")[2].encode("idna")
+    except UnicodeError as error:
+        return f"{said} domain failed IDN encoding: {error}"
+    return said
+
+
 _UNRESOLVED = re.compile(r"has no field '([^']*)'")
 
 
@@ -44,7 +56,8 @@ def _restored(message: str, errors: Any) -> ValidationError:
 
 def in_their_words(document: Any, error: _errors.ValidationError) -> ValidationError:
     """Return the refusal of a document as MongoEngine has it."""
-    errors = {name: _translated(one) for name, one in error.errors.items()}
+    fields = document._fields
+    errors = {name: _translated(one, fields.get(name)) for name, one in error.errors.items()}
     found = ValidationError(errors=errors)
     by_reason: dict[str, list[Any]] = {}
     for name, reason in found.to_dict().items():
@@ -56,17 +69,26 @@ def in_their_words(document: Any, error: _errors.ValidationError) -> ValidationE
     return found
 
 
-def _translated(error: Any) -> Any:
+def _translated(error: Any, field: Any = None) -> Any:
     if isinstance(error, Mapping):
         return {key: _translated(one) for key, one in error.items()}
     if not isinstance(error, _errors.ValidationError):
         return error
     if error.errors:
         return _translated(error.errors)
+    if error.message == _REFUSED:
+        raise _errors.DeprecatedError(
+            f"validation argument for `{error.field_name}` must not return anything, it should "
+            "raise a ValidationError if validation fails"
+        )
     for pattern, words in _WORDS:
         match = pattern.fullmatch(error.message)
         if match is not None:
             said = words(match) if callable(words) else match.expand(words)
+            choices = getattr(field, "choices", None)
+            if choices and said.startswith("Value must be one of"):
+                values = field.choice_values()
+                said = f"Value must be one of {choices if values == [*choices] else values}"
             return _errors.ValidationError(said, field_name=error.field_name)
     return error
 
@@ -76,6 +98,12 @@ def _flat(reason: Any) -> str:
     if isinstance(reason, Mapping):
         return " ".join(f"{key}.{_flat(one)}" for key, one in reason.items())
     return str(reason)
+
+
+def of_update(error: _errors.ValidationError) -> _errors.ValidationError:
+    """Return the refusal of a value in an update as MongoEngine has it."""
+    where, _, reason = error.message.partition(": ")
+    return _translated(_errors.ValidationError(reason, field_name=where))  # type: ignore[no-any-return]
 
 
 def unresolved(error: _errors.MongoError) -> _errors.MongoError:

@@ -50,6 +50,7 @@ _IN_URI = {
     "uuidrepresentation": "uuidrepresentation",
 }
 _UUIDS = {number: name for name, number in _UUID_REPRESENTATIONS.items()}
+_IN_THE_URI = re.compile(r"[?&]uuidRepresentation=([^&]*)", re.IGNORECASE)
 _UUID = re.compile(r"([?&])uuidRepresentation=[^&]*&?", re.IGNORECASE)
 
 
@@ -186,7 +187,10 @@ def get_db(alias: str = DEFAULT_CONNECTION_NAME, reconnect: bool = False) -> Any
     database = client[_plain.get_connection_handle(alias).name]
     if alias in _connection_settings:
         _dbs[alias] = database
-    return database
+        return database
+    form = _representation(alias)  # as documents store them
+    options = database.codec_options.with_options(uuid_representation=form)
+    return database.with_options(codec_options=options)
 
 
 def use(alias: str) -> None:
@@ -196,9 +200,13 @@ def use(alias: str) -> None:
 
 
 def _representation(alias: str) -> int:
-    """Return how UUIDs are stored on a connection; one that was made without `compat` has 4."""
-    name = _connection_settings.get(alias, {}).get("uuidrepresentation", "standard")
-    return int(_UUID_REPRESENTATIONS[name])
+    """Return how UUIDs are stored on a connection: as it says, else as MongoEngine does."""
+    name = _connection_settings.get(alias, {}).get("uuidrepresentation")
+    if name is None:  # connected by mongodb.connect() or Django's settings
+        settings = _plain._connection_settings.get(alias, {})
+        said = _IN_THE_URI.search(settings.get("uri", ""))
+        name = settings.get("options", {}).get("uuidRepresentation") or (said and said[1])
+    return int(_UUID_REPRESENTATIONS[name or "pythonLegacy"])
 
 
 represent_uuids(_representation)

@@ -6,24 +6,30 @@ from __future__ import annotations
 from typing import Any
 
 from bson import SON
+from bson.errors import InvalidDocument
 from bson.raw_bson import RawBSONDocument
 
 from mongodb import document as _document
 from mongodb import embedded as _embedded
 from mongodb._indexes import parse_keys
+from mongodb._registry import _document_registry
 from mongodb.compat.mongoengine._changes import EMPTY, in_their_shape
 from mongodb.compat.mongoengine._fetching import as_dbrefs, fetch_related, refers
+from mongodb.compat.mongoengine._loading import check_known
 from mongodb.compat.mongoengine._map_reduce import MapReduceDocument
+from mongodb.compat.mongoengine._pymongo import as_pymongo
 from mongodb.compat.mongoengine._words import in_their_words
 from mongodb.compat.mongoengine.connection import get_db, use
 from mongodb.compat.mongoengine.queryset.queryset import QuerySet
 from mongodb.errors import (
+    FieldDoesNotExist,
     InvalidCollectionError,
     NotUniqueError,
     OperationError,
     ValidationError,
 )
 from mongodb.queryset.lookups import db_path
+from mongodb.signals import post_delete, pre_delete
 
 __all__ = [
     "Document",
@@ -35,6 +41,9 @@ __all__ = [
     "NotUniqueError",
     "OperationError",
 ]
+
+
+_ignored = ("_cls", "_created", "_auto_dereference", "__auto_convert")
 
 
 class _Slot:
@@ -105,6 +114,23 @@ class _Habits:
                 raise
             return self._unknown(name)  # type: ignore[attr-defined]
 
+    def _init_unknown(self, values: dict[str, Any]) -> None:
+        super()._init_unknown(values)  # type: ignore[misc]
+        if not self._dynamic and not self._meta.get("strict", True):  # type: ignore[attr-defined]
+            known = {*self._fields, "pk", "_id", *_ignored}  # type: ignore[attr-defined]
+            names = [name for name in values if name not in known]
+            if names:  # `strict` is about what is stored
+                raise FieldDoesNotExist(
+                    f"{type(self).__name__} has no field {', '.join(sorted(names))}"
+                )
+
+    def _announce(self, values: dict[str, Any]) -> None:
+        stored = None if values else self._stored()  # type: ignore[attr-defined]
+        if stored is not None:  # it is loaded
+            found = {name: getattr(self, name, None) for name in self._fields}  # type: ignore[attr-defined]
+            values = {name: one for name, one in found.items() if one is not None}
+        super()._announce(values)  # type: ignore[misc]
+
     def _changes(self) -> bytes | None:
         changes: bytes | None = super()._changes()  # type: ignore[misc]
         assigned = self.__dict__.get("_assigned")
@@ -142,9 +168,27 @@ class Document(_Habits, _document.Document):
             kwargs.pop("save_condition", None)  # nothing is there that could be otherwise
         elif self._meta.get("shard_key"):
             self._check_shard_key()
-        saved = super().save(*args, **kwargs)
+        try:
+            saved = super().save(*args, **kwargs)
+        except TypeError as error:
+            if "cannot be stored as BSON" not in str(error):
+                raise
+            raise InvalidDocument(f"cannot encode object: {error}") from error
         self.__dict__.pop("_assigned", None)
         return saved
+
+    def delete(
+        self, signal_kwargs: Any = None, _seen: set[Any] | None = None, **write_concern: Any
+    ) -> None:
+        """Delete the document; by its queryset's `delete()` where a class has one of its own."""
+        queryset = self._qs()
+        if type(queryset).delete is QuerySet.delete or self.pk is None:
+            super().delete(signal_kwargs, _seen, **write_concern)
+            return
+        extra = dict(signal_kwargs or {})
+        pre_delete.send(type(self), document=self, **extra)
+        queryset.filter(**self._object_key).delete(write_concern=write_concern)
+        post_delete.send(type(self), document=self, **extra)
 
     def _check_shard_key(self) -> None:
         """Refuse changes of the parts of a shard key that are inside embedded documents."""
@@ -157,6 +201,7 @@ class Document(_Habits, _document.Document):
     @classmethod
     def _from_son(cls, son: Any, _auto_dereference: bool = True, created: bool = False) -> Any:
         document = super()._from_son(son, _auto_dereference)
+        check_known(cls, [document])
         return document._as_new() if created else document
 
     @classmethod
@@ -176,6 +221,11 @@ class Document(_Habits, _document.Document):
     @classmethod
     def _class_made(cls) -> None:
         """Guard the shard key; note on an unsaved document that it was given a key."""
+        for field in cls._fields.values():
+            named = getattr(field, "document_type_obj", None)
+            if field.kind == "embedded" and isinstance(named, str):
+                if named in _document_registry:
+                    field.document_type  # noqa: B018  raises if it is no embedded document
         key = cls._meta.get("id_field")
         names = cls._meta.get("shard_key") or ()
         names = (names,) if isinstance(names, str) else names
@@ -233,7 +283,10 @@ class Document(_Habits, _document.Document):
     @classmethod
     def _ready(cls) -> Any:
         use(cls._alias())
-        return super()._ready()
+        try:
+            return super()._ready()
+        except OperationError as error:
+            raise as_pymongo(error) from error
 
     @classmethod
     def _readable(cls) -> Any:

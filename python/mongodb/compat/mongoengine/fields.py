@@ -28,6 +28,7 @@ from mongodb.compat.mongoengine.base.fields import dereferences
 from mongodb.connection import open_connections
 from mongodb.errors import InvalidDocumentError, ValidationError
 from mongodb.fields import *  # noqa: F403
+from mongodb.fields.lazy import ReadsLazily
 
 RECURSIVE_REFERENCE_CONSTANT = "self"
 
@@ -46,7 +47,7 @@ class _Binding:
 
     def __set__(self, instance: Any, value: Any) -> None:
         item = self._item  # type: ignore[attr-defined]
-        if value and isinstance(item, _fields.EnumField):
+        if value and isinstance(item, (_fields.EnumField, ReadsLazily)):
             value = self.to_python(value)  # type: ignore[attr-defined]
         told = bool(value) and not instance._created and value != self.__get__(instance)
         super().__set__(instance, value)  # type: ignore[misc]
@@ -122,6 +123,20 @@ class CachedReferenceField(_Declared, _fields.CachedReferenceField):
     """A reference that keeps a copy of some fields."""
 
     _said = "Argument to CachedReferenceField constructor must be a document class or a string"
+
+
+class LazyReferenceField(_Declared, _fields.LazyReferenceField):
+    """A reference that reads as a LazyReference."""
+
+    _said = "Argument to LazyReferenceField constructor must be a document class or a string"
+
+
+class Decimal128Field(_fields.Decimal128Field):
+    """A decimal number that is stored as Decimal128 and read as a Decimal."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        value = super().__get__(instance, owner)
+        return value.to_decimal() if isinstance(value, Decimal128) else value
 
 
 class EmbeddedDocumentField(_Binding, _Declared, _fields.EmbeddedDocumentField):

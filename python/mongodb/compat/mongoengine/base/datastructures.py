@@ -94,6 +94,10 @@ class BaseDict(_Tracked, dict[Any, Any]):
         self._mark_as_changed(key)
         super().__delitem__(key)
 
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self._mark_as_changed(name)
+
     pop = _telling(dict, "pop")
     clear = _telling(dict, "clear")
     update = _telling(dict, "update")

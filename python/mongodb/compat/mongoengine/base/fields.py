@@ -8,11 +8,22 @@ import contextvars
 from collections.abc import Iterator
 from typing import Any
 
+from mongodb.errors import InvalidDocumentError
 from mongodb.fields import GeoJsonBaseField, ObjectIdField
+from mongodb.fields import nested as _nested
 from mongodb.fields.base_field import BaseField
-from mongodb.fields.nested import ComplexBaseField
 
 __all__ = ["BaseField", "ComplexBaseField", "GeoJsonBaseField", "ObjectIdField"]
+
+
+class ComplexBaseField(_nested.ComplexBaseField):
+    """What lists and dicts share."""
+
+    def __init__(self, field: Any = None, **kwargs: Any) -> None:
+        try:
+            super().__init__(field, **kwargs)
+        except InvalidDocumentError as error:
+            raise TypeError(f"field argument must be a Field instance: {error}") from error
 
 
 # The fields, by id, and the classes that read references as they are stored, in this context.
