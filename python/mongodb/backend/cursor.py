@@ -88,7 +88,12 @@ class Cursor:
                 return self
             rows, parts = not _one_row(prepared), self.connection.references.concerned(prepared)
             if self.connection.is_whole(rows or parts):
-                run(prepared, params or ())
+                if prepared.late and self.connection.references.uniques.is_at_once(prepared.table):
+                    with self.connection.undone_alone():
+                        run(prepared, params or ())
+                        self.connection.references.uniques.check(now=True)
+                else:
+                    run(prepared, params or ())
                 return self
             with self.connection.statement(rows=rows):
                 run(prepared, params or ())
@@ -388,7 +393,10 @@ class Cursor:
     def _command(self, prepared: Prepared, params: Sequence[Any]) -> None:
         node = prepared.node
         assert isinstance(node, n.Command)
-        self.connection.control(node.verb, node.name)
+        if node.names:
+            self.connection.references.set(node.names, node.verb == "CONSTRAINTS DEFERRED")
+        else:
+            self.connection.control(node.verb, node.name)
 
     def explain(self, sql: str, params: Any = None) -> str:
         """Return the commands of a query and the store's plan of the last, as JSON."""

@@ -378,11 +378,9 @@ class Connection(Shared):
         self._end("commit")
 
     def control(self, verb: str, name: str | None) -> None:
-        """Run SAVEPOINT, RELEASE, ROLLBACK TO, COMMIT, ROLLBACK, BEGIN or SET CONSTRAINTS."""
+        """Run SAVEPOINT, RELEASE, ROLLBACK TO, COMMIT, ROLLBACK or BEGIN."""
         if name is None:
-            {"COMMIT": self.commit, "ROLLBACK": self.rollback, "BEGIN": lambda: None,
-             "CONSTRAINTS IMMEDIATE": self.references.check,
-             "CONSTRAINTS DEFERRED": lambda: None}[verb]()  # fmt: skip
+            {"COMMIT": self.commit, "ROLLBACK": self.rollback, "BEGIN": lambda: None}[verb]()
             return
         embedded = self.embedded
         if self._outer is not None:

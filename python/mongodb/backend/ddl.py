@@ -108,7 +108,7 @@ class Definitions:
         if primary is not None and info.pk is None:
             self.indexes.unique(info, list(primary.columns), self.primary_name(info.name))
         for one in later:
-            self.indexes.unique(info, list(one.columns), one.name, one.nulls_distinct)
+            self.indexes.constraint(info, one)
 
     @staticmethod
     def primary_name(table: str) -> str:
@@ -235,7 +235,7 @@ class Definitions:
         self.save(info)
         for one in constraints:
             if one.kind == "unique":
-                self.indexes.unique(info, [column.name], one.name, one.nulls_distinct)
+                self.indexes.constraint(info, one)
             elif one.kind == "foreign":
                 self.connection.references.whole(info.name)
 
@@ -385,7 +385,7 @@ class Definitions:
 
     def add_constraint(self, info: TableInfo, one: n.Constraint) -> None:
         if one.kind == "unique":
-            self.indexes.unique(info, list(one.columns), one.name, one.nulls_distinct)
+            self.indexes.constraint(info, one)
             return
         if one.kind == "primary":
             self.add_primary(info, one)

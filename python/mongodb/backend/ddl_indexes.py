@@ -12,10 +12,16 @@ from typing import Any
 from bson import json_util
 
 from mongodb.backend import rules
-from mongodb.backend.errors import DatabaseError, OperationalError, ProgrammingError
+from mongodb.backend.errors import (
+    DatabaseError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+)
 from mongodb.backend.plan.micros import expanded
 from mongodb.backend.plan.scope import US, TableInfo
 from mongodb.backend.sql import nodes as n
+from mongodb.backend.uniques import refuse_equal_rows
 
 __all__ = ["NO_SEARCH", "Indexes"]
 
@@ -50,6 +56,27 @@ class Indexes:
         partial = self.known(info, columns) if distinct else {}
         if partial:
             spec["partialFilterExpression"] = partial
+        self.make(info, spec, columns)
+
+    def constraint(self, info: TableInfo, one: n.Constraint) -> None:
+        """Make a unique constraint, which may be checked when transactions end."""
+        columns = list(one.columns)
+        if one.deferred is None:
+            self.unique(info, columns, one.name, one.nulls_distinct)
+            return
+        if not self.connection.embedded:
+            raise NotSupportedError(
+                f"{one.name}: a server cannot check a deferrable unique constraint when its "
+                "transactions end; the embedded store does. Leave out deferrable"
+            )
+        if not one.nulls_distinct:
+            raise NotSupportedError(f"{one.name}: NULLS NOT DISTINCT cannot be deferred")
+        named = one.name or f"{info.name}_{'_'.join(columns)}_uniq"
+        refuse_equal_rows(self.connection, info, named, columns)
+        known = info.meta.setdefault("indexes", {})
+        known[named] = {"columns": columns, "unique": True, "deferred": one.deferred}
+        self.save(info)
+        spec = {"name": named, "key": expanded(info, {info.path(c): 1 for c in columns})}
         self.make(info, spec, columns)
 
     def known(self, info: TableInfo, columns: list[str]) -> dict[str, Any]:
@@ -164,9 +191,9 @@ class Indexes:
     def note(self, info: TableInfo, spec: dict[str, Any], columns: list[str], twin: str) -> None:
         """Keep an index that another stands for."""
         known = info.meta.setdefault("indexes", {})
-        known[spec["name"]] = {**known.get(spec["name"], {}), "columns": columns, "twin": twin,
-                               "unique": bool(spec.get("unique")),
-                               "key": dict(spec["key"])}  # fmt: skip
+        old = known.get(spec["name"], {})
+        known[spec["name"]] = {**old, "columns": columns, "twin": twin, "key": dict(spec["key"]),
+                               "unique": bool(spec.get("unique")) or "deferred" in old}  # fmt: skip
         self.save(info)
 
     # Unmaking
@@ -206,9 +233,11 @@ class Indexes:
         for one in orphans[1:]:
             known[one]["twin"] = orphans[0]
         made = {**_bare(spec), "name": orphans[0]}
-        if not heir["unique"]:
+        if not heir["unique"] or "deferred" in heir:
             made.pop("unique", None)
             made.pop("partialFilterExpression", None)
+        if "deferred" in heir:
+            known[orphans[0]] = {key: heir[key] for key in ("columns", "unique", "deferred")}
         self.save(info)
         self.connection.run({"createIndexes": info.name, "indexes": [made]})
 

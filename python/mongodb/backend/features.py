@@ -108,6 +108,11 @@ class DatabaseFeatures(BaseDatabaseFeatures):
 
     has_select_for_update_nowait = has_select_for_update
 
+    @property
+    def supports_deferrable_unique_constraints(self) -> bool:  # type: ignore[override]
+        """Whether unique constraints can be checked at the commit: a server has no place for it."""
+        return self.is_embedded
+
     @cached_property
     def can_rollback_ddl(self) -> bool:  # type: ignore[override]
         """Whether a migration is undone whole when it fails."""

@@ -135,9 +135,11 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
                 if info.pk is not None:
                     out[f"{table_name}_pkey"] = _index([info.pk], key, True, primary=True)
                 continue
+            unique = bool(one.get("unique"))
             if name in noted:
                 named = noted[name]["columns"]
-            out[name] = _index(named, key, bool(one.get("unique")), primary=named == primary)
+                unique = unique or "deferred" in noted[name]
+            out[name] = _index(named, key, unique, primary=named == primary)
         for name, one in noted.items():
             if "twin" in one:
                 out[name] = _index(one["columns"], _visible(one["key"]), one["unique"])

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from mongodb._connection import is_read
@@ -76,6 +78,19 @@ class Shared:
     def joined(self) -> bool:
         """Whether the transaction is a part of documents'."""
         return self._outer is not None
+
+    @contextlib.contextmanager
+    def undone_alone(self) -> Iterator[None]:
+        """Make a savepoint of a statement within a transaction, and undo it if it fails."""
+        name = "of a statement"
+        self.control("SAVEPOINT", name)
+        try:
+            yield
+        except BaseException:
+            self.control("ROLLBACK TO", name)
+            raise
+        finally:
+            self.control("RELEASE", name)
 
     def _join(self) -> None:
         """Become a part of documents' transaction, which alone commits."""

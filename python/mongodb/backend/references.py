@@ -12,6 +12,7 @@ from mongodb.backend.errors import IntegrityError
 from mongodb.backend.plan.prepare import Prepared
 from mongodb.backend.plan.scope import TableInfo
 from mongodb.backend.sql import nodes as n
+from mongodb.backend.uniques import Uniques, deferred
 
 __all__ = ["References"]
 
@@ -27,19 +28,40 @@ class References:
         self._named: dict[tuple[str, str], set[Any]] = {}  # (table, key): values that rows name
         self._gone: dict[tuple[str, str], set[Any]] = {}  # (table, column): values removed
         self._whole: set[str] = set()  # tables of which every row is to be looked at
+        self.uniques = Uniques(connection)
 
     def __bool__(self) -> bool:
-        return bool(self._named or self._gone or self._whole)
+        return bool(self._named or self._gone or self._whole or self.uniques)
 
     def forget(self) -> None:
-        """Answer for nothing any more."""
+        """Answer for nothing any more: the transaction has ended."""
+        self._clear()
+        self.uniques.forget()
+
+    def _clear(self) -> None:
         self._named.clear()
         self._gone.clear()
         self._whole.clear()
 
+    def set(self, names: tuple[str, ...], deferred: bool) -> None:
+        """Carry out SET CONSTRAINTS: check at the end of the transaction, or now and from now on.
+
+        Foreign keys are checked now, and again at the end.
+        """
+        self.uniques.set(names, deferred)
+        if not deferred:
+            self._check_keys()
+
     def concerned(self, prepared: Prepared) -> bool:
-        """Whether an insert, update or delete of a table's rows may break a foreign key."""
-        if not self.enabled or not self.connection.foreign_keys or prepared.table is None:
+        """Whether an insert, update or delete of a table's rows may break a foreign key, or a
+        unique constraint that is checked late."""
+        if prepared.table is None:
+            return False
+        if prepared.late is None:
+            prepared.late = bool(deferred(prepared.table)) and prepared.kind != "delete"
+        if prepared.late:
+            return True
+        if not self.enabled or not self.connection.foreign_keys:
             return False
         if prepared.breaks is None:
             prepared.breaks = self._may_break(prepared.table, prepared.node)
@@ -47,9 +69,11 @@ class References:
 
     def names(self, prepared: Prepared, row: dict[str, Any]) -> list[dict[str, Any]] | None:
         """Return the rows that a new row names, as the engine's insert wants them; None when one is
-        named by another column than its primary key."""
+        named by another column than its primary key, or more is to be looked at."""
         if not self.concerned(prepared):
             return []
+        if prepared.late:
+            return None
         if prepared.names is None:
             assert prepared.table is not None
             prepared.names = self._by_primary_key(prepared.table)
@@ -88,6 +112,7 @@ class References:
 
     def written(self, info: TableInfo, documents: Iterable[dict[str, Any]]) -> None:
         """Note rows that were inserted."""
+        self.uniques.written(info, documents)
         if not self.enabled or not self.connection.foreign_keys:
             return
         for name, key in info.meta.get("keys", {}).items():
@@ -98,6 +123,7 @@ class References:
 
     def changed(self, info: TableInfo, query: Any, changes: Any) -> None:
         """Note an update, before it is sent; `changes` are the new values by path."""
+        self.uniques.changed(info, changes)
         if not self.enabled or not self.connection.foreign_keys:
             return
         for name, key in info.meta.get("keys", {}).items():
@@ -145,12 +171,16 @@ class References:
     # What is so
 
     def check(self) -> None:
-        """Look whether every reference holds; IntegrityError names the first that does not."""
-        if not self:
+        """Look whether all holds; IntegrityError names the first that does not."""
+        self.uniques.check()
+        self._check_keys()
+
+    def _check_keys(self) -> None:
+        if not (self._named or self._gone or self._whole):
             return
         tables = self.connection.tables
         named, gone, whole = dict(self._named), dict(self._gone), set(self._whole)
-        self.forget()
+        self._clear()
         for table in whole:
             info = tables.get(table)
             for name, key in info.meta.get("keys", {}).items():

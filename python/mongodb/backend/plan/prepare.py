@@ -97,6 +97,7 @@ class Prepared:
     whole: bool = False  # insert: its documents lack nothing but keys
     single: bool = False  # insert: of one row, which nothing else is said of
     returning: list[str] = field(default_factory=list)  # insert: the fields of what comes back
+    late: bool | None = None  # whether a unique constraint is to be checked afterwards
     breaks: bool | None = None  # whether it may break a foreign key, once somebody has looked
     # insert: the fields that hold others' primary keys, with those tables, once somebody has
     # looked; False when a foreign key leads elsewhere

@@ -22,8 +22,8 @@ def definition(p: Any) -> n.Node:
     verb = p.need_word(*VERBS)
     if verb == "SET":
         p.need_word("CONSTRAINTS")
-        p.comma(p.name)
-        return n.Command(f"CONSTRAINTS {p.need_word('IMMEDIATE', 'DEFERRED')}")
+        names = tuple(p.comma(p.name))
+        return n.Command(f"CONSTRAINTS {p.need_word('IMMEDIATE', 'DEFERRED')}", names=names)
     if verb == "COMMENT":
         return _comment(p)
     if verb == "ALTER":
@@ -156,11 +156,11 @@ def _constraint(p: Any, column: str | None = None) -> n.Constraint:
     return n.Constraint("foreign", name, own, table=table, to=to, deferred=_deferred(p))
 
 
-def _deferred(p: Any) -> bool:
-    deferred = False
-    if p.word("DEFERRABLE") and p.word("INITIALLY"):
-        deferred = p.need_word("DEFERRED", "IMMEDIATE") == "DEFERRED"
-    return deferred
+def _deferred(p: Any) -> bool | None:
+    """Whether a constraint is deferred at first; None when it cannot be."""
+    if not p.word("DEFERRABLE"):
+        return None
+    return bool(p.word("INITIALLY")) and p.need_word("DEFERRED", "IMMEDIATE") == "DEFERRED"
 
 
 def _columns(node: n.Node) -> tuple[str, ...]:

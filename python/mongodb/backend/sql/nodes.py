@@ -258,10 +258,12 @@ class Delete(Node):
 
 @_node
 class Command(Node):
-    """SAVEPOINT, RELEASE, ROLLBACK TO, BEGIN, COMMIT, ROLLBACK: `name` is the savepoint's."""
+    """SAVEPOINT, RELEASE, ROLLBACK TO, BEGIN, COMMIT, ROLLBACK: `name` is the savepoint's; SET
+    CONSTRAINTS: `names` are theirs."""
 
     verb: str
     name: str | None = None
+    names: tuple[str, ...] = ()
 
 
 # Definitions. What stays behind them, a check or a default, is kept as text.
@@ -277,7 +279,7 @@ class Constraint(Node):
     text: str | None = None
     table: str | None = None
     to: tuple[str, ...] = ()
-    deferred: bool = False
+    deferred: bool | None = None  # at first; None: never
     nulls_distinct: bool = True
 
 
