@@ -17,6 +17,9 @@ DATABASES = {
     if os.environ.get("MODELS") == "sqlite"
     else {"ENGINE": "mongodb.backend", "HOST": "docstore://:memory:", "NAME": "models"}
 }
+if os.environ.get("MODELS") != "sqlite":
+    SESSION_ENGINE = "mongodb.sessions"
+    CACHES = {"default": {"BACKEND": "mongodb.cache.DocumentCache", "LOCATION": "cache"}}
 MONGODB_SETTINGS = {"host": os.environ.get("STORE") or "docstore://:memory:", "db": "library"}
 INSTALLED_APPS = [
     "django.contrib.admin",
