@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the benchmarks, each contender in turn, and print the table of docs/benchmarks.md.
 
-    python bench/run.py [read get insert drf scan plan catalog orm documents official memory]
-        [--rounds N] [--write]
+    python bench/run.py [read get insert drf scan plan catalog orm documents official memory
+        writers] [--rounds N] [--write]
 
 --write replaces the table in docs/benchmarks.md.
 """
@@ -24,7 +24,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- table begins -->", "<!-- table ends -->"
 NAMES = ["read", "get", "insert", "drf", "scan", "plan", "catalog", "orm",
-         "documents", "official", "memory"]  # fmt: skip
+         "documents", "official", "memory", "writers"]  # fmt: skip
 
 
 def configure() -> None:

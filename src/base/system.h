@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h> /* with it comes __GLIBC__ */
 
 #if defined(__linux__) && defined(__GLIBC__) && !defined(DS_PORTABLE)
@@ -48,5 +49,11 @@ bool ds__bell_open(ds__bell *bell);
 /* May be called in a signal's handler. */
 void ds__bell_ring(const ds__bell *bell);
 void ds__bell_close(ds__bell *bell);
+
+/* Waits while a word, which processes may share, is what was `seen`: until somebody wakes those who
+ * wait with one of these `bits`, or `us` microseconds. May end without a reason, and later than
+ * woken, by a fifth of a millisecond, where the system cannot wake. */
+void ds__word_wait(uint32_t *word, uint32_t seen, uint32_t bits, int64_t us);
+void ds__word_wake(uint32_t *word, uint32_t bits);
 
 #endif

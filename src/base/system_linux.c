@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,6 +15,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { POPULATE_READ = 22 }; /* since Linux 5.14; older headers lack its name */
@@ -66,6 +70,26 @@ void ds__bell_close(ds__bell *bell) {
         close(bell->reads);
     }
     bell->reads = bell->writes = -1;
+}
+
+void ds__word_wait(uint32_t *word, uint32_t seen, uint32_t bits, int64_t us) {
+    struct timespec until;
+    const int before = errno;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    const int64_t ns = until.tv_nsec + us % 1000000 * 1000;
+    until.tv_sec += us / 1000000 + ns / 1000000000;
+    until.tv_nsec = ns % 1000000000;
+    if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET, seen, &until, NULL, bits) != 0 &&
+        errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT) {
+        usleep(us < 1000 ? (useconds_t)us : 1000); /* not allowed here */
+    }
+    errno = before;
+}
+
+void ds__word_wake(uint32_t *word, uint32_t bits) {
+    const int before = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE_BITSET, INT_MAX, NULL, NULL, bits);
+    errno = before;
 }
 
 #else

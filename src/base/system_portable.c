@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { LOOK_US = 200 }; /* between looks at a word */
+
 const char *ds__system_error(int code) {
     static const struct {
         int code;
@@ -151,6 +153,18 @@ void ds__bell_close(ds__bell *bell) {
         close(bell->writes);
     }
     bell->reads = bell->writes = -1;
+}
+
+void ds__word_wait(uint32_t *word, uint32_t seen, uint32_t bits, int64_t us) {
+    (void)bits;
+    for (int64_t step; us > 0 && __atomic_load_n(word, __ATOMIC_ACQUIRE) == seen; us -= step) {
+        step = us < LOOK_US ? us : LOOK_US;
+        usleep((useconds_t)step);
+    }
+}
+
+void ds__word_wake(uint32_t *word, uint32_t bits) {
+    (void)word, (void)bits;
 }
 
 #else

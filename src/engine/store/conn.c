@@ -116,20 +116,32 @@ static int on_progress(void *arg) {
     return !wanted(arg);
 }
 
-/* Waits a little longer each time, until the deadline or a fork. */
+/* Until the deadline or a fork. */
+bool ds__conn_may_wait(ds__conn *conn) {
+    const int64_t now = ds__clock_mono_us() / 1000;
+    conn->yielded = conn->yields && ds__fork_pending();
+    if (now >= conn->deadline_ms || conn->yielded || !wanted(conn)) {
+        return false;
+    }
+    if (conn->to_write && conn->yields) {
+        ds__shared_tell_waiting(conn->db, now);
+    }
+    return true;
+}
+
+/* Waits in the queue of writers, or a little longer each time. */
 static int on_busy(void *arg, int count) {
     static const int delays_us[] = {50, 100, 200, 500, 1000, 2000, 5000};
     const int last = (int)(sizeof delays_us / sizeof delays_us[0]) - 1;
     ds__conn *conn = arg;
-    int64_t now = ds__clock_mono_us() / 1000;
-    conn->yielded = conn->yields && ds__fork_pending();
-    if (now >= conn->deadline_ms || conn->yielded || !wanted(conn)) {
+    if (!ds__conn_may_wait(conn)) {
         return 0;
     }
     if (conn->to_write) {
-        ds__vfs_tell_waiting(conn->db, now);
+        ds__queue_wait(conn);
+    } else {
+        usleep((useconds_t)delays_us[count < last ? count : last]);
     }
-    usleep((useconds_t)delays_us[count < last ? count : last]);
     return 1;
 }
 

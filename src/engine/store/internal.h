@@ -10,7 +10,9 @@
 
 #include "base/fork.h"
 #include "base/map.h"
+#include "engine/store/queue.h"
 #include "engine/store/scan.h"
+#include "engine/store/shared.h"
 #include "engine/store/store.h"
 #include "engine/store/vfs.h"
 
@@ -48,7 +50,6 @@ struct ds__stmt {
 };
 
 /* One connection: used by one transaction, so by one thread, at a time. */
-typedef struct ds__conn ds__conn;
 struct ds__conn {
     /* owned */
     sqlite3 *db;
@@ -63,6 +64,7 @@ struct ds__conn {
     uint32_t generation; /* of the process that opened it */
     size_t prepared;     /* statements alive, idle or not */
     int64_t deadline_ms; /* busy handler: until when to wait */
+    ds__place place;     /* among those who wait to write */
     ds__wait wait;       /* of the command that uses it now; its context is borrowed */
     ds_error stopped;    /* what ended a wait or a statement, when `code` is set */
     size_t cached;       /* bytes its page cache held when it was put down */
@@ -91,10 +93,12 @@ struct ds__store {
     ds__store_options options;
     bool in_memory;
     bool writing;         /* a transaction of this process writes */
+    int64_t slice_us;     /* by who writes: since when it does not queue behind other processes */
     int64_t log_limit;    /* bytes of the log from which on something keeps it from ending */
     int64_t log_warned;   /* atomic: its size at the last warning */
     bool log_busy;        /* atomic: a thread ends it; the next three are its own */
     int log_tried;        /* atomic: its frames when ending it was tried last, */
+    int64_t log_tried_ms; /* when it was written back last */
     uint32_t log_stuck;   /* how many of them were in the file when that failed, */
     int log_wait_ms;      /* how long readers were waited for; 0: not yet */
     size_t warning_count; /* atomic */
@@ -189,6 +193,8 @@ void ds__store_warn(ds__store *store, const char *fmt, ...) DS_PRINTF(2, 3);
 /* conn.c */
 ds__conn *ds__conn_open(ds__store *store, ds_error *err);
 void ds__conn_close(ds__conn *conn);
+/* Whether who waits with it for SQLite may go on doing so; when not, conn->stopped may say why. */
+bool ds__conn_may_wait(ds__conn *conn);
 /* Whether it was opened by the parent of this process: nothing may be done with it. */
 bool ds__conn_is_foreign(const ds__conn *conn);
 /* Sets the size of the page cache; anew once the file has its own size of pages. DS_CACHE_KIB is

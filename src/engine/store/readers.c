@@ -13,7 +13,9 @@
 #include "engine/store/internal.h"
 
 enum {
-    WRITE_BACK = 16 * 1024 * 1024, /* bytes of the log */
+    WRITE_BACK = 16 * 1024 * 1024, /* bytes of the log; and of what has come since the last time, */
+    WRITE_MORE = WRITE_BACK / 4,   /* in whatever process: each time costs two syncs of the disk; */
+    WRITE_AGAIN_MS = 250,          /* or when readers were in the way then */
     TRY_FRAMES = 100,              /* ending the log is tried again after so many */
     END_WAIT_MS = 20,              /* for readers, while new ones may begin; */
     GATE_WAIT_MS = 100, /* while they may not; doubled when that is too short, up to DS_GATE_MS */
@@ -112,11 +114,14 @@ static bool end_log(ds__conn *conn, sqlite3 *db, const char *name, bool gated, i
     conn->wait = (ds__wait){0};
     conn->deadline_ms = ds__clock_mono_us() / 1000 + wait_ms;
     if (gated) {
-        ds__vfs_close_gate(db, conn->deadline_ms);
+        ds__shared_close_gate(db, conn->deadline_ms);
     }
+    conn->to_write = true; /* nobody writes meanwhile, so it queues as writers do */
     int rc = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    conn->to_write = false;
+    ds__queue_leave(conn);
     if (gated) {
-        ds__vfs_close_gate(db, 0);
+        ds__shared_close_gate(db, 0);
     }
     conn->wait = wait;
     conn->deadline_ms = deadline_ms;
@@ -124,7 +129,7 @@ static bool end_log(ds__conn *conn, sqlite3 *db, const char *name, bool gated, i
 }
 
 bool ds__log_wait(ds__conn *conn) {
-    while (ds__vfs_gate(conn->db, ds__clock_mono_us() / 1000) > 0 && !ds__fork_pending()) {
+    while (ds__shared_gate(conn->db, ds__clock_mono_us() / 1000) > 0 && !ds__fork_pending()) {
         if (conn->wait.interrupt && !conn->wait.interrupt(conn->wait.ctx, &conn->stopped)) {
             return false;
         }
@@ -175,6 +180,16 @@ static void try_to_end(ds__conn *conn, sqlite3 *db, const char *name, bool gated
     }
 }
 
+/* Others write on meanwhile. What they wrote, and the log's end, then hold them up for a moment. */
+static void write_back(ds__conn *conn, sqlite3 *db, const char *name) {
+    int all = 0;
+    int done = 0;
+    if (sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, &all, &done) == SQLITE_OK &&
+        done == all) {
+        end_log(conn, db, name, false, END_WAIT_MS);
+    }
+}
+
 int ds__log_hook(void *arg, sqlite3 *db, const char *name, int frames) {
     ds__conn *conn = arg;
     ds__store *store = conn->store;
@@ -192,12 +207,19 @@ int ds__log_hook(void *arg, sqlite3 *db, const char *name, int frames) {
         __atomic_store_n(&store->log_warned, 0, __ATOMIC_RELAXED);
     }
     const int64_t tried = (int64_t)store->log_tried * ds__vfs_page_size(db);
+    const int64_t now_ms = ds__clock_mono_us() / 1000;
+    const int64_t back = written_back(conn);
+    const int64_t more = (frames - (back > store->log_tried ? back : store->log_tried)) *
+                         (int64_t)ds__vfs_page_size(db);
     const bool crosses = size >= store->log_limit && tried < store->log_limit;
     if (size >= store->log_limit / 2 && (crosses || frames - store->log_tried >= TRY_FRAMES)) {
         __atomic_store_n(&store->log_tried, frames, __ATOMIC_RELAXED);
         try_to_end(conn, db, name, size >= store->log_limit / 4 * 3);
-    } else if (size >= WRITE_BACK) {
-        sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    } else if (size >= WRITE_BACK &&
+               (more >= WRITE_MORE || now_ms - store->log_tried_ms >= WRITE_AGAIN_MS)) {
+        store->log_tried_ms = now_ms;
+        __atomic_store_n(&store->log_tried, frames, __ATOMIC_RELAXED);
+        write_back(conn, db, name);
     }
     __atomic_store_n(&store->log_busy, false, __ATOMIC_RELEASE);
     return SQLITE_OK;

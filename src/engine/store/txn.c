@@ -191,6 +191,7 @@ static void finish(ds__txn *txn, bool committed) {
         }
     }
     if (txn->write) {
+        ds__queue_release(conn);
         give_writer(conn);
     }
     conn->wait = (ds__wait){0};
@@ -233,9 +234,20 @@ void ds__txn_progress(ds__txn *txn, const char *what, int64_t done, int64_t tota
     }
 }
 
+static int begin_write(ds__conn *conn, int64_t now_us, ds_error *err) {
+    ds__queue_enter(conn, now_us);
+    int rc = run_plain(conn, DS_STMT_BEGIN_WRITE, err);
+    if (rc == SQLITE_OK) {
+        ds__queue_taken(conn);
+    } else {
+        ds__queue_leave(conn);
+    }
+    return rc;
+}
+
 /* Begins on a connection as `turn` says. `*again` when it gave way to a fork: try once more. */
-static ds__txn *begin_once(const ds__conn *turn, ds__txn_kind kind, bool limited, bool *again,
-                           ds_error *err) {
+static ds__txn *begin_once(const ds__conn *turn, ds__txn_kind kind, bool limited, int64_t now_us,
+                           bool *again, ds_error *err) {
     ds__store *store = turn->store;
     *again = false;
     ds__conn *conn = ds__store_take_conn(store, err);
@@ -254,8 +266,10 @@ static ds__txn *begin_once(const ds__conn *turn, ds__txn_kind kind, bool limited
     conn->yielded = false;
     conn->to_write = kind == DS_TXN_WRITE;
     int rc = SQLITE_INTERRUPT;
-    if (kind == DS_TXN_WRITE || ds__log_wait(conn)) {
-        rc = run_plain(conn, kind == DS_TXN_READ ? DS_STMT_BEGIN_READ : DS_STMT_BEGIN_WRITE, err);
+    if (kind == DS_TXN_WRITE) {
+        rc = begin_write(conn, now_us, err);
+    } else if (ds__log_wait(conn)) {
+        rc = run_plain(conn, DS_STMT_BEGIN_READ, err);
     }
     conn->yields = conn->to_write = false;
     if (rc == SQLITE_OK) {
@@ -279,7 +293,8 @@ bool ds__txn_begin(ds__store *store, ds__txn_kind kind, const ds__wait *wait, ds
     }
     /* A writer waits for its turn without a connection: not one that can be used. */
     ds__conn turn = {.store = store, .wait = wait ? *wait : (ds__wait){0}};
-    turn.deadline_ms = ds__clock_mono_us() / 1000 + store->options.busy_timeout_ms;
+    const int64_t now_us = ds__clock_mono_us();
+    turn.deadline_ms = now_us / 1000 + store->options.busy_timeout_ms;
     bool limited = deadline_ms && deadline_ms < turn.deadline_ms;
     if (limited) {
         turn.deadline_ms = deadline_ms;
@@ -289,7 +304,7 @@ bool ds__txn_begin(ds__store *store, ds__txn_kind kind, const ds__wait *wait, ds
     }
     bool again;
     ds__txn *txn;
-    while (!(txn = begin_once(&turn, kind, limited, &again, err)) && again) {
+    while (!(txn = begin_once(&turn, kind, limited, now_us, &again, err)) && again) {
         ds__fork_wait_end(ds__fork_wait_begin()); /* lets the fork happen */
     }
     if (!txn) {
@@ -320,7 +335,7 @@ bool ds__txn_upgrade(ds__txn *txn, ds_error *err) {
     }
     int64_t until = ds__clock_mono_us() / 1000 + UPGRADE_WAIT_MS;
     if (!take_writer(txn->conn, until)) {
-        ds__vfs_tell_waiting(txn->conn->db, until); /* it will be tried again */
+        ds__shared_tell_waiting(txn->conn->db, until); /* it will be tried again */
         txn->conn->stopped.code = 0;
         return ds__conn_error(txn->conn, SQLITE_BUSY_SNAPSHOT, err);
     }
@@ -331,7 +346,7 @@ bool ds__txn_upgrade(ds__txn *txn, ds_error *err) {
     } while ((rc & 0xff) == SQLITE_BUSY && rc != SQLITE_BUSY_SNAPSHOT &&
              ds__clock_mono_us() / 1000 < until);
     if (rc == SQLITE_BUSY) {
-        ds__vfs_tell_waiting(txn->conn->db, until);
+        ds__shared_tell_waiting(txn->conn->db, until);
     }
     if (rc != SQLITE_OK) {
         give_writer(txn->conn);
@@ -431,11 +446,11 @@ bool ds__txn_is_awaited(const ds__txn *txn) {
     if (!txn->write || ds__conn_is_foreign(txn->conn)) {
         return false;
     }
-    return ds__vfs_is_awaited(txn->conn->db, ds__clock_mono_us() / 1000);
+    return ds__shared_is_awaited(txn->conn->db, ds__clock_mono_us() / 1000);
 }
 
 bool ds__txn_claim(ds__txn *txn, int64_t every_ms) {
-    return ds__vfs_claim(txn->conn->db, ds__clock_mono_us() / 1000, every_ms);
+    return ds__shared_claim(txn->conn->db, ds__clock_mono_us() / 1000, every_ms);
 }
 
 bool ds__txn_is_broken(const ds__txn *txn) {

@@ -17,16 +17,6 @@ static const uint8_t mark[4] = {'D', 'S', 'p', '1'};
 /* SQLite's lock of the one who writes to the log, or recovers it. */
 enum { LOG_WRITE_LOCK = 0 };
 
-/* The log's index: its first part, and in that eight bytes which stand for SQLite's locks. It locks
- * them and never reads or writes them. */
-enum { INDEX_REGION = DS_INDEX_REGION, LOCK_BYTES = 120 };
-
-/* Four of them tell when somebody waited to write last, four until when readers wait. */
-enum { WAITING_BYTES = LOCK_BYTES, GATE_BYTES = LOCK_BYTES + 4 };
-
-/* Four bytes behind them that SQLite keeps for later: when the last turn was taken. */
-enum { TURN_BYTES = 132 };
-
 enum { SQLITE_HEAD = 100 }; /* of the first page */
 
 /* SQLite's locks of readers: the first for those who read nothing of the log. */
@@ -420,71 +410,22 @@ int ds__vfs_page_size(sqlite3 *db) {
     return f ? f->page_size : 0;
 }
 
-/* The first part of the log's index, which processes share; NULL: it is not mapped. */
-static uint8_t *index_of(sqlite3 *db) {
+uint8_t *ds__vfs_index(sqlite3 *db) {
     ds__file *f = file_of_db(db);
     void volatile *index = NULL;
     if (!f || f->real->pMethods->iVersion < 2 ||
-        f->real->pMethods->xShmMap(f->real, 0, INDEX_REGION, 0, &index) != SQLITE_OK) {
+        f->real->pMethods->xShmMap(f->real, 0, DS_INDEX_REGION, 0, &index) != SQLITE_OK) {
         return NULL;
     }
     return (uint8_t *)(uintptr_t)index;
 }
 
 bool ds__vfs_read_index(sqlite3 *db, size_t at, void *out, size_t size) {
-    const uint8_t *index = at + size <= INDEX_REGION ? index_of(db) : NULL;
+    const uint8_t *index = at + size <= DS_INDEX_REGION ? ds__vfs_index(db) : NULL;
     if (index) {
         memcpy(out, index + at, size);
     }
     return index != NULL;
-}
-
-/* A time in four bytes of the index, which count milliseconds and begin anew after 49 days. */
-static uint32_t *time_at(sqlite3 *db, size_t at) {
-    uint8_t *index = index_of(db);
-    return (uint32_t *)(void *)(index ? index + at : NULL);
-}
-
-static void set_time(sqlite3 *db, size_t at, int64_t ms) {
-    uint32_t *time = time_at(db, at);
-    if (time) {
-        __atomic_store_n(time, (uint32_t)ms, __ATOMIC_RELAXED);
-    }
-}
-
-static uint32_t get_time(sqlite3 *db, size_t at) {
-    const uint32_t *time = time_at(db, at);
-    return time ? __atomic_load_n(time, __ATOMIC_RELAXED) : 0;
-}
-
-void ds__vfs_tell_waiting(sqlite3 *db, int64_t now_ms) {
-    set_time(db, WAITING_BYTES, now_ms);
-}
-
-bool ds__vfs_is_awaited(sqlite3 *db, int64_t now_ms) {
-    const uint32_t told = get_time(db, WAITING_BYTES);
-    const int32_t ago = (int32_t)((uint32_t)now_ms - told);
-    return told && ago > -DS_AWAITED_MS && ago < DS_AWAITED_MS; /* else long past, or nobody's */
-}
-
-void ds__vfs_close_gate(sqlite3 *db, int64_t until_ms) {
-    set_time(db, GATE_BYTES, until_ms);
-}
-
-int ds__vfs_gate(sqlite3 *db, int64_t now_ms) {
-    const uint32_t until = get_time(db, GATE_BYTES);
-    const int32_t left = (int32_t)(until - (uint32_t)now_ms);
-    return until && left > 0 && left <= DS_GATE_MS ? left : 0;
-}
-
-bool ds__vfs_claim(sqlite3 *db, int64_t now_ms, int64_t every_ms) {
-    uint32_t *turn = time_at(db, TURN_BYTES);
-    uint32_t last = turn ? __atomic_load_n(turn, __ATOMIC_RELAXED) : 0;
-    if (turn && last && (uint32_t)now_ms - last < (uint32_t)every_ms) {
-        return false;
-    }
-    return !turn || __atomic_compare_exchange_n(turn, &last, (uint32_t)now_ms, false,
-                                                __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 bool ds__vfs_take_rest(sqlite3 *db, ds__log_rest *out) {

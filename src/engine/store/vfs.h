@@ -6,6 +6,7 @@
 
 #include <sqlite3.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "engine/store/log.h"
 
@@ -45,27 +46,13 @@ int ds__vfs_tell_bad(sqlite3 *db, uint32_t page, bool in_log);
 
 /* Bytes of one part of the log's index. */
 enum { DS_INDEX_REGION = 32768 };
-/* Reads `size` bytes at `at` of the log's shared index. */
+/* The first part of the log's index, which processes share; NULL: there is no log. Lifetime: until
+ * the connection closes. */
+uint8_t *ds__vfs_index(sqlite3 *db);
+/* Reads `size` bytes at `at` of it. */
 bool ds__vfs_read_index(sqlite3 *db, size_t at, void *out, size_t size);
 
 /* What this connection found behind the log's end when it recovered it, told once. */
 bool ds__vfs_take_rest(sqlite3 *db, ds__log_rest *out);
-
-/* Tells all processes that somebody waits to write, now (ds__clock_mono_us / 1000, which they
- * share); and whether that was told a moment ago: who waits tells it every few milliseconds.
- * Nothing, and false, where there is no log. */
-enum { DS_AWAITED_MS = 1000 };
-void ds__vfs_tell_waiting(sqlite3 *db, int64_t now_ms);
-bool ds__vfs_is_awaited(sqlite3 *db, int64_t now_ms);
-
-/* Takes a turn of work that one process does for all: false when another one took it less than
- * `every_ms` ago. True where there is no log. */
-bool ds__vfs_claim(sqlite3 *db, int64_t now_ms, int64_t every_ms);
-
-/* Asks new readers of all processes to wait until then, at most DS_GATE_MS from now; `until_ms` 0:
- * no more. And for how many milliseconds they are to wait now. */
-enum { DS_GATE_MS = 1000 };
-void ds__vfs_close_gate(sqlite3 *db, int64_t until_ms);
-int ds__vfs_gate(sqlite3 *db, int64_t now_ms);
 
 #endif

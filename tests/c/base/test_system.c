@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -116,6 +117,26 @@ static void a_name_that_is_taken_is_not_replaced(void **state) {
     ds__release_memory();
 }
 
+static void *wake_later(void *word) {
+    usleep(20000);
+    __atomic_store_n((uint32_t *)word, 1, __ATOMIC_RELEASE);
+    ds__word_wake(word, 2);
+    return NULL;
+}
+
+static void a_word_is_waited_for(void **state) {
+    (void)state;
+    static uint32_t word;
+    pthread_t thread;
+    ds__word_wait(&word, 1, 1, 60000000); /* it is another already */
+    ds__word_wait(&word, 0, 1, 1000);     /* nobody wakes */
+    assert_int_equal(pthread_create(&thread, NULL, wake_later, &word), 0);
+    while (__atomic_load_n(&word, __ATOMIC_ACQUIRE) == 0) {
+        ds__word_wait(&word, 0, 2, 60000000);
+    }
+    pthread_join(thread, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_are_sorted_with_a_context),
@@ -124,6 +145,7 @@ int main(void) {
         cmocka_unit_test(a_bell_stays_rung),
         cmocka_unit_test(each_build_has_its_own_functions),
         cmocka_unit_test(a_name_that_is_taken_is_not_replaced),
+        cmocka_unit_test(a_word_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

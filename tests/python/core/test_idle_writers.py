@@ -126,8 +126,9 @@ def test_who_nobody_waits_for_stays(uri: str, holder: Holder) -> None:
 def test_a_time_to_come_is_no_waiter(uri: str, holder: Holder) -> None:
     index = pathlib.Path(uri.removeprefix("docstore://").split("?")[0] + "-shm")
     with index.open("r+b") as file:
-        file.seek(120)  # who waits to write tells when, in bytes that SQLite only locks
-        file.write((2**62).to_bytes(8, sys.byteorder))
+        file.seek(134)  # who waits to write tells when, in bytes that SQLite keeps for later
+        soon = int(time.monotonic() * 1000 / 16) + 5000  # of 16 ms each
+        file.write((soon % 2**16).to_bytes(2, sys.byteorder))
     time.sleep(1.5)
     holder.tell("insert")
     assert holder.answer() == "0"
