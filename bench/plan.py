@@ -43,6 +43,17 @@ WORK: tuple[Work, ...] = (
         },
         2,
     ),
+    (
+        "covered find of 5,000 numbers",
+        {
+            "find": "c",
+            "filter": {"ts": {"$gte": 1_000}},
+            "projection": {"ts": 1, "_id": 0},
+            "limit": 5_000,
+            "batchSize": 5_000,
+        },
+        2,
+    ),
 )
 
 

@@ -389,3 +389,54 @@ bool ds__key_value(const uint8_t *key, size_t size, bool descending, ds_buf *scr
     }
     return !scratch->failed;
 }
+
+/* The int64 that add_digits wrote; false: it was a decimal. `flip` turns the bytes back. */
+static bool read_digits(const uint8_t *at, size_t n, uint8_t flip, ds_value *out) {
+    int64_t v = 0;
+    const int adjusted = ((at[0] ^ flip) << 8 | (at[1] ^ flip)) - 0x4000;
+    int left = adjusted + 1; /* digits before the point */
+    for (size_t i = 2; i + 1 < n; i++) {
+        const int pair = (at[i] ^ flip) - 1;
+        for (int digit = pair / 10, k = 0; k < 2; k++, digit = pair % 10) {
+            if (left == 0 && digit == 0 && k == 1) {
+                break; /* fills the last pair */
+            }
+            if (left-- <= 0 || __builtin_mul_overflow(v, 10, &v) ||
+                __builtin_sub_overflow(v, digit, &v)) {
+                return false;
+            }
+        }
+    }
+    for (; left > 0; left--) {
+        if (__builtin_mul_overflow(v, 10, &v)) {
+            return false;
+        }
+    }
+    *out = ds__int64(v);
+    return true;
+}
+
+bool ds__key_number(const uint8_t *key, size_t size, bool descending, ds_value *out) {
+    const uint8_t turn = descending ? 0xff : 0;
+    uint64_t bits = 0;
+    double d;
+    for (size_t i = 1; i < 9; i++) {
+        bits = bits << 8 | (key[i] ^ turn);
+    }
+    const bool nan = bits == 0;
+    const bool negative = !(bits >> 63);
+    bits = negative ? ~bits : bits & ~(1ULL << 63);
+    memcpy(&d, &bits, sizeof d);
+    if ((key[9] ^ turn) == 0) {
+        *out = ds__double(nan ? NAN : d);
+        return true;
+    }
+    /* gathered below zero, where int64 has one more */
+    if (!read_digits(key + 10, size - 10, turn ^ (negative ? 0xff : 0), out)) {
+        return false;
+    }
+    if (!negative && __builtin_sub_overflow((int64_t)0, out->as.i64, &out->as.i64)) {
+        return false;
+    }
+    return true;
+}

@@ -29,4 +29,8 @@ size_t ds__key_size(const uint8_t *key, size_t size, bool descending);
 bool ds__key_value(const uint8_t *key, size_t size, bool descending, ds_buf *scratch,
                    ds_value *out);
 
+/* The number a number's key stands for: a double that is equal to it, or an int64 that no double
+ * is equal to. False: a decimal that is neither. */
+bool ds__key_number(const uint8_t *key, size_t size, bool descending, ds_value *out);
+
 #endif

@@ -89,9 +89,12 @@ static bool begin_change(ds__txn *txn, int64_t coll, ds_error *err) {
 
 static bool make_index_table(ds__txn *txn, int64_t coll, ds_value spec, bool unique, int64_t *id,
                              ds_error *err) {
+    static const uint64_t nothing_seen[2 * DS_MAX_INDEX_FIELDS] = {0};
+    const ds_value key = ds__doc_field(spec, "key");
     return ds__table_number(txn, id, err) && ds__table_make_keys(txn, *id, unique, err) &&
-           RUN(txn, err, "INSERT INTO ds_index(id, coll, spec) VALUES(?1, ?2, ?3)", p_int(*id),
-               p_int(coll), p_blob(spec.as.bytes, spec.size));
+           RUN(txn, err, "INSERT INTO ds_index(id, coll, spec, multikey) VALUES(?1, ?2, ?3, ?4)",
+               p_int(*id), p_int(coll), p_blob(spec.as.bytes, spec.size),
+               p_blob(nothing_seen, 2 * sizeof(uint64_t) * ds__doc_count(key)));
 }
 
 static void make_uuid(uint8_t out[16]) {
@@ -246,14 +249,16 @@ bool ds__catalog_set_index(ds__txn *txn, const ds__coll *coll, const ds__index *
            ds__catalog_reload(txn, coll->id, err);
 }
 
-bool ds__catalog_set_multikey(ds__txn *txn, const ds__coll *coll, const ds__index *index,
-                              const uint64_t *masks, ds_error *err) {
-    uint64_t all[32];
-    for (size_t i = 0; i < index->part_count; i++) {
-        all[i] = index->parts[i].multikey | masks[i];
+bool ds__catalog_set_seen(ds__txn *txn, const ds__coll *coll, const ds__index *index,
+                          const ds__index_keys *keys, ds_error *err) {
+    uint64_t all[2 * DS_MAX_INDEX_FIELDS];
+    const size_t n = index->part_count;
+    for (size_t i = 0; i < n; i++) {
+        all[i] = index->parts[i].multikey | keys->multikey[i];
+        all[n + i] = index->parts[i].seen | keys->seen[i];
     }
     return raise_version(txn, coll->id, err) &&
            RUN(txn, err, "UPDATE ds_index SET multikey=?2 WHERE id=?1", p_int(index->id),
-               p_blob(all, index->part_count * sizeof all[0])) &&
+               p_blob(all, 2 * n * sizeof all[0])) &&
            ds__catalog_reload(txn, coll->id, err);
 }

@@ -30,8 +30,8 @@ bool ds__catalog_drop_index(ds__txn *txn, const ds__coll *coll, const ds__index 
 /* Replaces an index's spec (hidden, expireAfterSeconds). */
 bool ds__catalog_set_index(ds__txn *txn, const ds__coll *coll, const ds__index *index,
                            ds_value spec, ds_error *err);
-/* Adds multikey bits, one mask per part. */
-bool ds__catalog_set_multikey(ds__txn *txn, const ds__coll *coll, const ds__index *index,
-                              const uint64_t *masks, ds_error *err);
+/* Adds the bits of what the keys of documents had: arrays, types. */
+bool ds__catalog_set_seen(ds__txn *txn, const ds__coll *coll, const ds__index *index,
+                          const ds__index_keys *keys, ds_error *err);
 
 #endif

@@ -149,9 +149,13 @@ bool ds__coll_read_index(ds__coll *coll, sqlite3_stmt *raw, size_t *cap, ds_erro
     }
     const uint8_t *masks = sqlite3_column_blob(raw, 3);
     size_t bytes = (size_t)sqlite3_column_bytes(raw, 3);
-    for (size_t i = 0; masks && i < index->part_count && (i + 1) * 8 <= bytes; i++) {
-        index->parts[i].multikey = ds__load_u64(masks + i * 8);
-        index->multikey = index->multikey || index->parts[i].multikey != 0;
+    /* masks of arrays, then of types; older formats have none of types, or nothing */
+    const size_t n = index->part_count;
+    for (size_t i = 0; i < n; i++) {
+        ds__index_part *part = &index->parts[i];
+        part->multikey = masks && (i + 1) * 8 <= bytes ? ds__load_u64(masks + i * 8) : 0;
+        part->seen = bytes == n * 16 ? ds__load_u64(masks + (n + i) * 8) : DS_SEEN_ALL;
+        index->multikey = index->multikey || part->multikey != 0;
     }
     coll->index_count++;
     return true;
@@ -164,7 +168,7 @@ static bool same_document(ds_value a, ds_value b) {
 static bool same_index(const ds__index *a, const ds__index *b) {
     bool same = a->id == b->id && same_document(a->spec, b->spec);
     for (size_t i = 0; same && i < a->part_count; i++) {
-        same = a->parts[i].multikey == b->parts[i].multikey;
+        same = a->parts[i].multikey == b->parts[i].multikey && a->parts[i].seen == b->parts[i].seen;
     }
     return same;
 }

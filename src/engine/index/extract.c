@@ -98,6 +98,7 @@ static bool emit(extraction *x, const part_state *parts, ds_error *err) {
         if (kind->value && !kind->value(v, &v, err)) {
             return false;
         }
+        out->seen[i] |= kind->ordered ? ds__seen_of(v) : 0;
         ds__key_add(&out->bytes, v, index->parts[i].descending, NULL);
     }
     if (!ds__index_keys_add(out, at, index, x->meter, err)) {
@@ -205,7 +206,6 @@ static bool walk(extraction *x, part_state *parts, ds_value from, array_view aro
         here[i] = true;
         uint32_t bit = parts[i].at - 1 < 63 ? parts[i].at - 1 : 63;
         x->out->multikey[i] |= (uint64_t)1 << bit;
-        x->out->any_multikey = true;
         if (array.type == DS_MISSING) {
             array = met;
             first = i;
@@ -295,7 +295,7 @@ static void begin(const ds__index *index, ds__index_keys *out) {
     ds_buf_reset(&out->bytes);
     out->count = 0;
     memset(out->multikey, 0, index->part_count * sizeof out->multikey[0]);
-    out->any_multikey = false;
+    memset(out->seen, 0, index->part_count * sizeof out->seen[0]);
 }
 
 static bool run(extraction *x, ds_value doc, ds_error *err) {

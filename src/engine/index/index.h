@@ -17,7 +17,33 @@ typedef struct ds__index_part {
     /* Bit i: some document has an array at component i of the path (0 the first). A bit is never
      * taken back. Components past 63 share bit 63. */
     uint64_t multikey;
+    /* Bits of ds__seen: what some document has had. A bit is never taken back. */
+    uint64_t seen;
 } ds__index_part;
+
+/* What a key of an ordered part does not tell, and whether documents have had it: keys of numbers
+ * do not say their type, nor does null's key whether there was a field. Of a number there is one
+ * type at most where one bit alone fits its value. */
+typedef enum ds__seen {
+    DS_SEEN_INT32 = 1,
+    DS_SEEN_SMALL_INT64 = 2,  /* that would fit an int32 */
+    DS_SEEN_LARGE_INT64 = 4,  /* that would not */
+    DS_SEEN_SMALL_DOUBLE = 8, /* whole, as the int32s */
+    DS_SEEN_LARGE_DOUBLE = 16,
+    DS_SEEN_NULL = 32,
+    DS_SEEN_MISSING = 64,
+    DS_SEEN_SYMBOL = 128,
+    DS_SEEN_UNTOLD =
+        256, /* decimals, whose digits keys do not tell either; -0.0; odd NaNs; undefined */
+    DS_SEEN_ALL = 511 /* indexes of older formats: nothing is known */
+} ds__seen;
+
+/* The bits of a value. */
+uint64_t ds__seen_of(ds_value v);
+/* The value a key of the part was made of, where that can be told: DS_MISSING where there was no
+ * field. *out may be a view of `scratch`. */
+bool ds__index_part_value(const ds__index_part *part, const uint8_t *key, size_t size,
+                          ds_buf *scratch, ds_value *out);
 
 /* Lifetime: its collection's. */
 typedef struct ds__index {
@@ -58,7 +84,7 @@ typedef struct ds__index_keys {
     size_t count;
     size_t cap;
     uint64_t multikey[32]; /* per part: components at which this document has arrays */
-    bool any_multikey;
+    uint64_t seen[32];     /* per part: bits of ds__seen */
 } ds__index_keys;
 
 /* The keys of `doc`; none when a sparse index skips it. The partial filter is not looked at.

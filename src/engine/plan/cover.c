@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers from the entries of an index alone. Keys do not tell the types of numbers, nor null from
- * missing: such documents are fetched. Fields come in the order of the document, which entries do
- * not tell either: so there is one field at most, and _id, which is always the first. */
+/* Answers from the entries of an index alone. Documents of which entries do not tell a type that
+ * others have, too, are fetched (ds__index_part_value). Fields come in the order of the document,
+ * which entries do not tell either: so there is one field at most, and _id, which is always the
+ * first. */
 #include "bson/key.h"
 #include "bson/number.h"
 #include "engine/plan/candidate.h"
@@ -71,7 +72,7 @@ static bool add_part(cover_node *self, size_t part, const ds__row *row) {
     }
     ds_value v;
     const ds__path *path = &index->parts[part].path;
-    if (!ds__key_value(row->key + at, n, index->parts[part].descending, &self->text, &v)) {
+    if (!ds__index_part_value(&index->parts[part], row->key + at, n, &self->text, &v)) {
         return false;
     }
     ds__write_value(&self->doc, path->text, path->size, v);

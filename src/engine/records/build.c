@@ -40,31 +40,30 @@ bool ds__index_covers(ds__txn *txn, const ds__index *index, ds_value doc, bool *
            ds__txn_filter_match(txn, index->partial, doc, covers, err);
 }
 
-bool ds__index_note_multikey(ds__txn *txn, const ds__coll *coll, const ds__index *index,
-                             const ds__index_keys *keys, ds_error *err) {
-    const ds__coll *now = NULL;
-    if (!keys->any_multikey) {
+/* Whether the keys have something that the index has not had. */
+static bool is_news(const ds__index *index, const ds__index_keys *keys) {
+    for (size_t i = 0; i < index->part_count; i++) {
+        const ds__index_part *part = &index->parts[i];
+        if (((keys->multikey[i] & ~part->multikey) | (keys->seen[i] & ~part->seen)) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool ds__index_note_seen(ds__txn *txn, const ds__coll *coll, const ds__index *index,
+                         const ds__index_keys *keys, ds_error *err) {
+    if (keys->count == 0 || !is_news(index, keys)) {
         return true;
     }
-    for (size_t i = 0; i < index->part_count; i++) {
-        if ((keys->multikey[i] & ~index->parts[i].multikey) == 0) {
-            continue;
-        }
-        if (!now) { /* the caller's catalog may be older than the transaction's */
-            now = ds__catalog_find_id(ds__txn_catalog(txn), coll->id);
-            const ds__index *fresh =
-                now ? ds__coll_find_index(now, index->name, strlen(index->name)) : NULL;
-            if (!fresh) {
-                return ds__error_set(err, DS_INTERNAL_ERROR, "index %s is gone", index->name);
-            }
-            index = fresh;
-            if ((keys->multikey[i] & ~index->parts[i].multikey) == 0) {
-                continue;
-            }
-        }
-        return ds__catalog_set_multikey(txn, now, index, keys->multikey, err);
+    /* the caller's catalog may be older than the transaction's */
+    const ds__coll *now = ds__catalog_find_id(ds__txn_catalog(txn), coll->id);
+    const ds__index *fresh =
+        now ? ds__coll_find_index(now, index->name, strlen(index->name)) : NULL;
+    if (!fresh) {
+        return ds__error_set(err, DS_INTERNAL_ERROR, "index %s is gone", index->name);
     }
-    return true;
+    return !is_news(fresh, keys) || ds__catalog_set_seen(txn, now, fresh, keys, err);
 }
 
 bool ds__index_duplicate(ds__txn *txn, const ds__coll *coll, const ds__index *index, ds_value doc,
@@ -238,7 +237,7 @@ static bool flush(ds__txn *txn, const ds__coll *coll, const ds__index *index, bu
 bool ds__index_build(ds__txn *txn, const ds__coll *coll, const ds__index *index, ds_error *err) {
     builder b = {0};
     ds__index_keys keys = {0};
-    ds__index_keys seen = {0}; /* multikey components of all documents */
+    ds__index_keys seen = {0}; /* what all documents had; no keys */
     ds__scan *scan = NULL;
     ds__scan_row row;
     ds_next next = DS_NEXT_ERROR;
@@ -260,9 +259,10 @@ bool ds__index_build(ds__txn *txn, const ds__coll *coll, const ds__index *index,
         }
         ok = ds__index_extract(index, row.doc, ds__txn_meter(txn), &keys, err) &&
              add_keys(&b, &keys, row.rid, err);
-        for (size_t i = 0; ok && keys.any_multikey && i < index->part_count; i++) {
+        for (size_t i = 0; ok && keys.count > 0 && i < index->part_count; i++) {
             seen.multikey[i] |= keys.multikey[i];
-            seen.any_multikey = true;
+            seen.seen[i] |= keys.seen[i];
+            seen.count = 1;
         }
         if (ok && b.bytes.size + b.count * sizeof *b.keys > ROUND_BYTES) {
             ok = flush(txn, coll, index, &b, err);
@@ -270,8 +270,8 @@ bool ds__index_build(ds__txn *txn, const ds__coll *coll, const ds__index *index,
     }
     ok = ok && next == DS_NEXT_END;
     ds__scan_close(scan);
-    ok = ok && flush(txn, coll, index, &b, err) &&
-         ds__index_note_multikey(txn, coll, index, &seen, err);
+    ok =
+        ok && flush(txn, coll, index, &b, err) && ds__index_note_seen(txn, coll, index, &seen, err);
     ds__txn_progress(txn, NULL, 0, 0);
     ds_buf_clear(&b.bytes);
     ds__free(b.keys);

@@ -18,7 +18,7 @@ bool ds__index_covers(ds__txn *txn, const ds__index *index, ds_value doc, bool *
                       ds_error *err);
 
 /* Makes sure the catalog knows at which components documents have arrays. */
-bool ds__index_note_multikey(ds__txn *txn, const ds__coll *coll, const ds__index *index,
-                             const ds__index_keys *keys, ds_error *err);
+bool ds__index_note_seen(ds__txn *txn, const ds__coll *coll, const ds__index *index,
+                         const ds__index_keys *keys, ds_error *err);
 
 #endif

@@ -45,7 +45,6 @@ static bool extract(ds__txn *txn, const ds__index *index, ds_value doc, ds__inde
     }
     if (!covers) {
         keys->count = 0;
-        keys->any_multikey = false;
         return true;
     }
     return ds__index_extract(index, doc, ds__txn_meter(txn), keys, err);
@@ -75,11 +74,9 @@ static bool change_index(ds__txn *txn, const ds__index *index, const ds__change 
     ds__index_keys *after = &ds__records_of(txn)->keys[1];
     const ds__key_table table = ds__coll_keys(w->coll, index);
     before->count = after->count = 0;
-    before->any_multikey = after->any_multikey = false;
     if ((w->before.type == DS_DOCUMENT && !extract(txn, index, w->before, before, err)) ||
-        (w->after.type == DS_DOCUMENT &&
-         (!extract(txn, index, w->after, after, err) ||
-          !ds__index_note_multikey(txn, w->coll, index, after, err)))) {
+        (w->after.type == DS_DOCUMENT && (!extract(txn, index, w->after, after, err) ||
+                                          !ds__index_note_seen(txn, w->coll, index, after, err)))) {
         return false;
     }
     if (before->count > 0 && !delete_keys(txn, table, before, before->count, after, w->rid, err)) {

@@ -30,7 +30,7 @@ typedef struct ds__store_options {
 /* The file's format, kept in user_version; application_id marks the file as ours. 1: pages without
  * checksums. 2: counts of collections in a table. Older ones are upgraded when they are opened by
  * who may write (docs/decisions/0012-format.md). */
-enum { DS_STORE_FORMAT = 3, DS_STORE_APPLICATION_ID = 0x44535452 };
+enum { DS_STORE_FORMAT = 4, DS_STORE_APPLICATION_ID = 0x44535452 };
 
 /* What a room above keeps in every transaction, and is told of it. Functions may be NULL. They are
  * called by who uses the transaction, in the order in which the rooms stand on the store; `end` and

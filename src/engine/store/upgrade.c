@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files of older formats become ones of this, in place and in one transaction: whole, or not at
- * all. Formats 1 and 2 kept the counts of collections in a table of their own. */
+ * all. Formats 1 and 2 kept the counts of collections in a table of their own. In those before 4
+ * indexes do not know what types they have had: there is nothing to write for that. */
 #include "engine/store/internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+
+enum { TAILS = 3 }; /* the format from which on collections have them */
 
 /* Gives one table of rows its tail. */
 static bool give_tail(ds__conn *conn, int64_t rows, int64_t count, int64_t bytes, ds_buf *scratch,
@@ -57,8 +60,11 @@ bool ds__store_upgrade(ds__conn *conn, ds_error *err) {
     }
     bool ok = ds__conn_int(conn, "PRAGMA user_version", 0, &version, err);
     if (ok && version < DS_STORE_FORMAT) { /* another process may have been sooner */
-        snprintf(sql, sizeof sql, "DROP TABLE ds_count; PRAGMA user_version=%d", DS_STORE_FORMAT);
-        ok = give_tails(conn, err) && ds__conn_exec(conn, sql, err);
+        if (version < TAILS) {
+            ok = give_tails(conn, err) && ds__conn_exec(conn, "DROP TABLE ds_count", err);
+        }
+        snprintf(sql, sizeof sql, "PRAGMA user_version=%d", DS_STORE_FORMAT);
+        ok = ok && ds__conn_exec(conn, sql, err);
     }
     ok = ok && ds__conn_exec(conn, "COMMIT", err);
     if (!sqlite3_get_autocommit(conn->db)) {

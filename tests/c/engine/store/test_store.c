@@ -141,7 +141,7 @@ static void refuses_a_newer_format_naming_both(void **state) {
     assert_null(ds__records_open(path, NULL, &err));
     assert_int_equal(err.code, DS_MUST_UPGRADE);
     assert_non_null(strstr(err.message, "format 7"));
-    assert_non_null(strstr(err.message, "up to 3"));
+    assert_non_null(strstr(err.message, "up to 4"));
 }
 
 static void a_missing_file_is_not_made_when_told_so(void **state) {
