@@ -95,9 +95,10 @@ def test_set_constraints(store: dbapi.Connection) -> None:
     with pytest.raises(dbapi.IntegrityError, match="soon"):
         run("SET CONSTRAINTS ALL IMMEDIATE")
     run('DELETE FROM "place" WHERE "a" = 3')
+    run("SET CONSTRAINTS ALL IMMEDIATE")
     with pytest.raises(dbapi.IntegrityError, match="late"):
         run(insert, [1, "x"])
-    with pytest.raises(dbapi.IntegrityError, match="late"):
+    with pytest.raises(dbapi.IntegrityError, match="late|soon"):
         run('UPDATE "place" SET "a" = 1, "b" = %s', ["z"])
     store.commit()
     with pytest.raises(dbapi.IntegrityError, match="soon"):  # as at first
