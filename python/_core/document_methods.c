@@ -552,6 +552,8 @@ PyMethodDef ds__document_functions[] = {
     {"inserted", inserted, METH_VARARGS, "inserted(documents, start, command)"},
     {"object_id", object_id, METH_NOARGS, "object_id() -> a new ObjectId"},
     {"document", document_of, METH_VARARGS, "document(cls, data) -> Document"},
+    {"take_out", ds__take_out, METH_VARARGS,
+     "take_out(documents, name): what is stored below the name becomes attributes."},
     {"hollow", hollow, METH_VARARGS, "hollow(cls, key, context=None) -> Document"},
     {NULL},
 };

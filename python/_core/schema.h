@@ -261,6 +261,8 @@ bool ds__partial_settle(ds__model *doc);
 /* Tables that the files of this family share. */
 extern PyType_Spec ds__schema_spec, ds__slot_spec, ds__batch_spec;
 extern PyMethodDef ds__document_methods[], ds__document_functions[];
+/* annotations.c: take_out(documents, name): the fields below this one become attributes. */
+PyObject *ds__take_out(PyObject *module, PyObject *args);
 /* document_state.c: what a rolled-back transaction gives back. */
 PyObject *ds__document_memento(ds__model *doc, PyObject *unused);
 PyObject *ds__document_rewind(ds__model *doc, PyObject *args);

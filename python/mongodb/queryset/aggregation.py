@@ -114,7 +114,7 @@ class AggregationMixin:
         names = {f"v{at}": name for at, name in enumerate(expressions)}
         group: dict[str, Any] = {"_id": None}
         for key, name in names.items():
-            group[key] = expressions[name].accumulator(self._document)
+            group[key] = expressions[name].accumulator(self._terms())
         found = next(self._unordered()._pipeline([{"$group": group}], {}), None)
         if found is None:
             return {name: expressions[name].empty for name in names.values()}

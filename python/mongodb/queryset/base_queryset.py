@@ -18,6 +18,7 @@ from mongodb.queryset._origin import Origin, with_version
 from mongodb.queryset._parts import position, without, without_children
 from mongodb.queryset._private import PrivateNames
 from mongodb.queryset._through import ThroughReference
+from mongodb.queryset.annotations import AnnotationsMixin
 from mongodb.queryset.generic import ManagerMixin
 from mongodb.queryset.joins import JoinsMixin, OrderPath, command_without
 from mongodb.queryset.lookups import cached_path, db_path, merge
@@ -30,7 +31,9 @@ __all__ = ["BaseQuerySet"]
 _FAR = 1 << 62  # as far as MongoDB counts; no collection has so many documents
 
 
-class BaseQuerySet(JoinsMixin, TextSearchMixin, PrivateNames, ManagerMixin, Generic[Doc]):
+class BaseQuerySet(
+    AnnotationsMixin, JoinsMixin, TextSearchMixin, PrivateNames, ManagerMixin, Generic[Doc]
+):
     """The building half of a queryset."""
 
     # Where a queryset starts. None of these is changed in place.
@@ -209,7 +212,7 @@ class BaseQuerySet(JoinsMixin, TextSearchMixin, PrivateNames, ManagerMixin, Gene
             direction = -1 if key[0] == "-" else 1
             name = key[1:] if key[0] in "+-" else key
             try:
-                order.append((cached_path(self._document, name), direction))
+                order.append((cached_path(self._terms(), name), direction))
             except LookUpError as error:
                 if self._orders_through(error.__cause__, name):
                     order.append((OrderPath(name), direction))
@@ -229,6 +232,8 @@ class BaseQuerySet(JoinsMixin, TextSearchMixin, PrivateNames, ManagerMixin, Gene
         return False
 
     def _order_now(self) -> list[tuple[str, Any]]:
+        if self._groups is not None:
+            return self._group_order()
         if self._order is not None:
             return self._order
         return self._order_keys(self._document._meta.get("ordering") or ())
@@ -321,7 +326,7 @@ class BaseQuerySet(JoinsMixin, TextSearchMixin, PrivateNames, ManagerMixin, Gene
 
     def _field_path(self, name: str) -> str:
         try:
-            return db_path(self._document, name)
+            return db_path(self._terms(), name)
         except LookUpError as error:
             raise LookUpError(f"{name!r}: {error}") from error
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from mongodb.errors import InvalidQueryError
+from mongodb.errors import InvalidQueryError, NotSupportedError
 from mongodb.queryset._expression import Expression, depth_above
-from mongodb.queryset.lookups import db_path
+from mongodb.queryset.lookups import db_path, resolve
 
 __all__ = ["Aggregate", "Avg", "Combined", "Count", "F", "Max", "Min", "Sum"]
 
@@ -33,6 +33,14 @@ class Aggregate:
         """Return the accumulator of a $group stage."""
         return {self.operator: _path(document, self)}
 
+    def of_each(self, document: Any) -> dict[str, Any]:
+        """Return the expression over one document's values: those of its list."""
+        return {self.operator: _path(document, self)}
+
+    def of_groups(self, document: Any) -> dict[str, Any]:
+        """Return the accumulator over a group's documents and what their lists have."""
+        return {self.operator: self.of_each(document)}
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.field!r})"
 
@@ -47,6 +55,11 @@ class Avg(Aggregate):
     """The mean of the numbers."""
 
     operator = "$avg"
+
+    def of_groups(self, document: Any) -> dict[str, Any]:
+        if holds_lists(document, self.field):
+            raise NotSupportedError(f"{self!r} of groups goes through no lists")
+        return {self.operator: _path(document, self)}
 
 
 class Min(Aggregate):
@@ -71,6 +84,16 @@ class Count(Aggregate):
             return {"$sum": 1}
         path = _path(document, self)
         return {"$sum": {"$cond": [{"$gt": [path, None]}, 1, 0]}}
+
+    def of_each(self, document: Any) -> dict[str, Any]:
+        if self.field in ("*", "pk") or self.field == document._meta.get("id_field"):
+            return {"$literal": 1}
+        path = _path(document, self)
+        one = {"$cond": [{"$gt": [path, None]}, 1, 0]}
+        return {"$cond": [{"$isArray": [path]}, {"$size": path}, one]}
+
+    def of_groups(self, document: Any) -> dict[str, Any]:
+        return {"$sum": self.of_each(document)}
 
 
 class Computed(Expression):
@@ -145,10 +168,25 @@ class Combined(Computed):
 
 def _path(document: Any, named: Aggregate | F) -> str:
     """Return the expression of a field: never a variable such as $$ROOT, which is all fields."""
-    path = db_path(document, named.field if isinstance(named, Aggregate) else named.name)
+    name = named.field if isinstance(named, Aggregate) else named.name
+    finder = getattr(document, "expression_path", None)
+    path = db_path(document, name) if finder is None else finder(name)
     if any(part[:1] == "$" for part in path.split(".")):
         raise InvalidQueryError(f"{named!r}: no part of a path begins with $")
     return f"${path}"
+
+
+def holds_lists(document: Any, name: str) -> bool:
+    """Whether a path goes through a list."""
+    names = name.replace("__", ".").split(".")
+    for end in range(1, len(names) + 1):
+        try:
+            field = resolve(document, names[:end])[1]
+        except InvalidQueryError:
+            return True  # through references: there may be many
+        if field is not None and field.kind == "list":
+            return True
+    return False
 
 
 def _operand(document: Any, value: Any) -> Any:

@@ -54,7 +54,7 @@ class _Joins:
         name = f"__joined{len(self.stages)}"
         found = _referred(self.queryset, way, lookups)
         inner = [*found.clear_order()._stages(), {"$limit": 1}, {"$project": {"_id": 1}}]
-        self.stages.append(_lookup(way.target, way.path, name, inner))
+        self.stages.append(looked_up(way.target, way.path, name, inner))
         return _core.Raw({name: {"$ne": []}})
 
     def _of_keys(self, way: ThroughReference, lookups: dict[str, Any]) -> Any:
@@ -89,12 +89,15 @@ def _referred(queryset: Any, way: ThroughReference, lookups: dict[str, Any]) -> 
     return found.collation(queryset._options.get("collation"))
 
 
-def _lookup(target: Any, path: str, name: str, pipeline: list[Any]) -> dict[str, Any]:
+def looked_up(
+    target: Any, path: str, name: str, pipeline: list[Any], foreign: str = "_id"
+) -> dict[str, Any]:
+    """Return the stage that puts documents of another collection under a name."""
     return {
         "$lookup": {
             "from": target._get_collection_name(),
             "localField": path,
-            "foreignField": "_id",
+            "foreignField": foreign,
             "pipeline": pipeline,
             "as": name,
         }
@@ -174,6 +177,11 @@ class JoinsMixin:
         names = [stage["$lookup"]["as"] for stage in joins.stages]
         return self._local(), [*joins.stages, {"$match": last}, {"$unset": names}]
 
+    def _keyed(self: Any, condition: Any, terms: Any) -> Any:
+        """Return a condition's filter; references that it leads through are found by keys."""
+        with _making(_Joins(self, _MOST_KEYS)):
+            return condition.to_bson(terms)
+
     def _local(self: Any) -> Any:
         """Return the filter without what leads through references: more may match."""
         return self._with(_q=self._q._local(self._document))._filter()
@@ -199,19 +207,22 @@ class JoinsMixin:
         """Return the command that reads the documents: a find, or a pipeline that looks up."""
         query, joins = self._where()
         order = self._order_now()
+        if self._groups is not None:
+            command: dict[str, Any] = {"aggregate": self._collection_name, "cursor": {}}
+            return {**command, "pipeline": self._stages(), **self._chosen_options(*_OPTIONS)}
         if not joins and not any(type(path) is OrderPath for path, _ in order):
             return self._command(query)  # type: ignore[no-any-return]
         if not self._pipes():
             raise NotSupportedError(
-                "an order through a reference goes with no search_text(), where(), timeout(False), "
-                "slice__ and elemMatch__, nor with documents of another connection"
+                "an order through a reference and annotate() go with no search_text(), where(), "
+                "timeout(False), slice__ and elemMatch__, nor with another connection's documents"
             )
         stages = [{"$match": query}, *joins, *ordered_stages(self._document, order)]
         stages += [{f"${name}": n} for name, n in self._range().items()]
-        projection = self._projection()
+        projection = self._with_values(self._projection())
         if projection:
             stages.append({"$project": projection})
-        command: dict[str, Any] = {"aggregate": self._collection_name, "pipeline": stages}
+        command = {"aggregate": self._collection_name, "pipeline": stages}
         command["cursor"] = {"batchSize": self._batch_size} if self._batch_size else {}
         command.update(self._chosen_options(*_OPTIONS))
         return command
@@ -233,7 +244,7 @@ def _ways(names: Iterator[str], document: Any) -> Iterator[tuple[Any, ThroughRef
                 break
 
 
-def _unpacked(place: str) -> dict[str, Any]:
+def unpacked(place: str) -> dict[str, Any]:
     """Return the stage that makes an array of one document the document: of arrays one can sort."""
     many = {"$gt": [{"$size": f"${place}"}, 1]}
     return {"$set": {place: {"$cond": [many, f"${place}", {"$first": f"${place}"}]}}}
@@ -260,7 +271,7 @@ def ordered_stages(document: Any, order: list[tuple[str, Any]]) -> list[dict[str
             local = before + way.path
             if (before, way.path) not in places:
                 place = places[before, way.path] = f"__ordered{len(places)}"
-                stages += [_lookup(way.target, local, place, []), _unpacked(place)]
+                stages += [looked_up(way.target, local, place, []), unpacked(place)]
             owner, rest, before = way.target, "__".join(way.rest), places[before, way.path] + "."
         keys[before + path] = direction
     if stages:

@@ -46,6 +46,12 @@ class QNode(Condition):
         """Yield the keywords."""
         return iter(())
 
+    def _parted(self, names: set[str]) -> tuple[QNode, QNode]:
+        """Return what says nothing of these names, and the rest; both have to hold."""
+        if any(name.split("__")[0] in names or name in names for name in self._names()):
+            return Q(), self
+        return self, Q()
+
     def _local(self, document: Any) -> QNode:
         """Return a condition without references led through, for which at least as many hold."""
         try:
@@ -118,12 +124,19 @@ class Q(QNode):
 
     @property
     def empty(self) -> bool:
-        return not self.query and not self._args
+        return not self.query and all(one.empty for one in self._args)
 
     def _names(self) -> Iterator[str]:
         yield from (name for name in self.query if name != "__raw__")
         for one in self._args:
             yield from one._names()
+
+    def _parted(self, names: set[str]) -> tuple[QNode, QNode]:
+        late = {name: value for name, value in self.query.items()
+                if name.split("__")[0] in names or name in names}  # fmt: skip
+        rest = {name: value for name, value in self.query.items() if name not in late}
+        parts = [one._parted(names) for one in self._args]
+        return Q(*(one for one, _ in parts), **rest), Q(*(one for _, one in parts), **late)
 
     def _local(self, document: Any) -> QNode:
         own, _ = split_references(document, self.query)
@@ -164,6 +177,13 @@ class QCombination(QNode):
     def _names(self) -> Iterator[str]:
         for child in self.children:
             yield from child._names()
+
+    def _parted(self, names: set[str]) -> tuple[QNode, QNode]:
+        if self.operation != self.AND:
+            return super()._parted(names)
+        parts = [child._parted(names) for child in self.children]
+        return (QCombination(self.AND, [one for one, _ in parts]),
+                QCombination(self.AND, [one for _, one in parts]))  # fmt: skip
 
     def _local(self, document: Any) -> QNode:
         if self.operation != self.AND:

@@ -16,6 +16,7 @@ from mongodb.errors import InvalidQueryError, NotSupportedError
 from mongodb.queryset._cache import Cache
 from mongodb.queryset._origin import Origin
 from mongodb.queryset.aggregation import AggregationMixin
+from mongodb.queryset.annotations import take_values
 from mongodb.queryset.base_queryset import BaseQuerySet
 from mongodb.queryset.idioms import IdiomsMixin, tuple_class
 from mongodb.queryset.lookups import InvalidLookupValue, resolve
@@ -53,6 +54,9 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
         return rows.items if rows is not None and rows.done else None
 
     def _results(self) -> Iterator[list[Any]]:
+        if self._groups is not None:
+            yield from self._grouped()
+            return
         if self._shape == "dicts":
             yield from self._dicts()
             return
@@ -64,6 +68,8 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
             documents = self._made(batch)
             if self._scored:
                 take_scores(documents)
+            if self._annotations:
+                take_values(documents)
             if moved:
                 for one in documents:
                     self._move(one)
@@ -75,7 +81,8 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
 
     def _unmade(self) -> list[Any] | None:
         """Everything, as batches of which no document is made yet; None: more is done with them."""
-        if self._shape or self._related or self._depth or self._scored or self._moved:
+        more = (self._shape, self._related, self._depth, self._annotations, self._scored)
+        if any(more) or self._moved:
             return None
         return list(self._batches())
 
@@ -260,9 +267,10 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
         options = self._chosen_options("hint", "collation", "maxTimeMS", "comment", "readConcern")
         if with_limit_and_skip:
             options.update(self._range())
-        query, joins = self._where()
+        wanted: Any = self._without_values()
+        query, joins = wanted._where()
         if joins:
-            part = self if with_limit_and_skip else self._with(_skip=0, _limit=None)
+            part = wanted if with_limit_and_skip else wanted._with(_skip=0, _limit=None)
             counted = part.clear_order()._pipeline([{"$count": "n"}], {})
             return sum(int(one["n"]) for one in counted)
         return self._handle().count(self._collection_name, query, **options)  # type: ignore[no-any-return]
@@ -271,6 +279,8 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
         """Tell whether any document matches."""
         if self._rows is not None and self._rows.items:
             return True
+        if self._groups is not None:
+            return self.first() is not None
         wanted = self._slice(slice(0, 1))._with(_order=[], _related=(), _depth=0, _shape=None)
         return any(len(batch) for batch in wanted._with(_include=("_id",), _exclude=())._batches())
 

@@ -198,6 +198,7 @@ class WritingMixin(Generic[Doc]):
 
     def _statements(self: Any, multi: bool, upsert: bool = False) -> Iterator[dict[str, Any]]:
         """Yield what a statement needs to reach the documents that are meant, and no others."""
+        self._refuse_groups()
         if self._empty:
             return
         options = self._chosen_options("collation", "hint")
@@ -212,6 +213,10 @@ class WritingMixin(Generic[Doc]):
             yield {"q": query, "multi": False, **options}
         for at in range(0, len(keys), _KEYS_AT_ONCE):
             yield self._among(keys[at : at + _KEYS_AT_ONCE], query=query)
+
+    def _refuse_groups(self: Any) -> None:
+        if self._groups is not None:
+            raise InvalidQueryError("groups are not stored: annotate() of values() changes nothing")
 
     def _among(
         self: Any, keys: list[Any], all_of_them: bool = False, query: Any = None
@@ -340,6 +345,7 @@ class WritingMixin(Generic[Doc]):
 
     def _delete(self: Any, seen: set[Any], write_concern: Any) -> int:
         document = self._document
+        self._refuse_groups()
         if self._empty:
             return 0
         if pre_delete.has_receivers_for(document) or post_delete.has_receivers_for(document):
