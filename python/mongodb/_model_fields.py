@@ -58,7 +58,8 @@ class DocumentModelField:
     def clean(self, value: Any, model_instance: Any) -> Any:
         """Return the document's value, checked as the document checks it."""
         value = self.to_python(value)
-        wrong = model_instance._field_error(self.document_field, value, True)
+        document = self.model() if model_instance is None else model_instance
+        wrong = document._field_error(self.document_field, value, True)
         if wrong is not None:
             raise django_error(wrong)
         return value

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.checks import register
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models.signals import post_migrate
+from django.utils.module_loading import import_string
 
 from mongodb._connection import EMBEDDED_OPTIONS
 from mongodb._django import adopt_exceptions, adopt_registry, adopt_views, create_permissions
@@ -54,6 +55,11 @@ class MongodbConfig(AppConfig):
         """Note the connections of MONGODB_SETTINGS; each opens when it is first used."""
         post_migrate.connect(create_permissions, dispatch_uid="mongodb.create_permissions")
         watch()
+        if self.apps.is_installed("django.contrib.auth"):
+            from mongodb.auth import update_last_login
+
+            user_logged_in = import_string("django.contrib.auth.signals.user_logged_in")
+            user_logged_in.connect(update_last_login, dispatch_uid="mongodb.update_last_login")
         register(check_documents, "mongodb")
         if any(
             str(one).startswith("mongodb.") for one in getattr(settings, "DEBUG_TOOLBAR_PANELS", ())

@@ -21,10 +21,10 @@ from mongodb.document import Document
 from mongodb.errors import NotUniqueError
 from mongodb.fields import DateTimeField, StringField
 
-__all__ = ["Session", "SessionStore"]
+__all__ = ["SessionDocument", "SessionStore"]
 
 
-class Session(Document):
+class SessionDocument(Document):
     """What is known of one visitor."""
 
     session_key = StringField(primary_key=True, max_length=40)
@@ -50,7 +50,7 @@ class SessionStore(SessionBase):
 
     def load(self) -> dict[str, Any]:
         """Return the values; none, and no key, when there is no such session now."""
-        found = Session.objects(pk=self.session_key, expire_date__gt=_now()).first()
+        found = SessionDocument.objects(pk=self.session_key, expire_date__gt=_now()).first()
         if found is not None:
             try:
                 return found.get_decoded()
@@ -62,7 +62,7 @@ class SessionStore(SessionBase):
 
     def exists(self, session_key: str) -> bool:
         """Tell whether the key is taken."""
-        return Session.objects(pk=session_key).exists()
+        return SessionDocument.objects(pk=session_key).exists()
 
     def create(self) -> None:
         """Begin a session under a key that nobody has."""
@@ -82,12 +82,16 @@ class SessionStore(SessionBase):
         data = self.encode(self._get_session(no_load=must_create))
         ends = _stored(self.get_expiry_date())
         if must_create:
-            made = Session(session_key=self.session_key, session_data=data, expire_date=ends)
+            made = SessionDocument(
+                session_key=self.session_key, session_data=data, expire_date=ends
+            )
             try:
                 made.save(force_insert=True)
             except NotUniqueError:
                 raise CreateError from None
-        elif not Session.objects(pk=self.session_key).update(session_data=data, expire_date=ends):
+            return None
+        mine = SessionDocument.objects(pk=self.session_key)
+        if not mine.update(session_data=data, expire_date=ends):
             raise UpdateError
         return None
 
@@ -95,12 +99,12 @@ class SessionStore(SessionBase):
         """Forget a session, this one without a key."""
         key = self.session_key if session_key is None else session_key
         if key is not None:
-            Session.objects(pk=key).delete()
+            SessionDocument.objects(pk=key).delete()
 
     @classmethod
     def clear_expired(cls) -> None:
         """Remove what is over."""
-        Session.objects(expire_date__lt=_now()).delete()
+        SessionDocument.objects(expire_date__lt=_now()).delete()
 
     @classmethod
     async def aclear_expired(cls) -> None:

@@ -19,8 +19,8 @@ def sessions(store_uri: str) -> Iterator[Any]:
     with override_settings(SESSION_DB_ALIAS="visitors"):
         module = importlib.import_module("mongodb.sessions")
         mongodb.connect(host=store_uri, db="visitors", alias="visitors")
-        with mongodb.context_managers.switch_db(module.Session, "visitors"):
-            module.Session.drop_collection()
+        with mongodb.context_managers.switch_db(module.SessionDocument, "visitors"):
+            module.SessionDocument.drop_collection()
             yield module
     mongodb.disconnect("visitors")
 
@@ -35,7 +35,7 @@ def test_values_are_kept_under_a_new_key(sessions: Any) -> None:
     again["cart"]["a"] = 2
     again.save()
     assert sessions.SessionStore(one.session_key)["cart"] == {"a": 2}
-    stored = sessions.Session.objects.get()
+    stored = sessions.SessionDocument.objects.get()
     assert stored.get_decoded() == {"cart": {"a": 2}} and stored.pk == one.session_key
 
 
@@ -50,7 +50,7 @@ def test_a_key_is_taken_once_and_a_gone_session_is_not_made_again(sessions: Any)
     assert not one.exists(one.session_key)
     with pytest.raises(UpdateError):
         one.save()
-    assert sessions.Session.objects.count() == 0
+    assert sessions.SessionDocument.objects.count() == 0
 
 
 def test_what_is_over_is_not_loaded_and_is_cleared(sessions: Any) -> None:
@@ -63,12 +63,11 @@ def test_what_is_over_is_not_loaded_and_is_cleared(sessions: Any) -> None:
     old = sessions.SessionStore(one.session_key)
     assert old.get("a") is None and old.session_key is None
     sessions.SessionStore.clear_expired()
-    assert sessions.Session.objects.scalar("pk")[0] == other.session_key
+    assert sessions.SessionDocument.objects.scalar("pk")[0] == other.session_key
     other.set_expiry(100)
     other.save()
-    left = sessions.Session.objects.get().expire_date - datetime.datetime.now(datetime.UTC).replace(
-        tzinfo=None
-    )
+    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    left = sessions.SessionDocument.objects.get().expire_date - now
     assert datetime.timedelta(seconds=60) < left <= datetime.timedelta(seconds=100)
 
 
@@ -80,14 +79,14 @@ def test_a_new_key_keeps_the_values_and_flush_drops_them(sessions: Any) -> None:
     one.cycle_key()
     assert one.session_key != before and one["a"] == 1 and not one.exists(before)
     one.flush()
-    assert sessions.Session.objects.count() == 0 and one.session_key is None
+    assert sessions.SessionDocument.objects.count() == 0 and one.session_key is None
 
 
 def test_tampered_data_is_an_empty_session(sessions: Any) -> None:
     one = sessions.SessionStore()
     one["a"] = 1
     one.save()
-    sessions.Session.objects(pk=one.session_key).update(session_data="nonsense")
+    sessions.SessionDocument.objects(pk=one.session_key).update(session_data="nonsense")
     assert sessions.SessionStore(one.session_key).get("a") is None
 
 
