@@ -8,7 +8,7 @@ import functools
 from typing import Any
 
 from mongodb.backend.moments import wide_of
-from mongodb.backend.plan import days, hashes, micros, paths
+from mongodb.backend.plan import days, hashes, lowered, micros, paths
 from mongodb.backend.plan.bind import Call, P, R
 from mongodb.backend.plan.functions import as_text, is_simple
 from mongodb.backend.plan.patterns import dynamic, not_regex, pattern_maker
@@ -264,7 +264,15 @@ def _match_leaf(scope: Scope, node: n.Match, negated: bool) -> dict[str, Any] | 
     if negated:
         make = not_regex(make, paths.is_inside(node.arg))
     value = constant(node.pattern)
-    return {path: Call(make, (value,)) if isinstance(value, P) else make(value)}
+    key = None if negated else lowered.key_of(scope, node)
+    test = {path: _made(make, value)}
+    if key is None:
+        return test
+    return {"$and": [test, {"$or": _made(lowered.narrow(*key, node.escape), value)}]}
+
+
+def _made(make: Any, value: Any) -> Any:
+    return Call(make, (value,)) if isinstance(value, P) else make(value)
 
 
 def _exists_leaf(scope: Scope, node: n.Exists, negated: bool) -> dict[str, Any]:
