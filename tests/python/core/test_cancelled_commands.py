@@ -57,7 +57,35 @@ COMMANDS: dict[str, Spec] = {
         {"key": {"a": 1}, "name": "a", "partialFilterExpression": {"n": {"$gte": 0}}},
         {"key": {"n": 1}, "name": "n", "unique": True}]},
     "validate": {"validate": "indexed", "full": True},
+    "explain": {"explain": {"find": "c", "filter": slow(0)}, "verbosity": "executionStats"},
 }  # fmt: skip
+# Those that look at what is held in memory, or change a few rows of the catalog.
+MOMENTS = set(
+    "buildInfo collMod collStats connectionStatus create currentOp dbStats endSessions features "
+    "getCmdLineOpts getLog getParameter hello hostInfo isMaster killAllSessions "
+    "killAllSessionsByPattern killCursors killOp killSessions listCollections listCommands "
+    "listDatabases listIndexes ping planCacheClear refreshSessions replSetGetStatus rolesInfo "
+    "savepoint releaseSavepoint serverStatus startSession top usersInfo whatsmyuri "
+    "renameCollection".split()
+)
+# What ends them is what they are for: they give up what was written, or keep it.
+WHOLE = {"abortTransaction", "commitTransaction", "rollbackToSavepoint"}
+APART = {"getMore", "convertToCapped", "compact", "drop", "dropDatabase", "dropIndexes"}
+
+
+def test_every_command_is_one_of_these(store: _core.Client) -> None:
+    listed = set(store.run("admin", {"listCommands": 1})["commands"])
+    slow_ones = {next(iter(command)) for command in COMMANDS.values()}
+    assert listed - slow_ones - MOMENTS - WHOLE == APART
+
+
+def test_a_batch_ends_in_time(store: _core.Client) -> None:
+    find = {"find": "c", "filter": slow(), "projection": {"_id": 1}, "batchSize": 1}
+    cursor = store.run("t", find)["cursor"]["id"]
+    more = {"getMore": cursor, "collection": "c", "maxTimeMS": int(LIMIT * 1000)}
+    used = time.thread_time()
+    assert bson.decode(store.run_raw("t", more, check=False))["code"] == EXPIRED
+    assert time.thread_time() - used < LIMIT + OVER
 
 
 @pytest.fixture(scope="module")
