@@ -281,6 +281,42 @@ class Check:
         status, page = browser.send(f"{path}/delete/", post="yes")
         gone, _ = self.call(f"/api/visits/{found[0] if found else 0}/")
         self.expect("delete in the admin", "was deleted" in page and gone == 404, page)
+        self.documents(browser)
+
+    def documents(self, browser: "Browser") -> None:
+        """The same admin, of documents."""
+        status, page = browser.open("/admin/api/city/?country=FR&q=pari")
+        self.expect("documents in the admin", "Paris" in page and "48.85" in page, page)
+        email = f"bob{time.time_ns()}@example.com"
+        new = "/admin/api/user/add/"
+        status, page = browser.send(new, name="Bob", email=email, is_active="on", age="200")
+        self.expect("a document's errors", "less than or equal to 150" in page, page)
+        status, page = browser.send(new, name="Bob", email=email, is_active="on")
+        self.expect("add a document", "was added successfully" in page, page)
+        status, page = browser.open(f"/admin/api/user/?q={email}")
+        (user,) = re.findall(r"/admin/api/user/(\w{24})/change/", page)[:1] or [""]
+        post = {
+            "title": "From the admin",
+            "author": user,
+            "tags": "one\ntwo, three",
+            "comments-TOTAL_FORMS": "1",
+            "comments-INITIAL_FORMS": "0",
+            "comments-0-author": "Ada",
+            "comments-0-text": "In a list of embedded documents",
+        }
+        status, page = browser.send("/admin/api/post/add/", **post)
+        self.expect("add a document with a list inside", "was added successfully" in page, page)
+        status, page = browser.open("/admin/api/post/?q=embedded+documents")
+        (found,) = re.findall(r"/admin/api/post/(\w{24})/change/", page)[:1] or [""]
+        status, rows = self.call(f"/api/posts/{found}/")
+        self.expect(
+            "what the admin stored",
+            rows.get("tags") == ["one", "two, three"] and rows.get("comment_count") == 1,
+            rows,
+        )
+        status, page = browser.send(f"/admin/api/user/{user}/delete/", post="yes")
+        gone, _ = self.call(f"/api/posts/{found}/")
+        self.expect("deleting a user takes the posts along", gone == 404, page)
 
 
 ADD = "/admin/visits/visit/add/"

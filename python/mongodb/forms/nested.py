@@ -45,6 +45,11 @@ class Nested(forms.Field):
 
     widget = PrefixWidget
 
+    def __init__(self, **kwargs: Any) -> None:
+        if not hasattr(forms.Field, "_clean_bound_field"):
+            raise ImproperlyConfigured("forms inside forms need Django 5.2 or newer")
+        super().__init__(**kwargs)
+
     def get_bound_field(self, form: Any, field_name: str) -> Any:
         """Return the field with its inner form."""
         return NestedBoundField(form, self, field_name)
