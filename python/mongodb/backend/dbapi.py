@@ -28,7 +28,7 @@ from mongodb.backend.errors import (
 from mongodb.backend.joined import Shared
 from mongodb.backend.plan import prepare
 from mongodb.backend.plan.prepare import Prepared
-from mongodb.backend.plan.scope import PlanError
+from mongodb.backend.plan.scope import PlanError, Unsupported
 from mongodb.backend.references import References
 from mongodb.backend.sql import SQLSyntaxError, parse_counted
 from mongodb.backend.tables import Tables
@@ -113,7 +113,8 @@ class Connection(Shared):
         except SQLSyntaxError as error:
             raise ProgrammingError(str(error)) from None
         except PlanError as error:
-            raise OperationalError(f"{error}\n{sql}") from None
+            known = NotSupportedError if isinstance(error, Unsupported) else OperationalError
+            raise known(f"{error}\n{sql}") from None
         except RecursionError:
             raise OperationalError("the statement is nested too deeply") from None
         if len(sql) <= _KEPT_SQL and made.kind != "define":

@@ -155,6 +155,17 @@ def test_what_is_not_there_is_said(cursor: Any) -> None:
     cursor.execute("DROP TABLE IF EXISTS nowhere")
     with pytest.raises(dbapi.ProgrammingError, match="collation"):
         cursor.execute("CREATE TABLE t (a text COLLATE nocase)")
+
+
+def test_collations_of_queries_are_refused(cursor: Any) -> None:
+    cursor.execute("CREATE TABLE t (a text)")
+    cursor.execute("INSERT INTO t (a) VALUES ('b'), ('A'), ('a')")
+    plain = "SELECT a FROM t ORDER BY a COLLATE binary"
+    assert cursor.execute(plain).fetchall() == [("A",), ("a",), ("b",)]
+    for sql in ("SELECT a FROM t ORDER BY a COLLATE nocase", "SELECT a COLLATE \"de\" FROM t",
+                "SELECT a FROM t WHERE a COLLATE nocase = 'a'"):  # fmt: skip
+        with pytest.raises(dbapi.NotSupportedError, match="COLLATE (nocase|de): there are no coll"):
+            cursor.execute(sql)
     with pytest.raises(dbapi.ProgrammingError, match="1 parameters, the call gives 2"):
         cursor.execute("SELECT %s", [1, 2])
 

@@ -12,7 +12,7 @@ from bson import Decimal128
 from mongodb.backend.plan import dates, hashes, json, paths
 from mongodb.backend.plan.bind import Call
 from mongodb.backend.plan.dates import guard, literal_text
-from mongodb.backend.plan.scope import PlanError
+from mongodb.backend.plan.scope import PlanError, Unsupported
 from mongodb.backend.sql import nodes as n
 
 __all__ = ["AGGREGATES", "as_text", "call", "cast", "divide", "first_of", "guard"]
@@ -131,6 +131,15 @@ _CASTS: dict[str, Callable[[Any, list[int]], Any]] = {
     "timestamp with time zone": dates.to_datetime, "json": lambda e, s: e, "objectid":
     lambda e, s: {"$toObjectId": e}, "interval": _whole,
 }  # fmt: skip
+
+
+def _collate(text: Any, name: Any) -> Any:
+    named = literal_text(name)
+    if named.upper() in ("BINARY", "SIMPLE", "C"):  # as everything is compared
+        return text
+    raise Unsupported(
+        f"COLLATE {named}: there are no collations yet, but binary; order by or compare Lower()"
+    )
 
 
 # Calls
@@ -385,7 +394,7 @@ _TABLE: dict[str, Callable[..., Any]] = {
     "RIGHT": _right, "REPEAT": _repeat, "LPAD": _pad(True), "RPAD": _pad(False),
     "REVERSE": _reverse, "TRIM": _trim("$trim"), "LTRIM": _trim("$ltrim"),
     "RTRIM": _trim("$rtrim"), "REPLACE": _replace, "INSTR": _position, "STRPOS": _position,
-    "COLLATE": lambda text, name: text,
+    "COLLATE": _collate,
     "CURRENT_TIMESTAMP": dates.now, "NOW": dates.now,
     "CURRENT_DATE": lambda: dates.to_date("$$NOW", []),
     "DATE_EXTRACT": dates.extract, "DATETIME_EXTRACT": dates.extract,

@@ -10,7 +10,8 @@ from typing import Any
 from mongodb.backend.sql import nodes as n
 
 __all__ = [
-    "MICRO", "US", "Language", "PlanError", "Planner", "Scope", "Source", "TableInfo", "is_name",
+    "MICRO", "US", "Language", "PlanError", "Planner", "Scope", "Source", "TableInfo",
+    "Unsupported", "is_name",
 ]  # fmt: skip
 
 MICRO = ("datetime(6)", "time(6)")  # types whose values have microseconds
@@ -24,6 +25,10 @@ def is_name(key: object) -> bool:
 
 class PlanError(Exception):
     """A statement that cannot be planned: an unknown name, or what MongoDB has no word for."""
+
+
+class Unsupported(PlanError):
+    """A feature that is not there, in a statement that is otherwise right."""
 
 
 @dataclass(slots=True)
