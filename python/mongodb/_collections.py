@@ -9,6 +9,7 @@ from typing import Any
 
 from mongodb import _registry
 from mongodb._indexes import declared_indexes, index_name, is_pending
+from mongodb._json_schema import make_validator
 from mongodb._open_transactions import current_transaction
 from mongodb.errors import InvalidCollectionError, MongoError
 
@@ -90,6 +91,7 @@ def _prepare(cls: Any, handle: Any, inside: bool) -> None:
     options = _options(cls)
     if options:
         _create(cls, handle, name, options)
+    make_validator(cls, handle)
     if meta.get("auto_create_index", True):
         make_indexes(cls, handle, inside)
 

@@ -42,7 +42,7 @@ _DEFAULTS: dict[str, Any] = {
 _META = frozenset(
     "app_label cascade collection db_alias default_permissions expire_after_seconds get_latest_by "
     "index_cls ordering permissions queryset_class shard_key timeseries verbose_name "
-    "verbose_name_plural".split()
+    "verbose_name_plural json_schema".split()
 ) | frozenset(_DEFAULTS)
 _OWN = frozenset({"abstract", "collection", "id_field"})
 _RESERVED = frozenset({"objects", "save", "pk", "delete", "validate", "_meta", "_fields"})

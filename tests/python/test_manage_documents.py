@@ -275,3 +275,17 @@ def test_a_dump_stays_in_its_folder(tmp_path: pathlib.Path) -> None:
         assert files.load("loaded", file) == (1, 0) and Elsewhere.objects.count() == 1
     finally:
         mongodb.disconnect("loaded")
+
+
+def test_validators_are_shown_and_applied(project: pathlib.Path) -> None:
+    models = project / "store" / "models.py"
+    declared = MODELS.replace("    to = StringField()", "    to = StringField(max_length=3)")
+    models.write_text(declared + '    meta = {"json_schema": True}\n')
+    shown = manage(project, "documents", "schema").stdout
+    assert shown.startswith("+ default: parcel (Parcel)") and '"maxLength": 3' in shown
+    failed = manage(project, "documents", "schema", "--check", fails=True)
+    assert "lack the validator" in failed.stderr
+    assert ", applied" in manage(project, "documents", "schema", "--apply").stdout
+    assert manage(project, "documents", "schema", "Parcel", "--check").stdout.startswith("= ")
+    models.write_text(declared.replace("=3", "=4") + '    meta = {"json_schema": True}\n')
+    assert manage(project, "documents", "schema").stdout.startswith("! ")

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""manage.py documents: indexes, check, dump, load and shell for Document classes."""
+"""manage.py documents: indexes, schema, check, dump, load and shell for Document classes."""
 
 from __future__ import annotations
 
+import json
 import pathlib
 from argparse import ArgumentParser
 from typing import Any
@@ -12,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.management.commands import shell
 
 from mongodb import _registry
+from mongodb._json_schema import apply_validator, declared_validator, same_validator
 from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle
 from mongodb.errors import MongoError, ValidationError
 from mongodb.management import files
@@ -43,6 +45,10 @@ class Command(BaseCommand):
         indexes.add_argument(
             "--check", action="store_true", help="fail when they differ, for a deployment's checks"
         )
+        schema = actions.add_parser("schema", help="compare validators with the stored")
+        schema.add_argument("classes", **names)
+        schema.add_argument("--apply", action="store_true", help="give collections their validator")
+        schema.add_argument("--check", action="store_true", help="fail when they differ")
         check = actions.add_parser("check", help="validate stored documents")
         check.add_argument("classes", **names)
         check.add_argument("--limit", type=int, default=20, help="errors shown of a class (20)")
@@ -122,6 +128,29 @@ class Command(BaseCommand):
             return 1
         self.stdout.write(f"{text}, {'dropped' if create is None else 'made'}")
         return 0
+
+    # schema
+
+    def do_schema(self, classes: list[str], apply: bool, check: bool, **rest: Any) -> None:
+        """Show and apply the validators of classes with meta["json_schema"]."""
+        differs = 0
+        for place in self._places(classes):
+            cls = next((one for one in place.classes if one._meta.get("json_schema")), None)
+            wanted = None if cls is None else declared_validator(cls)
+            if cls is None or wanted is None:
+                continue
+            handle = get_connection_handle(place.alias)
+            options = handle.collection_options(place.collection)
+            same = same_validator(wanted, options)
+            mark = "=" if same else "+" if not (options or {}).get("validator") else "!"
+            if apply and not same:
+                apply_validator(cls, handle)
+            done = ", applied" if apply and not same else ""
+            self.stdout.write(f"{mark} {place.alias}: {place.collection} ({cls.__name__}){done}")
+            self.stdout.write(json.dumps(wanted["validator"]["$jsonSchema"], indent=2, default=str))
+            differs += not (same or apply)
+        if check and differs:
+            raise CommandError(f"{differs} collections lack the validator that a class declares")
 
     # check
 
