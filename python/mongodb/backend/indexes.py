@@ -8,7 +8,7 @@ from typing import Any
 from django.core import checks
 from django.core.exceptions import FieldDoesNotExist
 from django.db.backends.utils import names_digest, split_identifier
-from django.db.models import Index
+from django.db.models import Index, JSONField
 
 __all__ = ["EmbeddedFieldIndex", "embedded_field", "index_name", "unknown_names"]
 
@@ -49,6 +49,15 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def _below_json(model: Any, name: str) -> str | None:
+    """Return the path of documents of a dotted name that begins with a JSONField, else None."""
+    first, dot, rest = name.partition(".")
+    field = next((one for one in model._meta.fields if one.name == first), None)
+    if not dot or not isinstance(field, JSONField) or not all(rest.split(".")):
+        return None
+    return f"{field.column}.{rest}"
+
+
 class EmbeddedNames:
     """Of an index or a constraint: its fields may be dotted names."""
 
@@ -65,6 +74,8 @@ def unknown_names(model: Any, names: Any, option: str) -> list[Any]:
     """Return an error for each dotted name that leads nowhere."""
     found = []
     for name in names:
+        if option == EmbeddedFieldIndex.meta_option_name and _below_json(model, name):
+            continue
         try:
             embedded_field(model, name)
         except FieldDoesNotExist:
@@ -83,7 +94,7 @@ def index_name(model: Any, index: Index) -> str:
 
 
 class EmbeddedFieldIndex(EmbeddedNames, Index):
-    """An index over dotted names; arrays make it a multikey index."""
+    """An index over dotted names, keys below a JSONField too; arrays make it a multikey index."""
 
     meta_option_name = "indexes"
 
@@ -95,8 +106,8 @@ class EmbeddedFieldIndex(EmbeddedNames, Index):
 
     def mongodb_index(self, model: Any, editor: Any) -> dict[str, Any]:
         """Return the index as createIndexes takes it."""
-        key = {embedded_field(model, name)[1]: -1 if order == "DESC" else 1
-               for name, order in self.fields_orders}  # fmt: skip
+        key = {_below_json(model, name) or embedded_field(model, name)[1]:
+               -1 if order == "DESC" else 1 for name, order in self.fields_orders}  # fmt: skip
         spec = {"name": self.name, "key": key}
         if self.condition is not None:
             spec["partialFilterExpression"] = editor.partial(model, self.condition)

@@ -8,7 +8,7 @@ import functools
 from typing import Any
 
 from mongodb.backend.moments import wide_of
-from mongodb.backend.plan import days, hashes, lowered, micros, paths
+from mongodb.backend.plan import days, hashes, jsonpaths, lowered, micros, paths
 from mongodb.backend.plan.bind import Call, P, R
 from mongodb.backend.plan.functions import as_text, is_simple
 from mongodb.backend.plan.patterns import dynamic, not_regex, pattern_maker
@@ -52,7 +52,10 @@ def filter_for(scope: Scope, node: n.Node, negated: bool = False) -> dict[str, A
     if made is not None:
         return made
     test = condition(scope, node, negated)
-    return {} if test is True else {"$expr": test}
+    if test is True:
+        return {}
+    narrow = None if negated else jsonpaths.narrowing(scope, node)
+    return {"$expr": test} if narrow is None else {"$and": [{"$or": narrow}, {"$expr": test}]}
 
 
 def _all_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
