@@ -28,7 +28,11 @@ class ModelMethods:
 
     @property
     def _state(self) -> Any:
-        return _State(self)
+        return self.__dict__.get("_given_state") or _State(self)
+
+    @_state.setter
+    def _state(self, value: Any) -> None:  # packages for MongoEngine bring one of their own
+        self.__dict__["_given_state"] = value
 
     def _is_pk_set(self: Any, meta: Any = None) -> bool:
         return self.pk is not None

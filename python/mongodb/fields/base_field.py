@@ -63,6 +63,7 @@ class BaseField:
     _generic = False  # holds embedded documents of any class
     _members = False  # takes the members of an Enum alone
     default: Any = None
+    verbose_name: str | None = None
     remote_field: Any = None  # Django's introspection asks: no field is a link to a parent's row
 
     def __init__(
@@ -106,7 +107,8 @@ class BaseField:
         self.null = null
         self.sparse = sparse
         self.help_text = help_text
-        self.verbose_name = verbose_name
+        if verbose_name is not None:
+            self.verbose_name = verbose_name
         self.auto_created = auto_created
         clash = [key for key in kwargs if hasattr(type(self), key)]
         if clash:

@@ -2,6 +2,7 @@
 """What `mongodb.compat` does as MongoEngine does it, and plain `mongodb` otherwise."""
 
 import enum
+import importlib
 import pathlib
 import pickle
 import subprocess
@@ -919,3 +920,66 @@ def test_lists_of_lazy_references_are_made_of_keys() -> None:
     one.targets = [target.pk, target]
     assert [ref.pk for ref in one.targets] == [target.pk, target.pk]
     assert all(isinstance(ref, mongodb.fields.LazyReference) for ref in one.targets)
+
+
+def test_modules_have_the_names_they_import() -> None:
+    for module, names in {
+        "document": "BaseDocument get_document switch_db InvalidDocumentError",
+        "fields": "BaseField ComplexBaseField Document get_db",
+        "base.document": "BaseDict LazyReference ValidationError",
+        "queryset.base": "Q QueryFieldList NotUniqueError",
+        "signals": "_signals",
+    }.items():
+        found = importlib.import_module(f"mongodb.compat.mongoengine.{module}")
+        for name in names.split():
+            assert getattr(found, name) is not None
+    with pytest.raises(AttributeError, match="nobody"):
+        me.document.nobody  # noqa: B018
+    signal = importlib.import_module("mongodb.compat.mongoengine.signals")._signals.signal("mine")
+    assert signal.send(None) == []
+
+
+def test_conditions_of_a_querysets_own_are_taken_out_and_given_on() -> None:
+    class HabitHidden(me.QuerySet):  # type: ignore[misc]
+        def everything(self) -> Any:
+            found = self.clone()
+            for one in (found._query_obj, *getattr(found._query_obj, "children", ())):
+                getattr(one, "query", {}).pop("gone__ne", None)
+            return found
+
+    class HabitSeen(me.Document):
+        meta = {"queryset_class": HabitHidden}  # noqa: RUF012
+        gone = me.BooleanField()
+        n = me.IntField()
+
+        @me.queryset_manager
+        def objects(self, queryset: Any) -> Any:
+            hidden = queryset.filter(gone__ne=True)
+            return hidden._clone_into(HabitHidden(self, self._get_collection()))
+
+    HabitSeen(n=1).save()
+    HabitSeen(n=2, gone=True).save()
+    found = HabitSeen.objects(n__gt=0)
+    assert isinstance(found, HabitHidden) and found.count() == 1
+    assert found.everything().count() == 2
+    assert found.count() == 1 and found._cls_query == {}
+    assert isinstance(found._clone_into_qs(me.queryset.QuerySetNoCache)._cached, bool)
+    assert not found._clone_into_qs(me.queryset.QuerySetNoCache)._cached
+
+
+def test_what_packages_set_themselves_is_kept() -> None:
+    class HabitLabelled(me.StringField):  # type: ignore[misc]
+        verbose_name = "of the class"
+
+    class HabitStated(me.Document):
+        one = HabitLabelled()
+        two = HabitLabelled(verbose_name="given")
+
+        def __init__(self, *args: Any, **values: Any) -> None:
+            super().__init__(*args, **values)
+            self._state = "theirs"
+
+    assert HabitStated._fields["one"].verbose_name == "of the class"
+    assert HabitStated._fields["two"].verbose_name == "given"
+    assert HabitStated()._state == "theirs"
+    assert me.StringField().verbose_name is None

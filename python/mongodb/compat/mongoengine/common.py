@@ -6,6 +6,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from mongodb.compat.mongoengine._beside import beside
+
 __all__: list[str] = []
 
 _MODULES = ("document", "fields", "base", "dereference", "queryset")
@@ -18,3 +20,6 @@ def _import_class(cls_name: str) -> Any:
         if found is not None:
             return found
     raise ValueError(f"No import set for: {cls_name}")
+
+
+__getattr__ = beside(__name__)

@@ -15,6 +15,7 @@ from pymongo.errors import InvalidName
 from pymongo.read_preferences import make_read_preference, read_pref_mode_from_name
 
 from mongodb import connection as _plain
+from mongodb.compat.mongoengine._beside import beside
 from mongodb.compat.mongoengine._clients import shared
 from mongodb.compat.mongoengine.fields import read_aware, represent_uuids
 from mongodb.errors import ConnectionFailure, NotSupportedError
@@ -224,3 +225,6 @@ def disconnect_all() -> None:
     for alias in [*_connection_settings, *_connections]:
         disconnect(alias)
     _plain.disconnect_all()
+
+
+__getattr__ = beside(__name__)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mongodb import context_managers as _plain
+from mongodb.compat.mongoengine._beside import beside
 from mongodb.compat.mongoengine._fetching import refers
 from mongodb.compat.mongoengine.base.fields import (
     _no_dereference_for_fields,
@@ -97,3 +98,6 @@ def set_read_write_concern(
     yield collection.with_options(
         write_concern=WriteConcern(**written), read_concern=ReadConcern(**read)
     )
+
+
+__getattr__ = beside(__name__)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mongodb.compat.mongoengine._beside import beside
+
 __all__ = ["DeReference"]
 
 
@@ -13,3 +15,6 @@ class DeReference:
 
     def __call__(self, items: Any, *args: Any, **kwargs: Any) -> Any:
         return list(items) if hasattr(items, "_document") else items
+
+
+__getattr__ = beside(__name__)

@@ -13,6 +13,7 @@ from mongodb import document as _document
 from mongodb import embedded as _embedded
 from mongodb._indexes import parse_keys
 from mongodb._registry import _document_registry
+from mongodb.compat.mongoengine._beside import beside
 from mongodb.compat.mongoengine._changes import EMPTY, in_their_shape
 from mongodb.compat.mongoengine._fetching import as_dbrefs, fetch_related, refers
 from mongodb.compat.mongoengine._loading import check_known
@@ -337,3 +338,6 @@ class DynamicEmbeddedDocument(_embedded.DynamicEmbeddedDocument, EmbeddedDocumen
     _is_base = True
     _schema_embedded = True
     _dynamic = True
+
+
+__getattr__ = beside(__name__)

@@ -17,6 +17,7 @@ from bson.tz_util import utc
 from mongodb import _registry
 from mongodb import fields as _fields
 from mongodb.base_document import BaseDocument
+from mongodb.compat.mongoengine._beside import beside
 from mongodb.compat.mongoengine._fetching import (
     fetch_inside,
     reference,
@@ -335,3 +336,6 @@ class DecimalField(_fields.DecimalField):
         exact = stored.to_decimal()
         near = float(exact)
         return near if Decimal(repr(near)) == exact else stored
+
+
+__getattr__ = beside(__name__)

@@ -27,4 +27,5 @@ __all__ = [
     "pre_save",
     "pre_save_post_validation",
 ]
+_signals = Namespace()  # packages make signals of their own in it
 _ = (Namespace, Signal, post_bulk_insert, pre_bulk_insert, signals_available)

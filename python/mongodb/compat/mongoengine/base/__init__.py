@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from mongodb.compat.mongoengine._beside import beside
 from mongodb.compat.mongoengine.base.common import (
     UPDATE_OPERATORS,
     _document_registry,
@@ -46,3 +47,6 @@ __all__ = [
     "_document_registry",
     "get_document",
 ]
+
+
+__getattr__ = beside(__name__)

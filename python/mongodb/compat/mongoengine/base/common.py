@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from mongodb._registry import _document_registry, get_document
+from mongodb.compat.mongoengine._beside import beside
 from mongodb.fields.base_field import UPDATE_OPERATORS as _ALL
 
 __all__ = ["UPDATE_OPERATORS", "_document_registry", "get_document"]
@@ -39,3 +40,6 @@ def _get_documents_by_db(connection_alias: str, default_connection_alias: str) -
         for cls in _document_registry.values()
         if cls._meta.get("db_alias", default_connection_alias) == connection_alias
     ]
+
+
+__getattr__ = beside(__name__)

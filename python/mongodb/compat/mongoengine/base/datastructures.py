@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from mongodb.base_document import BaseDocument
+from mongodb.compat.mongoengine._beside import beside
 from mongodb.fields.lazy import LazyReference
 from mongodb.fields.lists import EmbeddedDocumentList
 
@@ -231,3 +232,6 @@ class StrictDict:
         if known not in cls._classes:
             cls._classes[known] = type("SpecificStrictDict", (cls,), {"__slots__": slots})
         return cls._classes[known]
+
+
+__getattr__ = beside(__name__)

@@ -8,6 +8,7 @@ import contextvars
 from collections.abc import Iterator
 from typing import Any
 
+from mongodb.compat.mongoengine._beside import beside
 from mongodb.errors import InvalidDocumentError
 from mongodb.fields import GeoJsonBaseField, ObjectIdField
 from mongodb.fields import nested as _nested
@@ -50,3 +51,6 @@ def _no_dereference_for_fields(*fields: Any) -> Iterator[None]:
         yield
     finally:
         _unfetched.reset(token)
+
+
+__getattr__ = beside(__name__)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from mongodb.compat.mongoengine._beside import beside
 from mongodb.compat.mongoengine.queryset.field_list import QueryFieldList
 from mongodb.compat.mongoengine.queryset.queryset import QuerySet, QuerySetNoCache
 from mongodb.queryset import (
@@ -39,3 +40,6 @@ __all__ = [
     "QuerySetNoCache",
     "queryset_manager",
 ]
+
+
+__getattr__ = beside(__name__)

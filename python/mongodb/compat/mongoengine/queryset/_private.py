@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 __all__ = ["PrivateNames"]
+
+_OF_ITS_OWN = frozenset({"_document", "_alias", "_collection_name", "_cached"})
 
 
 class PrivateNames:
@@ -13,6 +16,7 @@ class PrivateNames:
 
     _counted: int | None = None  # by count() with limit and skip, or by loading everything
     _cursor_obj: Any = None
+    _own_conditions = False
 
     @property
     def _len(self) -> int | None:
@@ -31,6 +35,33 @@ class PrivateNames:
                 arguments["sort"] = list(arguments["sort"].items())
             self._cursor_obj = collection.find(self._query, **arguments)
         return self._cursor_obj
+
+    @property
+    def _query_obj(self) -> Any:
+        """The conditions, of this queryset alone: packages take some out."""
+        if not self._own_conditions:
+            self._q = copy.deepcopy(self._q)  # type: ignore[has-type]
+            self._own_conditions = True
+        return self._q
+
+    @property
+    def _cls_query(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._class_filter()  # type: ignore[attr-defined]
+        return found
+
+    _initial_query = _cls_query  # as it was called before
+
+    def _clone_into(self, other: Any) -> Any:
+        """Give another queryset what this one asks for."""
+        kept = {name: one for name, one in vars(other).items() if name in _OF_ITS_OWN}
+        other.__dict__.update(self.clone().__dict__)  # type: ignore[attr-defined]
+        other.__dict__.update(kept)
+        if "_cached" not in kept:
+            other.__dict__.pop("_cached", None)
+        return other
+
+    def _clone_into_qs(self, kind: Any) -> Any:
+        return self._clone_into(kind(self._document, self._collection))  # type: ignore[attr-defined]
 
     def _has_data(self) -> bool:
         return bool(self.exists())  # type: ignore[attr-defined]

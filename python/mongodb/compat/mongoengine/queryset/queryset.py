@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mongodb.compat.mongoengine._beside import beside
 from mongodb.compat.mongoengine._fetching import fetch_related
 from mongodb.compat.mongoengine._loading import check_known
 from mongodb.compat.mongoengine._map_reduce import map_reduce
@@ -99,7 +100,7 @@ class QuerySet(PrivateNames, _queryset.QuerySet):
     def clone(self) -> Any:
         """Return a copy that has not been evaluated."""
         copy = super().clone()
-        for name in ("_counted", "_cursor_obj"):
+        for name in ("_counted", "_cursor_obj", "_own_conditions"):
             copy.__dict__.pop(name, None)
         return copy
 
@@ -334,3 +335,6 @@ def _unanswered(options: Mapping[str, Any]) -> bool:
 
 class QuerySetNoCache(QuerySet, _queryset.QuerySetNoCache):
     """A queryset that does not keep what it read."""
+
+
+__getattr__ = beside(__name__)

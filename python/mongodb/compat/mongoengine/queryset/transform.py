@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from mongodb import _core
+from mongodb.compat.mongoengine._beside import beside
 from mongodb.embedded import DynamicEmbeddedDocument
 from mongodb.queryset.lookups import OPERATORS, build_filter
 from mongodb.queryset.updates import build_update
@@ -39,3 +40,6 @@ def _decoded(value: Any) -> Any:
     if isinstance(value, dict):
         return type(value)((key, _decoded(one)) for key, one in value.items())
     return value
+
+
+__getattr__ = beside(__name__)
