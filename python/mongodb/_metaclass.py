@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
-import inspect
 import keyword
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mongodb import _core, _registry
 from mongodb._delete_rules import add_rules
 from mongodb._options import Options
+from mongodb._spelling import close_to
 from mongodb.connection import open_connections
 from mongodb.errors import DoesNotExist, InvalidDocumentError, MultipleObjectsReturned
 from mongodb.fields.base_field import BaseField
@@ -21,6 +20,9 @@ from mongodb.fields.references import DO_NOTHING, ReferenceField
 from mongodb.fields.scalar import ObjectIdField
 from mongodb.fields.version import VersionField
 from mongodb.queryset.manager import QuerySetManager
+
+if TYPE_CHECKING:
+    import inspect
 
 __all__ = ["DocumentMetaclass", "TopLevelDocumentMetaclass"]
 
@@ -61,6 +63,8 @@ class DocumentMetaclass(type):
         if cls.__init__ is not cls._plain_init:  # type: ignore[misc]
             raise AttributeError("__signature__")
         names = [name for name in cls._fields if not keyword.iskeyword(name)]
+        import inspect  # whoever asks has it
+
         named = inspect.Parameter.KEYWORD_ONLY
         taken = [inspect.Parameter(name, named, default=None) for name in names]
         if cls._dynamic or len(names) < len(cls._fields):
@@ -108,7 +112,7 @@ class DocumentMetaclass(type):
     def _make_meta(name: str, roots: list[Any], attrs: dict[str, Any]) -> dict[str, Any]:
         own = dict(attrs.pop("meta", None) or {})
         for key in own.keys() - _META:
-            close = difflib.get_close_matches(key, _META, 1, 0.8)
+            close = close_to(key, _META, 0.8)
             hint = f"did you mean {close[0]!r}?" if close else "it is kept and does nothing"
             warnings.warn(f"{name}.meta has the unknown key {key!r}; {hint}", stacklevel=5)
         meta: dict[str, Any] = dict(_DEFAULTS)

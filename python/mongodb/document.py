@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
 from collections.abc import Mapping
@@ -27,6 +26,7 @@ from mongodb._metaclass import TopLevelDocumentMetaclass
 from mongodb._open_transactions import current_transaction
 from mongodb._registry import class_tree
 from mongodb._rollback import note
+from mongodb._threads import to_thread
 from mongodb.base_document import BaseDocument
 from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle, get_db
 from mongodb.embedded import DynamicMixin
@@ -354,7 +354,7 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
 
     async def afetch(self, *fields: str) -> Self:
         """`fetch()` in a thread."""
-        return await asyncio.to_thread(self.fetch, *fields)
+        return await to_thread(self.fetch, *fields)
 
     def reload(self, *fields: Any, max_depth: int = 1) -> Self:
         """Read the document, or some fields of it, from the store again.
@@ -483,19 +483,19 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
 
     async def asave(self, *args: Any, **kwargs: Any) -> Self:
         """`save()` in a thread."""
-        return await asyncio.to_thread(self.save, *args, **kwargs)
+        return await to_thread(self.save, *args, **kwargs)
 
     async def adelete(self, *args: Any, **kwargs: Any) -> None:
         """`delete()` in a thread."""
-        await asyncio.to_thread(self.delete, *args, **kwargs)
+        await to_thread(self.delete, *args, **kwargs)
 
     async def areload(self, *args: Any, **kwargs: Any) -> Self:
         """`reload()` in a thread."""
-        return await asyncio.to_thread(self.reload, *args, **kwargs)
+        return await to_thread(self.reload, *args, **kwargs)
 
     async def aupdate(self, **kwargs: Any) -> Any:
         """`update()` in a thread."""
-        return await asyncio.to_thread(lambda: self.update(**kwargs))
+        return await to_thread(lambda: self.update(**kwargs))
 
 
 class DynamicDocument(DynamicMixin, Document):

@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import functools
-import inspect
 import numbers
 import re
 import types
@@ -15,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mongodb import _core
+from mongodb._spelling import close_to
 from mongodb.errors import NON_FIELD_ERRORS, ValidationError
 
 __all__ = ["STORING_OPERATORS", "UPDATE_OPERATORS", "BaseField"]
@@ -133,7 +132,7 @@ class BaseField:
         """Unknown options are kept as attributes; one that looks like a typo is told."""
         for key in kwargs:
             known = {n for cls in type(self).__mro__ for n in _options(cls)}
-            close = difflib.get_close_matches(key, known, 1, 0.8)
+            close = close_to(key, known, 0.8)
             if close:
                 warnings.warn(
                     f"{type(self).__name__} has no option {key!r}, did you mean {close[0]!r}? It "
@@ -352,6 +351,8 @@ def _options(cls: type) -> list[str]:
 @functools.cache
 def _knows_clean(cls: type) -> bool:
     """Whether the class's validate() takes `clean`; one of a user's may take the value alone."""
+    import inspect  # rarely asked, and slow to import
+
     taken = inspect.signature(cls.validate).parameters.values()  # type: ignore[attr-defined]
     return any(one.name == "clean" or one.kind is one.VAR_KEYWORD for one in taken)
 

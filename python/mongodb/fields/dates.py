@@ -12,11 +12,6 @@ from bson.datetime_ms import DatetimeMS
 from mongodb.fields.base_field import BaseField
 from mongodb.fields.scalar import StringField
 
-try:  # accepts more spellings of dates when it is there
-    from dateutil import parser as _dateutil  # type: ignore[import-untyped]
-except ImportError:  # pragma: no cover
-    _dateutil = None
-
 __all__ = ["ComplexDateTimeField", "DateField", "DateTimeField"]
 
 
@@ -27,10 +22,14 @@ def parse_datetime(text: str) -> datetime.datetime | None:
         return datetime.datetime.fromisoformat(text)
     except ValueError:
         pass
-    if _dateutil is None or not re.search(r"\d", text):
+    if not re.search(r"\d", text):
+        return None
+    try:  # accepts more spellings of dates when it is there; it takes long to import
+        from dateutil import parser  # type: ignore[import-untyped]
+    except ImportError:  # pragma: no cover
         return None
     try:
-        found: datetime.datetime = _dateutil.parse(text)
+        found: datetime.datetime = parser.parse(text)
     except (TypeError, ValueError, OverflowError):
         return None
     return found

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import functools
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from typing import Any, Generic
 from mongodb import _identity
 from mongodb._rollback import note
 from mongodb._stamps import stamp
+from mongodb._threads import to_thread
 from mongodb._types import Doc
 from mongodb.errors import InvalidQueryError, NotSupportedError, OperationError
 from mongodb.queryset.lookups import db_path
@@ -129,53 +129,53 @@ class IdiomsMixin(Generic[Doc]):
 
     async def alatest(self: Any, *fields: str) -> Doc:
         """`latest()` in a thread."""
-        return await asyncio.to_thread(self.latest, *fields)
+        return await to_thread(self.latest, *fields)
 
     async def aearliest(self: Any, *fields: str) -> Doc:
         """`earliest()` in a thread."""
-        return await asyncio.to_thread(self.earliest, *fields)
+        return await to_thread(self.earliest, *fields)
 
     async def acontains(self: Any, obj: Any) -> bool:
         """`contains()` in a thread."""
-        return await asyncio.to_thread(self.contains, obj)
+        return await to_thread(self.contains, obj)
 
     async def ain_bulk(self: Any, object_ids: Any = None) -> dict[Any, Doc]:
         """`in_bulk()` in a thread."""
-        return await asyncio.to_thread(self.in_bulk, object_ids)
+        return await to_thread(self.in_bulk, object_ids)
 
     async def adistinct(self: Any, field: str) -> list[Any]:
         """`distinct()` in a thread."""
-        return await asyncio.to_thread(self.distinct, field)
+        return await to_thread(self.distinct, field)
 
     async def aexplain(self: Any, verbosity: str = "queryPlanner") -> dict[str, Any]:
         """`explain()` in a thread."""
-        return await asyncio.to_thread(self.explain, verbosity)
+        return await to_thread(self.explain, verbosity)
 
     async def ainsert(self: Any, doc_or_docs: Any, **kwargs: Any) -> Any:
         """`insert()` in a thread."""
-        return await asyncio.to_thread(lambda: self.insert(doc_or_docs, **kwargs))
+        return await to_thread(lambda: self.insert(doc_or_docs, **kwargs))
 
     async def abulk_create(self: Any, docs: Any, **kwargs: Any) -> Any:
         """`bulk_create()` in a thread."""
-        return await asyncio.to_thread(lambda: self.bulk_create(docs, **kwargs))
+        return await to_thread(lambda: self.bulk_create(docs, **kwargs))
 
     async def abulk_update(
         self: Any, docs: Iterable[Doc], fields: Iterable[str] | None = None, **kwargs: Any
     ) -> int:
         """`bulk_update()` in a thread."""
-        return await asyncio.to_thread(lambda: self.bulk_update(docs, fields, **kwargs))
+        return await to_thread(lambda: self.bulk_update(docs, fields, **kwargs))
 
     async def aupdate_one(self: Any, **kwargs: Any) -> Any:
         """`update_one()` in a thread."""
-        return await asyncio.to_thread(lambda: self.update_one(**kwargs))
+        return await to_thread(lambda: self.update_one(**kwargs))
 
     async def aupsert_one(self: Any, **kwargs: Any) -> Any:
         """`upsert_one()` in a thread."""
-        return await asyncio.to_thread(lambda: self.upsert_one(**kwargs))
+        return await to_thread(lambda: self.upsert_one(**kwargs))
 
     async def amodify(self: Any, **kwargs: Any) -> Any:
         """`modify()` in a thread."""
-        return await asyncio.to_thread(lambda: self.modify(**kwargs))
+        return await to_thread(lambda: self.modify(**kwargs))
 
 
 def _change(doc: Any, names: list[str] | None, paths: list[str]) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import decimal
-import difflib
 import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 from bson import Binary, Decimal128, Int64, ObjectId, Regex
 
 from mongodb import _core, _registry
+from mongodb._spelling import close_to
 from mongodb.errors import InvalidQueryError, LookUpError, ValidationError
 from mongodb.fields.base_field import BaseField
 from mongodb.fields.nested import DynamicField
@@ -110,7 +110,7 @@ def _next(field: BaseField | None, part: str) -> BaseField | None:
     if field is None:
         field = DynamicField()
     elif _holds_anything(field):
-        misspelt = difflib.get_close_matches(part, OPERATORS, 1, 0.8)
+        misspelt = close_to(part, OPERATORS, 0.8)
         return None if misspelt else DynamicField().lookup_member(part)
     elif part == "_cls" and _embedded_with_class(field):
         return DynamicField()._member(part)
@@ -142,7 +142,7 @@ def _missing(cls: Any, parts: list[str], at: int) -> str:
             f"{'__'.join(parts)}: {before} refers to documents of any class, so nothing is known "
             f"of their fields; find the documents and compare {before}__in with them"
         )
-    close = difflib.get_close_matches(wrong, OPERATORS - geo.OPERATORS, 1)
+    close = close_to(wrong, OPERATORS - geo.OPERATORS)
     hint = f"did you mean {close[0]!r}?" if close else ""
     if wrong in _INSTEAD:
         hint = "write " + _INSTEAD[wrong].replace("x", before)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Self, overload
@@ -11,6 +10,7 @@ from typing import Any, Self, overload
 from bson import ObjectId, json_util
 
 from mongodb import _core
+from mongodb._threads import to_thread
 from mongodb._types import Doc
 from mongodb.errors import InvalidQueryError, NotSupportedError
 from mongodb.queryset._cache import Cache
@@ -369,43 +369,43 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
 
     async def aget(self, *q_objs: QNode, **query: Any) -> Doc:
         """`get()` in a thread."""
-        return await asyncio.to_thread(lambda: self.get(*q_objs, **query))
+        return await to_thread(lambda: self.get(*q_objs, **query))
 
     async def afirst(self) -> Doc | None:
         """`first()` in a thread."""
-        return await asyncio.to_thread(self.first)
+        return await to_thread(self.first)
 
     async def alast(self) -> Doc | None:
         """`last()` in a thread."""
-        return await asyncio.to_thread(self.last)
+        return await to_thread(self.last)
 
     async def acount(self, with_limit_and_skip: bool = False) -> int:
         """`count()` in a thread."""
-        return await asyncio.to_thread(self.count, with_limit_and_skip)
+        return await to_thread(self.count, with_limit_and_skip)
 
     async def aexists(self) -> bool:
         """`exists()` in a thread."""
-        return await asyncio.to_thread(self.exists)
+        return await to_thread(self.exists)
 
     async def acreate(self, **kwargs: Any) -> Doc:
         """`create()` in a thread."""
-        return await asyncio.to_thread(lambda: self.create(**kwargs))
+        return await to_thread(lambda: self.create(**kwargs))
 
     async def aupdate(self, **kwargs: Any) -> Any:
         """`update()` in a thread."""
-        return await asyncio.to_thread(lambda: self.update(**kwargs))
+        return await to_thread(lambda: self.update(**kwargs))
 
     async def adelete(self) -> Any:
         """`delete()` in a thread."""
-        return await asyncio.to_thread(self.delete)
+        return await to_thread(self.delete)
 
     async def aget_or_create(self, **kwargs: Any) -> tuple[Doc, bool]:
         """`get_or_create()` in a thread."""
-        return await asyncio.to_thread(lambda: self.get_or_create(**kwargs))
+        return await to_thread(lambda: self.get_or_create(**kwargs))
 
     async def aupdate_or_create(self, **kwargs: Any) -> tuple[Doc, bool]:
         """`update_or_create()` in a thread."""
-        return await asyncio.to_thread(lambda: self.update_or_create(**kwargs))
+        return await to_thread(lambda: self.update_or_create(**kwargs))
 
     async def aaggregate(self, *args: Any, **kwargs: Any) -> Any:
         """`aggregate()` in a thread; a pipeline's results as a list."""
@@ -414,18 +414,18 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
             found = self.aggregate(*args, **kwargs)
             return found if isinstance(found, dict) else list(found)
 
-        return await asyncio.to_thread(run)
+        return await to_thread(run)
 
     async def __aiter__(self) -> AsyncIterator[Doc]:
         if not self._cached:
             chunks = self._results()
-            while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+            while (chunk := await to_thread(next, chunks, None)) is not None:
                 for one in chunk:
                     yield one
             return
         rows = self._evaluation()
         at = 0
-        while await asyncio.to_thread(rows.reach, at):
+        while await to_thread(rows.reach, at):
             for one in rows.items[at:]:
                 at += 1
                 yield one
