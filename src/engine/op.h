@@ -105,6 +105,11 @@ typedef struct ds__command {
     ds__command_fn run;
     uint32_t flags;
     ds__lone_fn lone; /* NULL: never */
+    /* What the arguments say of themselves, asked before the command is begun in a transaction;
+     * NULL: nothing. */
+    bool (*parse)(ds__op *op, ds_error *err);
+    /* The same when explain is asked; NULL: it cannot be explained so. */
+    bool (*check)(ds_value command, ds_error *err);
 } ds__command;
 
 /* Makes sure that the end of a reply (ok, the cluster's time) will find memory: asked before every

@@ -98,6 +98,34 @@ def test_documents_and_keys_are_written_in_one_place() -> None:
     }
 
 
+COMMANDS = ROOT / "src" / "engine" / "commands"
+DEFINED = re.compile(r"^(?!static)[\w][\w \*]*?\b(ds__\w+)\([^;{]*\)\s*\{", re.MULTILINE)
+# Lists of what runs now, and what a statement has to undo, stand beside the commands that ask them.
+LENT = {"ds__current_ops", "ds__write_command"}
+LENT |= {"ds__savepoints_clear", "ds__statement_begin", "ds__statement_end"}
+
+
+def command_calls(sources: dict[str, str]) -> set[str]:
+    """Return which file calls a function of a command's file, beside the table of commands."""
+    home = {name: file for file, text in sources.items() for name in DEFINED.findall(text)}
+    commands = {file for name, file in home.items() if name.startswith("ds__cmd_")}
+    return {
+        f"{file} calls {name} of {home[name]}"
+        for file, text in sources.items()
+        for name in set(re.findall(r"\bds__\w+(?=\()", text)) & home.keys() - LENT
+        if file not in (home[name], "table.c") and home[name] in commands
+    }
+
+
+def test_no_command_calls_another() -> None:
+    """What they share is in files that are no command's: query.c, pipeline.c, view.c, host.c, …"""
+    sources = {path.name: path.read_text() for path in COMMANDS.glob("*.c")}
+    assert len(sources) > 40
+    assert command_calls(sources) == set()
+    sources["find.c"] += "bool ds__f(void) {\n    return ds__cmd_count(NULL, NULL, NULL);\n}\n"
+    assert command_calls(sources) == {"find.c calls ds__cmd_count of count.c"}
+
+
 def test_calls_that_only_linux_has_are_in_base() -> None:
     names = "strerrordesc_np|qsort_r|strchrnul|eventfd|renameat2|malloc_trim|mallopt"
     call = re.compile(rf"\b(?:{names})\(")

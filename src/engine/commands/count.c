@@ -68,6 +68,17 @@ static bool check_limit(ds_value v, ds_error *err) {
            ds__error_set(err, DS_FAILED_TO_PARSE, "Expected an integer: limit");
 }
 
+static void take_count(void *ctx, ds_value v) {
+    ds__value_exact_int64(v, ctx);
+}
+
+static bool count_in_view(ds__op *op, const ds__coll *view, ds_value query, int64_t skip,
+                          int64_t limit, int64_t *n, ds_error *err) {
+    ds_value stages;
+    return ds__view_count(&op->arena, query, skip, limit, &stages, err) &&
+           ds__aggregate_value(op, view, stages, "count", take_count, n, err);
+}
+
 bool ds__count_check(ds_value command, ds_error *err) {
     ds_value v[C_COUNT];
     return ds__args_read("count", true, command, args, C_COUNT, v, err);
@@ -96,7 +107,7 @@ bool ds__cmd_count(ds__op *op, ds_buf *reply, ds_error *err) {
     ds__op_find_coll(op, name, size, &coll);
     bool ok;
     if (coll != NULL && coll->is_view) {
-        ok = ds__view_count(op, coll, v[C_QUERY], skip, limit, &n, err);
+        ok = count_in_view(op, coll, v[C_QUERY], skip, limit, &n, err);
     } else if (coll != NULL && all && v[C_HINT].type == DS_MISSING) {
         ok = count_all(op, coll, skip, limit, &n, err);
     } else {

@@ -123,14 +123,6 @@ static bool check_clustered(const ds_value *v, ds_error *err) {
     return true;
 }
 
-/* {enabled: boolean}, of create and collMod. */
-bool ds__ddl_check_pre_images(ds_value v, ds_error *err) {
-    static const ds__arg only[] = {{"enabled", DS_ARG_STRICT_BOOL, DS_ARG_REQUIRED}};
-    ds_value enabled;
-    return v.type == DS_MISSING ||
-           ds__args_read("changeStreamPreAndPostImages", false, v, only, 1, &enabled, err);
-}
-
 /* What only storage engines know: looked at, kept, without effect. */
 static bool check_storage(const char *db, const char *name, const ds_value *v, ds_error *err) {
     static const ds__arg only[] = {{"storageEngine", DS_ARG_OBJECT, DS_ARG_NULL_IS_MISSING}};

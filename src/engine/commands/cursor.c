@@ -454,3 +454,8 @@ bool ds__op_end(ds__op *op, bool own, bool ok, ds_error *err) {
     }
     return ds__txn_commit(txn, op->sync, err);
 }
+
+bool ds__cursor_resume(ds__cursor *c, ds__exec *exec, ds_error *err) {
+    return (c->today == NULL || ds__exec_check(exec, c->today, c->op->snapshot, err)) &&
+           ds__exec_resume(exec, c->op->txn, err);
+}

@@ -161,3 +161,11 @@ bool ds__ddl_check_view(ds__op *op, const char *name, ds_value view_on, ds_value
     ds__pipeline_close(compiled);
     return true;
 }
+
+/* {enabled: boolean}, of create and collMod. */
+bool ds__ddl_check_pre_images(ds_value v, ds_error *err) {
+    static const ds__arg only[] = {{"enabled", DS_ARG_STRICT_BOOL, DS_ARG_REQUIRED}};
+    ds_value enabled;
+    return v.type == DS_MISSING ||
+           ds__args_read("changeStreamPreAndPostImages", false, v, only, 1, &enabled, err);
+}

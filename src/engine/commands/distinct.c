@@ -101,6 +101,27 @@ static bool run(ds__op *op, const ds__coll *coll, const ds_value *v, collector *
     return ok;
 }
 
+static void take_values(void *ctx, ds_value v) {
+    ds_buf *reply = ctx;
+    if (v.type == DS_ARRAY) {
+        ds__write_value(reply, "values", 6, v);
+    } else {
+        ds__doc_end(reply, ds__write_doc(reply, "values", 6, DS_ARRAY));
+    }
+}
+
+static bool distinct_in_view(ds__op *op, const ds__coll *view, ds_value query, const char *key,
+                             ds_buf *reply, ds_error *err) {
+    ds_value stages;
+    if (!ds__view_distinct(&op->arena, query, key, &stages, err) ||
+        !ds__aggregate_value(op, view, stages, "distinct", take_values, reply, err)) {
+        return false;
+    }
+    ds__write_int32(reply, "ok", 1);
+    op->ok_written = true;
+    return true;
+}
+
 bool ds__distinct_check(ds_value command, ds_error *err) {
     ds_value v[D_COUNT];
     return ds__args_read("distinct", true, command, args, D_COUNT, v, err);
@@ -138,7 +159,7 @@ bool ds__cmd_distinct(ds__op *op, ds_buf *reply, ds_error *err) {
     }
     ds__op_find_coll(op, name, size, &coll);
     if (coll != NULL && coll->is_view) {
-        bool viewed = ds__view_distinct(op, coll, v[D_QUERY], path.text, reply, err);
+        bool viewed = distinct_in_view(op, coll, v[D_QUERY], path.text, reply, err);
         ds__reply_snapshot(reply, op->at_cluster_time);
         return viewed;
     }

@@ -53,11 +53,6 @@ static bool check_owner(const ds__op *op, const ds__cursor *c, ds_value coll, ds
     return true;
 }
 
-bool ds__cursor_resume(ds__cursor *c, ds__exec *exec, ds_error *err) {
-    return (c->today == NULL || ds__exec_check(exec, c->today, c->op->snapshot, err)) &&
-           ds__exec_resume(exec, c->op->txn, err);
-}
-
 /* What there is now: a snapshot's own catalog does not tell. */
 static bool look_around(ds__op *op, ds__cursor *c, ds_error *err) {
     ds__txn *now = op->txn;

@@ -54,12 +54,20 @@ bool ds__aggregate_reply(ds__op *op, ds__cursor *cursor, const ds__aggregate_req
 bool ds__view_resolve(ds__op *op, ds_arena *arena, const ds__coll *view, ds_value tail,
                       const char **base, ds_value *stages, ds_error *err);
 
-/* find, count and distinct on a view. */
-bool ds__view_find(ds__op *op, const ds__coll *view, const ds__find_request *request, ds_buf *reply,
+/* The stages that find, count ({count: n}, or no document) and distinct ({distinct: […]}) become on
+ * a view, as an array in the arena. Errors: those of options that views do not have. */
+bool ds__view_find(ds_arena *arena, const ds__find_request *request, ds_value *stages,
                    ds_error *err);
-bool ds__view_count(ds__op *op, const ds__coll *view, ds_value filter, int64_t skip, int64_t limit,
-                    int64_t *out, ds_error *err);
-bool ds__view_distinct(ds__op *op, const ds__coll *view, ds_value filter, const char *key,
-                       ds_buf *reply, ds_error *err);
+bool ds__view_count(ds_arena *arena, ds_value filter, int64_t skip, int64_t limit, ds_value *stages,
+                    ds_error *err);
+bool ds__view_distinct(ds_arena *arena, ds_value filter, const char *key, ds_value *stages,
+                       ds_error *err);
+
+/* A command that became an aggregation: its first batch is the reply's. */
+bool ds__aggregate_instead(ds__op *op, const ds__aggregate_request *request, ds_buf *reply,
+                           ds_error *err);
+/* … or its first document's `field` is handed to `take`: DS_MISSING when there is none. */
+bool ds__aggregate_value(ds__op *op, const ds__coll *view, ds_value stages, const char *field,
+                         void (*take)(void *ctx, ds_value v), void *ctx, ds_error *err);
 
 #endif

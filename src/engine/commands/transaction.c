@@ -248,28 +248,7 @@ bool ds__session_check_write(const ds__session *s, int64_t number, ds_error *err
 }
 
 static bool parses(ds__op *op, ds_error *err) {
-    static const struct {
-        ds__command_fn run;
-        bool (*parse)(ds__op *op, ds_error *err);
-    } all[] = {
-        {ds__cmd_insert, ds__insert_parse},
-        {ds__cmd_update, ds__update_parse},
-        {ds__cmd_delete, ds__delete_parse},
-        {ds__cmd_find_and_modify, ds__find_and_modify_parse},
-        {ds__cmd_aggregate, ds__aggregate_check},
-        {ds__cmd_get_more, ds__get_more_parse},
-        {ds__cmd_kill_cursors, ds__kill_cursors_parse},
-        {ds__cmd_create, ds__create_parse},
-        {ds__cmd_create_indexes, ds__create_indexes_parse},
-        {ds__cmd_commit_transaction, ds__end_parse},
-        {ds__cmd_abort_transaction, ds__end_parse},
-    };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (all[i].run == op->row->run) {
-            return all[i].parse(op, err);
-        }
-    }
-    return true;
+    return op->row->parse == NULL || op->row->parse(op, err);
 }
 
 bool ds__session_enter(ds__op *op, ds_error *err) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Views: find, count and distinct on them become pipelines on the collection below. */
+/* Views, from BSON to BSON: what they are made of down to a collection, and the stages that find,
+ * count and distinct become on them. */
 #include "base/limits.h"
 #include "base/system.h"
 #include "engine/commands/pipeline.h"
@@ -76,18 +77,26 @@ static bool has_fields(ds_value v) {
     return v.type == DS_DOCUMENT && !ds__doc_empty(v);
 }
 
-bool ds__view_find(ds__op *op, const ds__coll *view, const ds__find_request *r, ds_buf *reply,
-                   ds_error *err) {
-    ds__aggregate_request a = {.coll = view->name,
-                               .coll_size = strlen(view->name),
-                               .let = r->let,
-                               .batch_size = r->batch_size,
-                               .allow_disk = r->allow_disk};
-    stage_list s = {0};
-    bool kept = false;
-    bool natural;
+/* Begins a list with what is common: which documents. */
+static void begin_stages(stage_list *s, ds_value filter) {
+    s->root = ds__doc_begin(&s->buf);
+    if (has_fields(filter)) {
+        add_stage(s, "$match", filter);
+    }
+}
+
+static void add_part(stage_list *s, int64_t skip, int64_t limit) {
+    if (skip > 0) {
+        add_stage(s, "$skip", ds__int64(skip));
+    }
+    if (limit > 0) {
+        add_stage(s, "$limit", ds__int64(limit));
+    }
+}
+
+static bool check_options(const ds__find_request *r, ds_error *err) {
     ds_value n;
-    natural = r->hint.type == DS_DOCUMENT && ds__doc_get(r->hint, "$natural", 8, &n);
+    const bool natural = r->hint.type == DS_DOCUMENT && ds__doc_get(r->hint, "$natural", 8, &n);
     if (r->show_record_id || r->return_key) {
         return ds__error_set(err, DS_INVALID_PIPELINE_OPERATOR,
                              "Option %s not supported in aggregation.",
@@ -97,105 +106,39 @@ bool ds__view_find(ds__op *op, const ds__coll *view, const ds__find_request *r, 
         return ds__error_set(err, DS_INVALID_PIPELINE_OPERATOR,
                              "Option %s is not supported on views.", natural ? "$natural" : "min");
     }
-    ds__cursor *c = ds__cursor_new(op, err);
-    if (c == NULL) {
-        return false;
-    }
-    a.hint = r->hint;
-    s.root = ds__doc_begin(&s.buf);
-    if (has_fields(r->filter)) {
-        add_stage(&s, "$match", r->filter);
-    }
-    if (has_fields(r->sort)) {
-        add_stage(&s, "$sort", r->sort);
-    }
-    if (r->skip > 0) {
-        add_stage(&s, "$skip", ds__int64(r->skip));
-    }
-    if (r->limit > 0) {
-        add_stage(&s, "$limit", ds__int64(r->limit));
-    }
-    if (has_fields(r->projection)) {
-        add_stage(&s, "$project", r->projection);
-    }
-    bool ok = end_stages(&s, &c->arena, &a.pipeline, err) && ds__aggregate_start(op, c, &a, err) &&
-              ds__aggregate_reply(op, c, &a, reply, &kept, err);
-    if (!kept) {
-        ds__cursor_free(c);
-    }
-    return ok;
-}
-
-/* Runs stages on the view and hands each document to `each`. */
-static bool run_stages(ds__op *op, const ds__coll *view, ds__cursor *c, stage_list *s,
-                       bool (*each)(void *ctx, ds_value doc, ds_error *err), void *ctx,
-                       ds_error *err) {
-    ds__aggregate_request a = {
-        .coll = view->name, .coll_size = strlen(view->name), .batch_size = -1, .allow_disk = true};
-    ds_value doc;
-    ds_next n;
-    a.hint = a.let = ds__missing();
-    if (!end_stages(s, &c->arena, &a.pipeline, err) || !ds__aggregate_start(op, c, &a, err)) {
-        return false;
-    }
-    while ((n = ds__pipeline_next(c->pipeline, &doc, err)) == DS_NEXT_ROW) {
-        if (!each(ctx, doc, err)) {
-            return false;
-        }
-    }
-    return n == DS_NEXT_END;
-}
-
-static bool take_count(void *ctx, ds_value doc, ds_error *err) {
-    (void)err;
-    return ds__value_exact_int64(ds__doc_field(doc, "count"), ctx);
-}
-
-bool ds__view_count(ds__op *op, const ds__coll *view, ds_value filter, int64_t skip, int64_t limit,
-                    int64_t *out, ds_error *err) {
-    stage_list s = {0};
-    ds__cursor *c = ds__cursor_new(op, err);
-    *out = 0;
-    if (c == NULL) {
-        return false;
-    }
-    s.root = ds__doc_begin(&s.buf);
-    if (has_fields(filter)) {
-        add_stage(&s, "$match", filter);
-    }
-    if (skip > 0) {
-        add_stage(&s, "$skip", ds__int64(skip));
-    }
-    if (limit > 0) {
-        add_stage(&s, "$limit", ds__int64(limit));
-    }
-    add_stage(&s, "$count", ds__cstring("count"));
-    bool ok = run_stages(op, view, c, &s, take_count, out, err);
-    ds__cursor_free(c);
-    return ok;
-}
-
-static bool take_values(void *ctx, ds_value doc, ds_error *err) {
-    ds_buf *reply = ctx;
-    ds_value values = ds__doc_field(doc, "distinct");
-    (void)err;
-    ds__write_value(reply, "values", 6, values);
     return true;
 }
 
-bool ds__view_distinct(ds__op *op, const ds__coll *view, ds_value filter, const char *key,
-                       ds_buf *reply, ds_error *err) {
+bool ds__view_find(ds_arena *arena, const ds__find_request *r, ds_value *stages, ds_error *err) {
     stage_list s = {0};
-    ds_buf path = {0};
-    size_t before = reply->size;
-    ds__cursor *c = ds__cursor_new(op, err);
-    if (c == NULL) {
+    if (!check_options(r, err)) {
         return false;
     }
-    s.root = ds__doc_begin(&s.buf);
-    if (has_fields(filter)) {
-        add_stage(&s, "$match", filter);
+    begin_stages(&s, r->filter);
+    if (has_fields(r->sort)) {
+        add_stage(&s, "$sort", r->sort);
     }
+    add_part(&s, r->skip, r->limit);
+    if (has_fields(r->projection)) {
+        add_stage(&s, "$project", r->projection);
+    }
+    return end_stages(&s, arena, stages, err);
+}
+
+bool ds__view_count(ds_arena *arena, ds_value filter, int64_t skip, int64_t limit, ds_value *stages,
+                    ds_error *err) {
+    stage_list s = {0};
+    begin_stages(&s, filter);
+    add_part(&s, skip, limit);
+    add_stage(&s, "$count", ds__cstring("count"));
+    return end_stages(&s, arena, stages, err);
+}
+
+bool ds__view_distinct(ds_arena *arena, ds_value filter, const char *key, ds_value *stages,
+                       ds_error *err) {
+    stage_list s = {0};
+    ds_buf path = {0};
+    begin_stages(&s, filter);
     /* Every array on the way is opened, as distinct does. */
     for (const char *dot = key;; dot++) {
         dot = ds__find_or_end(dot, '.');
@@ -221,15 +164,6 @@ bool ds__view_distinct(ds__op *op, const ds__coll *view, ds_value filter, const 
     ds__doc_end(&s.buf, group);
     ds__doc_end(&s.buf, doc);
     ds_buf_fail_as(&s.buf, &path);
-    bool ok = run_stages(op, view, c, &s, take_values, reply, err);
-    if (ok && reply->size == before) {
-        ds__doc_end(reply, ds__write_doc(reply, "values", 6, DS_ARRAY));
-    }
-    if (ok) {
-        ds__write_int32(reply, "ok", 1);
-        op->ok_written = true;
-    }
     ds_buf_clear(&path);
-    ds__cursor_free(c);
-    return ok;
+    return end_stages(&s, arena, stages, err);
 }
