@@ -111,14 +111,33 @@ class AggregationMixin:
         return Results(self._handle().cursor(command))
 
     def _compute(self: Any, expressions: Mapping[str, Aggregate]) -> dict[str, Any]:
+        terms = self._terms()
+        apart = {name for name, one in expressions.items() if self._through_lists(terms, one)}
+        if apart:  # what their lists hold is unwound: a query for each
+            rest = {name: one for name, one in expressions.items() if name not in apart}
+            values = self._compute(rest) if rest else {}
+            for name in apart:
+                values[name] = self._over(expressions[name].field, expressions[name].operator)
+            return {name: values[name] for name in expressions}
         names = {f"v{at}": name for at, name in enumerate(expressions)}
         group: dict[str, Any] = {"_id": None}
         for key, name in names.items():
-            group[key] = expressions[name].accumulator(self._terms())
+            group[key] = expressions[name].accumulator(terms)
         found = next(self._unordered()._pipeline([{"$group": group}], {}), None)
         if found is None:
             return {name: expressions[name].empty for name in names.values()}
         return {name: found[key] for key, name in names.items()}
+
+    def _through_lists(self: Any, terms: Any, one: Aggregate) -> bool:
+        """Whether an expression is over what the documents' own lists hold."""
+        if terms is not self._document or not one.operator:
+            return False
+        names = one.field.replace("__", ".").split(".")
+        try:
+            found = [resolve(terms, names[:end])[1] for end in range(1, len(names) + 1)]
+        except InvalidQueryError:
+            return False  # who looks it up says what is wrong
+        return any(field is not None and field.kind == "list" for field in found)
 
     def sum(self: Any, field: str) -> Any:
         """Return the sum of a field; 0 for nothing. Lists are summed through."""

@@ -111,3 +111,26 @@ def test_a_list_of_lazy_references_refuses_embedded_documents(memory: None) -> N
 
     with pytest.raises(mongodb.ValidationError):
         ReachLazy(many=[ReachPart()]).validate()
+
+
+def test_expressions_over_lists_are_over_what_they_hold(memory: None) -> None:
+    class ReachItem(mongodb.EmbeddedDocument):
+        price = mongodb.IntField()
+
+    class ReachSums(mongodb.Document):
+        n = mongodb.IntField()
+        numbers = mongodb.ListField(mongodb.IntField())
+        items = mongodb.ListField(mongodb.EmbeddedDocumentField(ReachItem))
+
+    objects = ReachSums.objects
+    assert objects.aggregate(mongodb.Avg("numbers"), mongodb.Sum("numbers")) == {
+        "numbers__avg": None,
+        "numbers__sum": None,
+    }
+    ReachSums(n=1, numbers=[1, 2], items=[ReachItem(price=4)]).save()
+    ReachSums(n=3, numbers=[6], items=[ReachItem(price=1), ReachItem(price=1)]).save()
+    assert objects.aggregate(
+        a=mongodb.Avg("numbers"), n=mongodb.Avg("n"), s=mongodb.Sum("items__price"),
+        low=mongodb.Min("items.price"), high=mongodb.Max("numbers"), c=mongodb.Count("numbers"),
+    ) == {"a": 3.0, "n": 2.0, "s": 6, "low": 1, "high": 6, "c": 2}  # fmt: skip
+    assert objects.average("numbers") == 3.0 and objects.sum("items__price") == 6
