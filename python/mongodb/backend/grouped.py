@@ -12,7 +12,8 @@ from mongodb.backend.plan.prepare import Grouped
 __all__ = ["commands", "read"]
 
 _FEW = 20  # keys: looked up without a look at how many there are
-_SCAN = 3  # reading a row by an index costs as much as so many rows one after the other
+_SCAN = 4  # reading a row by an index costs as much as so many rows one after the other
+_SAMPLE = 10  # keys: how many rows name them tells of the others
 
 
 def commands(grouped: Grouped, params: Sequence[Any]) -> tuple[Any, Any]:
@@ -47,20 +48,23 @@ def read(
     batches = []
     with connection.one_snapshot():  # and it is not held while the caller looks at the rows
         for batch in connection.rows(command, grouped.rows.columns(tuple(of_rows)), many):
-            if whole is None and _all_cost_less(connection, grouped.parent, len(batch)):
+            keys = [] if whole is not None else [adapt(row[-1]) for row in batch]
+            if _all_cost_less(connection, all_groups["aggregate"], grouped.path, keys):
                 whole = groups([])
             found = whole
             if found is None:
-                keys = [adapt(row[-1]) for row in batch]
                 found = groups([{"$match": {grouped.path: {"$in": keys}}}]) if keys else {}
             joined = (pick(row + found.get(row[-1], grouped.nothing)) for row in batch)
             batches.append([(value,) for value in joined] if one else list(joined))
     yield from batches
 
 
-def _all_cost_less(connection: Any, parent: str, keys: int) -> bool:
-    """Whether to make all groups at once instead of looking rows up by so many keys."""
-    if keys <= _FEW:
+def _all_cost_less(connection: Any, table: str, path: str, keys: list[Any]) -> bool:
+    """Whether to make all groups of a table at once instead of looking rows up by the keys."""
+    if len(keys) <= _FEW:
         return False
-    known = connection.run({"count": parent, "query": {}}, outside=True)  # of metadata
-    return bool(keys * _SCAN > known["n"])
+    rows = connection.run({"count": table, "query": {}}, outside=True)["n"]  # of metadata
+    sample = keys[:: len(keys) // _SAMPLE or 1][:_SAMPLE]
+    enough = rows * len(sample) // (len(keys) * _SCAN) + 1
+    counted = {"count": table, "query": {path: {"$in": sample}}, "limit": enough}
+    return bool(connection.run(counted, outside=True)["n"] == enough)

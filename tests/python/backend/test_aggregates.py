@@ -197,3 +197,22 @@ def test_a_snapshot_ends_with_its_statement(
     run("UPDATE up SET name = 'later'")
     assert run("SELECT DISTINCT name FROM up").fetchall() == [("later",)]
     assert len(run(sql).fetchall()) == 8
+
+
+def test_few_parents_of_many_rows_are_not_looked_up_one_by_one(
+    connection: dbapi.Connection,
+) -> None:
+    """Which way costs less hangs on the rows that name the keys, not on how many keys there are."""
+    run = connection.cursor().execute
+    connection.cursor().executemany(
+        "INSERT INTO up (id, name) VALUES (%s, 'x')", [(i,) for i in range(1, 301)]
+    )
+    connection.cursor().executemany(
+        "INSERT INTO down (a, up_id) VALUES (1, %s)", [(i % 30 + 1,) for i in range(600)]
+    )
+    less = [grouped._all_cost_less(connection, "down", "up_id", list(range(*keys)))
+            for keys in ((1, 31), (1, 11), (100, 131))]  # fmt: skip
+    assert less == [True, False, False]
+    sql = ('SELECT "up"."id", COUNT("down"."id") FROM "up" LEFT OUTER JOIN "down" ON '
+           '("up"."id" = "down"."up_id") WHERE "up"."id" < 41 GROUP BY "up"."id"')  # fmt: skip
+    assert sorted(run(sql).fetchall()) == [(i, 20 * (i <= 30)) for i in range(1, 41)]

@@ -27,7 +27,6 @@ class Apart:
     groups: n.Select
     places: list[tuple[bool, int]]  # of each output: whether it is of the groups, and which
     nothing: tuple[Any, ...]  # a group of no rows
-    parent: str  # the collection of the rows
     path: str  # the field that holds the key
 
 
@@ -71,7 +70,7 @@ def apart(select: n.Select, tables: Callable[[str], TableInfo]) -> Apart | None:
         n.Select(columns=(*rows, n.Output(key, None)), source=source, where=select.where,
                  order_by=select.order_by, limit=select.limit, offset=select.offset),
         n.Select(columns=tuple(groups), source=join.table, group_by=(held,)),
-        places, (None, *nothing), info.name, child.path(held.name),
+        places, (None, *nothing), child.path(held.name),
     )  # fmt: skip
 
 

@@ -76,7 +76,6 @@ class Grouped:
     groups: Query
     places: list[tuple[bool, int]]
     nothing: tuple[Any, ...]
-    parent: str
     path: str
 
 
@@ -129,7 +128,7 @@ def _query(select: n.Select, tables: Tables) -> Query:
     two = apart(select, tables)
     if two is not None:
         rows, groups = _one_way(two.rows, tables), _one_way(two.groups, tables)
-        made.grouped = Grouped(rows, groups, two.places, two.nothing, two.parent, two.path)
+        made.grouped = Grouped(rows, groups, two.places, two.nothing, two.path)
     return made
 
 
