@@ -21,6 +21,7 @@ SESSION_ENGINE = "mongodb.sessions"
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.sessions",
     "rest_framework",
     "people",
     "mongodb",
