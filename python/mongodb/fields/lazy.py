@@ -33,6 +33,14 @@ class LazyReference(DBRef):
         super().__init__(document_type._get_collection_name(), pk)
 
     @property
+    def id(self) -> Any:
+        """The primary key; of a document that was not saved yet, once it is."""
+        known = self._cached_doc
+        if self._DBRef__id is None and known is not None:
+            object.__setattr__(self, "_DBRef__id", known.pk)
+        return self._DBRef__id
+
+    @property
     def pk(self) -> Any:
         """The primary key."""
         return self.id

@@ -983,3 +983,14 @@ def test_what_packages_set_themselves_is_kept() -> None:
     assert HabitStated._fields["two"].verbose_name == "given"
     assert HabitStated()._state == "theirs"
     assert me.StringField().verbose_name is None
+
+
+def test_dicts_lack_the_key_that_was_excluded() -> None:
+    class HabitBare(me.Document):
+        name = me.StringField()
+        more = me.StringField()
+
+    HabitBare(name="a", more="b").save()
+    found = HabitBare.objects.exclude("id", "more").only("name")
+    assert list(found.as_pymongo()) == [{"name": "a"}]
+    assert found.get().pk is not None

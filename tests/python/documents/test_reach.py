@@ -134,3 +134,21 @@ def test_expressions_over_lists_are_over_what_they_hold(memory: None) -> None:
         low=mongodb.Min("items.price"), high=mongodb.Max("numbers"), c=mongodb.Count("numbers"),
     ) == {"a": 3.0, "n": 2.0, "s": 6, "low": 1, "high": 6, "c": 2}  # fmt: skip
     assert objects.average("numbers") == 3.0 and objects.sum("items__price") == 6
+
+
+def test_a_lazy_reference_to_an_unsaved_document_follows_its_saving(memory: None) -> None:
+    class ReachJob(mongodb.EmbeddedDocument):
+        boss = mongodb.LazyReferenceField("ReachBoss")
+
+    class ReachBoss(mongodb.Document):
+        job = mongodb.EmbeddedDocumentField(ReachJob)
+
+    boss = ReachBoss()
+    worker = ReachBoss(job=ReachJob(boss=boss))
+    with pytest.raises(mongodb.ValidationError, match="needs a saved document"):
+        worker.save()
+    boss.save()
+    worker.save()
+    found = ReachBoss.objects.get(pk=worker.pk)
+    assert found.job.boss.pk == boss.pk and found.job == worker.job == ReachJob(boss=boss)
+    assert hash(found.job.boss) == hash(worker.job.boss)

@@ -242,6 +242,12 @@ class QuerySet(PrivateNames, _queryset.QuerySet):
     # Which fields
 
     _only_called = False
+    _keyless = False  # dicts lack the key, whatever only() names
+
+    def _projection(self) -> dict[str, Any]:
+        found: dict[str, Any] = super()._projection()
+        bare = self._keyless and self._shape == "dicts" and self._include
+        return {**found, "_id": 0} if bare else found
 
     def only(self, *fields: str) -> Any:
         """Load these fields, but what was excluded; a first only() replaces fields()."""
@@ -262,6 +268,8 @@ class QuerySet(PrivateNames, _queryset.QuerySet):
 
     def _exclude_fields(self, fields: Any) -> Any:
         copy = super()._exclude_fields(fields)
+        if "_id" in map(self._field_path, fields):
+            copy._keyless = True
         cut = copy._options.get("projection")
         if not cut:
             return copy
