@@ -150,7 +150,7 @@ int ds__field_check(ds__pstate *state, ds__field *field, PyObject *value) {
     case DS_HOLDS_BINARY:
         return type == &PyBytes_Type && within(field, (double)PyBytes_GET_SIZE(value));
     case DS_HOLDS_LIST:
-        return type == &PyList_Type ? list_check(state, field, value) : 0;
+        return PyList_Check(value) ? list_check(state, field, value) : 0;
     case DS_HOLDS_EMBEDDED:
         return embedded_check(state, field, value);
     case DS_HOLDS_REFERENCE:

@@ -131,6 +131,11 @@ bool ds__diff_value(ds_buf *set, ds_buf *unset, ds_buf *path, ds_value before, d
         }
         return true;
     }
+    bool holds = after.type == DS_DOCUMENT || after.type == DS_ARRAY;
+    if (holds && before.type == after.type && before.size == after.size &&
+        memcmp(before.as.bytes, after.as.bytes, after.size) == 0) {
+        return true;
+    }
     if (before.type == after.type && before.type == DS_DOCUMENT && !ds__doc_empty(after) &&
         can_descend(before, after)) {
         return diff_documents(set, unset, path, before, after);

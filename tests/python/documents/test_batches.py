@@ -12,9 +12,10 @@ import pytest
 
 import mongodb
 from mongodb import Document, EmbeddedDocument, atomic, query_counter
-from mongodb.errors import DoesNotExist
+from mongodb.errors import DoesNotExist, ValidationError
 from mongodb.fields import (
     EmbeddedDocumentField,
+    EmbeddedDocumentListField,
     IntField,
     ListField,
     ReferenceField,
@@ -204,3 +205,31 @@ def test_documents_go_in_any_order(many: None) -> None:
             for one in found[:3]:
                 assert one.tags == [str(one.number)] and one.place.zip == one.number
         assert all(one.street == f"s{one.zip}" for one in parts)
+
+
+class BatchItem(EmbeddedDocument):
+    number = IntField(required=True, max_value=10)
+    name = StringField()
+
+
+class BatchBig(Document):
+    items = EmbeddedDocumentListField(BatchItem)
+
+
+@pytest.mark.parametrize("size", [10, 1000])
+def test_one_of_many_embedded_documents_is_changed_alone(memory: None, size: int) -> None:
+    BatchBig(items=[BatchItem(number=1, name=str(n)) for n in range(size)]).save()
+    big = BatchBig.objects.get()
+    big.items[5].number = 7
+    assert big._suspects(False) == []  # C found nothing that Python has to judge
+    assert big._delta() == ({"items.5.number": 7}, {})
+    big.save()
+    assert [one.number for one in BatchBig.objects.get().items][4:7] == [1, 7, 1]
+    for wrong in ({"number": 11}, {"number": None}, {"name": 5}):
+        big = BatchBig.objects.get()
+        for name, value in wrong.items():
+            setattr(big.items[6], name, value)
+        with pytest.raises(ValidationError) as refused:
+            big.save()
+        assert list(refused.value.to_dict()["items"]) == [6]
+    BatchBig.drop_collection()
