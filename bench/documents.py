@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What documents cost beside MongoEngine's and PyMongo's dicts, on the same mongod."""
 
+import pathlib
+import subprocess
+import sys
 from typing import Any
 
 import mongoengine
@@ -39,6 +42,65 @@ def fields(person: Any, names: list[str], inner: list[str]) -> int:
     return read
 
 
+class Long:
+    """A document of 1,000 embedded ones, of which one is changed."""
+
+    def __init__(self, odm: Any, collection: str, alias: str) -> None:
+        fields = odm.fields
+
+        class Line(odm.EmbeddedDocument):
+            sku = fields.StringField()
+            quantity = fields.IntField()
+
+        class Bill(odm.Document):
+            lines = fields.ListField(fields.EmbeddedDocumentField(Line))
+            meta = {"collection": collection, "db_alias": alias}
+
+        lines = [Line(sku=f"sku-{n}", quantity=n) for n in range(1000)]
+        self.bill = Bill.objects.get(pk=Bill(lines=lines).save().pk)
+        self.turn = 0
+
+    def change(self) -> None:
+        for _ in range(20):
+            self.turn += 1
+            self.bill.lines[500].quantity = self.turn
+            self.bill.save()
+
+
+KEPT = """
+import sys
+sys.path.insert(0, sys.argv[3])
+from memory import resident, source
+find = source(sys.argv[1], sys.argv[2])
+held = [[one for n, one in enumerate(find(20_000)) if not n % 1000] for _ in range(2)]
+before = resident()
+held += [[one for n, one in enumerate(find(20_000)) if not n % 1000] for _ in range(2)]
+print((resident() - before) // 40)
+"""
+
+
+def kept_bytes(who: str, uri: str) -> int:
+    """Bytes that each of 20 documents costs which are kept of 20,000, in a process of its own."""
+    client: pymongo.MongoClient[Any] = pymongo.MongoClient(uri)
+    if client.bench.memory.estimated_document_count() < 20_000:
+        client.bench.drop_collection("memory")
+        client.bench.memory.insert_many([make_document(number) for number in range(20_000)])
+    here = str(pathlib.Path(__file__).parent)
+    command = [sys.executable, "-c", KEPT, who, uri, here]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return max(0, int(done.stdout))
+
+
+def import_time(odm: str) -> float:
+    """Seconds of CPU of an import, the least of five processes."""
+    code = f"import time; a = time.process_time(); import {odm}; print(time.process_time() - a)"
+    command = [sys.executable, "-c", code]
+    return min(
+        float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        for _ in range(5)
+    )
+
+
 def rows(uri: str, folder: str, rounds: int) -> list[dict[str, Any]]:
     raw = pymongo.MongoClient(uri)
     stored = [make_document(number) for number in range(COUNT)]
@@ -73,6 +135,10 @@ def rows(uri: str, folder: str, rounds: int) -> list[dict[str, Any]]:
         for _ in range(1000):
             cls.objects.filter(age__gte=3).filter(name__ne="x").order_by("age").limit(10)
 
+    many = {
+        "mongodb": Long(mongodb, "documents_long", "documents"),
+        "mongoengine": Long(mongoengine, "documents_long", "documents_peer"),
+    }
     times = compare(
         {
             "queryset json": lambda: own.objects.to_json(),
@@ -85,6 +151,8 @@ def rows(uri: str, folder: str, rounds: int) -> list[dict[str, Any]]:
             "leaves, dicts": lambda: sum(leaves(one) for one in raw.bench.documents.find()),
             "save": lambda: change(mine),
             "save, update_one": update_one,
+            "one of 1,000": many["mongodb"].change,
+            "one of 1,000, MongoEngine": many["mongoengine"].change,
             "steps": lambda: querysets(own),
             "steps, MongoEngine": lambda: querysets(peer),
         },
@@ -104,7 +172,28 @@ def rows(uri: str, folder: str, rounds: int) -> list[dict[str, Any]]:
             "target": target,
         }
 
+    kept, kept_peer = (
+        kept_bytes("mongodb", uri),
+        kept_bytes("pymongo", uri),
+    )
+    imported, imported_peer = import_time("mongodb"), import_time("mongoengine")
     return [
+        {
+            "work": "20 documents kept of 20,000, memory of each",
+            "ours": f"{kept / 1024:.1f} KB",
+            "peer": f"dicts {kept_peer / 1024:.1f} KB",
+            "ratio": kept_peer / max(1, kept),
+            "target": 1,
+        },
+        {
+            "work": "import of the package, CPU",
+            "ours": f"{imported * 1000:.0f} ms",
+            "peer": f"MongoEngine {imported_peer * 1000:.0f} ms",
+            "ratio": imported_peer / imported,
+            "target": 1,
+        },
+        row("change one of 1,000 embedded documents and save(), CPU", "one of 1,000",
+            "one of 1,000, MongoEngine", 10, 20, True),
         row("a queryset's to_json(), each of 2,000", "queryset json", "queryset json, MongoEngine",
             10, COUNT),
         row("a document's to_json()", "json", "json, MongoEngine", 40, 1000),
