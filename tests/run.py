@@ -305,6 +305,7 @@ THREADED = [
     "client_test_client",
     "client_test_threads",
     "engine_catalog_test_load",
+    "engine_store_test_leaves",
     "engine_test_engine",
     "engine_test_reaper",
     "engine_test_threads",

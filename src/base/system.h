@@ -38,6 +38,9 @@ void ds__keep_little_memory(void);
  */
 bool ds__populate(const void *at, size_t size);
 
+/* How many processors this process may use; at least 1. */
+size_t ds__processors(void);
+
 /* Wakes threads that poll: once rung, `reads` stays readable. Zero is not open: -1 is. */
 typedef struct ds__bell {
     int reads;

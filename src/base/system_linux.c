@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <malloc.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,11 @@ void ds__keep_little_memory(void) {
 
 bool ds__populate(const void *at, size_t size) {
     return madvise((void *)(uintptr_t)at, size, POPULATE_READ) == 0;
+}
+
+size_t ds__processors(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
 }
 
 bool ds__bell_open(ds__bell *bell) {

@@ -117,6 +117,11 @@ bool ds__populate(const void *at, size_t size) {
     return false;
 }
 
+size_t ds__processors(void) {
+    const long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (size_t)n : 1;
+}
+
 static bool prepare(int fd) {
     const int flags = fcntl(fd, F_GETFL);
     return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&

@@ -176,6 +176,20 @@ static bool set_option(settings *out, const char *name, size_t size, ds_value v,
         out->options.idle_transaction_ms = (int32_t)n;
         return true;
     }
+    if (ds__uri_is(name, size, "scanThreads")) {
+        if (!ds__option_int("scanThreads", v, 1, 8, &n, err)) {
+            return false;
+        }
+        out->options.scan_threads = (int32_t)n;
+        return true;
+    }
+    if (ds__uri_is(name, size, "scanShareAfter")) {
+        if (!ds__option_int("scanShareAfter", v, 1, INT32_MAX, &n, err)) {
+            return false;
+        }
+        out->options.share_after = (int32_t)n;
+        return true;
+    }
     if (ds__uri_is(name, size, "readOnly")) {
         return ds__option_bool("readOnly", v, &out->options.read_only, err);
     }
@@ -196,7 +210,8 @@ static bool set_option(settings *out, const char *name, size_t size, ds_value v,
     }
     return ds__error_set(err, DS_INVALID_OPTIONS,
                          "the embedded store has no option '%.*s'; it has busyTimeoutMS, create, "
-                         "cursorMemoryMB, database, durability, idleTransactionMS and readOnly",
+                         "cursorMemoryMB, database, durability, idleTransactionMS, readOnly, "
+                         "scanShareAfter and scanThreads",
                          (int)(size > 60 ? 60 : size), name);
 }
 

@@ -59,6 +59,8 @@ static ds_engine *open_engine(const char *path, const ds__engine_options *option
         store.read_only = options->read_only;
         store.no_create = options->no_create;
         store.busy_timeout_ms = options->busy_timeout_ms;
+        store.scan_threads = options->scan_threads;
+        store.share_after = options->share_after;
     }
     engine->snapshot_ms = DS_SNAPSHOT_MS;
     engine->idle_transaction_ms = DEFAULT_IDLE_MS;

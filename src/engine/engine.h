@@ -18,8 +18,10 @@ typedef struct ds__engine_options {
     int32_t busy_timeout_ms;     /* 0: 30 s; how long a writer waits for another */
     int32_t idle_transaction_ms; /* 0: 10 s; how long a transaction that wrote may do nothing while
                                   * others wait to write */
-    int32_t cursor_memory_mb;    /* 0: 256; what idle cursors and sessions may hold
-                                  * together */
+    int32_t scan_threads;        /* as the next one: ds__store_options in store/store.h */
+    int32_t share_after;
+    int32_t cursor_memory_mb; /* 0: 256; what idle cursors and sessions may hold
+                               * together */
 } ds__engine_options;
 
 /* Opens `path`, or a private temporary store for ":memory:". Errors: not a store, of a newer

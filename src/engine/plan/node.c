@@ -187,6 +187,34 @@ typedef struct table_node {
     const ds__plan *plan;
 } table_node;
 
+/* Called by many threads. */
+static bool test_row(const void *ctx, ds_value doc) {
+    bool matched = false;
+    ds_error err = {0};
+    return !ds__filter_match(ctx, doc, NULL, &matched, NULL, &err) || matched;
+}
+
+enum { LOOK_EVERY = 1024, FEW = 4 }; /* documents; of so many at most one is wanted */
+
+/* A long scan that wants few of its documents is shared with other threads, unless it is stopped
+ * after so many works. */
+static void share(const ds__node *node) {
+    if (node->filter != NULL && node->course->works > DS_ALL_WORKS / 2 &&
+        node->returned < node->docs / FEW && ds__scan_can_share(node->scan) &&
+        ds__filter_is_pure(node->filter)) {
+        ds__scan_share(node->scan, test_row, node->filter);
+    }
+}
+
+/* Documents that other threads have looked at. */
+static bool count_passed(ds__node *node, uint64_t passed, ds_error *err) {
+    node->docs += passed;
+    node->passed += passed;
+    node->course->works -= (int64_t)passed;
+    return passed == 0 ||
+           ds__env_step(node->course->eval->env, (int64_t)passed * DS_DOC_STEPS, err);
+}
+
 static ds__step table_next(ds__node *node, ds__row *row, ds_error *err) {
     ds__scan_row found;
     for (;;) {
@@ -194,7 +222,13 @@ static ds__step table_next(ds__node *node, ds__row *row, ds_error *err) {
         if (node->course->works-- <= 0) {
             return DS_STEP_WAIT;
         }
+        if (node->docs % LOOK_EVERY == LOOK_EVERY - 1) {
+            share(node);
+        }
         ds_next n = ds__scan_next(node->scan, &found, err);
+        if (!count_passed(node, found.passed, err)) {
+            return DS_STEP_ERROR;
+        }
         if (n != DS_NEXT_ROW) {
             return n == DS_NEXT_END ? DS_STEP_END : DS_STEP_ERROR;
         }

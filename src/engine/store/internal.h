@@ -108,6 +108,7 @@ struct ds__store {
     size_t pooled;
     size_t pool_cached; /* bytes, of the connections in the pool */
     size_t active;      /* transactions running */
+    size_t helpers;     /* threads of scans, beside those of transactions */
     int lock_fd;        /* ":memory:": flock of the directory's lock file */
 };
 

@@ -29,12 +29,13 @@ typedef struct level {
 
 struct ds__leaves {
     /* owned */
-    ds__pages pages;
+    ds__pages own; /* of a member: nothing */
     level levels[MAX_LEVELS];
     uint8_t *room; /* of the leaf, unless it is mapped; then one more, for pages of long rows */
     ds_buf whole;  /* a row of several pages */
     /* borrowed */
-    ds__txn *txn;
+    ds__txn *txn; /* NULL: a member, which tells nobody of failures */
+    const ds__pages *pages;
     const uint8_t *leaf;
     const uint8_t *end; /* of what SQLite uses of it */
     /* plain */
@@ -44,6 +45,7 @@ struct ds__leaves {
     int cell;
     int cells;
     int usable; /* bytes of a page */
+    int height; /* 0: not asked for */
     uint32_t walked;
     bool sound;
     bool failed;
@@ -77,6 +79,9 @@ static inline const uint8_t *read_number(const uint8_t *p, const uint8_t *end, u
 /* Nothing comes after it. */
 static bool fail(ds__leaves *l, int rc, uint32_t page, bool in_log, ds_error *err) {
     l->failed = true;
+    if (!l->txn) {
+        return false;
+    }
     if (rc == SQLITE_CORRUPT) {
         ds__vfs_tell_bad(l->txn->conn->db, page, in_log);
     }
@@ -128,34 +133,57 @@ static bool find_child(ds__leaves *l, level *v, int64_t from, ds_error *err) {
     return true;
 }
 
-/* Down from page `number` to the leaf of the row `from`. */
-static bool descend(ds__leaves *l, uint32_t number, int64_t from, ds_error *err) {
+/* The page, and whether it is a leaf. */
+static bool read_node(ds__leaves *l, uint32_t number, ds__page *page, int *cells, bool *leaf,
+                      ds_error *err) {
+    if (!read_page(l, number, l->room, page, err)) {
+        return false;
+    }
+    *cells = load_be16(page->bytes + 3);
+    *leaf = page->bytes[0] == LEAF;
+    const int head = *leaf ? LEAF_HEAD : INTERIOR_HEAD;
+    return ((*leaf || page->bytes[0] == INTERIOR) && head + 2 * *cells <= l->usable) ||
+           corrupt(l, number, err);
+}
+
+static void stand_on(ds__leaves *l, uint32_t number, const ds__page *page, int cells) {
+    l->leaf = page->bytes;
+    l->end = page->bytes + l->usable;
+    l->sound = page->sound;
+    l->number = number;
+    l->cell = 0;
+    l->cells = cells;
+}
+
+/* The leaf is entered. */
+enum { TO_LEAF = -1 };
+
+/* Down from page `number` to the leaf of the row `from`; with `height`, which is how many pages are
+ * above each leaf, only to its number. */
+static bool descend(ds__leaves *l, uint32_t number, int64_t from, int height, ds_error *err) {
     for (;;) {
         ds__page page;
-        if (!read_page(l, number, l->room, &page, err)) {
-            return false;
-        }
-        const int cells = load_be16(page.bytes + 3);
-        const bool leaf = page.bytes[0] == LEAF;
-        const int head = leaf ? LEAF_HEAD : INTERIOR_HEAD;
-        if ((!leaf && page.bytes[0] != INTERIOR) || head + 2 * cells > l->usable ||
-            (!leaf && l->depth == MAX_LEVELS)) {
-            return corrupt(l, number, err);
-        }
-        if (leaf) {
-            l->leaf = page.bytes;
-            l->end = page.bytes + l->usable;
-            l->sound = page.sound;
+        int cells;
+        bool leaf;
+        if (l->depth == height) {
             l->number = number;
-            l->cell = 0;
-            l->cells = cells;
             return true;
         }
+        if (!read_node(l, number, &page, &cells, &leaf, err)) {
+            return false;
+        }
+        if (leaf && height == TO_LEAF) {
+            stand_on(l, number, &page, cells);
+            return true;
+        }
+        if (leaf || l->depth == MAX_LEVELS) {
+            return corrupt(l, number, err);
+        }
         level *v = &l->levels[l->depth];
-        if (!v->page && !(v->page = ds__alloc((size_t)l->pages.view.page_size))) {
+        if (!v->page && !(v->page = ds__alloc((size_t)l->pages->view.page_size))) {
             return ds__error_oom(err);
         }
-        memcpy(v->page, page.bytes, (size_t)l->pages.view.page_size);
+        memcpy(v->page, page.bytes, (size_t)l->pages->view.page_size);
         v->number = number;
         v->children = cells + 1;
         if (!find_child(l, v, from, err)) {
@@ -166,8 +194,8 @@ static bool descend(ds__leaves *l, uint32_t number, int64_t from, ds_error *err)
     }
 }
 
-/* The next leaf; *ended when there is none. */
-static bool next_leaf(ds__leaves *l, bool *ended, ds_error *err) {
+/* The next leaf, or with `height` only its number; *ended when there is none. */
+static bool next_leaf(ds__leaves *l, int height, bool *ended, ds_error *err) {
     const ds__wait *wait = &l->txn->conn->wait;
     if (++l->walked % LEAVES_BETWEEN_CHECKS == 0 && wait->interrupt &&
         !wait->interrupt(wait->ctx, &l->txn->conn->stopped)) {
@@ -182,7 +210,7 @@ static bool next_leaf(ds__leaves *l, bool *ended, ds_error *err) {
     }
     level *v = &l->levels[l->depth - 1];
     v->child++;
-    return descend(l, child_of(l, v, v->child), INT64_MIN, err);
+    return descend(l, child_of(l, v, v->child), INT64_MIN, height, err);
 }
 
 /* How many of a row's bytes are in its leaf when not all are. */
@@ -196,7 +224,7 @@ static int local_size(int usable, uint64_t size) {
 /* A row that goes on in other pages. *sound: all of them are. */
 static bool gather(ds__leaves *l, const uint8_t *p, uint64_t size, bool *sound, ds_error *err) {
     const int local = local_size(l->usable, size);
-    uint8_t *room = l->room + l->pages.view.page_size;
+    uint8_t *room = l->room + l->pages->view.page_size;
     if (size > INT32_MAX || local + 4 > l->end - p) {
         return corrupt(l, l->number, err);
     }
@@ -262,14 +290,8 @@ static bool read_cell(ds__leaves *l, int64_t *rid, ds_value *doc, ds_error *err)
     return read_row(l, p, size, sound, doc, err);
 }
 
-ds_next ds__leaves_next(ds__leaves *l, int64_t *rid, ds_value *doc, ds_error *err) {
-    bool ended = l->failed;
-    while (!ended && l->cell >= l->cells) {
-        if (!next_leaf(l, &ended, err)) {
-            return DS_NEXT_ERROR;
-        }
-    }
-    if (ended) {
+ds_next ds__leaf_next(ds__leaves *l, int64_t *rid, ds_value *doc, ds_error *err) {
+    if (l->failed || l->cell >= l->cells) {
         return DS_NEXT_END;
     }
     l->cell++;
@@ -277,6 +299,51 @@ ds_next ds__leaves_next(ds__leaves *l, int64_t *rid, ds_value *doc, ds_error *er
         return DS_NEXT_ERROR;
     }
     return *rid == DS_TAIL_RID ? DS_NEXT_END : DS_NEXT_ROW;
+}
+
+ds_next ds__leaves_next(ds__leaves *l, int64_t *rid, ds_value *doc, ds_error *err) {
+    bool ended = l->failed;
+    while (!ended && l->cell >= l->cells) {
+        if (!next_leaf(l, TO_LEAF, &ended, err)) {
+            return DS_NEXT_ERROR;
+        }
+    }
+    return ended ? DS_NEXT_END : ds__leaf_next(l, rid, doc, err);
+}
+
+bool ds__leaf_enter(ds__leaves *l, uint32_t number, ds_error *err) {
+    ds__page page;
+    int cells;
+    bool leaf;
+    l->cell = l->cells = 0;
+    if (!read_node(l, number, &page, &cells, &leaf, err)) {
+        return false;
+    }
+    stand_on(l, number, &page, cells);
+    return leaf || corrupt(l, number, err);
+}
+
+bool ds__leaves_ahead(ds__leaves *l, uint32_t *numbers, size_t most, size_t *count, ds_error *err) {
+    bool ended = false;
+    l->height = l->height ? l->height : l->depth;
+    for (*count = 0; *count < most && l->height > 0;) {
+        if (!next_leaf(l, l->height, &ended, err)) {
+            return false;
+        }
+        if (ended) {
+            break;
+        }
+        numbers[(*count)++] = l->number;
+    }
+    return true;
+}
+
+bool ds__leaves_failed(const ds__leaves *l) {
+    return l->failed;
+}
+
+bool ds__leaves_between(const ds__leaves *l) {
+    return l->cell >= l->cells && l->depth > 0;
 }
 
 /* Within the leaf to the first row at `from` or after it. */
@@ -302,6 +369,23 @@ static bool find_cell(ds__leaves *l, int64_t from, ds_error *err) {
     return true;
 }
 
+static bool begin(ds__leaves *l, const ds__pages *pages) {
+    l->pages = pages;
+    l->reader.pages = pages;
+    l->usable = pages->view.page_size - DS_PAGE_RESERVED;
+    l->room = ds__alloc(2 * (size_t)pages->view.page_size);
+    return l->room != NULL;
+}
+
+ds__leaves *ds__leaves_member(const ds__leaves *of) {
+    ds__leaves *l = ds__alloc(sizeof *l);
+    if (l && !begin(l, of->pages)) {
+        ds__leaves_close(l);
+        l = NULL;
+    }
+    return l;
+}
+
 bool ds__leaves_open(ds__txn *txn, int64_t rows, int64_t from, ds__leaves **out, ds_error *err) {
     char sql[120];
     int64_t root = 0;
@@ -313,13 +397,10 @@ bool ds__leaves_open(ds__txn *txn, int64_t rows, int64_t from, ds__leaves **out,
     snprintf(sql, sizeof sql, "SELECT rootpage FROM sqlite_master WHERE name='c%" PRId64 "'", rows);
     l->txn = txn;
     bool ok = ds__conn_int(txn->conn, sql, 0, &root, err);
-    bool can = ok && root > 0 && ds__pages_open(&l->pages, txn->conn->db);
+    bool can = ok && root > 0 && ds__pages_open(&l->own, txn->conn->db);
     if (can) {
-        l->usable = l->pages.view.page_size - DS_PAGE_RESERVED;
-        l->reader.pages = &l->pages;
-        l->room = ds__alloc(2 * (size_t)l->pages.view.page_size);
-        ok = (l->room || ds__error_oom(err)) && descend(l, (uint32_t)root, from, err) &&
-             find_cell(l, from, err);
+        ok = (begin(l, &l->own) || ds__error_oom(err)) &&
+             descend(l, (uint32_t)root, from, TO_LEAF, err) && find_cell(l, from, err);
     }
     if (!ok || !can) {
         ds__leaves_close(l);
@@ -336,7 +417,7 @@ void ds__leaves_close(ds__leaves *l) {
         }
         ds__free(l->room);
         ds_buf_clear(&l->whole);
-        ds__pages_close(&l->pages);
+        ds__pages_close(&l->own);
         ds__free(l);
     }
 }

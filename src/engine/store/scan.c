@@ -4,6 +4,7 @@
 #include "engine/store/scan.h"
 
 #include "base/mem.h"
+#include "engine/store/crew.h"
 #include "engine/store/internal.h"
 #include "engine/store/leaves.h"
 
@@ -21,9 +22,14 @@ struct ds__scan {
     ds__scan *prev;
     ds__scan *next; /* in txn->scans */
     ds__stmt *stmt;
-    ds__leaves *leaves; /* reads the rows instead of the statement */
+    ds__leaves *leaves; /* reads the rows instead of the statement, */
+    ds__crew *crew;     /* and these read the leaves */
     ds__interval *intervals;
     uint8_t *bounds; /* bytes of the intervals */
+    /* borrowed */
+    ds__row_test test;
+    const void *test_ctx;
+    /* owned */
     ds_buf position; /* key of the last row when paused */
     /* plain */
     size_t interval_count;
@@ -31,6 +37,7 @@ struct ds__scan {
     ds__key_table keys; /* id 0: only rows are read */
     int64_t rid;        /* of the last row */
     uint64_t examined;
+    uint64_t paused_at; /* `examined` then, or when it was tried in vain to share */
     uint64_t seeks;
     scan_state state;
     bool backward;
@@ -42,6 +49,9 @@ struct ds__scan {
 
 /* So many rows come from SQLite before it is worth while to read past it. */
 enum { ROWS_BEFORE_LEAVES = 256 };
+
+/* And so many before it is worth while to have helpers, unless the store says otherwise. */
+enum { SHARE_AFTER = 10000 };
 
 static const uint8_t above_all[4] = {0xff, 0xff, 0xff, 0xff};
 
@@ -213,8 +223,11 @@ static place place_of(const ds__scan *scan, const uint8_t *key, size_t size) {
 static void let_go(ds__scan *scan) {
     ds__conn_give(scan->txn->conn, scan->stmt);
     scan->stmt = NULL;
+    ds__crew_close(scan->crew); /* before what it reads */
     ds__leaves_close(scan->leaves);
+    scan->crew = NULL;
     scan->leaves = NULL;
+    scan->test = NULL;
 }
 
 static ds_next end(ds__scan *scan) {
@@ -249,11 +262,44 @@ static bool choose_way(ds__scan *scan, ds_error *err) {
     return true;
 }
 
+bool ds__scan_can_share(const ds__scan *scan) {
+    if (!scan->leaves || scan->test) {
+        return false;
+    }
+    const ds__store_options *options = &scan->txn->store->options;
+    const int32_t after = options->share_after ? options->share_after : SHARE_AFTER;
+    return options->scan_threads != 1 && scan->examined - scan->paused_at >= (uint64_t)after;
+}
+
+void ds__scan_share(ds__scan *scan, ds__row_test test, const void *ctx) {
+    scan->test = test;
+    scan->test_ctx = ctx;
+}
+
+static ds_next next_of_crew(ds__scan *scan, ds__scan_row *row, ds_error *err) {
+    ds_next next = ds__crew_next(scan->crew, row, err);
+    scan->examined += row->passed;
+    if (next == DS_NEXT_END) {
+        return end(scan);
+    }
+    scan->examined++;
+    scan->rid = row->rid;
+    return next;
+}
+
 static ds_next next_in_leaves(ds__scan *scan, ds__scan_row *row, ds_error *err) {
     row->rid = scan->rid;
+    if (scan->test && !scan->crew && ds__leaves_between(scan->leaves)) {
+        scan->crew = ds__crew_open(scan->txn, scan->leaves, scan->test, scan->test_ctx);
+        if (!scan->crew) { /* later perhaps */
+            scan->test = NULL;
+            scan->paused_at = scan->examined;
+        }
+    }
+    if (scan->crew) {
+        return next_of_crew(scan, row, err);
+    }
     ds_next next = ds__leaves_next(scan->leaves, &row->rid, &row->doc, err);
-    row->key = NULL;
-    row->key_size = 0;
     if (next == DS_NEXT_END) {
         return end(scan);
     }
@@ -263,6 +309,9 @@ static ds_next next_in_leaves(ds__scan *scan, ds__scan_row *row, ds_error *err) 
 }
 
 static ds_next next_in_table(ds__scan *scan, ds__scan_row *row, ds_error *err) {
+    row->key = NULL;
+    row->key_size = 0;
+    row->passed = 0;
     if (!choose_way(scan, err)) {
         end(scan);
         return DS_NEXT_ERROR;
@@ -285,8 +334,6 @@ static ds_next next_in_table(ds__scan *scan, ds__scan_row *row, ds_error *err) {
     scan->started = true;
     scan->examined++;
     scan->rid = row->rid;
-    row->key = NULL;
-    row->key_size = 0;
     return ds__row_document(scan->txn, scan->stmt->raw, 1, &row->doc, err) ? DS_NEXT_ROW
                                                                            : DS_NEXT_ERROR;
 }
@@ -412,6 +459,7 @@ void ds__scan_pause(ds__scan *scan) {
         }
     }
     let_go(scan);
+    scan->paused_at = scan->examined;
     if (scan->state != SCAN_ENDED) {
         scan->state = SCAN_SEEK;
     }

@@ -28,7 +28,12 @@ typedef struct ds__scan_row {
     ds_value doc;       /* DS_MISSING when the scan does not fetch */
     const uint8_t *key; /* scans of keys; NULL otherwise */
     size_t key_size;
+    uint64_t passed; /* ds__scan_share: rows before it that the test did not let through; at the
+                      * end too */
 } ds__scan_row;
+
+/* Whether a row is wanted; without side effects, and never fails. Threads: many at once. */
+typedef bool (*ds__row_test)(const void *ctx, ds_value doc);
 
 /* All rows in the order of their rids (of insertion), or backwards. */
 bool ds__scan_rows(ds__txn *txn, int64_t rows, bool backward, ds__scan **out, ds_error *err);
@@ -41,6 +46,13 @@ bool ds__scan_keys(ds__txn *txn, ds__key_table keys, const ds__interval *interva
 
 /* The next row. Lifetime of what `row` points to: until the next call on this scan. */
 ds_next ds__scan_next(ds__scan *scan, ds__scan_row *row, ds_error *err);
+
+/* From now on the rows of a table are tested by `test`, in several threads when the machine has
+ * idle processors. All that pass come, in their order, and some that do not. Until the scan pauses.
+ */
+void ds__scan_share(ds__scan *scan, ds__row_test test, const void *ctx);
+/* Whether that is worth while: the table is long, and the store allows it. */
+bool ds__scan_can_share(const ds__scan *scan);
 
 /* A scan of keys goes on at the first at `key` or after it, in the scan's direction, and
  * within its intervals. */

@@ -25,6 +25,8 @@ typedef struct ds__store_options {
     bool read_only;
     bool no_create;
     int32_t busy_timeout_ms; /* 0: 30 s */
+    int32_t scan_threads;    /* of one scan at most; 0: as many as there are idle processors */
+    int32_t share_after;     /* rows; a scan that goes on for longer has helpers; 0: 10,000 */
 } ds__store_options;
 
 /* The file's format, kept in user_version; application_id marks the file as ours. 1: pages without

@@ -79,6 +79,10 @@ typedef struct ds__match_info {
 bool ds__filter_match(const ds__filter *filter, ds_value doc, ds__eval *eval, bool *matched,
                       ds__match_info *info, ds_error *err);
 
+/* Whether a match of the filter fails never and changes nothing: several threads may ask it at
+ * once, without an eval. */
+bool ds__filter_is_pure(const ds__filter *filter);
+
 /* Where find()'s positional projection points: as ds__filter_match, but the last condition as
  * written tells the position, while updates go by the last of the ordered tree. */
 bool ds__filter_position(const ds__filter *filter, ds_value doc, ds__eval *eval, bool *matched,

@@ -264,3 +264,27 @@ bool ds__filter_position(const ds__filter *filter, ds_value doc, ds__eval *eval,
         .eval = eval, .meter = eval ? eval->env->meter : NULL, .err = err, .written = true};
     return match(filter, doc, &m, matched, info);
 }
+
+bool ds__filter_is_pure(const ds__filter *filter) {
+    switch (filter->op) {
+    case DS_FILTER_REGEX: /* keeps what it found */
+    case DS_FILTER_EXPR:
+    case DS_FILTER_JSON_SCHEMA:
+    case DS_FILTER_OTHER:
+        return false;
+    case DS_FILTER_IN:
+    case DS_FILTER_ALL:
+        if (filter->regex_count > 0) {
+            return false;
+        }
+        break;
+    default:
+        break;
+    }
+    for (size_t i = 0; i < filter->child_count; i++) {
+        if (!ds__filter_is_pure(filter->children[i])) {
+            return false;
+        }
+    }
+    return filter->collator == NULL;
+}

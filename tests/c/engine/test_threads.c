@@ -227,10 +227,67 @@ static void threads_share_an_engine_on_a_file(void **state) {
     rmdir(dir);
 }
 
+enum { SCANNED = 6000, ASKED = 12 };
+
+/* Filters that several threads ask at once, of scans that several threads begin. */
+static void *scan_documents(void *arg) {
+    static const char *const filters[] = {
+        "{\"n\": {\"$lt\": 300}}",
+        "{\"tags\": {\"$in\": [\"t7\", 5, null]}, \"n\": {\"$gte\": 5400}}",
+        "{\"$or\": [{\"in.x\": 7}, {\"tags\": {\"$elemMatch\": {\"$eq\": \"t3\"}}, \"n\": 3}]}",
+        "{\"n\": {\"$mod\": [100, 3]}, \"in.y\": {\"$not\": {\"$exists\": true}}}"};
+    static const int32_t counts[] = {300, 24, 61, 60};
+    worker *w = arg;
+    ds_buf reply = {0};
+    char json[400];
+    for (int i = 0; i < ASKED; i++) {
+        const int which = (i + w->number) % 4;
+        snprintf(json, sizeof json, "{\"count\": \"long\", \"query\": %s}", filters[which]);
+        if (int_field(run(w, &reply, json), "n") != counts[which]) {
+            atomic_fetch_add(w->failures, 1);
+        }
+    }
+    ds_buf_clear(&reply);
+    return NULL;
+}
+
+static void threads_share_scans(void **state) {
+    (void)state;
+    ds_error err = {0};
+    const ds__engine_options options = {.scan_threads = 4, .share_after = 1};
+    ds_engine *engine = ds__engine_open(":memory:", &options, &err);
+    assert_non_null(engine);
+    atomic_int failures = 0;
+    worker workers[THREADS];
+    pthread_t threads[THREADS];
+    ds_buf reply = {0};
+    char json[300];
+    for (int i = 0; i < THREADS; i++) {
+        workers[i] = (worker){.engine = engine, .number = i, .failures = &failures};
+    }
+    for (int i = 0; i < SCANNED; i++) {
+        snprintf(json, sizeof json,
+                 "{\"insert\": \"long\", \"documents\": [{\"_id\": %d, \"n\": %d, \"tags\": "
+                 "[\"t%d\", \"u\"], \"in\": {\"x\": %d}}]}",
+                 i, i, i % 25, i % 100);
+        expect(&workers[0], &reply, json);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, scan_documents, &workers[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_int_equal(failures, 0);
+    ds_buf_clear(&reply);
+    ds__engine_close(engine);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_share_an_engine_in_memory),
         cmocka_unit_test(threads_share_an_engine_on_a_file),
+        cmocka_unit_test(threads_share_scans),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

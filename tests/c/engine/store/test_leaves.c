@@ -4,12 +4,13 @@
 #include "util.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 
 #include "engine/store/leaves.h"
 
-enum { MOST = 4000 };
+enum { MOST = 8000 };
 
 typedef struct seen {
     int64_t rids[MOST];
@@ -336,6 +337,114 @@ static void bytes_at_random_do_not_lead_out_of_a_page(void **state) {
     assert_true(damaged > 50);
 }
 
+typedef struct threads {
+    pthread_mutex_t lock;
+    pthread_t first;
+    bool several;
+    uint32_t wanted; /* one of so many */
+} threads;
+
+static bool is_wanted(uint32_t wanted, ds_value doc) {
+    return doc.size % wanted == 0;
+}
+
+static bool slow_test(const void *ctx, ds_value doc) {
+    threads *t = (threads *)(uintptr_t)ctx;
+    pthread_mutex_lock(&t->lock);
+    if (!t->first) {
+        t->first = pthread_self();
+    }
+    t->several = t->several || !pthread_equal(t->first, pthread_self());
+    pthread_mutex_unlock(&t->lock);
+    if (doc.size % 16 == 0) {
+        usleep(20);
+    }
+    return is_wanted(t->wanted, doc);
+}
+
+/* The rows that pass, in their order, and how many were passed over before each. */
+static void threads_share_a_scan(void **state) {
+    (void)state;
+    ds_error err = {0};
+    const char *path = temp_path();
+    const ds__store_options options = {.scan_threads = 3, .share_after = 1};
+    ds__store *store = ds__records_open(path, &options, &err);
+    assert_non_null(store);
+    const int64_t rows = make_table(store);
+    uint32_t seed = 3;
+    for (int round = 0; round < 6; round++) {
+        static seen plain;
+        threads t = {.lock = PTHREAD_MUTEX_INITIALIZER, .wanted = 1 + (uint32_t)round * 7};
+        fill(store, rows, 500);
+        change(store, rows, &seed);
+        if (round == 3) {
+            run_sql(path, "PRAGMA wal_checkpoint(TRUNCATE)");
+        }
+        ds__txn *txn = begin(store, DS_TXN_READ);
+        read_plainly(txn, rows, &plain);
+        ds__scan *scan;
+        ds__scan_row row;
+        int at = plain.count;
+        uint64_t examined = 0;
+        assert_true(ds__scan_rows(txn, rows, false, &scan, &err));
+        ds_next next;
+        while ((next = ds__scan_next(scan, &row, &err)) == DS_NEXT_ROW) {
+            if (ds__scan_can_share(scan)) {
+                ds__scan_share(scan, slow_test, &t);
+            }
+            examined += row.passed + 1;
+            for (uint64_t i = 0; i < row.passed; i++) {
+                assert_true(plain.sizes[--at] % t.wanted != 0);
+            }
+            at--;
+            assert_int_equal(row.rid, plain.rids[at]);
+            assert_int_equal(row.doc.size, plain.sizes[at]);
+            assert_int_equal(row.doc.as.bytes[row.doc.size / 2], plain.marks[at]);
+        }
+        assert_int_equal(next, DS_NEXT_END);
+        assert_int_equal(examined + row.passed, plain.count);
+        assert_int_equal(ds__scan_examined(scan), plain.count);
+        assert_true(t.several || plain.count < 1500);
+        ds__scan_close(scan);
+        ds__txn_abort(txn);
+    }
+    ds__store_close(store);
+}
+
+/* A page is damaged behind what was read: the rows before it come, then its error. */
+static void a_shared_scan_fails_where_a_plain_one_does(void **state) {
+    (void)state;
+    int counts[2];
+    ds_error errors[2] = {{0}};
+    const char *path = temp_path();
+    ds__store *store = open_store(path);
+    const int64_t rows = make_table(store);
+    fill(store, rows, 3500);
+    ds__store_close(store);
+    xor_byte(path, file_size(path) / 8192 * 3 / 4 * 8192 + 4000, 0x10);
+    for (int i = 0; i < 2; i++) {
+        const ds__store_options options = {.scan_threads = i == 0 ? 1 : 4, .share_after = 1};
+        threads t = {.lock = PTHREAD_MUTEX_INITIALIZER, .wanted = 1};
+        store = ds__records_open(path, &options, &errors[i]);
+        ds__txn *txn = begin(store, DS_TXN_READ);
+        ds__scan *scan;
+        ds__scan_row row;
+        assert_true(ds__scan_rows(txn, rows, false, &scan, &errors[i]));
+        for (counts[i] = 0; ds__scan_next(scan, &row, &errors[i]) == DS_NEXT_ROW; counts[i]++) {
+            if (ds__scan_can_share(scan)) {
+                ds__scan_share(scan, slow_test, &t);
+            }
+        }
+        assert_int_equal(errors[i].code, DS_DATA_CORRUPTION_DETECTED);
+        assert_int_equal(ds__scan_next(scan, &row, &errors[i]), DS_NEXT_END);
+        ds__scan_close(scan);
+        ds__txn_abort(txn);
+        ds__store_close(store);
+    }
+    assert_int_equal(counts[0], counts[1]);
+    assert_string_equal(errors[0].message, errors[1].message);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_snapshot_is_read_as_sqlite_reads_it),
@@ -343,6 +452,8 @@ int main(void) {
         cmocka_unit_test(a_scan_goes_on_in_another_transaction),
         cmocka_unit_test(a_damaged_page_is_told_with_its_number),
         cmocka_unit_test(a_file_cut_short_is_an_error),
+        cmocka_unit_test(threads_share_a_scan),
+        cmocka_unit_test(a_shared_scan_fails_where_a_plain_one_does),
         cmocka_unit_test(bytes_at_random_do_not_lead_out_of_a_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
