@@ -441,6 +441,10 @@ static const ds__stage_ops group_ops = {
     .dependencies = group_dependencies,
 };
 
+bool ds__stage_is_group(const ds__stage *stage) {
+    return stage->ops == &group_ops;
+}
+
 static bool parse_fields(ds__stage_parser *p, group *g, ds_value arg, ds_error *err) {
     ds__iter it;
     ds__iter_init(&it, arg);

@@ -174,6 +174,8 @@ bool ds__stage_compile_sub(ds__stage_parser *p, ds_value stages, const ds__var_s
 /* A scope with one more variable, and its slot. NULL: memory. */
 const ds__var_scope *ds__scope_add(ds__env *env, const ds__var_scope *parent, const char *name,
                                    size_t size, uint32_t *slot);
+/* Whether the stage is a $group: nobody behind it sees a document that it was given. */
+bool ds__stage_is_group(const ds__stage *stage);
 /* Calls `add` for each path a filter reads, NULL when it may read all. */
 void ds__filter_dependencies(const ds__filter *filter, ds__add_path_fn add, void *ctx);
 /* Whether two paths overlap: one is the other or a parent of it. */

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* $unwind: a document per element of an array, the element standing where the array stood. */
+#include "bson/scan.h"
 #include "lang/pipeline/stages.h"
+
+enum { MOST_NEEDED = 8 };
 
 typedef struct unwind {
     ds__stage stage;
     /* borrowed */
     ds__path path;
     ds__path index; /* count 0: no includeArrayIndex */
+    const ds__path_part
+        *needed[MOST_NEEDED]; /* fields: the path's, and what a $group after it reads */
     /* owned while running */
     ds_buf doc; /* the document being unwound, kept while the source stands still */
     ds_buf out;
     /* plain */
     ds__iter it;
     int64_t at;
+    size_t needed_count;
+    bool all; /* fields are needed */
     bool preserve;
     bool inside;
 } unwind;
@@ -92,6 +99,56 @@ static ds_next emit(unwind *u, ds_value from, bool keep, ds_value element, ds_va
     return DS_NEXT_ROW;
 }
 
+static void need(void *ctx, const ds__path *path) {
+    unwind *u = ctx;
+    u->all = u->all || !path || path->count == 0 || u->needed_count == MOST_NEEDED;
+    if (!u->all) {
+        u->needed[u->needed_count++] = &path->parts[0];
+    }
+}
+
+static bool unwind_start(ds__stage *stage, ds_error *err) {
+    unwind *u = (unwind *)stage;
+    (void)err;
+    const ds__stage *next = stage->following;
+    u->all = !next || !ds__stage_is_group(next);
+    u->needed_count = 0;
+    need(u, &u->path);
+    if (!u->all) {
+        next->ops->dependencies(next, need, u);
+    }
+    return true;
+}
+
+static bool is_needed(const unwind *u, const ds__scan *s) {
+    for (size_t i = 0; i < u->needed_count; i++) {
+        if (u->needed[i]->size == s->key_size &&
+            memcmp(u->needed[i]->name, s->key, s->key_size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Keeps what is needed of a document: it is written once for each element. */
+static bool keep_needed(unwind *u, ds_value doc, ds_error *err) {
+    ds_buf_reset(&u->doc);
+    if (u->all) {
+        ds_buf_add(&u->doc, doc.as.bytes, doc.size);
+        return ds_buf_ok(&u->doc, err);
+    }
+    ds__scan s;
+    size_t root = ds__doc_begin(&u->doc);
+    ds__scan_init(&s, doc);
+    while (ds__scan_next(&s)) {
+        if (is_needed(u, &s)) {
+            ds_buf_add(&u->doc, s.element, (size_t)(s.at - s.element));
+        }
+    }
+    ds__doc_end(&u->doc, root);
+    return ds_buf_ok(&u->doc, err);
+}
+
 static ds_next unwind_next(ds__stage *stage, ds_value *doc, ds_error *err) {
     unwind *u = (unwind *)stage;
     for (;;) {
@@ -112,13 +169,11 @@ static ds_next unwind_next(ds__stage *stage, ds_value *doc, ds_error *err) {
             v = ds__missing(); /* arrays on the way are not gone through */
         }
         if (v.type == DS_ARRAY && !ds__doc_empty(v)) {
-            ds_buf_reset(&u->doc);
-            ds_buf_add(&u->doc, doc->as.bytes, doc->size);
-            if (!ds_buf_ok(&u->doc, err)) {
+            if (!keep_needed(u, *doc, err)) {
                 return DS_NEXT_ERROR;
             }
-            size_t offset = (size_t)(v.as.bytes - doc->as.bytes);
-            ds__iter_init(&u->it, ds__array(u->doc.data + offset));
+            v = ds__simple_path(ds__document(u->doc.data), &u->path, &simple);
+            ds__iter_init(&u->it, v);
             u->at = 0;
             u->inside = true;
         } else if (v.type == DS_ARRAY || ds__is_nullish(v)) {
@@ -150,6 +205,7 @@ static bool unwind_keeps_path(const ds__stage *stage, const ds__path *path) {
 
 static const ds__stage_ops unwind_ops = {
     .name = "$unwind",
+    .start = unwind_start,
     .next = unwind_next,
     .stop = unwind_stop,
     .dependencies = unwind_dependencies,
