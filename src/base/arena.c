@@ -206,6 +206,7 @@ static void drop_block(ds_arena *arena) {
 }
 
 void ds_arena_restore(ds_arena *arena, ds_arena_mark mark) {
+    ds_assert(mark.used <= arena->used); /* it was not reset since */
     run_deferred(arena, mark.deferred);
     while (arena->blocks != mark.block) {
         drop_block(arena);

@@ -15,6 +15,9 @@ enum { LARGE = 64 * 1024 };
  * none, so it is asked for before. */
 static uint8_t *grow_reply(void *ctx, size_t size) {
     bson_t *reply = ctx;
+    if (size > INT32_MAX) {
+        return NULL; /* libbson would end the program */
+    }
     if (size > LARGE) {
         void *probe = ds__realloc(NULL, size);
         if (!probe) {

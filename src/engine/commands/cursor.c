@@ -340,6 +340,7 @@ void ds__cursors_give(ds__op *op, ds__cursor *c) {
     ds__cursors *cursors = op->engine->cursors;
     pause_cursor(c);
     pthread_mutex_lock(&cursors->lock);
+    ds_assert(c->busy); /* ds__cursors_take gave it to one alone */
     c->busy = false;
     c->last_used_ms = ds__clock_now_ms();
     bool gone = c->exhausted || c->killed;

@@ -93,6 +93,7 @@ static bool typed(uint64_t seen, double d, ds_value *out) {
 
 bool ds__index_part_value(const ds__index_part *part, const uint8_t *key, size_t size,
                           ds_buf *scratch, ds_value *out) {
+    ds_assert(part->kind->ordered && size > 0);
     const int rank = part->descending ? (uint8_t)~key[0] : key[0];
     const uint64_t seen = part->seen;
     if (rank == ds__type_rank(DS_DOUBLE)) {

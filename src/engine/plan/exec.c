@@ -127,6 +127,7 @@ ds_next ds__exec_next(ds__exec *x, ds__row *row, ds__match_info *match, ds_error
     }
     row->index = NULL;
     row->index_key = NULL;
+    ds_assert(r->ended || r->course.txn != NULL); /* it is not paused */
     ds__step step = r->ended ? DS_STEP_END : ds__node_next(r->root, row, err);
     if (match != NULL) {
         *match = r->course.match;

@@ -7,6 +7,7 @@ bool ds__row_keep_index_key(const ds__row *row, ds_buf *out, ds_error *err) {
         ds_value kept = ds__document(row->index_key);
         ds_buf_add(out, kept.as.bytes, kept.size);
     } else if (row->index != NULL) {
+        ds_assert(row->doc.type == DS_DOCUMENT); /* entries' values are looked for in it */
         if (!ds__index_key_values(row->index, row->doc, row->key, row->key_size, out, err)) {
             return false;
         }

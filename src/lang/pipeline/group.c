@@ -256,7 +256,7 @@ static bool feed(group *g, ds_value doc, ds_error *err) {
     group_entry *e = g->sole;
     if (!e) {
         ds_value id = ds__missing();
-        bool spill;
+        bool spill = false;
         if (!find_id(g, &id, err)) {
             return false;
         }
