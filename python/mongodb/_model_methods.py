@@ -38,11 +38,15 @@ class ModelMethods:
         return self.pk is not None
 
     def serializable_value(self: Any, field_name: str) -> Any:
-        """Return the value of a field, of a reference its key."""
-        if field_name in self._fields or field_name == "pk":
-            value = getattr(self, field_name)
-            return getattr(value, "pk", value) if field_name in self._fields else value
-        return getattr(self, field_name)
+        """Return the primary key, or the value of a field that is unique.
+
+        Of no other: REST Framework's related fields ask here first, and then read the attribute.
+        """
+        field = self._fields.get(field_name)
+        if field_name == "pk" or (field is not None and (field.primary_key or field.unique)):
+            if field is None or not field._points:
+                return getattr(self, field_name)
+        raise AttributeError(f"{type(self).__name__}.{field_name} names no document")
 
     # what the C side of REST Framework's lists relies on
     serializable_value.gives_the_attribute = True  # type: ignore[attr-defined]
