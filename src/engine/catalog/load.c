@@ -251,10 +251,21 @@ static void see(ds__txn *txn, ds__catalog_txn *own) {
     }
 }
 
+/* One that writes has its snapshot already, without a read. */
+static bool is_as_seen(ds__txn *txn, const ds__catalog_txn *own) {
+    uint32_t changes;
+    return ds__txn_is_write(txn) && own->seen && ds__conn_changes(txn->conn, &changes) &&
+           changes == own->changes;
+}
+
 static bool begin(ds__txn *txn, ds_error *err) {
     ds__catalog_txn *own = ds__catalog_of(txn);
     ds__store *store = ds__txn_store(txn);
     int64_t version;
+    if (is_as_seen(txn, own)) {
+        own->catalog = ds__catalog_ref(own->seen);
+        return true;
+    }
     if (!read_version(txn, &version, err)) {
         return false;
     }
@@ -373,6 +384,9 @@ static void end(ds__txn *txn, bool committed) {
     ds__catalog_txn *own = ds__catalog_of(txn);
     if (committed && own->changed) {
         publish(ds__txn_store(txn), own->catalog);
+    }
+    if (committed && ds__txn_is_write(txn)) {
+        see(txn, own);
     }
     while (own->old) {
         ds__old_catalog *old = own->old;

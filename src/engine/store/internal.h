@@ -153,6 +153,8 @@ struct ds__txn {
     size_t savepoint_cap;
     size_t tail_count;
     size_t tail_cap;
+    uint32_t tails_at; /* see ds__conn_changes: when they were as in the file */
+    bool tails_kept;   /* they were at the end of the last transaction, or are of this one */
     bool write;
     bool broken;
 };
@@ -247,6 +249,10 @@ bool ds__tail_keep(ds__txn *txn, int64_t rows, ds_error *err);
 void ds__tails_doubt(ds__txn *txn, int64_t rows);
 /* Writes those that changed: the last thing before a commit. */
 bool ds__tails_write(ds__txn *txn, ds_error *err);
+/* A transaction has its snapshot: it goes on with the tails of the last one on the connection when
+ * nobody else has committed since. And it has ended. */
+void ds__tails_begin(ds__txn *txn);
+void ds__tails_end(ds__txn *txn, bool committed);
 /* The row's bytes, with their checksum. */
 bool ds__tail_bytes(const ds__tail *tail, ds_buf *out, ds_error *err);
 

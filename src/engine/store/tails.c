@@ -12,6 +12,9 @@
 #include "bson/writer.h"
 #include "engine/store/checksum.h"
 
+/* A connection keeps the tails of as many tables between two transactions. */
+enum { KEPT = 16 };
+
 /* From so many rows in one transaction on the tail is out of the way: SQLite appends to a table
  * without looking at its neighbours, but only at its very end. */
 enum { LIFT_AFTER = 32 };
@@ -209,4 +212,24 @@ bool ds__tails_write(ds__txn *txn, ds_error *err) {
         ok = !txn->tails[i].changed || write_tail(txn, &txn->tails[i], err);
     }
     return ok;
+}
+
+void ds__tails_begin(ds__txn *txn) {
+    uint32_t changes;
+    if (!txn->tails_kept || !ds__conn_changes(txn->conn, &changes) || changes != txn->tails_at) {
+        txn->tail_count = 0;
+    }
+    txn->tails_kept = true;
+}
+
+void ds__tails_end(ds__txn *txn, bool committed) {
+    bool kept = txn->tails_kept && (committed || !txn->write) && txn->tail_count <= KEPT &&
+                ds__conn_changes(txn->conn, &txn->tails_at);
+    for (size_t i = 0; i < txn->tail_count; i++) {
+        ds__tail *tail = &txn->tails[i];
+        kept = kept && !tail->doubted;
+        tail->inserted = 0;
+        tail->changed = false;
+    }
+    txn->tails_kept = kept;
 }

@@ -159,7 +159,7 @@ static ds__txn *new_txn(ds__conn *conn) {
     ds__txn *txn = conn->txn;
     if (txn) {
         txn->write = txn->broken = false;
-        txn->savepoint_count = txn->tail_count = 0;
+        txn->savepoint_count = 0;
         ds_buf_reset(&txn->details);
     }
     return txn;
@@ -190,6 +190,7 @@ static void finish(ds__txn *txn, bool committed) {
             HOOKS(txn, i)->end(txn, committed);
         }
     }
+    ds__tails_end(txn, committed);
     if (txn->write) {
         ds__queue_release(conn);
         give_writer(conn);
@@ -279,6 +280,7 @@ static ds__txn *begin_once(const ds__conn *turn, ds__txn_kind kind, bool limited
     if (!*again) {
         begin_error(conn, limited, rc, err);
     }
+    txn->tails_kept = false;
     finish(txn, false);
     return NULL;
 }
@@ -316,10 +318,12 @@ bool ds__txn_begin(ds__store *store, ds__txn_kind kind, const ds__wait *wait, ds
     txn->write = kind == DS_TXN_WRITE;
     for (size_t i = 0; i < store->room_count; i++) {
         if (HOOKS(txn, i)->begin && !HOOKS(txn, i)->begin(txn, err)) {
+            txn->tails_kept = false;
             ds__txn_abort(txn);
             return false;
         }
     }
+    ds__tails_begin(txn);
     *out = txn;
     return true;
 }
