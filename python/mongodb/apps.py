@@ -46,6 +46,8 @@ class MongodbConfig(AppConfig):
         super().import_models()
         adopt_registry()
         adopt_views()
+        import mongodb.urls  # noqa: F401  the patterns' `object_id`, before any pattern is made
+
         if self.apps.is_installed("django.contrib.admin"):
             from mongodb.admin import adopt_site
 

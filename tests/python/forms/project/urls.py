@@ -12,4 +12,5 @@ urlpatterns = [
     path("books/<slug:slug>/change/", views.ChangedBook.as_view()),
     path("keys/<pk>/delete/", views.GoneBook.as_view()),
     path("keys/<pk>/", views.short),
+    path("ids/<object_id:pk>/", views.OneBook.as_view(), name="book-by-id"),
 ]

@@ -12,6 +12,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.checks import run_checks
 from django.core.management import call_command
 from django.test import TestCase
+from django.urls import reverse
 
 from library.documents import Author, Book, House
 
@@ -71,6 +72,12 @@ class GenericViews(Shelf):
         book = Book.objects.get(slug="one")
         self.assertContains(self.client.get(f"/keys/{book.pk}/"), "One")
         self.assertEqual(self.client.get("/keys/5f5f5f5f5f5f5f5f5f5f5f5f/").status_code, 404)
+
+    def test_ids_in_urls(self):
+        book = Book.objects.get(slug="one")
+        self.assertContains(self.client.get(reverse("book-by-id", args=[book.pk])), "One")
+        self.assertEqual(self.client.get("/ids/5f5f5f5f5f5f5f5f5f5f5f5f/").status_code, 404)
+        self.assertEqual(self.client.get("/ids/nonsense/").status_code, 404)
 
 
 class Registry(TestCase):
