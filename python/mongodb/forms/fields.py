@@ -260,7 +260,7 @@ class EmbeddedDocumentField(Nested):
     def nested(self, bound: Any, sent: bool) -> Any:
         form = bound.form
         item = bound.initial
-        return self.form(
+        made = self.form(
             data=form.data if sent else None,
             files=form.files if sent else None,
             instance=None if item is None else _copy_of(item),
@@ -268,6 +268,15 @@ class EmbeddedDocumentField(Nested):
             use_required_attribute=False,
             empty_permitted=not self.required and item is None,
         )
+        if sent and item is not None and not self.required:
+            empty = self.form(
+                data=form.data, files=form.files, prefix=bound.html_name,
+                use_required_attribute=False, empty_permitted=True,
+            )  # fmt: skip
+            if _is_emptied(made, empty):
+                empty.emptied = True
+                return empty
+        return made
 
     def made(self, nested: Any) -> Any:
         if nested.empty_permitted and not nested.has_changed():
@@ -276,6 +285,28 @@ class EmbeddedDocumentField(Nested):
 
     def errors_of(self, nested: Any) -> list[Any]:
         return [one for errors in nested.errors.values() for one in errors]
+
+
+def _is_emptied(form: Any, empty: Any) -> bool:
+    """Whether all inputs of a document were emptied: sent for a new one they would be nothing.
+
+    A checkbox alone, and a file that nothing was sent for, leave the document what it is.
+    """
+    changed = form.changed_data
+    kept = any(
+        isinstance(field, forms.FileField) and form.initial.get(name) and name not in changed
+        for name, field in form.fields.items()
+    )
+    if kept or empty.has_changed():
+        return False
+    return any(
+        isinstance(form.fields[name], Nested)
+        or (
+            not isinstance(form.fields[name], forms.BooleanField)
+            and form[name].data in form.fields[name].empty_values
+        )
+        for name in changed
+    )
 
 
 def _copy_of(item: Any) -> Any:

@@ -95,7 +95,8 @@ class NestedBoundField(forms.BoundField):
         return super().errors
 
     def _has_changed(self) -> bool:
-        return bool(self.inner.is_bound and self.inner.has_changed())
+        inner = self.inner
+        return bool(inner.is_bound and (getattr(inner, "emptied", False) or inner.has_changed()))
 
     def __str__(self) -> str:
         if isinstance(self.inner, BaseFormSet):

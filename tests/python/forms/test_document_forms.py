@@ -363,6 +363,61 @@ def test_embedded_documents_that_hold_themselves_are_json() -> None:
     assert set(made({"root": '{"below": [{}]}'}).errors) == {"root"}
 
 
+class FormYard(EmbeddedDocument):
+    gate = StringField(max_length=9)
+    open = BooleanField(default=False)
+    plan = FileField(db_alias="forms")
+    trees = IntField(default=2)
+
+
+class FormFarm(Document):
+    place = EmbeddedDocumentField(FormPlace)
+    yard = EmbeddedDocumentField(FormYard)
+    meta = {"db_alias": "forms"}
+
+
+def test_emptying_all_inputs_of_an_optional_embedded_document_removes_it() -> None:
+    made = documentform_factory(FormFarm, fields="__all__")
+    farm = FormFarm(
+        place=FormPlace(city="York", zip="1"),
+        yard=FormYard(gate="east", open=True),
+    ).save()
+    sent = {"place-city": "", "place-zip": "", "yard-gate": "", "yard-trees": "2"}
+    form = made(sent, instance=farm)
+    assert form.is_valid() and form.changed_data == ["place", "yard"], form.errors
+    form.save()
+    farm = FormFarm.objects.get()
+    assert farm.place is None and farm.yard is None
+    # one input that is left is an error where another is required
+    farm.place = FormPlace(city="York", zip="1")
+    assert made({"place-city": "", "place-zip": "1"}, instance=farm).errors["place"]
+
+
+def test_an_embedded_document_whose_inputs_are_not_emptied_stays() -> None:
+    made = documentform_factory(FormFarm, fields=["yard"])
+    for before, sent, after in [
+        ({"trees": 2}, {"yard-trees": "2"}, {"trees": 2, "open": False}),
+        ({"trees": 5}, {"yard-trees": "2"}, {"trees": 2, "open": False}),
+        ({"open": True}, {"yard-trees": "2"}, {"trees": 2, "open": False}),
+        ({"gate": "a"}, {"yard-gate": "", "yard-open": "on", "yard-trees": "2"},
+         {"trees": 2, "open": True}),
+    ]:  # fmt: skip
+        farm = FormFarm(yard=FormYard(**before)).save()
+        form = made(sent, instance=farm)
+        assert form.is_valid(), form.errors
+        form.save()
+        yard = FormFarm.objects.get(pk=farm.pk).yard
+        assert {"trees": yard.trees, "open": yard.open} == after, (before, sent)
+        assert yard.gate is None
+    farm = FormFarm(yard=FormYard(gate="a"))
+    farm.yard.plan.put(b"lines", filename="plan.txt")
+    farm.save()
+    form = made({"yard-gate": "", "yard-trees": "2"}, instance=farm)
+    assert form.is_valid(), form.errors
+    form.save()
+    assert FormFarm.objects.get(pk=farm.pk).yard.plan.read() == b"lines"
+
+
 def test_an_optional_embedded_form_left_empty_is_nothing() -> None:
     class FormHouse(Document):
         place = EmbeddedDocumentField(FormPlace)
