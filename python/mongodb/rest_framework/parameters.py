@@ -23,7 +23,8 @@ from mongodb.fields.dates import parse_datetime
 from mongodb.fields.scalar import STRING_OPERATORS
 from mongodb.queryset import Q, geo
 from mongodb.queryset._keywords import _native
-from mongodb.queryset.lookups import parse
+from mongodb.queryset._through import JOINS, ThroughReference
+from mongodb.queryset.lookups import Lookup, parse
 
 __all__ = ["Refused", "check_filter", "check_text", "conditions", "to_boolean"]
 
@@ -61,7 +62,7 @@ def conditions(model: Any, name: str, lookup: str, text: str) -> dict[str, Any]:
         return {**low, **high}
     key = name if lookup == "exact" else f"{name}__{lookup}"
     try:
-        found = parse(model, key)
+        found = _lookup(model, key)
     except errors.MongoError as error:
         raise ImproperlyConfigured(f"filterset_fields: {error}") from error
     except geo.DistanceMet:
@@ -71,14 +72,32 @@ def conditions(model: Any, name: str, lookup: str, text: str) -> dict[str, Any]:
     return {key: value(found.field, found.op, text)}
 
 
+def _lookup(model: Any, key: str) -> Lookup:
+    """Return what a keyword means, if need be in the documents that references lead to."""
+    try:
+        return parse(model, key)
+    except ThroughReference as way:
+        return _lookup(way.target, "__".join(key.split("__")[way.at :]))
+
+
+class _Checked:
+    """Stands for those who ask for keys: below a reference, values are converted and no more."""
+
+    def condition(self, way: ThroughReference, lookups: dict[str, Any]) -> Any:
+        return Q(**lookups).to_bson(way.target)
+
+
 def check_filter(model: Any, condition: Q) -> None:
     """Refuse what the fields refuse; the queryset would find it only when it is read."""
+    token = JOINS.set(_Checked())
     try:
         condition.to_bson(model)
     except errors.ValidationError as error:
         raise Refused(error.message) from error
     except (errors.MongoError, ValueError, TypeError, ArithmeticError) as error:
         raise Refused(str(error)) from error
+    finally:
+        JOINS.reset(token)
 
 
 def value(field: Any, op: str | None, text: str) -> Any:
