@@ -19,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from mongodb.connection import DEFAULT_CONNECTION_NAME, get_connection_handle
 from mongodb.errors import OperationError
+from mongodb.fields.dates import utc_now
 
 __all__ = ["DocumentCache"]
 
@@ -74,7 +75,7 @@ class DocumentCache(BaseCache):
 
     def _live(self, key: Any) -> dict[str, Any]:
         """Return the filter for a key, or several, whose time is not over."""
-        return {"_id": key, "$or": [{"e": {"$exists": False}}, {"e": {"$gt": _now()}}]}
+        return {"_id": key, "$or": [{"e": {"$exists": False}}, {"e": {"$gt": utc_now()}}]}
 
     def _found(self, query: dict[str, Any]) -> dict[str, Any]:
         cursor = self._handle().cursor({"find": self._collection, "filter": query})
@@ -88,7 +89,7 @@ class DocumentCache(BaseCache):
     ) -> bool:
         """Set the value unless the key has one. Tell whether it was set."""
         key = self.make_and_validate_key(key, version=version)
-        now = _now()
+        now = utc_now()
         over = {"$and": [{"$eq": [{"$type": "$e"}, "date"]}, {"$lte": ["$e", now]}]}
         free = {"$or": [{"$eq": [{"$type": "$v"}, "missing"]}, over]}
         entry = {"$literal": self._entry(key, value, timeout)}
@@ -147,7 +148,7 @@ class DocumentCache(BaseCache):
         handle = self._handle()
         live = bool(handle.delete(self._collection, self._live(key), 1))
         if not live:
-            handle.delete(self._collection, {"_id": key, "e": {"$lte": _now()}}, 1)
+            handle.delete(self._collection, {"_id": key, "e": {"$lte": utc_now()}}, 1)
         return live
 
     def delete_many(self, keys: Iterable[Any], version: Any = None) -> None:
@@ -204,7 +205,7 @@ class DocumentCache(BaseCache):
         handle = self._handle()
         if handle.count(self._collection, {}) <= self._max_entries:
             return
-        handle.delete(self._collection, {"e": {"$lte": _now()}}, 0)
+        handle.delete(self._collection, {"e": {"$lte": utc_now()}}, 0)
         many = handle.count(self._collection, {})
         if many <= self._max_entries:
             return
@@ -221,7 +222,3 @@ class DocumentCache(BaseCache):
 
 def _unpacked(value: Any) -> Any:
     return pickle.loads(value) if isinstance(value, bytes) else int(value)
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)

@@ -20,6 +20,7 @@ from django.utils import timezone
 from mongodb.document import Document
 from mongodb.errors import NotUniqueError
 from mongodb.fields import DateTimeField, StringField
+from mongodb.fields.dates import utc_now
 
 __all__ = ["SessionDocument", "SessionStore"]
 
@@ -50,7 +51,7 @@ class SessionStore(SessionBase):
 
     def load(self) -> dict[str, Any]:
         """Return the values; none, and no key, when there is no such session now."""
-        found = SessionDocument.objects(pk=self.session_key, expire_date__gt=_now()).first()
+        found = SessionDocument.objects(pk=self.session_key, expire_date__gt=utc_now()).first()
         if found is not None:
             try:
                 return found.get_decoded()
@@ -104,16 +105,12 @@ class SessionStore(SessionBase):
     @classmethod
     def clear_expired(cls) -> None:
         """Remove what is over."""
-        SessionDocument.objects(expire_date__lt=_now()).delete()
+        SessionDocument.objects(expire_date__lt=utc_now()).delete()
 
     @classmethod
     async def aclear_expired(cls) -> None:
         """`clear_expired()` in a thread."""
         await sync_to_async(cls.clear_expired)()
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
 
 
 def _stored(moment: datetime.datetime) -> datetime.datetime:

@@ -8,10 +8,10 @@ as "blog.add_post", in users and in groups.
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from asgiref.sync import sync_to_async
 from django.contrib import auth
 from django.contrib.auth import base_user
 from django.core.exceptions import PermissionDenied
@@ -27,13 +27,10 @@ from mongodb.fields import (
     ReferenceField,
     StringField,
 )
+from mongodb.fields.dates import utc_now
 from mongodb.queryset.queryset import QuerySet
 
 __all__ = ["AbstractBaseUser", "AbstractUser", "AuthGroup", "UserQuerySet", "update_last_login"]
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
 
 
 class UserQuerySet(QuerySet[Any]):
@@ -46,12 +43,14 @@ class UserQuerySet(QuerySet[Any]):
         return self.all()
 
     def get_by_natural_key(self, username: str) -> Any:
-        """Return the user of that name."""
+        """Return the user of that name. DoesNotExist: it is none, such as operators from JSON."""
+        if isinstance(username, Mapping):
+            raise self._document.DoesNotExist(f"no {self._document.__name__} has such a name")
         return self.get(**{self._document.USERNAME_FIELD: username})
 
     async def aget_by_natural_key(self, username: str) -> Any:
         """`get_by_natural_key()` in a thread."""
-        return await self.aget(**{self._document.USERNAME_FIELD: username})
+        return await sync_to_async(self.get_by_natural_key)(username)
 
     def create_user(
         self, username: str, email: str | None = None, password: str | None = None, **extra: Any
@@ -156,7 +155,7 @@ class AbstractUser(AbstractBaseUser):
     is_staff = BooleanField(default=False, verbose_name=_("staff status"))
     is_active = BooleanField(default=True, verbose_name=_("active"))
     is_superuser = BooleanField(default=False, verbose_name=_("superuser status"))
-    date_joined = DateTimeField(default=_now, verbose_name=_("date joined"))
+    date_joined = DateTimeField(default=utc_now, verbose_name=_("date joined"))
     groups = ListField(ReferenceField(AuthGroup), verbose_name=_("groups"))
     user_permissions = ListField(StringField(), verbose_name=_("user permissions"))
 
@@ -229,5 +228,5 @@ class AbstractUser(AbstractBaseUser):
 def update_last_login(sender: Any, user: Any, **kwargs: Any) -> None:
     """Note in the store when a user logged in."""
     if isinstance(user, AbstractBaseUser):
-        user.last_login = _now()
+        user.last_login = utc_now()
         user.save(validate=False)

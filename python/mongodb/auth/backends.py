@@ -5,7 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from asgiref.sync import sync_to_async
+from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
+from django.db.models import Q
+
+from mongodb.auth import AuthGroup
 
 __all__ = ["DocumentBackend"]
 
@@ -21,18 +26,13 @@ class DocumentBackend(ModelBackend):
         return {one for group in user_obj.groups or () for one in group.permissions or ()}
 
     async def _aget_permissions(self, user_obj: Any, obj: Any, from_name: str) -> set[str]:
-        return self._get_permissions(user_obj, obj, from_name)
+        return await sync_to_async(self._get_permissions)(user_obj, obj, from_name)
 
     def with_perm(
         self, perm: str, is_active: bool | None = True, include_superusers: bool = True,
         obj: Any = None,
     ) -> Any:  # fmt: skip
         """Return the users who have the permission."""
-        from django.contrib.auth import get_user_model
-        from django.db.models import Q
-
-        from mongodb.auth import AuthGroup
-
         users = get_user_model()._default_manager
         if obj is not None:
             return users.none()

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import datetime
 import secrets
 from typing import Any
 
@@ -15,6 +14,7 @@ from rest_framework.views import APIView
 
 from mongodb.document import Document
 from mongodb.fields import DateTimeField, ReferenceField, StringField
+from mongodb.fields.dates import utc_now
 from mongodb.fields.references import CASCADE
 
 __all__ = ["AuthToken", "DocumentTokenAuthentication", "ObtainAuthToken"]
@@ -25,9 +25,7 @@ class AuthToken(Document):
 
     key = StringField(primary_key=True, max_length=40, default=lambda: secrets.token_hex(20))
     user = ReferenceField(get_user_model(), required=True, unique=True, reverse_delete_rule=CASCADE)
-    created = DateTimeField(
-        default=lambda: datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-    )
+    created = DateTimeField(default=utc_now)
 
     meta = {"collection": "auth_tokens"}
 

@@ -15,6 +15,11 @@ from mongodb.fields.scalar import StringField
 __all__ = ["ComplexDateTimeField", "DateField", "DateTimeField"]
 
 
+def utc_now() -> datetime.datetime:
+    """Return the present moment as documents have it: in UTC, without a zone."""
+    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+
+
 def parse_datetime(text: str) -> datetime.datetime | None:
     """Return the moment that a text names, or None."""
     text = text.strip()
@@ -52,7 +57,7 @@ class DateTimeField(BaseField):
 
     def now(self) -> Any:
         """Return the present moment as the field stores it."""
-        now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+        now = utc_now()
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def to_mongo(self, value: Any) -> Any:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Django's authentication, with users who are documents."""
 
+import asyncio
 import re
+import threading
 
 from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.forms import PasswordResetForm, SetPasswordForm
@@ -10,6 +12,7 @@ from django.core.checks import run_checks
 from django.test import SimpleTestCase
 
 from mongodb.auth import AuthGroup
+from mongodb.auth.backends import DocumentBackend
 from mongodb.errors import NotUniqueError, ValidationError
 
 from .models import Member
@@ -41,6 +44,31 @@ class People(SimpleTestCase):
         self.assertIsNone(authenticate(username="nobody", password="first"))
         Member.objects(username="ada").update(is_active=False)
         self.assertIsNone(authenticate(username="ada", password="first"))
+
+    def test_operators_are_no_name(self):
+        for name in ({"$ne": ""}, {"$regex": "^a"}, {}, ["ada"]):
+            self.assertIsNone(authenticate(username=name, password="first"))
+            with self.assertRaises(Member.DoesNotExist):
+                Member.objects.get_by_natural_key(name)
+
+    def test_permissions_are_read_in_a_thread(self):
+        group = AuthGroup(name="editors", permissions=["people.add_member"]).save()
+        Member.objects(username="ada").update(groups=[group])
+        threads = []
+
+        class Noting(DocumentBackend):
+            def _get_permissions(self, *args):
+                threads.append(threading.current_thread())
+                return super()._get_permissions(*args)
+
+        async def ask():
+            ada = await Member.objects.aget(username="ada")
+            found = await Noting()._aget_permissions(ada, None, "group")
+            return threading.current_thread(), found
+
+        there, found = asyncio.run(ask())
+        self.assertEqual(found, {"people.add_member"})
+        self.assertNotIn(there, threads)
 
     def test_a_password_of_an_older_hasher_is_hashed_anew(self):
         from django.contrib.auth.hashers import make_password
