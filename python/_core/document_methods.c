@@ -213,6 +213,12 @@ static bool listed(PyObject *replace, const ds__iter *it) {
 
 /* Adds the fields of other bytes that these bytes lack: the rest of a partly loaded document. The
  * fields with the names in `replace` (bytes) are all taken from there. */
+/* Whether a stored name is of a field that was loaded, with a value or without one. */
+static bool was_loaded(const ds__model *doc, const ds__iter *it) {
+    int at = ds__schema_find(doc->schema, it->key, it->key_size);
+    return at >= 0 && doc->mask && PyBytes_AS_STRING(doc->mask)[at] != DS_LOADED_NOT;
+}
+
 static PyObject *merge(ds__model *doc, PyObject *args) {
     ds_error err;
     PyObject *data, *replace;
@@ -237,7 +243,8 @@ static PyObject *merge(ds__model *doc, PyObject *args) {
     }
     ds__iter_init(&it, ds__document((const uint8_t *)PyBytes_AS_STRING(data)));
     while (ds__iter_next(&it)) {
-        if (!ds__doc_get(mine, it.key, it.key_size, &found) || listed(replace, &it)) {
+        bool new = !was_loaded(doc, &it) && !ds__doc_get(mine, it.key, it.key_size, &found);
+        if (new || listed(replace, &it)) {
             ds_buf_add(&buf, it.element, it.element_size);
         }
     }

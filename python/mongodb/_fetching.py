@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bson.raw_bson import RawBSONDocument
-
 from mongodb._identity import own_lookups
+from mongodb._paths import stored_document
 from mongodb._references import find_one, load_reference
 from mongodb._rollback import note
 
@@ -61,7 +60,7 @@ def fill(doc: Any) -> None:
 def fill_rest(doc: Any) -> None:
     """Load the fields that a projection left out."""
     field = doc._fields[doc._meta["id_field"]]
-    key = field.to_python(RawBSONDocument(doc._stored()).get("_id"))  # it may have another by now
+    key = field.to_python(stored_document(doc._stored()).get("_id"))  # it may have another by now
     found = find_one(type(doc), doc, key)
     if found is None:
         raise type(doc).DoesNotExist(f"{type(doc).__name__} {key!r} is no longer in the store")

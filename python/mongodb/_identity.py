@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bson.raw_bson import RawBSONDocument
-
-from mongodb._paths import NOTHING, stored_at
+from mongodb._paths import NOTHING, stored_at, stored_document
 from mongodb.queryset.lookups import db_path
 
 __all__ = ["own_filter", "own_lookups", "stored_values"]
@@ -23,7 +21,7 @@ def own_filter(doc: Any) -> dict[str, Any]:
     query = {"_id": _stored_key(doc)}
     shard_key = _shard_key(doc)
     stored = doc._stored() if shard_key else None
-    known = {} if stored is None else RawBSONDocument(stored)
+    known = {} if stored is None else stored_document(stored)
     for name in shard_key:
         path = db_path(type(doc), name)
         value = stored_at(known, path)

@@ -6,9 +6,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["NOTHING", "stored_at"]
+from bson.codec_options import DatetimeConversion
+from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
+
+__all__ = ["NOTHING", "stored_at", "stored_document"]
 
 NOTHING = object()
+# A date that Python has not is a number: it must not stand in the way of the other fields.
+_OPTIONS: Any = DEFAULT_RAW_BSON_OPTIONS.with_options(
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO
+)
+
+
+def stored_document(data: bytes) -> Mapping[str, Any]:
+    """Return what is stored as a mapping, whose values are read when they are asked for."""
+    return RawBSONDocument(data, _OPTIONS)
 
 
 def stored_at(value: Any, path: str) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 
 import mongodb
 from mongodb import Document, EmbeddedDocument, atomic, query_counter
@@ -113,6 +114,21 @@ def test_only_documents_that_are_still_there_are_fetched(things: Any) -> None:
     assert sorted(batch.lacking("n")) == sorted(one.pk for one in found)
     assert [one.number for one in found] == [0, 1, 2]
     assert batch.lacking("n") == []
+
+
+def test_a_date_out_of_python_s_years_is_in_no_other_field_s_way(things: Any) -> None:
+    BatchThing.objects(number=3).update(__raw__={"$set": {"text": DatetimeMS(-(2**60))}})
+    for wanted in (things.filter(number=3), things.filter(number__lt=5)):  # alone, and in a batch
+        found = list(wanted.only("text"))[-1 if wanted.count() == 1 else 3]
+        assert found.name == "n3" and found.tags == ["3"]
+
+
+def test_fields_read_as_missing_stay_so_when_others_are_fetched(things: Any) -> None:
+    BatchThing.objects(number=3).update(__raw__={"$unset": {"tags": 1}, "$set": {"place": 5}})
+    (alone,) = things.filter(number=3).only("tags", "place__zip")
+    BatchThing.objects(number=3).update(__raw__={"$set": {"tags": ["later"]}})
+    assert alone.name == "n3"
+    assert alone.tags == [] and alone.place is None
 
 
 def test_fields_are_fetched_by_name_and_awaited(things: Any) -> None:
