@@ -66,18 +66,19 @@ class QuerySet(WritingMixin[Doc], AggregationMixin, IdiomsMixin[Doc], BaseQueryS
             if related:
                 fetch_related(self._document, [batch], related)
             documents = self._made(batch)
-            if self._scored:
-                take_scores(documents)
-            if self._annotations:
-                take_values(documents)
             if moved:
                 for one in documents:
                     self._move(one)
             yield documents if self._shape is None else [self._shaped(one) for one in documents]
 
     def _made(self, batch: Any) -> list[Any]:
-        """Return the documents of a batch; a hook."""
-        return batch.documents()  # type: ignore[no-any-return]
+        """Return the documents of a batch, with what the store computed; a hook."""
+        documents: list[Any] = batch.documents()
+        if self._scored:
+            take_scores(documents)
+        if self._annotations:
+            take_values(documents)
+        return documents
 
     def _unmade(self) -> list[Any] | None:
         """Everything, as batches of which no document is made yet; None: more is done with them."""

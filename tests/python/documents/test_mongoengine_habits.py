@@ -17,6 +17,7 @@ import pytest
 from bson import DBRef, Decimal128
 
 import mongodb
+from mongodb import Count, F
 from mongodb.compat import mongoengine as me
 from mongodb.compat.mongoengine.context_managers import no_dereference, query_counter
 
@@ -46,6 +47,29 @@ def test_a_refusal_has_class_key_and_the_fields_by_reason() -> None:
     )
     assert caught.value.to_dict()["name"] == "Field is required"
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_computed_values_are_no_unknown_fields() -> None:
+    class Tagged(me.Document):
+        name = me.StringField()
+        tags = me.ListField(me.StringField())
+
+    class Tagging(me.Document):
+        of = me.ReferenceField(Tagged)
+        inside = me.EmbeddedDocumentField("TaggedPart")
+
+    class TaggedPart(me.EmbeddedDocument):
+        size = me.IntField()
+
+    one = Tagged(name="a", tags=["x", "y"]).save()
+    Tagging(of=one, inside=TaggedPart(size=3)).save()
+    found = Tagged.objects.annotate(n=Count("tags"), by=Count("tagging")).get()
+    assert (found.n, found.by, found.name) == (2, 1, "a")
+    found = Tagging.objects.annotate(twice=F("inside__size") * 2).first()
+    assert found.twice == 6 and found.inside.size == 3
+    mongodb.get_db()[Tagging._get_collection_name()].update_one({}, {"$set": {"other": 1}})
+    with pytest.raises(me.FieldDoesNotExist, match="other"):
+        Tagging.objects.annotate(twice=F("inside__size") * 2).first()
 
 
 def test_what_a_plain_document_says_stays() -> None:
