@@ -36,8 +36,8 @@ static bool is_hex32(const ds_value *value) {
     }
     const char *s = ds__text(*value);
     for (int i = 0; i < 32; i++) {
-        bool digit = (s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'f');
-        if (!digit) {
+        bool is_digit = (s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'f');
+        if (!is_digit) {
             return false;
         }
     }

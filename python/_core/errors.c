@@ -2,9 +2,6 @@
 /* Failures and refusals as the exceptions that mongodb.errors chooses. */
 #include "errors.h"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include "codec.h"
 
 /* mongodb.errors, imported at the first error: it imports nothing of ours. Borrowed. */
@@ -15,7 +12,7 @@ static PyObject *errors_module(ds__pstate *state) {
     return state->errors;
 }
 
-static PyObject *raise(PyObject *error) {
+static PyObject *raise_it(PyObject *error) {
     if (error) {
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);
         Py_DECREF(error);
@@ -37,8 +34,8 @@ PyObject *ds__py_raise_error(ds__pstate *state, const ds_error *err) {
     if (!message) {
         return NULL;
     }
-    return raise(PyObject_CallMethod(errors_b, "from_error", "isN", (int)err->code,
-                                     ds__code_name(err->code, buf), message));
+    return raise_it(PyObject_CallMethod(errors_b, "from_error", "isN", (int)err->code,
+                                        ds__code_name(err->code, buf), message));
 }
 
 PyObject *ds__py_raise_reply(ds__pstate *state, ds_value reply) {
@@ -47,12 +44,12 @@ PyObject *ds__py_raise_reply(ds__pstate *state, ds_value reply) {
     if (!dict) {
         return NULL;
     }
-    return raise(PyObject_CallMethod(errors_b, "from_reply", "N", dict));
+    return raise_it(PyObject_CallMethod(errors_b, "from_reply", "N", dict));
 }
 
 bool ds__py_interrupt(void *ctx) {
     (void)ctx;
-    if (syscall(SYS_gettid) != getpid() || !Py_IsInitialized()) {
+    if (!ds__is_first_thread() || !Py_IsInitialized()) {
         return false; /* handlers run in the main thread only */
     }
     PyGILState_STATE state = PyGILState_Ensure();

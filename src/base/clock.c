@@ -6,10 +6,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "base/fork.h"
+#include "base/system.h"
+
+enum { RANDOM_MAX = 256 }; /* bytes at once */
 
 int64_t ds__clock_now_ms(void) {
     struct timespec t;
@@ -26,10 +28,10 @@ int64_t ds__clock_mono_us(void) {
 void ds__random_bytes(void *bytes, size_t size) {
     uint8_t *p = bytes;
     while (size > 0) {
-        ssize_t n = getrandom(p, size, 0);
-        if (n > 0) {
+        const size_t n = size < RANDOM_MAX ? size : RANDOM_MAX;
+        if (ds__system_random(p, n)) {
             p += n;
-            size -= (size_t)n;
+            size -= n;
         }
     }
 }

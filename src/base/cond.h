@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Makes both; destroy them with pthread's own functions. */
+/* Makes both, or with NULL a further condition of a lock; destroy them with pthread's own
+ * functions. */
 void ds__cond_init(pthread_mutex_t *lock, pthread_cond_t *cond);
 /* Waits, with the lock, until somebody signals or until `until_ms` (ds__clock_mono_us / 1000);
  * false: that time has come. */

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <malloc.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,6 +43,55 @@ int ds__rename_new(const char *from, const char *to) {
     return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
 }
 
+int ds__make_temp(char *name) {
+    return mkostemp(name, O_CLOEXEC);
+}
+
+int ds__open_unnamed(const char *folder) {
+    char name[512];
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
+    if (fd < 0 && (size_t)snprintf(name, sizeof name, "%s/docstore-XXXXXX", folder) < sizeof name) {
+        fd = ds__make_temp(name); /* file systems without unnamed files */
+        if (fd >= 0) {
+            unlink(name);
+        }
+    }
+    return fd;
+}
+
+bool ds__shared_locks(ino_t file,
+                      void (*each)(void *ctx, int64_t pid, uint64_t first, uint64_t last),
+                      void *ctx) {
+    char line[200];
+    FILE *locks = fopen("/proc/locks", "re");
+    while (locks && fgets(line, sizeof line, locks)) {
+        long pid;
+        unsigned long inode, first, last;
+        if (sscanf(line, "%*d: POSIX %*s READ %ld %*x:%*x:%lu %lu %lu", &pid, &inode, &first,
+                   &last) == 4 &&
+            inode == file) {
+            each(ctx, pid, first, last);
+        }
+    }
+    if (locks) {
+        fclose(locks);
+    }
+    return locks != NULL;
+}
+
+void ds__process_name(int64_t pid, char *out, size_t size) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%lld/comm", (long long)pid);
+    FILE *comm = fopen(path, "re");
+    *out = 0;
+    if (comm && fgets(out, (int)size, comm)) {
+        out[strcspn(out, "\n")] = 0;
+    }
+    if (comm) {
+        fclose(comm);
+    }
+}
+
 void ds__release_memory(void) {
     malloc_trim(0);
 }
@@ -56,6 +108,37 @@ bool ds__populate(const void *at, size_t size) {
 size_t ds__processors(void) {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
+}
+
+bool ds__is_first_thread(void) {
+    return syscall(SYS_gettid) == getpid();
+}
+
+int ds__signal_wait(const sigset_t *signals, int64_t ms) {
+    const struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+    const int signal = sigtimedwait(signals, NULL, &time);
+    return signal > 0 ? signal : 0;
+}
+
+bool ds__system_random(void *bytes, size_t size) {
+    return getrandom(bytes, size, 0) == (ssize_t)size;
+}
+
+int ds__socket(int family, bool blocking) {
+    return socket(family, SOCK_STREAM | SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK), 0);
+}
+
+int ds__accept(int listener) {
+    return accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+}
+
+ssize_t ds__send(int fd, const void *bytes, size_t size, bool more) {
+    return send(fd, bytes, size, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+}
+
+bool ds__hung_up(int fd) {
+    struct pollfd polled = {.fd = fd, .events = POLLRDHUP};
+    return poll(&polled, 1, 0) > 0 && (polled.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
 bool ds__bell_open(ds__bell *bell) {

@@ -6,10 +6,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
+#ifdef __APPLE__
+#include <sys/random.h>
+#endif
 
-enum { LOOK_US = 200 }; /* between looks at a word */
+enum { LOOK_US = 200, LOOK_MS = 20 }; /* between looks at a word, at signals */
 
 const char *ds__system_error(int code) {
     static const struct {
@@ -106,6 +113,39 @@ int ds__rename_new(const char *from, const char *to) {
     return -1;
 }
 
+int ds__make_temp(char *name) {
+    const int fd = mkstemp(name);
+    if (fd >= 0) {
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
+    return fd;
+}
+
+int ds__open_unnamed(const char *folder) {
+    char name[512];
+    if ((size_t)snprintf(name, sizeof name, "%s/docstore-XXXXXX", folder) >= sizeof name) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    const int fd = ds__make_temp(name);
+    if (fd >= 0) {
+        unlink(name);
+    }
+    return fd;
+}
+
+bool ds__shared_locks(ino_t file,
+                      void (*each)(void *ctx, int64_t pid, uint64_t first, uint64_t last),
+                      void *ctx) {
+    (void)file, (void)each, (void)ctx;
+    return false;
+}
+
+void ds__process_name(int64_t pid, char *out, size_t size) {
+    (void)pid, (void)size;
+    *out = 0;
+}
+
 void ds__release_memory(void) {
 }
 
@@ -126,6 +166,93 @@ static bool prepare(int fd) {
     const int flags = fcntl(fd, F_GETFL);
     return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
            fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+/* Set once before main, and in a child by the thread that forked. */
+static pthread_t first_thread;
+
+static void note_thread(void) {
+    first_thread = pthread_self();
+}
+
+__attribute__((constructor)) static void begin(void) {
+    note_thread();
+    pthread_atfork(NULL, NULL, note_thread);
+}
+
+bool ds__is_first_thread(void) {
+    return pthread_equal(pthread_self(), first_thread);
+}
+
+int ds__signal_wait(const sigset_t *signals, int64_t ms) {
+    for (;; ms -= LOOK_MS) {
+        sigset_t pending;
+        sigpending(&pending);
+        for (int i = 1; i < NSIG; i++) {
+            if (sigismember(signals, i) == 1 && sigismember(&pending, i) == 1) {
+                sigset_t one;
+                int signal = 0;
+                sigemptyset(&one);
+                sigaddset(&one, i);
+                sigwait(&one, &signal);
+                return signal;
+            }
+        }
+        if (ms <= 0) {
+            return 0;
+        }
+        usleep((useconds_t)(ms < LOOK_MS ? ms : LOOK_MS) * 1000);
+    }
+}
+
+bool ds__system_random(void *bytes, size_t size) {
+    return getentropy(bytes, size) == 0;
+}
+
+/* A descriptor, or none, as sockets are to be. */
+static int as_socket(int fd, bool blocking) {
+    if (fd < 0) {
+        return -1;
+    }
+    const int flags = fcntl(fd, F_GETFL);
+    bool ok = flags >= 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
+              fcntl(fd, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK) == 0;
+#ifdef SO_NOSIGPIPE
+    const int one = 1;
+    ok = ok && setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &one, sizeof one) == 0;
+#endif
+    if (!ok) {
+        const int why = errno;
+        close(fd);
+        errno = why;
+        return -1;
+    }
+    return fd;
+}
+
+int ds__socket(int family, bool blocking) {
+    return as_socket(socket(family, SOCK_STREAM, 0), blocking);
+}
+
+int ds__accept(int listener) {
+    return as_socket(accept(listener, NULL, NULL), true);
+}
+
+ssize_t ds__send(int fd, const void *bytes, size_t size, bool more) {
+    (void)more;
+#ifdef MSG_NOSIGNAL
+    return send(fd, bytes, size, MSG_NOSIGNAL);
+#else
+    return send(fd, bytes, size, 0); /* SO_NOSIGPIPE */
+#endif
+}
+
+bool ds__hung_up(int fd) {
+    struct pollfd polled = {.fd = fd, .events = POLLIN};
+    char byte;
+    return poll(&polled, 1, 0) > 0 &&
+           ((polled.revents & (POLLHUP | POLLERR)) ||
+            ((polled.revents & POLLIN) && recv(fd, &byte, 1, MSG_PEEK) == 0));
 }
 
 bool ds__bell_open(ds__bell *bell) {

@@ -10,6 +10,8 @@
 
 #include "wire/wire.h"
 
+enum { TURN_MS = 1000 }; /* between looks at what the store has to say */
+
 typedef struct wanted {
     const char *file;
     const char *host;
@@ -112,7 +114,6 @@ static void warn_of_path(const char *path) {
 
 /* Waits, and says what the store has to say meanwhile. */
 static int wait_for_signal(ds_client *client, const sigset_t *signals) {
-    const struct timespec turn = {.tv_sec = 1};
     char text[512];
     size_t said = 0;
     int signal;
@@ -120,8 +121,8 @@ static int wait_for_signal(ds_client *client, const sigset_t *signals) {
         while (ds_client_warning(client, &said, text, sizeof text)) {
             fprintf(stderr, "docstore: warning: %s\n", text);
         }
-        signal = sigtimedwait(signals, NULL, &turn);
-    } while (signal < 0);
+        signal = ds__signal_wait(signals, TURN_MS);
+    } while (!signal);
     return signal;
 }
 
@@ -156,7 +157,7 @@ static int serve(const wanted *w, const sigset_t *signals) {
                w->file, ds__wire_address(server), ds__wire_uri(server));
         fflush(stdout);
         const int signal = wait_for_signal(client, signals);
-        printf("docstore: stopping (%s)\n", sigdescr_np(signal));
+        printf("docstore: stopping (%s)\n", strsignal(signal));
         fflush(stdout);
         pthread_sigmask(SIG_UNBLOCK, signals, NULL); /* a second one does not wait */
         ds__wire_stop(server);

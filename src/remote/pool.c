@@ -3,9 +3,8 @@
  * or threads, and makes a pool of its own. */
 #include "remote/internal.h"
 
-#include <errno.h>
-#include <time.h>
-
+#include "base/clock.h"
+#include "base/cond.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "bson/validate.h"
@@ -137,12 +136,7 @@ static ds__remote_pool *pool_new(ds__remote *store, ds_error *err) {
         ds__free(pool);
         return NULL;
     }
-    pthread_mutex_init(&pool->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->freed, &attr);
-    pthread_condattr_destroy(&attr);
+    ds__cond_init(&pool->lock, &pool->freed);
     /* the limit is kept here, where waiting can be given up with a reason */
     mongoc_client_pool_max_size(pool->clients, UINT32_MAX);
     mongoc_client_pool_set_error_api(pool->clients, MONGOC_ERROR_API_VERSION_2);
@@ -178,18 +172,11 @@ void ds__remote_forget(ds__fork_member *self, bool quiet) {
 
 /* Waits until a connection may be handed out; the lock is held. */
 static bool wait_for_place(ds__remote *store, ds__remote_pool *pool) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += store->wait_ms / 1000;
-    until.tv_nsec += (long)(store->wait_ms % 1000) * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
+    const int64_t until = ds__clock_mono_us() / 1000 + store->wait_ms;
     while (store->max_pool && pool->out >= store->max_pool) {
         if (store->wait_ms == 0) {
             pthread_cond_wait(&pool->freed, &pool->lock);
-        } else if (pthread_cond_timedwait(&pool->freed, &pool->lock, &until) == ETIMEDOUT) {
+        } else if (!ds__cond_wait(&pool->freed, &pool->lock, until)) {
             return !store->max_pool || pool->out < store->max_pool;
         }
     }

@@ -18,7 +18,7 @@ enum { PROBE_WAIT_MS = 100, PROBE_HOSTS = 3 };
 
 /* 0 when something accepts the connection, or the system's error number. */
 static int try_address(const struct sockaddr *address, socklen_t size) {
-    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = ds__socket(address->sa_family, false);
     if (fd < 0) {
         return errno;
     }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/system.h"
 #include "bson/compare.h"
 #include "bson/writer.h"
 #include "wire/frame.h"
@@ -44,19 +45,13 @@ static int64_t now_ms(void) {
     return ds__clock_mono_us() / 1000;
 }
 
-/* Whether the client has hung up. */
-static bool hung_up(const talk *t) {
-    struct pollfd fd = {.fd = t->connection->fd, .events = POLLRDHUP};
-    return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLRDHUP | POLLHUP | POLLERR));
-}
-
 /* What ends the command that runs: the server's stop, or the client's going away. */
 static int32_t interrupt(void *ctx) {
     const talk *t = ctx;
     if (stopping(t)) {
         return DS_INTERRUPTED_AT_SHUTDOWN;
     }
-    return !t->silent && hung_up(t) ? DS_CLIENT_DISCONNECT : 0;
+    return !t->silent && ds__hung_up(t->connection->fd) ? DS_CLIENT_DISCONNECT : 0;
 }
 
 static void release(talk *t) {
@@ -156,10 +151,10 @@ static bool read_message(talk *t) {
            read_rest(t, (size_t)header.size, now_ms());
 }
 
-static bool write_bytes(talk *t, const uint8_t *bytes, size_t size, int flags) {
+static bool write_bytes(talk *t, const uint8_t *bytes, size_t size, bool more) {
     int64_t until = now_ms() + t->connection->server->stall_ms + (int64_t)size / BYTES_PER_MS;
     while (size > 0) {
-        ssize_t sent = send(t->connection->fd, bytes, size, MSG_NOSIGNAL | flags);
+        ssize_t sent = ds__send(t->connection->fd, bytes, size, more);
         if (sent < 0 && errno == EINTR) {
             continue;
         }
@@ -198,8 +193,8 @@ static bool send_reply(talk *t, const ds__wire_request *request, uint32_t flags)
     ds__wire_begin_reply(&t->out, request, flags, ++t->next_id);
     ds__wire_finish_reply(&t->out, t->reply.size);
     bool ok = !t->out.failed && !t->reply.failed &&
-              write_bytes(t, t->out.data, t->out.size, MSG_MORE) &&
-              write_bytes(t, t->reply.data, t->reply.size, 0);
+              write_bytes(t, t->out.data, t->out.size, true) &&
+              write_bytes(t, t->reply.data, t->reply.size, false);
     release(t);
     return ok;
 }
@@ -244,7 +239,7 @@ static bool wait_for_news(talk *t, int64_t ms) {
             return true;
         }
         struct pollfd fds[2] = {
-            {.fd = t->connection->fd, .events = POLLIN | POLLRDHUP},
+            {.fd = t->connection->fd, .events = POLLIN},
             {.fd = t->connection->server->wake.reads, .events = POLLIN},
         };
         int n = poll(fds, 2, left > 3600000 ? 3600000 : (int)left);

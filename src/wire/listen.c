@@ -36,7 +36,7 @@ static bool set_text(char **out, ds_buf *buf, ds_error *err) {
 
 /* Whether something still answers on a Unix socket. */
 static bool is_alive(const struct sockaddr_un *path) {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = ds__socket(AF_UNIX, true);
     bool alive = fd >= 0 && connect(fd, (const struct sockaddr *)path, sizeof *path) == 0;
     if (fd >= 0) {
         close(fd);
@@ -182,7 +182,7 @@ bool ds__wire_listen_unix(ds__wire_server *server, const char *path, ds_error *e
         }
         unlink(server->socket); /* left behind by a killed server */
     }
-    server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    server->listener = ds__socket(AF_UNIX, false);
     if (server->listener < 0 ||
         bind(server->listener, (struct sockaddr *)&address, sizeof address) != 0) {
         system_error(err, "listen on", server->socket);
@@ -205,7 +205,7 @@ failed:
 
 static int listen_on(const struct addrinfo *a) {
     int one = 1;
-    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = ds__socket(a->ai_family, false);
     if (fd < 0) {
         return -1;
     }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/mem.h"
 #include "base/system.h"
 #include "client/client.h"
@@ -134,7 +135,7 @@ static void limit_waiting(const ds__wire_server *server, int fd) {
 
 static void accept_one(ds__wire_server *server) {
     int one = 1;
-    int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
+    int fd = ds__accept(server->listener);
     if (fd < 0) {
         if (errno == EMFILE || errno == ENFILE) {
             usleep(10000); /* out of descriptors: some will be closed */
@@ -214,13 +215,8 @@ static void set_limits(ds__wire_server *server, const ds__wire_options *options)
 }
 
 static void init_locks(ds__wire_server *server) {
-    pthread_condattr_t attr;
-    pthread_mutex_init(&server->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&server->ended, &attr);
-    pthread_cond_init(&server->room, &attr);
-    pthread_condattr_destroy(&attr);
+    ds__cond_init(&server->lock, &server->ended);
+    ds__cond_init(NULL, &server->room);
 }
 
 static void before_fork(ds__fork_member *self, bool quiet) {

@@ -127,12 +127,23 @@ def test_no_command_calls_another() -> None:
 
 
 def test_calls_that_only_linux_has_are_in_base() -> None:
-    names = "strerrordesc_np|qsort_r|strchrnul|eventfd|renameat2|malloc_trim|mallopt"
-    call = re.compile(rf"\b(?:{names})\(")
+    calls = "strerrordesc_np|strerrorname_np|sigdescr_np|sigabbrev_np|strerror_r|qsort_r|strchrnul"
+    calls += "|memrchr|mempcpy|eventfd|timerfd_create|signalfd|epoll_create1?|inotify_init1?"
+    calls += "|accept4|pipe2|dup3|mkostemps?|renameat2|copy_file_range|sendfile|splice|fallocate"
+    calls += "|sync_file_range|mremap|memfd_create|getrandom|gettid|syscall|prctl|sysinfo|ppoll"
+    calls += "|sched_getaffinity|sched_setaffinity|sched_getcpu|sigtimedwait|secure_getenv"
+    calls += "|malloc_trim|mallopt|malloc_usable_size|pthread_(?:timed|try)join_np"
+    calls += "|pthread_mutex_timedlock|pthread_cond_clockwait"
+    names = "SOCK_CLOEXEC|SOCK_NONBLOCK|MSG_NOSIGNAL|MSG_MORE|POLLRDHUP|O_TMPFILE|O_PATH|SYS_\\w+"
+    names += "|MAP_POPULATE|F_OFD_\\w+|CLOCK_\\w+_COARSE|__linux__"
+    call = re.compile(rf"\b(?:{calls})\(|\b(?:{names})\b|\"/proc/|<(?:linux/|sys/sysinfo)")
     found = {
         path.relative_to(ROOT).as_posix() for path in sources() if call.search(path.read_text())
     }
-    assert found == {"src/base/system_linux.c"}
+    found -= {"src/base/system_portable.c"}  # what the C library may have beside POSIX
+    assert found == {"src/base/system_linux.c", "src/base/system.h"}
+    setclock = {p.name for p in sources() if "pthread_condattr_setclock" in p.read_text()}
+    assert setclock == {"cond.c"}  # with its twin
 
 
 def test_every_room_of_the_table_is_there() -> None:

@@ -2,7 +2,6 @@
 /* What a server says of itself: buildInfo, serverStatus, hostInfo, logs, parameters, users. */
 #include <stdio.h>
 #include <sys/resource.h>
-#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -85,17 +84,16 @@ bool ds__cmd_host_info(ds__op *op, ds_buf *reply, ds_error *err) {
         return false;
     }
     struct utsname un = {0};
-    struct sysinfo info = {0};
     char host[256];
     (void)err;
     uname(&un);
-    sysinfo(&info);
+    const int64_t pages = sysconf(_SC_PHYS_PAGES);
     host_name(host, sizeof host);
     size_t doc = begin(reply, "system", DS_DOCUMENT);
     ds__write_value(reply, "currentTime", 11, ds__date(op->env.now_ms));
     ds__write_str(reply, "hostname", host);
     ds__write_int32(reply, "cpuAddrSize", 64);
-    ds__write_int64(reply, "memSizeMB", (int64_t)(info.totalram / 1024 * info.mem_unit / 1024));
+    ds__write_int64(reply, "memSizeMB", pages * sysconf(_SC_PAGESIZE) / (1024 * 1024));
     ds__write_int32(reply, "numCores", (int32_t)sysconf(_SC_NPROCESSORS_ONLN));
     ds__write_str(reply, "cpuArch", un.machine);
     ds__write_bool(reply, "numaEnabled", false);

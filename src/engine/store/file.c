@@ -16,7 +16,7 @@
 static bool make_file(const char *path, ds_error *err) {
     char temp[1100];
     int n = snprintf(temp, sizeof temp, "%s-new-XXXXXX", path);
-    int fd = n > 0 && (size_t)n < sizeof temp ? mkostemp(temp, O_CLOEXEC) : -1;
+    int fd = n > 0 && (size_t)n < sizeof temp ? ds__make_temp(temp) : -1;
     if (fd < 0) {
         int why = n > 0 && (size_t)n < sizeof temp ? errno : ENAMETOOLONG;
         return ds__error_set(err, DS_FILE_NOT_OPEN, "cannot open '%s': %s", path,

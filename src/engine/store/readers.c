@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/system.h"
 #include "engine/store/internal.h"
 
 enum {
@@ -37,56 +38,39 @@ int ds__store_log_pressure(const ds__store *store) {
     return (int)(log_size(store) / store->log_limit);
 }
 
-/* The process that holds the reader's mark furthest behind, and how many frames of the log that one
- * knows; 0: nobody reads just now. */
-static pid_t oldest_reader(ds__conn *conn, uint32_t *mark) {
-    char name[1200];
-    char line[200];
-    struct stat st;
+/* The reader whose mark is furthest behind. */
+typedef struct oldest {
     uint32_t marks[READERS];
-    uint32_t best = UINT32_MAX;
-    pid_t found = 0;
+    uint32_t mark; /* how many frames of the log it knows */
+    pid_t pid;     /* 0: nobody reads just now */
+} oldest;
+
+static void look_at_lock(void *ctx, int64_t pid, uint64_t first, uint64_t last) {
+    oldest *o = ctx;
+    for (uint64_t i = 1; i < READERS; i++) {
+        if (first <= LOCKS_AT + i && LOCKS_AT + i <= last && o->marks[i] < o->mark) {
+            o->mark = o->marks[i];
+            o->pid = (pid_t)pid;
+        }
+    }
+}
+
+static oldest oldest_reader(ds__conn *conn) {
+    char name[1200];
+    struct stat st;
+    oldest o = {.mark = UINT32_MAX};
     snprintf(name, sizeof name, "%s-shm", conn->store->path);
-    FILE *locks =
-        stat(name, &st) == 0 && ds__vfs_read_index(conn->db, MARKS_AT, marks, sizeof marks)
-            ? fopen("/proc/locks", "re")
-            : NULL;
-    while (locks && fgets(line, sizeof line, locks)) {
-        long pid;
-        unsigned long inode;
-        unsigned long first;
-        unsigned long last;
-        if (sscanf(line, "%*d: POSIX %*s READ %ld %*x:%*x:%lu %lu %lu", &pid, &inode, &first,
-                   &last) != 4 ||
-            inode != st.st_ino) {
-            continue;
-        }
-        for (unsigned long i = 1; i < READERS; i++) {
-            if (first <= LOCKS_AT + i && LOCKS_AT + i <= last && marks[i] < best) {
-                best = marks[i];
-                found = (pid_t)pid;
-            }
-        }
+    if (stat(name, &st) == 0 && ds__vfs_read_index(conn->db, MARKS_AT, o.marks, sizeof o.marks)) {
+        ds__shared_locks(st.st_ino, look_at_lock, &o);
     }
-    if (locks) {
-        fclose(locks);
-    }
-    *mark = best;
-    return found;
+    return o;
 }
 
 static void warn_of_reader(ds__conn *conn, int64_t size, pid_t pid) {
     ds__store *store = conn->store;
-    char text[64];
-    char name[64] = "";
-    snprintf(text, sizeof text, "/proc/%ld/comm", (long)pid);
-    FILE *comm = fopen(text, "re");
-    if (comm && fgets(name, sizeof name, comm)) {
-        name[strcspn(name, "\n")] = 0;
-    }
-    if (comm) {
-        fclose(comm);
-    }
+    char text[128];
+    char name[64];
+    ds__process_name(pid, name, sizeof name);
     if (pid == getpid()) {
         snprintf(text, sizeof text, "this process");
     } else {
@@ -143,9 +127,8 @@ bool ds__log_wait(ds__conn *conn) {
 static void warn(ds__conn *conn) {
     ds__store *store = conn->store;
     const int64_t size = log_size(store);
-    uint32_t mark;
-    const pid_t pid = oldest_reader(conn, &mark);
-    const bool behind = pid > 0 && mark < (uint32_t)store->log_tried / 2;
+    const oldest reader = oldest_reader(conn);
+    const bool behind = reader.pid > 0 && reader.mark < (uint32_t)store->log_tried / 2;
     if (!behind && size < 2 * store->log_limit) {
         return;
     }
@@ -154,7 +137,7 @@ static void warn(ds__conn *conn) {
         __atomic_compare_exchange_n(&store->log_warned, &warned, size, false, __ATOMIC_RELAXED,
                                     __ATOMIC_RELAXED)) {
         if (behind) {
-            warn_of_reader(conn, size, pid);
+            warn_of_reader(conn, size, reader.pid);
         } else {
             ds__store_warn(store,
                            "the log '%s-wal' has grown to %" PRId64 " MB: it ends as soon as "

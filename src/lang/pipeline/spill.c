@@ -2,37 +2,26 @@
 /* Temporary files for sorts and groups that outgrow their memory. The file has no name, so it is
  * gone when the process is. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/system.h"
 #include "lang/pipeline/internal.h"
 
 enum { SPILL_BUFFER = 256 * 1024 };
 
 static bool failed(ds_error *err, const char *what) {
-    char text[128];
-    const char *reason = strerror_r(errno, text, sizeof text);
-    return ds__error_set(err, 16814, "temporary file: %s: %s", what, reason);
+    return ds__error_set(err, 16814, "temporary file: %s: %s", what, ds__system_error(errno));
 }
 
 bool ds__spill_open(ds__spill *spill, ds_error *err) {
     const char *dir = getenv("TMPDIR");
-    char name[512];
     *spill = (ds__spill){.fd = -1};
     if (!dir || !*dir || strlen(dir) > 400) {
         dir = "/tmp";
     }
-    spill->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
-    if (spill->fd < 0) { /* file systems without unnamed files */
-        snprintf(name, sizeof name, "%s/docstore-XXXXXX", dir);
-        spill->fd = mkostemp(name, O_CLOEXEC);
-        if (spill->fd < 0) {
-            return failed(err, "open");
-        }
-        unlink(name);
-    }
-    return true;
+    spill->fd = ds__open_unnamed(dir);
+    return spill->fd >= 0 || failed(err, "open");
 }
 
 bool ds__spill_flush(ds__spill *spill, ds_error *err) {
