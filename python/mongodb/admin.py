@@ -18,6 +18,7 @@ from django.contrib.admin.utils import flatten_fieldsets, quote
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+from django.db.models.constants import LOOKUP_SEP
 from django.forms import ModelForm
 from django.forms.formsets import BaseFormSet
 from django.urls import NoReverseMatch, reverse
@@ -31,6 +32,9 @@ from mongodb.errors import MongoError
 from mongodb.fields.references import CASCADE, DENY
 from mongodb.forms import BaseEmbeddedFormSet, DocumentForm, embedded_formset_factory
 from mongodb.forms.nested import list_field_of
+from mongodb.queryset._through import ThroughReference
+from mongodb.queryset.geo import DistanceMet
+from mongodb.queryset.lookups import OPERATORS, parse
 
 __all__ = ["DocumentAdmin", "EmbeddedInline", "EmbeddedStackedInline", "EmbeddedTabularInline"]
 
@@ -152,6 +156,41 @@ class DocumentAdmin(options.ModelAdmin):
         tree = found.follow(self.model, list(objs))
         counts = {cls._meta.verbose_name_plural: n for cls, n in found.counts.items()}
         return tree, counts, found.perms_needed, found.protected
+
+    def lookup_allowed(self, lookup: str, value: Any, *request: Any) -> bool:
+        """Whether the change list's address may ask it.
+
+        Django looks for relations by the names of fields: positions in lists and keys of maps hide
+        them from it. What is in other documents must be named in `list_filter`.
+        """
+        if not super().lookup_allowed(lookup, value, *request):
+            return False
+        if hasattr(self.model, "USERNAME_FIELD") and lookup.split(LOOKUP_SEP)[0] == "password":
+            return False
+        try:
+            parse(self.model, lookup)
+        except ThroughReference as error:
+            named = self.get_list_filter(request[0]) if request else self.list_filter
+            names = [one[0] if isinstance(one, (list, tuple)) else one for one in named]
+            return any(_asks(lookup, one, error.at) for one in [*names, self.date_hierarchy])
+        except (MongoError, DistanceMet):
+            return True  # the queryset says what is wrong
+        return True
+
+
+def _asks(lookup: str, name: Any, at: int) -> bool:
+    """Whether the lookup is about the field `name`; part `at` is the first in another document."""
+    parts = lookup.split(LOOKUP_SEP)
+    path = name.split(LOOKUP_SEP) if isinstance(name, str) else [""]
+    rest = parts[len(path) :]
+    if parts[: len(path)] != path:
+        return False
+    if len(path) <= at:  # the reference itself: its key may be asked
+        return rest[:1] in (["pk"], ["id"]) and _OF_VALUES.issuperset(rest[1:])
+    return _OF_VALUES.issuperset(rest[1:] if rest[:1] in (["pk"], ["id"]) else rest)
+
+
+_OF_VALUES = OPERATORS | {"isnull", "range", "year", "date"}
 
 
 class _Deletion:

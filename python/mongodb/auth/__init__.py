@@ -8,7 +8,7 @@ as "blog.add_post", in users and in groups.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
@@ -28,6 +28,7 @@ from mongodb.fields import (
     StringField,
 )
 from mongodb.fields.dates import utc_now
+from mongodb.fields.references import PULL
 from mongodb.queryset.queryset import QuerySet
 
 __all__ = ["AbstractBaseUser", "AbstractUser", "AuthGroup", "UserQuerySet", "update_last_login"]
@@ -43,9 +44,9 @@ class UserQuerySet(QuerySet[Any]):
         return self.all()
 
     def get_by_natural_key(self, username: str) -> Any:
-        """Return the user of that name. DoesNotExist: it is none, such as operators from JSON."""
-        if isinstance(username, Mapping):
-            raise self._document.DoesNotExist(f"no {self._document.__name__} has such a name")
+        """Return the user of that name; anything but a text, such as an operator, is nobody's."""
+        if not isinstance(username, str):
+            raise self._document.DoesNotExist(f"a user's name is a text, not {username!r}")
         return self.get(**{self._document.USERNAME_FIELD: username})
 
     async def aget_by_natural_key(self, username: str) -> Any:
@@ -156,7 +157,9 @@ class AbstractUser(AbstractBaseUser):
     is_active = BooleanField(default=True, verbose_name=_("active"))
     is_superuser = BooleanField(default=False, verbose_name=_("superuser status"))
     date_joined = DateTimeField(default=utc_now, verbose_name=_("date joined"))
-    groups = ListField(ReferenceField(AuthGroup), verbose_name=_("groups"))
+    groups = ListField(
+        ReferenceField(AuthGroup, reverse_delete_rule=PULL), verbose_name=_("groups")
+    )
     user_permissions = ListField(StringField(), verbose_name=_("user permissions"))
 
     meta = {"abstract": True, "verbose_name": _("user"), "verbose_name_plural": _("users")}

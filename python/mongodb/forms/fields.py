@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from bson import ObjectId, json_util
+from bson.errors import BSONError
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.models import ModelMultipleChoiceField, modelform_factory
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from mongodb._core import encode
 from mongodb.errors import MongoError
 from mongodb.errors import ValidationError as DocumentError
 from mongodb.forms.errors import django_error
@@ -80,6 +82,8 @@ def _read(value: Any) -> Any:
 
 
 _OPTIONS = json_util.JSONOptions(tz_aware=False)
+# What texts of extended JSON raise that are no values.
+_NOT_READ = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, BSONError)
 
 
 class ExtendedJSONField(forms.JSONField):
@@ -98,15 +102,18 @@ class ExtendedJSONField(forms.JSONField):
         return "" if value is None else super().prepare_value(self._stored(value))
 
     def to_python(self, value: Any) -> Any:
-        found = super().to_python(value)
-        if found is None or isinstance(found, forms.fields.InvalidJSONInput):
-            return found
         try:
+            found = super().to_python(value)
+            if found is None or isinstance(found, forms.fields.InvalidJSONInput):
+                return found
             found = self.field.to_python(found)
             self.field.validate(found)
+            encode({"": self.field.to_mongo(found)})
         except DocumentError as error:
             raise django_error(error) from error
-        except (MongoError, TypeError, ValueError, AttributeError) as error:
+        except RecursionError as error:
+            raise ValidationError(_("This is nested too deeply."), code="invalid") from error
+        except (MongoError, *_NOT_READ) as error:
             raise ValidationError(str(error), code="invalid") from error
         return found
 
@@ -164,6 +171,7 @@ class LinesField(forms.CharField):
             try:
                 if text[0] == '"':
                     text = json.loads(text)
+                    text.encode()  # without lone surrogates
                 items.append(text if text == "" else self.item.clean(text))
             except (ValidationError, ValueError) as error:
                 told = getattr(error, "messages", ["text in quotes as JSON has it is needed"])

@@ -433,3 +433,29 @@ def test_an_optional_embedded_form_left_empty_is_nothing() -> None:
     assert house.place is None and house.must.city == "Rome"
     changed = made({"must-city": "Oslo", "place-city": "Bonn"}, instance=house).save()
     assert (changed.must.city, changed.place.city) == ("Oslo", "Bonn")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"a": {"$oid": "zz"}}', '{"a": {"$oid": 5}}', '{"a": {"$date": "x"}}',
+     '{"a": {"$binary": "x"}}', '{"a": {"$date": {"$numberLong": "999999999999999999"}}}',
+     '{"a": {"$numberLong": "x"}}',
+     '{"a": {"$numberDecimal": "x"}}', '{"a": {"$uuid": "x"}}', '{"a": {"$minKey": 2}}',
+     '{"a": {"$dbPointer": {}}}', '{"a": {"$timestamp": {"t": "x", "i": 1}}}', '{"a": "\\ud800"}',
+     '{"a": 99999999999999999999}', '{"a": ' + "9" * 5000 + "}", '{"a": ' + "[" * 100_000,
+     '{"a": ' + "[" * 250 + "]" * 250 + "}"],
+)  # fmt: skip
+def test_json_that_is_no_value_is_an_error_of_its_field(text: str) -> None:
+    from mongodb.forms import ExtendedJSONField
+
+    field = ExtendedJSONField(field=DictField())
+    with pytest.raises(forms.ValidationError):
+        field.clean(text)
+    assert field.has_changed({}, text)
+
+
+def test_a_line_in_quotes_is_a_text_that_can_be_stored() -> None:
+    from mongodb.forms import LinesField
+
+    with pytest.raises(forms.ValidationError):
+        LinesField(item=forms.CharField()).clean('"\\ud800"')

@@ -5,6 +5,7 @@ import asyncio
 import re
 import threading
 
+from django.contrib.admin import AdminSite
 from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.forms import PasswordResetForm, SetPasswordForm
 from django.core import mail
@@ -111,6 +112,27 @@ class People(SimpleTestCase):
         self.assertEqual(list(found), [ada])
         root = Member.objects.create_superuser("root", password="x")
         self.assertTrue(root.has_perm("any.thing"))
+
+    def test_a_name_is_a_text_and_no_operator(self):
+        for name in ({"$ne": None}, {"$gt": ""}, ["ada"], re.compile("a"), 1, True):
+            self.assertIsNone(authenticate(username=name, password="first"), name)
+            with self.assertRaises(Member.DoesNotExist):
+                Member.objects.get_by_natural_key(name)
+
+    def test_a_group_that_is_deleted_is_no_members_any_more(self):
+        group = AuthGroup(name="g", permissions=["people.change_member"]).save()
+        self.ada.groups = [group]
+        self.ada.save()
+        group.delete()
+        self.assertFalse(Member.objects.get().has_perm("people.change_member"))
+        self.assertEqual(list(Member.objects.get().groups), [])
+
+    def test_the_admin_asks_nothing_of_passwords(self):
+        from mongodb.admin import DocumentAdmin
+
+        asked = DocumentAdmin(Member, AdminSite())
+        self.assertTrue(asked.lookup_allowed("username__startswith", "a", None))
+        self.assertFalse(asked.lookup_allowed("password__startswith", "md5", None))
 
     def test_a_forgotten_password(self):
         form = PasswordResetForm({"email": "ADA@example.com"})

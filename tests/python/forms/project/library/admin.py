@@ -3,7 +3,7 @@
 
 from django.contrib import admin
 
-from library.documents import Author, Book, House, Remark
+from library.documents import Author, Book, Club, House, Remark
 
 
 class RemarkInline(admin.TabularInline):
@@ -42,3 +42,4 @@ class AuthorAdmin(admin.ModelAdmin):
 
 admin.site.register(Author, AuthorAdmin)
 admin.site.register(House)
+admin.site.register(Club)

@@ -14,6 +14,7 @@ from mongodb import (
     EmbeddedDocumentListField,
     IntField,
     ListField,
+    MapField,
     ReferenceField,
     StringField,
 )
@@ -69,3 +70,17 @@ class Book(Document):
 
     def get_absolute_url(self):
         return reverse("book", args=[self.slug])
+
+
+class Seat(EmbeddedDocument):
+    holder = ReferenceField(Author)
+
+
+class Club(Document):
+    name = StringField(required=True, max_length=20)
+    members = ListField(ReferenceField(Author))
+    offices = MapField(ReferenceField(Author))
+    seats = EmbeddedDocumentListField(Seat)
+
+    def __str__(self):
+        return self.name

@@ -14,9 +14,14 @@ from django.core.management import call_command
 from django.test import TestCase
 from django.urls import reverse
 
-from library.documents import Author, Book, House
+from library.documents import Author, Book, Club, House
+from mongodb.admin import DocumentAdmin
 
 AT = datetime.datetime(2024, 5, 6, 7, 8)
+
+
+class ClubAdmin(DocumentAdmin):
+    list_filter = ["members", "members__name"]
 
 
 class Shelf(TestCase):
@@ -99,7 +104,7 @@ class Registry(TestCase):
         self.assertEqual(
             sorted(names.values_list("codename", flat=True)),
             sorted([f"{a}_{m}" for a in ("add", "change", "delete", "view")
-                    for m in ("author", "book", "house")] + ["honour_author"]),
+                    for m in ("author", "book", "club", "house")] + ["honour_author"]),
         )  # fmt: skip
 
     def test_checks_find_nothing(self):
@@ -164,6 +169,26 @@ class Admin(Shelf):
         self.assertRedirects(page, "/admin/library/book/?e=1")
         page = self.client.get("/admin/library/book/?_facets=True")
         self.assertContains(page, "Poems (1)")
+
+    def test_an_address_asks_nothing_of_other_documents(self):
+        Club(name="Readers", members=[self.ada], offices={"chair": self.ada},
+             seats=[{"holder": self.ada}]).save()  # fmt: skip
+        for path in ("members", "members__0", "offices__chair", "seats__0__holder"):
+            for asked in ("name=Ada", "name__startswith=A", "not__name=Bob", "house__name=x"):
+                page = self.client.get(f"/admin/library/club/?{path}__{asked}")
+                self.assertIn(page.status_code, (302, 400), (path, asked))
+        mine = f"/admin/library/club/?members__id__exact={self.ada.pk}"
+        self.assertIn(self.client.get(mine).status_code, (200, 302))
+        asks = ClubAdmin(Club, admin.site).lookup_allowed
+        for lookup, allowed in (
+            ("members__name", True),
+            ("members__name__startswith", True),
+            ("members__id__exact", True),
+            ("members__house__name", False),
+            ("members__0__name", False),
+            ("offices__chair__name", False),
+        ):
+            self.assertEqual(asks(lookup, "x", None), allowed, lookup)
 
     def test_dates(self):
         page = self.client.get("/admin/library/book/")
