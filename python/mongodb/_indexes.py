@@ -96,9 +96,12 @@ def _one(cls: Any, spec: Any) -> dict[str, Any]:
 
 def _finish(cls: Any, keys: list[tuple[str, Any]], options: dict[str, Any]) -> dict[str, Any]:
     defaults = cls._meta.get("index_opts") or {}
+    if not isinstance(defaults, Mapping):
+        raise LookUpError(f"{cls.__name__}: index_opts is a dict of options, not {defaults!r}")
     out: dict[str, Any] = {**defaults, **options}
-    if cls._meta.get("index_background"):
-        out.setdefault("background", True)
+    background = cls._meta.get("index_background")
+    if background:
+        out.setdefault("background", background)  # of another kind it is the store's to refuse
     out["key"] = dict(keys)
     out.setdefault("name", index_name(keys))
     return out

@@ -418,8 +418,8 @@ class Document(BaseDocument, metaclass=TopLevelDocumentMetaclass):
         """
         pairs = parse_keys(cls, keys)
         spec: dict[str, Any] = {"key": dict(pairs), **kwargs}
-        if background:
-            spec["background"] = True
+        if background is not False:
+            spec["background"] = background  # of another kind it is the store's to refuse
         names = [kwargs["name"]] if "name" in kwargs else free_names(pairs, kwargs)
         handle = cls._ready()
         for at, name in enumerate(names):
