@@ -30,7 +30,7 @@ from mongodb.fields import (
     StringField,
     UUIDField,
 )
-from mongodb.queryset.lookups import _condition, merge, parse
+from mongodb.queryset.lookups import _condition, build_filter, merge, parse
 from mongodb.queryset.q import QNode
 from mongodb.queryset.updates import build_update
 
@@ -90,13 +90,13 @@ VALUES: list[Any] = [
     [1, None], ("a",), {"a"}, frozenset({1}), [[1, 2], [3]], [OID], {"a": 1}, {"$gt": 3},
     re.compile("^a", re.IGNORECASE), Regex("x", "i"), TOWN, [TOWN], Street(name="s", number=3),
     DBRef("town", OID), [Street(name="s")], {"a": [Street(name="s"), TOWN]}, object(), 2**70,
-    "\ud800", "a\0b",
+    "\ud800", "a\0b", (1, 9), [[[1]]],
 ]  # fmt: skip
 OPERATORS = [
     "", "exact", "eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "all", "exists", "size",
     "contains", "icontains", "startswith", "istartswith", "endswith", "iendswith", "iexact",
     "wholeword", "iwholeword", "regex", "not", "type", "mod", "not__exact", "not__in", "not__gt",
-    "not__icontains",
+    "not__icontains", "isnull", "not__isnull", "range", "not__range",
 ]  # fmt: skip
 
 
@@ -114,7 +114,10 @@ def in_python(name: str, value: Any) -> bytes:
     return _core.encode({lookup.path: _condition(House, lookup, name, value)})
 
 
-@pytest.mark.parametrize("field", [*House._fields, "street__number", "streets__n", "streets__0"])
+@pytest.mark.parametrize(
+    "field",
+    [*House._fields, "street__number", "streets__n", "streets__0", "meta_data__a", "loose__0"],
+)
 def test_a_lookup_in_c_is_the_one_in_python(field: str) -> None:
     for operator in OPERATORS:
         name = f"{field}__{operator}" if operator else field
@@ -167,6 +170,23 @@ def test_a_dbref_is_a_value_and_no_operators() -> None:
     ref = {"town": DBRef("town", OID)}
     made = _core.join_filters("$and", [_core.Raw(ref), _core.Raw({"town": {"$ne": 1}})])
     assert made.decode() == {"$and": [ref, {"town": {"$ne": 1}}]}
+
+
+def test_a_field_may_be_named_as_a_negation() -> None:
+    cls: Any = type("NotNamed", (Document,), {"not": IntField(), "n": IntField()})
+    assert build_filter(cls, {"not__isnull": True}) == {"not": None}
+    assert build_filter(cls, {"not__not__isnull": True}) == {"not": {"$ne": None}}
+    assert build_filter(cls, {"n__not__isnull": True}) == {"n": {"$ne": None}}
+
+
+def test_an_iterator_is_read_once_and_lasts(connected: str) -> None:
+    House.objects.insert([House(rooms=n, price=n) for n in range(4)])
+    wanted = House.objects(rooms__in=(n for n in (1, 2)))
+    assert (wanted.count(), wanted.count(), len(wanted)) == (2, 2, 2)
+    assert wanted.filter(price=1).count() == 1
+    kept = Q(rooms__in=map(int, "12")) & ~Q(price__in=iter([1]))
+    assert [House.objects(kept).count() for _ in range(2)] == [1, 1]
+    assert House.objects.filter(kept, rooms__nin=iter([2])).count() == 0
 
 
 def test_combined_conditions_are_one_filter() -> None:

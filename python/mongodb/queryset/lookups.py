@@ -374,6 +374,9 @@ def _with_paths(cls: Any, lookups: Mapping[str, Any]) -> Any:
         if name != "__raw__":
             with contextlib.suppress(geo.DistanceMet):  # it stays with the rest
                 lookup = parse(cls, name)
+        if lookup is not None and lookup.op in ("in", "nin") and _some_below(lookup.field, value):
+            parts.append(_core.Raw(_in_places(cls, lookup, name, value)))
+            continue
         below = "" if lookup is None else _below(lookup.field, value)
         if lookup is None or not below:
             rest[name] = value
@@ -381,6 +384,25 @@ def _with_paths(cls: Any, lookups: Mapping[str, Any]) -> Any:
         unequal = (lookup.op in ("ne", "not")) != lookup.negated
         parts.append(_core.Raw({lookup.path + below: {"$ne": value} if unequal else value}))
     return _core.join_filters("$and", [filter_bson(cls, rest), *parts])
+
+
+def _in_places(cls: Any, lookup: Lookup, name: str, values: Iterable[Any]) -> dict[str, Any]:
+    """Return the condition that one of the values is where such a one is stored, or none is."""
+    places: dict[str, list[Any]] = {}
+    for value in values:
+        places.setdefault(_below(lookup.field, value), []).append(value)
+    plain = Lookup(lookup.path, lookup.field, "in", False)
+    found = [
+        {lookup.path + below: {"$in": some} if below else _condition(cls, plain, name, some)}
+        for below, some in places.items()
+    ]
+    return {"$or" if (lookup.op == "in") != lookup.negated else "$nor": found}
+
+
+def _some_below(field: BaseField | None, values: Any) -> bool:
+    return isinstance(values, (list, tuple, set, frozenset)) and any(
+        _below(field, value) for value in values
+    )
 
 
 def _below(field: BaseField | None, value: Any) -> str:
@@ -456,6 +478,8 @@ def _condition(cls: Any, lookup: Lookup, name: str, value: Any) -> Any:
     if isinstance(value, Expression):
         raise _Computed
     if op in (None, "exact", "eq", "ne", "not") and _below(field, value):
+        raise _PathFromValue
+    if op in ("in", "nin") and _some_below(field, value):
         raise _PathFromValue
     try:
         condition = _operator(field, op, value)

@@ -93,14 +93,14 @@ class Q(QNode):
             raise TypeError("Q takes lookups as keywords")
         if args:
             self.depth = depth_above(args, TOO_DEEP)
-        self.query = query
+        self.query = _lasting(query)
         self._args = args
 
     @classmethod
     def _of(cls, query: dict[str, Any]) -> Q:
         """Return `Q(**query)` that keeps this dict."""
         made = object.__new__(cls)
-        made.query = query
+        made.query = _lasting(query)
         made._args = ()
         return made
 
@@ -223,6 +223,13 @@ class QCombination(QNode):
         if self.operation == self.NOT:
             return f"(~{self.children[0]!r})"
         return "(" + (" & ", " | ")[self.operation].join(map(repr, self.children)) + ")"
+
+
+def _lasting(query: dict[str, Any]) -> dict[str, Any]:
+    """Return the keywords with lists for iterators, which could be read only once."""
+    if any(hasattr(type(value), "__next__") for value in query.values()):
+        return {k: list(v) if hasattr(type(v), "__next__") else v for k, v in query.items()}
+    return query
 
 
 def as_q(args: tuple[Any, ...], query: dict[str, Any]) -> QNode:

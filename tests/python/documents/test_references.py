@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from bson import DBRef
+from bson import DBRef, ObjectId
 
 from mongodb import (
     CASCADE,
@@ -141,6 +141,15 @@ def test_generic_references_are_found(ada: Any) -> None:
         assert Keeper.objects(any__ne=value).count() == 0, value
         assert Keeper.objects(any__not=value).count() == 0, value
         assert Keeper.objects(many=value).count() == 1, value
+        assert Keeper.objects(any__in=[thing, value]).count() == 1, value
+        assert Keeper.objects(any__nin=[thing, value]).count() == 0, value
+        assert Keeper.objects(any__not__in=[value]).count() == 0, value
+        assert Keeper.objects(many__in=(value,)).count() == 1, value
+    for value in (ObjectId(), DBRef("someone", ObjectId())):
+        assert Keeper.objects(any=value).count() == Keeper.objects(any__in=[value]).count() == 0
+        assert Keeper.objects(any__ne=value).count() == 1, value
+        assert Keeper.objects(any__not__exact=value).count() == 1, value
+        assert Keeper.objects(any__nin=[value, thing]).count() == 1, value
     assert Keeper.objects(any=thing).count() == 0 and Keeper.objects(many=thing).count() == 1
     assert Keeper.objects(any__in=[ada, thing]).count() == 1
     assert Keeper.objects(any=ada.pk, some=None).count() == 1
