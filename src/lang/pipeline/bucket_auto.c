@@ -239,20 +239,11 @@ static void bucket_auto_stop(ds__stage *stage) {
     b->has_pending = b->loaded = false;
 }
 
-static void bucket_auto_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
-    const bucket_auto *b = (const bucket_auto *)stage;
-    ds__expr_dependencies(b->group_by, add, ctx);
-    for (size_t i = 0; i < b->acc_count; i++) {
-        ds__accumulator_dependencies(&b->accs[i], add, ctx);
-    }
-}
-
 static const ds__stage_ops bucket_auto_ops = {
     .name = "$bucketAuto",
     .start = bucket_auto_start,
     .next = bucket_auto_next,
     .stop = bucket_auto_stop,
-    .dependencies = bucket_auto_dependencies,
 };
 
 static bool parse_buckets(bucket_auto *b, ds_value v, ds_error *err) {
@@ -368,7 +359,6 @@ bool ds__stage_parse_bucket_auto(ds__stage_parser *p, ds_value arg, ds_error *er
                              "$bucketAuto requires 'groupBy' and 'buckets' to be specified");
     }
     static const uint8_t by_key[] = "\x0c\0\0\0\x10k\0\x01\0\0\0\0"; /* {k: 1} */
-    b->stage.closes_fields = true;
     return parse_output(p, b, output, err) &&
            ds__sort_compile(p->env, ds__document(by_key), &b->pattern, err);
 }

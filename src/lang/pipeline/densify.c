@@ -251,15 +251,10 @@ static void densify_stop(ds__stage *stage) {
     }
 }
 
-static void densify_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
-    add(ctx, NULL);
-}
-
 static const ds__stage_ops densify_ops = {
     .name = "$densify",
     .next = densify_next,
     .stop = densify_stop,
-    .dependencies = densify_dependencies,
 };
 
 static bool parse_bounds(densify *d, ds_value v, ds_value unit, ds_error *err) {

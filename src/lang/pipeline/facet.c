@@ -172,18 +172,10 @@ static void facet_stop(ds__stage *stage) {
     f->done = false;
 }
 
-static void facet_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
-    const facet *f = (const facet *)stage;
-    for (size_t i = 0; i < f->count; i++) {
-        ds__pipeline_dependencies(f->parts[i].pipeline, add, ctx);
-    }
-}
-
 static const ds__stage_ops facet_ops = {
     .name = "$facet",
     .next = facet_next,
     .stop = facet_stop,
-    .dependencies = facet_dependencies,
 };
 
 static bool facet_name(const ds__iter *it, ds_error *err) {
@@ -217,7 +209,6 @@ bool ds__stage_parse_facet(ds__stage_parser *p, ds_value arg, ds_error *err) {
     if (!f->parts) {
         return ds__error_oom(err);
     }
-    f->stage.closes_fields = true;
     ds__iter it;
     for (ds__iter_init(&it, arg); ds__iter_next(&it);) {
         facet_part *part = &f->parts[f->count];

@@ -221,10 +221,6 @@ static void graph_stop(ds__stage *stage) {
     g->prepared = g->joined = false;
 }
 
-static void graph_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
-    ds__expr_dependencies(((const graph *)stage)->start_with, add, ctx);
-}
-
 static bool graph_keeps_path(const ds__stage *stage, const ds__path *path) {
     return !ds__paths_overlap(&((const graph *)stage)->as, path);
 }
@@ -233,7 +229,6 @@ static const ds__stage_ops graph_ops = {
     .name = "$graphLookup",
     .next = graph_next,
     .stop = graph_stop,
-    .dependencies = graph_dependencies,
     .keeps_path = graph_keeps_path,
 };
 

@@ -425,24 +425,23 @@ static void group_stop(ds__stage *stage) {
     ds__spill_close(&g->from);
 }
 
-static void group_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
-    const group *g = (const group *)stage;
-    ds__expr_dependencies(g->id, add, ctx);
-    for (size_t i = 0; i < g->acc_count; i++) {
-        ds__accumulator_dependencies(&g->accs[i], add, ctx);
-    }
-}
-
 static const ds__stage_ops group_ops = {
     .name = "$group",
     .start = group_start,
     .next = group_next,
     .stop = group_stop,
-    .dependencies = group_dependencies,
 };
 
-bool ds__stage_is_group(const ds__stage *stage) {
-    return stage->ops == &group_ops;
+bool ds__group_reads(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
+    const group *g = (const group *)stage;
+    if (stage->ops != &group_ops) {
+        return false;
+    }
+    ds__expr_dependencies(g->id, add, ctx);
+    for (size_t i = 0; i < g->acc_count; i++) {
+        ds__accumulator_dependencies(&g->accs[i], add, ctx);
+    }
+    return true;
 }
 
 static bool parse_fields(ds__stage_parser *p, group *g, ds_value arg, ds_error *err) {
@@ -505,7 +504,6 @@ bool ds__stage_parse_group(ds__stage_parser *p, ds_value arg, ds_error *err) {
         return ds__error_oom(err);
     }
     g->entry_size = (sizeof(group_entry) + 15) & ~(size_t)15;
-    g->stage.closes_fields = true;
     if (!parse_fields(p, g, arg, err)) {
         return false;
     }

@@ -37,8 +37,6 @@ typedef struct ds__stage_ops {
     ds_next (*next)(ds__stage *stage, ds_value *doc, ds_error *err);
     /* Frees the running state. Optional; also called when start failed or never ran. */
     void (*stop)(ds__stage *stage);
-    /* Paths the stage itself reads; add(ctx, NULL) for all. NULL: reads nothing itself. */
-    void (*dependencies)(const ds__stage *stage, ds__add_path_fn add, void *ctx);
     /* Whether a filter on `path` gives the same before the stage as after it. Optional: never. */
     bool (*keeps_path)(const ds__stage *stage, const ds__path *path);
     /* Between batches: releases storage positions. Optional. */
@@ -60,8 +58,6 @@ struct ds__stage {
     ds__filter *filter;       /* MATCH */
     ds__sort_pattern pattern; /* SORT */
     int64_t amount;           /* SKIP, LIMIT: documents; SORT: limit taken over, or 0 */
-    bool closes_fields;       /* its output has only fields it names: nothing after it needs more
-                               * of the source */
     bool is_inclusion;        /* a $project: where it is first, it sees what find's would */
     uint32_t wanted_meta;     /* bits of ds__meta_kind its expressions ask for */
 };
@@ -174,8 +170,9 @@ bool ds__stage_compile_sub(ds__stage_parser *p, ds_value stages, const ds__var_s
 /* A scope with one more variable, and its slot. NULL: memory. */
 const ds__var_scope *ds__scope_add(ds__env *env, const ds__var_scope *parent, const char *name,
                                    size_t size, uint32_t *slot);
-/* Whether the stage is a $group: nobody behind it sees a document that it was given. */
-bool ds__stage_is_group(const ds__stage *stage);
+/* Whether the stage is a $group: nobody behind it sees a document that it was given. Then calls
+ * `add` for each path that it reads, with NULL when it may read all. */
+bool ds__group_reads(const ds__stage *stage, ds__add_path_fn add, void *ctx);
 /* Calls `add` for each path a filter reads, NULL when it may read all. */
 void ds__filter_dependencies(const ds__filter *filter, ds__add_path_fn add, void *ctx);
 /* Whether two paths overlap: one is the other or a parent of it. */

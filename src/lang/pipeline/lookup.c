@@ -338,16 +338,6 @@ static void lookup_stop(ds__stage *stage) {
     l->joined = l->no_join = l->cached = false;
 }
 
-static void lookup_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
-    const lookup *l = (const lookup *)stage;
-    if (l->local.count > 0) {
-        add(ctx, &l->local);
-    }
-    for (size_t i = 0; i < l->let_count; i++) {
-        ds__expr_dependencies(l->lets[i].expr, add, ctx);
-    }
-}
-
 static bool lookup_keeps_path(const ds__stage *stage, const ds__path *path) {
     return !ds__paths_overlap(&((const lookup *)stage)->as, path);
 }
@@ -356,7 +346,6 @@ static const ds__stage_ops lookup_ops = {
     .name = "$lookup",
     .next = lookup_next,
     .stop = lookup_stop,
-    .dependencies = lookup_dependencies,
     .keeps_path = lookup_keeps_path,
 };
 

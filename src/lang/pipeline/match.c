@@ -23,14 +23,9 @@ static ds_next match_next(ds__stage *stage, ds_value *doc, ds_error *err) {
     }
 }
 
-static void match_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
-    ds__filter_dependencies(stage->filter, add, ctx);
-}
-
 static const ds__stage_ops match_ops = {
     .name = "$match",
     .next = match_next,
-    .dependencies = match_dependencies,
     .kind = DS_STAGE_MATCH,
 };
 
@@ -181,15 +176,10 @@ static void redact_stop(ds__stage *stage) {
     ds_buf_clear(&((redact *)stage)->out);
 }
 
-static void redact_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
-    add(ctx, NULL);
-}
-
 static const ds__stage_ops redact_ops = {
     .name = "$redact",
     .next = redact_next,
     .stop = redact_stop,
-    .dependencies = redact_dependencies,
 };
 
 bool ds__stage_parse_redact(ds__stage_parser *p, ds_value arg, ds_error *err) {

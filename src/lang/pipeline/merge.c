@@ -234,16 +234,11 @@ static void merge_stop(ds__stage *stage) {
     m->done = false;
 }
 
-static void merge_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
-    add(ctx, NULL);
-}
-
 static const ds__stage_ops merge_ops = {
     .name = "$merge",
     .start = merge_start,
     .next = merge_next,
     .stop = merge_stop,
-    .dependencies = merge_dependencies,
     .kind = DS_STAGE_WRITER,
 };
 

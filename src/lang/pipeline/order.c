@@ -78,15 +78,6 @@ static void sort_stop(ds__stage *stage) {
     s->loaded = false;
 }
 
-static void sort_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
-    for (size_t i = 0; i < stage->pattern.count; i++) {
-        if (stage->pattern.parts[i].by_meta) {
-            continue;
-        }
-        add(ctx, &stage->pattern.parts[i].path);
-    }
-}
-
 static bool sort_keeps_path(const ds__stage *stage, const ds__path *path) {
     return stage->amount == 0;
 }
@@ -96,7 +87,6 @@ static const ds__stage_ops sort_ops = {
     .start = sort_start,
     .next = sort_next,
     .stop = sort_stop,
-    .dependencies = sort_dependencies,
     .keeps_path = sort_keeps_path,
     .kind = DS_STAGE_SORT,
 };

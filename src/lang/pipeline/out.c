@@ -182,16 +182,11 @@ static bool out_start(ds__stage *stage, ds_error *err) {
     return true;
 }
 
-static void out_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
-    add(ctx, NULL);
-}
-
 static const ds__stage_ops out_ops = {
     .name = "$out",
     .start = out_start,
     .next = out_next,
     .stop = out_stop,
-    .dependencies = out_dependencies,
     .kind = DS_STAGE_WRITER,
 };
 

@@ -108,8 +108,4 @@ void ds__pipeline_print(const ds__pipeline *pipeline, ds_buf *out);
 bool ds__pipeline_apply(ds__pipeline *pipeline, ds_value doc, ds__eval *eval, ds_buf *out,
                         ds_error *err);
 
-/* Calls `add` for each path needed of the source's documents, `add(ctx, NULL)` for all. */
-void ds__pipeline_dependencies(const ds__pipeline *pipeline,
-                               void (*add)(void *ctx, const ds__path *path), void *ctx);
-
 #endif

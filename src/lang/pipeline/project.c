@@ -43,13 +43,6 @@ static void project_stop(ds__stage *stage) {
     ds_buf_clear(&((project *)stage)->out);
 }
 
-static void project_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
-    const project *p = (const project *)stage;
-    if (p->inclusion) { /* else it only removes: what is needed is later stages' business */
-        ds__projection_dependencies(p->projection, add, ctx);
-    }
-}
-
 static bool project_keeps_path(const ds__stage *stage, const ds__path *path) {
     const project *p = (const project *)stage;
     if (p->opaque) {
@@ -78,19 +71,13 @@ static const ds__stage_ops project_ops = {
     .name = "$project",
     .next = project_next,
     .stop = project_stop,
-    .dependencies = project_dependencies,
     .keeps_path = project_keeps_path,
 };
-
-static void add_fields_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
-    add(ctx, NULL); /* what its expressions read is not known apart from what it copies */
-}
 
 static const ds__stage_ops add_fields_ops = {
     .name = "$addFields",
     .next = project_next,
     .stop = project_stop,
-    .dependencies = add_fields_dependencies,
     .keeps_path = project_keeps_path,
 };
 
@@ -131,7 +118,7 @@ static bool learn_paths(project *p, ds__projection_kind kind, ds_value arg, ds_e
         return touch(p, ds__text(arg), arg.size, err);
     }
     p->inclusion = kind == DS_PROJECT_STAGE && !excludes(arg, &p->opaque);
-    p->stage.closes_fields = p->stage.is_inclusion = p->inclusion;
+    p->stage.is_inclusion = p->inclusion;
     p->keeps_id = true;
     ds__iter it;
     ds__iter_init(&it, arg);
@@ -244,15 +231,10 @@ static void replace_stop(ds__stage *stage) {
     ds_buf_clear(&((replace *)stage)->out);
 }
 
-static void replace_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
-    ds__expr_dependencies(((const replace *)stage)->expr, add, ctx);
-}
-
 static const ds__stage_ops replace_ops = {
     .name = "$replaceRoot",
     .next = replace_next,
     .stop = replace_stop,
-    .dependencies = replace_dependencies,
 };
 
 bool ds__stage_parse_replace_with(ds__stage_parser *p, ds_value arg, ds_error *err) {
@@ -261,7 +243,6 @@ bool ds__stage_parse_replace_with(ds__stage_parser *p, ds_value arg, ds_error *e
         return false;
     }
     r->out.meter = p->env->meter;
-    r->stage.closes_fields = true;
     return ds__expr_compile(p->env, p->scope, arg, &r->expr, err);
 }
 

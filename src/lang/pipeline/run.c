@@ -184,15 +184,3 @@ void ds__pipeline_print(const ds__pipeline *pipeline, ds_buf *out) {
     }
     ds__doc_end(out, root);
 }
-
-void ds__pipeline_dependencies(const ds__pipeline *pipeline, ds__add_path_fn add, void *ctx) {
-    for (const ds__stage *s = pipeline->head.following; s; s = s->following) {
-        if (s->ops->dependencies) {
-            s->ops->dependencies(s, add, ctx);
-        }
-        if (s->closes_fields) {
-            return;
-        }
-    }
-    add(ctx, NULL);
-}

@@ -110,13 +110,10 @@ static void need(void *ctx, const ds__path *path) {
 static bool unwind_start(ds__stage *stage, ds_error *err) {
     unwind *u = (unwind *)stage;
     (void)err;
-    const ds__stage *next = stage->following;
-    u->all = !next || !ds__stage_is_group(next);
+    u->all = false;
     u->needed_count = 0;
     need(u, &u->path);
-    if (!u->all) {
-        next->ops->dependencies(next, need, u);
-    }
+    u->all = !stage->following || !ds__group_reads(stage->following, need, u) || u->all;
     return true;
 }
 
@@ -193,10 +190,6 @@ static void unwind_stop(ds__stage *stage) {
     u->inside = false;
 }
 
-static void unwind_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
-    add(ctx, &((const unwind *)stage)->path);
-}
-
 static bool unwind_keeps_path(const ds__stage *stage, const ds__path *path) {
     const unwind *u = (const unwind *)stage;
     return !ds__paths_overlap(&u->path, path) &&
@@ -208,7 +201,6 @@ static const ds__stage_ops unwind_ops = {
     .start = unwind_start,
     .next = unwind_next,
     .stop = unwind_stop,
-    .dependencies = unwind_dependencies,
     .keeps_path = unwind_keeps_path,
 };
 

@@ -216,15 +216,10 @@ static void window_stop(ds__stage *stage) {
     w->has_held = w->loaded = false;
 }
 
-static void window_dependencies(const ds__stage *stage, ds__add_path_fn add, void *ctx) {
-    add(ctx, NULL);
-}
-
 static const ds__stage_ops window_ops = {
     .name = "$setWindowFields",
     .next = window_next,
     .stop = window_stop,
-    .dependencies = window_dependencies,
 };
 
 /* Sorts rows {p, d} by partition, then by sortBy within the document. */

@@ -30,8 +30,5 @@ bool ds__projection_apply(const ds__projection *projection, ds_value doc, ds__ev
 
 /* True when only an inclusion of fields without expressions: paths may come from an index. */
 bool ds__projection_is_simple(const ds__projection *projection);
-/* Calls `add` for each path needed from the document, `add(ctx, NULL)` when all of it. */
-void ds__projection_dependencies(const ds__projection *projection,
-                                 void (*add)(void *ctx, const ds__path *path), void *ctx);
 
 #endif

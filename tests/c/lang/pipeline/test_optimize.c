@@ -114,33 +114,12 @@ static void interruption_is_noticed(void **state) {
     bench_close(&b);
 }
 
-static void paths_needed(void *ctx, const ds__path *path) {
-    char *seen = ctx;
-    strcat(seen, path ? path->text : "*");
-    strcat(seen, " ");
-}
-
-static void dependencies_end_at_a_closing_stage(void **state) {
-    bench b;
-    bench_open(&b);
-    char seen[256] = "";
-    ds__pipeline_dependencies(
-        compile(&b, "[{'$match': {'a': 1}}, {'$group': {'_id': '$b.c', 'n': {'$sum': '$d'}}}]"),
-        paths_needed, seen);
-    assert_string_equal(seen, "a b.c d ");
-    seen[0] = 0;
-    ds__pipeline_dependencies(compile(&b, "[{'$match': {'a': 1}}]"), paths_needed, seen);
-    assert_string_equal(seen, "a * ");
-    bench_close(&b);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(neighbours_join),
         cmocka_unit_test(filters_move_forward_when_nothing_changes),
         cmocka_unit_test(the_engine_takes_the_head),
         cmocka_unit_test(interruption_is_noticed),
-        cmocka_unit_test(dependencies_end_at_a_closing_stage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Projections applied, and what plans ask of them. */
+/* Projections applied. */
 #include "../bench.h"
 #include "lang/projection/projection.h"
 
@@ -59,34 +59,11 @@ static void positional_needs_a_match_in_the_array(void **state) {
     bench_close(&b);
 }
 
-static void note(void *ctx, const ds__path *path) {
-    ds_buf_printf(ctx, "%s;", path ? path->text : "*");
-}
-
-static void depends(bench *b, ds__projection_kind kind, const char *spec, const char *want) {
-    ds_buf out = {0};
-    ds__projection_dependencies(compile(b, kind, spec, NULL), note, &out);
-    ds_buf_add_byte(&out, 0);
-    assert_string_equal((char *)out.data, want);
-    ds_buf_clear(&out);
-}
-
-static void dependencies_are_the_paths_read(void **state) {
-    bench b;
-    bench_open(&b);
-    depends(&b, DS_PROJECT_FIND, "{'a': 1, 'b.c': 1}", "a;b.c;_id;");
-    depends(&b, DS_PROJECT_FIND, "{'a': 0}", "*;");
-    depends(&b, DS_PROJECT_STAGE, "{'_id': 0, 'n': '$x.y'}", "_id;x.y;");
-    depends(&b, DS_PROJECT_ADD_FIELDS, "{'n': 1}", "*;");
-    bench_close(&b);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inclusions_keep_the_documents_order),
         cmocka_unit_test(computed_fields_read_the_original),
         cmocka_unit_test(positional_needs_a_match_in_the_array),
-        cmocka_unit_test(dependencies_are_the_paths_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
