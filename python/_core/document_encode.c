@@ -25,6 +25,10 @@ static bool embedded_encode(ds__pstate *state, ds_buf *buf, const ds__place *pla
     return ok;
 }
 
+/* The same inside of what is being encoded. */
+static bool encode_field_at(ds__pstate *state, ds_buf *buf, ds__field *field, const ds__place *at,
+                            PyObject *value);
+
 static bool list_encode(ds__pstate *state, ds_buf *buf, ds__field *item, const ds__place *place,
                         PyObject *value) {
     PyObject *fast = PySequence_Fast(value, "a list field holds a list");
@@ -38,7 +42,7 @@ static bool list_encode(ds__pstate *state, ds_buf *buf, ds__field *item, const d
         PyObject *one = Py_NewRef(PySequence_Fast_GET_ITEM(fast, i));
         char key[24];
         ds__place child = ds__place_of(place, key, ds__index_text((size_t)i, key));
-        ok = item ? ds__field_encode_at(state, buf, item, &child, one)
+        ok = item ? encode_field_at(state, buf, item, &child, one)
                   : ds__py_encode_at(state, buf, &child, one);
         Py_DECREF(one);
     }
@@ -72,7 +76,7 @@ static bool map_encode(ds__pstate *state, ds_buf *buf, ds__field *item, const ds
             ds__write_value(buf, text, (size_t)size, ds__null());
         } else {
             ds__place child = ds__place_of(place, text, (size_t)size);
-            ok = ds__field_encode_at(state, buf, item, &child, one);
+            ok = encode_field_at(state, buf, item, &child, one);
         }
     }
     ds__doc_end(buf, at);
@@ -94,7 +98,7 @@ static bool reference_encode(ds__pstate *state, ds_buf *buf, ds__field *field,
         return false;
     }
     *handled = id != Py_None;
-    bool ok = id == Py_None || ds__field_encode_at(state, buf, &doc->schema->fields[at], place, id);
+    bool ok = id == Py_None || encode_field_at(state, buf, &doc->schema->fields[at], place, id);
     Py_DECREF(id);
     return ok;
 }
@@ -160,8 +164,8 @@ bool ds__field_scalar(ds__pstate *state, ds__field *field, PyObject *value, ds_v
     return true;
 }
 
-bool ds__field_encode_at(ds__pstate *state, ds_buf *buf, ds__field *field, const ds__place *at,
-                         PyObject *value) {
+static bool encode_field_at(ds__pstate *state, ds_buf *buf, ds__field *field, const ds__place *at,
+                            PyObject *value) {
     if (value == Py_None) {
         ds__write_value(buf, at->key, at->size, ds__null());
         return true;
@@ -207,7 +211,7 @@ bool ds__field_encode_at(ds__pstate *state, ds_buf *buf, ds__field *field, const
 bool ds__field_encode(ds__pstate *state, ds_buf *buf, ds__field *field, const char *key,
                       size_t key_size, PyObject *value) {
     ds__place at = ds__place_of(NULL, key, key_size);
-    return ds__field_encode_at(state, buf, field, &at, value);
+    return encode_field_at(state, buf, field, &at, value);
 }
 
 /* The present value of one field, if it has one to store. */
@@ -229,7 +233,7 @@ static bool encode_field(ds__pstate *state, ds_buf *buf, const ds__place *place,
     }
     if (value != Py_None || (f->flags & DS_FIELD_NULL)) {
         ds__place child = ds__place_of(place, f->key, f->key_size);
-        ok = ds__field_encode_at(state, buf, f, &child, value);
+        ok = encode_field_at(state, buf, f, &child, value);
     }
     Py_DECREF(value);
     return ok;

@@ -10,7 +10,8 @@ static ds__pstate *state_of(ds__model *doc) {
     return ds__pstate_of_type(Py_TYPE(doc));
 }
 
-PyObject *ds__document_bytes(ds__pstate *state, ds__model *doc) {
+/* The document as one piece of BSON: bytes. */
+static PyObject *document_bytes(ds__pstate *state, ds__model *doc) {
     ds_buf buf = {0};
     PyObject *bytes = NULL;
     size_t root = ds__doc_begin(&buf);
@@ -65,7 +66,7 @@ bool ds__document_hook(ds__pstate *state, ds_buf *buf, const ds__place *place, P
 
 static PyObject *encode(ds__model *doc, PyObject *unused) {
     ds__pstate *state = state_of(doc);
-    return state ? ds__document_bytes(state, doc) : NULL;
+    return state ? document_bytes(state, doc) : NULL;
 }
 
 static PyObject *changes(ds__model *doc, PyObject *unused) {

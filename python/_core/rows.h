@@ -117,8 +117,6 @@ ds__shown ds__show_nested(ds__rows *rows, ds__shape *shape, ds__field *field, ds
 /* Position of the field that reading the attribute of a document of this class gives; -1: it runs
  * other code. */
 int ds__attribute_field(const ds__rows *rows, PyTypeObject *type, PyObject *name);
-/* What any value of BSON is shown as without a field. */
-ds__shown ds__show_dynamic(ds__rows *rows, ds_value value, PyObject **out);
 
 void ds__shape_clear(ds__shape *shape);
 /* Makes the serializer's plan. False: an error is set; NULL plan: Python shows its documents. */

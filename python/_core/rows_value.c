@@ -44,11 +44,14 @@ static ds__shown integer(ds_value v, PyObject **out) {
     return v.type == DS_INT64 ? shown(PyLong_FromLongLong(v.as.i64), out) : DS_SHOWN_PASS;
 }
 
+/* What any value of BSON is shown as without a field. */
+static ds__shown show_dynamic(ds__rows *rows, ds_value value, PyObject **out);
+
 /* An item of a list or dict. */
 static ds__shown show_item(ds__rows *rows, const ds__shape *shape, ds__field *field, ds_value v,
                            PyObject **out) {
     if (!shape) {
-        return ds__show_dynamic(rows, v, out);
+        return show_dynamic(rows, v, out);
     }
     if (v.type == DS_NULL || v.type == DS_UNDEFINED) {
         return shown(Py_NewRef(Py_None), out);
@@ -115,7 +118,7 @@ static ds__shown show_dict(ds__rows *rows, const ds__shape *shape, ds__field *fi
     return done;
 }
 
-ds__shown ds__show_dynamic(ds__rows *rows, ds_value v, PyObject **out) {
+static ds__shown show_dynamic(ds__rows *rows, ds_value v, PyObject **out) {
     ds_value found;
     switch ((ds_type)v.type) {
     case DS_DOUBLE:
@@ -294,7 +297,7 @@ ds__shown ds__show_value(ds__rows *rows, ds__shape *shape, ds__field *field, ds_
     case DS_SHOW_REFERENCE:
         return reference(rows, field, v, out);
     case DS_SHOW_DYNAMIC:
-        return ds__show_dynamic(rows, v, out);
+        return show_dynamic(rows, v, out);
     case DS_SHOW_RAW:
         return raw(v, out);
     case DS_SHOW_CHOICE:

@@ -195,9 +195,6 @@ bool ds__field_scalar(ds__pstate *state, ds__field *field, PyObject *value, ds_v
 /* Writes a value that is not None. */
 bool ds__field_encode(ds__pstate *state, ds_buf *buf, ds__field *field, const char *key,
                       size_t key_size, PyObject *value);
-/* The same inside of what is being encoded. */
-bool ds__field_encode_at(ds__pstate *state, ds_buf *buf, ds__field *field, const ds__place *at,
-                         PyObject *value);
 /* 1: the value is fine; 0: ask the field's `check`; -1: error. */
 int ds__field_check(ds__pstate *state, ds__field *field, PyObject *value);
 
@@ -273,7 +270,5 @@ bool ds__document_hook(ds__pstate *state, ds_buf *buf, const ds__place *place, P
 /* Positions of the fields whose values `check` has to judge, as a list. With `all`, fields that
  * were not touched too. */
 PyObject *ds__document_suspects(ds__pstate *state, ds__model *doc, bool all);
-/* The document as one piece of BSON: bytes. */
-PyObject *ds__document_bytes(ds__pstate *state, ds__model *doc);
 
 #endif

@@ -232,10 +232,6 @@ ds_decimal ds__dec_abs(ds_decimal v) {
     return dec(bid128_abs(bid(v)));
 }
 
-ds_decimal ds__dec_negate(ds_decimal v) {
-    return dec(bid128_negate(bid(v)));
-}
-
 ds_decimal ds__dec_exp(ds_decimal v) {
     unsigned flags = 0;
     return dec(bid128_exp(bid(v), DS_ROUND_HALF_EVEN, &flags));

@@ -32,7 +32,6 @@ ds_decimal ds__dec_multiply(ds_decimal a, ds_decimal b);
 ds_decimal ds__dec_divide(ds_decimal a, ds_decimal b);
 ds_decimal ds__dec_remainder(ds_decimal a, ds_decimal b); /* C fmod: sign of a */
 ds_decimal ds__dec_abs(ds_decimal v);
-ds_decimal ds__dec_negate(ds_decimal v);
 ds_decimal ds__dec_exp(ds_decimal v);
 ds_decimal ds__dec_ln(ds_decimal v);
 ds_decimal ds__dec_log10(ds_decimal v);

@@ -222,11 +222,6 @@ void ds__key_add_rank(ds_buf *buf, int rank, bool after, bool descending) {
     ds_buf_add_byte(buf, (uint8_t)(first + (after ? 1 : 0)));
 }
 
-void ds__key_add_min(ds_buf *buf, bool descending) {
-    (void)descending;
-    ds_buf_add_byte(buf, 0);
-}
-
 void ds__key_add_max(ds_buf *buf, bool descending) {
     (void)descending;
     ds_buf_add_byte(buf, 0xff);

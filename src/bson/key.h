@@ -15,8 +15,7 @@ void ds__key_add(ds_buf *buf, ds_value v, bool descending, const ds__collator *c
 /* Appends a bound just below / above every value of a type rank, for ranges open to one type:
  * ds__key_add_rank(b, rank, false) sorts before all keys of the rank, (b, rank, true) after. */
 void ds__key_add_rank(ds_buf *buf, int rank, bool after, bool descending);
-/* Bounds below and above every key. */
-void ds__key_add_min(ds_buf *buf, bool descending);
+/* A bound above every key. */
 void ds__key_add_max(ds_buf *buf, bool descending);
 
 /* How many of the `size` bytes the first value's key takes; 0 when they are no key. Without a

@@ -19,7 +19,8 @@ static int width(uint8_t type) {
     }
 }
 
-uint8_t ds__number_type(ds_value a, ds_value b) {
+/* The type an operation on the two has: the widest of int32 < int64 < double < decimal. */
+static uint8_t common_type(ds_value a, ds_value b) {
     return width(a.type) >= width(b.type) ? a.type : b.type;
 }
 
@@ -95,7 +96,7 @@ typedef enum { ADD, SUBTRACT, MULTIPLY } operation;
 
 /* False when an int64 operation overflows. */
 static bool compute(operation op, ds_value a, ds_value b, ds_value *out) {
-    uint8_t type = ds__number_type(a, b);
+    uint8_t type = common_type(a, b);
     if (type == DS_DECIMAL) {
         ds_decimal x = ds__number_to_decimal(a), y = ds__number_to_decimal(b);
         *out = ds__decimal(op == ADD        ? ds__dec_add(x, y)

@@ -6,9 +6,6 @@
 
 #include "bson/value.h"
 
-/* The type an operation on the two has: the widest of int32 < int64 < double < decimal. */
-uint8_t ds__number_type(ds_value a, ds_value b);
-
 /* As aggregation does: an int32 result that overflows becomes int64, an int64 one double. */
 ds_value ds__number_add(ds_value a, ds_value b);
 ds_value ds__number_subtract(ds_value a, ds_value b);

@@ -193,30 +193,3 @@ static bool within(const uint8_t *bytes, uint32_t size, int levels) {
 bool ds__value_depth_within(ds_value v, int levels) {
     return (v.type != DS_DOCUMENT && v.type != DS_ARRAY) || within(v.as.bytes, v.size, levels);
 }
-
-bool ds__utf8_valid(const char *s, size_t size) {
-    const uint8_t *p = (const uint8_t *)s, *end = p + size;
-    while (p < end) {
-        if (*p < 0x80) {
-            p++;
-            continue;
-        }
-        int more = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : 1;
-        uint32_t c = *p & (0x3fu >> more);
-        if (*p < 0xc2 || *p > 0xf4 || end - p <= more) {
-            return false;
-        }
-        for (int i = 1; i <= more; i++) {
-            if ((p[i] & 0xc0) != 0x80) {
-                return false;
-            }
-            c = c << 6 | (p[i] & 0x3fu);
-        }
-        if ((more == 2 && c < 0x800) || (more == 3 && (c < 0x10000 || c > 0x10ffff)) ||
-            (c >= 0xd800 && c <= 0xdfff)) {
-            return false;
-        }
-        p += more + 1;
-    }
-    return true;
-}

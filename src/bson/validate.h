@@ -16,7 +16,4 @@ bool ds__bson_validate(const uint8_t *bytes, size_t size, int max_depth, ds_erro
  * one). Small ones are not even looked at. */
 bool ds__value_depth_within(ds_value v, int levels);
 
-/* Whether the bytes are well-formed UTF-8. */
-bool ds__utf8_valid(const char *s, size_t size);
-
 #endif

@@ -177,3 +177,40 @@ def test_what_a_room_keeps_to_itself(header: str, allowed: set[str]) -> None:
             found[room_of(name, rooms())].append(name)
     assert found
     assert {room: names for room, names in found.items() if room not in allowed} == {}
+
+
+UNCOMMENTED = re.compile(r"/\*.*?\*/|'(?:\\.|[^'\\])'|\"(?:\\.|[^\"\\])*\"", re.DOTALL)
+GLOBAL = re.compile(
+    r"^(?!static|extern|typedef|#)\w[\w \*]*?\b(ds__\w+)\([^;{]*\)\s*\{", re.MULTILINE
+)
+
+
+def used_at_home_only(texts: dict[str, str]) -> set[str]:
+    """Return the functions that other files can call and none does: static, or dead."""
+    words = {
+        name: collections.Counter(re.findall(r"\bds__\w+", UNCOMMENTED.sub("", text)))
+        for name, text in texts.items()
+    }
+    files = collections.defaultdict(set)
+    headers: collections.Counter[str] = collections.Counter()
+    for name, counts in words.items():
+        for word in counts:
+            files[word].add(name)
+        if name.endswith(".h"):
+            headers.update(counts)
+    return {
+        f"{name}: {function}"
+        for name, text in texts.items()
+        if name.endswith(".c")
+        for function in GLOBAL.findall(text)
+        if headers[function] < 2  # declared there, and called by an inline function or a macro
+        and not any(other.endswith((".c", ".def")) for other in files[function] - {name})
+    }
+
+
+def test_a_function_that_others_may_call_is_called_by_others() -> None:
+    tests = sorted((ROOT / "tests" / "c").rglob("*.[ch]"))
+    texts = {path.as_posix(): path.read_text() for path in [*sources(), *tests]}
+    assert used_at_home_only(texts) == set()
+    texts["here.c"] = "bool ds__nobody_calls_this(int a) {\n    return a;\n}\n"
+    assert used_at_home_only(texts) == {"here.c: ds__nobody_calls_this"}

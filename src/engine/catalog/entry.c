@@ -50,7 +50,8 @@ ds__catalog_guest *ds__coll_guest_set(const ds__coll *coll, ds__catalog_guest *g
                : none;
 }
 
-bool ds__coll_read_options(ds__coll *coll, ds_error *err) {
+/* Fills what the options of a collection say. Lives as long as `coll->options`. */
+static bool read_options(ds__coll *coll, ds_error *err) {
     ds_value o = coll->options;
     ds_value v = ds__doc_field(o, "viewOn");
     if (v.type == DS_STRING) {
@@ -113,7 +114,7 @@ static bool read_coll(entry *e, sqlite3_stmt *raw, ds_error *err) {
     if (sqlite3_column_bytes(raw, 3) == 16) {
         memcpy(coll->uuid, sqlite3_column_blob(raw, 3), 16);
     }
-    return copy_document(arena, raw, 4, &coll->options, err) && ds__coll_read_options(coll, err);
+    return copy_document(arena, raw, 4, &coll->options, err) && read_options(coll, err);
 }
 
 ds__coll *ds__coll_read(sqlite3_stmt *raw, ds_error *err) {

@@ -69,7 +69,4 @@ enum { DS_CATALOG_CHANGES = 64 };
 /* SQL that makes what tells of it, where it is not. */
 extern const char ds__catalog_changes_schema[];
 
-/* Fills what the options of a collection say. Lives as long as `coll->options`. */
-bool ds__coll_read_options(ds__coll *coll, ds_error *err);
-
 #endif

@@ -70,9 +70,3 @@ bool ds__let_eval(const ds__let *let, ds__eval *eval, ds_error *err) {
     }
     return true;
 }
-
-void ds__let_share(const ds__let *let, const ds__eval *from, ds__eval *to) {
-    for (size_t i = 0; i < let->count; i++) {
-        to->slots[let->slots[i]] = from->slots[let->slots[i]];
-    }
-}

@@ -16,7 +16,5 @@ typedef struct ds__let {
 bool ds__let_bind(ds__env *env, ds_value spec, ds__let *out, ds_error *err);
 /* Evaluates them into eval's slots, after ds__eval_init. */
 bool ds__let_eval(const ds__let *let, ds__eval *eval, ds_error *err);
-/* The same values in another eval of the same env. */
-void ds__let_share(const ds__let *let, const ds__eval *from, ds__eval *to);
 
 #endif

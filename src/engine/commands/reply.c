@@ -26,10 +26,6 @@ void ds__batch_add(ds__batch *batch, ds_value doc) {
     batch->buf->size += doc.size + n + 2;
 }
 
-size_t ds__batch_doc_begin(ds__batch *batch) {
-    return ds__write_index_doc(batch->buf, batch->count++, DS_DOCUMENT);
-}
-
 void ds__reply_snapshot(ds_buf *reply, uint64_t at_cluster_time) {
     if (at_cluster_time) {
         ds_value time = {.type = DS_TIMESTAMP, .as.u64 = at_cluster_time};

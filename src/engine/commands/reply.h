@@ -17,8 +17,6 @@ typedef struct ds__batch {
 
 void ds__batch_begin(ds__batch *batch, ds_buf *reply, bool first);
 void ds__batch_add(ds__batch *batch, ds_value doc);
-/* A document written in place: begin, write its fields, end (ds__doc_end with what begin gave). */
-size_t ds__batch_doc_begin(ds__batch *batch);
 /* Ends it: {…, id: cursor_id, ns: ns}, and the time of the snapshot unless that is 0. */
 void ds__batch_end(ds__batch *batch, int64_t cursor_id, const char *ns, uint64_t at_cluster_time);
 /* atClusterTime, unless that is 0. */

@@ -191,14 +191,6 @@ bool ds__check_uuid(const ds__coll *coll, ds_value uuid, ds_error *err) {
                          "Collection UUID does not match that specified");
 }
 
-bool ds__check_db_name(const char *db, size_t size, ds_error *err) {
-    return ds__catalog_check_db_name(db, size, err);
-}
-
-bool ds__check_coll_name(const char *db, const char *coll, size_t size, ds_error *err) {
-    return ds__catalog_check_coll_name(db, coll, size, err);
-}
-
 const char *ds__namespace(ds_arena *arena, const char *db, const char *coll) {
     size_t n = strlen(db);
     size_t m = strlen(coll);

@@ -46,9 +46,6 @@ bool ds__args_read(const char *owner, bool command, ds_value doc, const ds__arg 
 /* The name of the collection a command addresses ("c" of {find: "c"}), checked; NUL-terminated in
  * the arena. Errors: BadValue (type), InvalidNamespace. */
 bool ds__op_collection(ds__op *op, const char **coll, size_t *size, ds_error *err);
-/* Whether a database's or a collection's name may be used. Errors: InvalidNamespace. */
-bool ds__check_db_name(const char *db, size_t size, ds_error *err);
-bool ds__check_coll_name(const char *db, const char *coll, size_t size, ds_error *err);
 
 /* The same for the commands whose unknown fields mongod passes over: collStats, dbStats, validate,
  * convertToCapped. */

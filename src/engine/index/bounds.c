@@ -67,7 +67,7 @@ bool ds__bounds_full(ds_arena *arena, ds__bounds *out, ds_error *err) {
     return true;
 }
 
-bool ds__bounds_point(ds_arena *arena, ds_value v, ds__bounds *out, ds_error *err) {
+static bool point(ds_arena *arena, ds_value v, ds__bounds *out, ds_error *err) {
     if (!ds__bounds_span(arena, &v, false, &v, true, out, err)) {
         return false;
     }
@@ -149,7 +149,7 @@ bool ds__bounds_intersect(ds_arena *arena, const ds__bounds *a, const ds__bounds
     return true;
 }
 
-bool ds__bounds_complement(ds_arena *arena, const ds__bounds *a, ds__bounds *out, ds_error *err) {
+static bool complement(ds_arena *arena, const ds__bounds *a, ds__bounds *out, ds_error *err) {
     ds__bounds all;
     if (!ds__bounds_full(arena, &all, err)) {
         return false;
@@ -227,8 +227,8 @@ static bool bracket(uint8_t type, ds_value *lo, ds_value *hi, bool *hi_inclusive
 /* null also stands for missing and undefined. */
 static bool null_bounds(ds_arena *arena, ds__bounds *out, ds_error *err) {
     ds__bounds undefined, null;
-    if (!ds__bounds_point(arena, (ds_value){.type = DS_UNDEFINED}, &undefined, err) ||
-        !ds__bounds_point(arena, ds__null(), &null, err) ||
+    if (!point(arena, (ds_value){.type = DS_UNDEFINED}, &undefined, err) ||
+        !point(arena, ds__null(), &null, err) ||
         !ds__bounds_union(arena, &undefined, &null, out, err)) {
         return false;
     }
@@ -245,8 +245,7 @@ static bool array_bounds(ds_arena *arena, ds_value v, ds__bounds *out, ds_error 
     if (first.type == DS_MISSING) {
         first.type = DS_UNDEFINED;
     }
-    if (!ds__bounds_point(arena, v, &whole, err) ||
-        !ds__bounds_point(arena, first, &element, err) ||
+    if (!point(arena, v, &whole, err) || !point(arena, first, &element, err) ||
         !ds__bounds_union(arena, &whole, &element, out, err)) {
         return false;
     }
@@ -264,7 +263,7 @@ static bool equal_bounds(ds_arena *arena, ds_value v, ds__bounds *out, ds_error 
     if (v.type == DS_UNDEFINED || v.type == DS_MISSING) {
         return ds__bounds_full(arena, out, err);
     }
-    return ds__bounds_point(arena, v, out, err);
+    return point(arena, v, out, err);
 }
 
 static bool range_bounds(ds_arena *arena, const ds__filter *f, ds__bounds *out, ds_error *err) {
@@ -278,7 +277,7 @@ static bool range_bounds(ds_arena *arena, const ds__filter *f, ds__bounds *out, 
     }
     if (ds__is_number(v) && ds__number_is_nan(v)) {
         if (equal) {
-            return ds__bounds_point(arena, v, out, err);
+            return point(arena, v, out, err);
         }
         *out = (ds__bounds){.tight = true};
         return true;
@@ -356,7 +355,7 @@ static bool regex_bounds(ds_arena *arena, const ds__filter *f, ds__bounds *out, 
         return false;
     }
     if (f->operand.type == DS_REGEX) {
-        if (!ds__bounds_point(arena, f->operand, &regex, err) ||
+        if (!point(arena, f->operand, &regex, err) ||
             !ds__bounds_union(arena, &text, &regex, out, err)) {
             return false;
         }
@@ -415,7 +414,7 @@ static bool not_bounds(ds_arena *arena, const ds__filter *f, bool multikey, ds__
             return false;
         }
         if (inside.tight && !inside.full) {
-            return ds__bounds_complement(arena, &inside, out, err);
+            return complement(arena, &inside, out, err);
         }
         break;
     default:

@@ -32,7 +32,6 @@ typedef struct ds__bounds {
 
 /* All bounds live in the arena. */
 bool ds__bounds_full(ds_arena *arena, ds__bounds *out, ds_error *err);
-bool ds__bounds_point(ds_arena *arena, ds_value v, ds__bounds *out, ds_error *err);
 /* From `lo` (NULL: the least value) to `hi` (NULL: the greatest). */
 bool ds__bounds_span(ds_arena *arena, const ds_value *lo, bool lo_after, const ds_value *hi,
                      bool hi_after, ds__bounds *out, ds_error *err);
@@ -40,7 +39,6 @@ bool ds__bounds_union(ds_arena *arena, const ds__bounds *a, const ds__bounds *b,
                       ds_error *err);
 bool ds__bounds_intersect(ds_arena *arena, const ds__bounds *a, const ds__bounds *b,
                           ds__bounds *out, ds_error *err);
-bool ds__bounds_complement(ds_arena *arena, const ds__bounds *a, ds__bounds *out, ds_error *err);
 /* Whether every span is a single value. */
 bool ds__bounds_points(const ds__bounds *b);
 /* Whether they are one value. */

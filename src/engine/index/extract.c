@@ -49,8 +49,10 @@ static bool grow_keys(ds__index_keys *keys) {
     return grown != NULL;
 }
 
-bool ds__index_keys_add(ds__index_keys *out, size_t at, const ds__index *index, ds_meter *meter,
-                        ds_error *err) {
+/* Ends a key whose bytes the caller has appended to `out->bytes` from `at` on: the buffer grows up
+ * to the most that one document may take. Errors: ExceededMemoryLimit, time. */
+static bool end_key(ds__index_keys *out, size_t at, const ds__index *index, ds_meter *meter,
+                    ds_error *err) {
     const size_t size = out->bytes.size - at;
     if (out->bytes.failed) {
         return ds__error_set(err, DS_EXCEEDED_MEMORY_LIMIT,
@@ -101,7 +103,7 @@ static bool emit(extraction *x, const part_state *parts, ds_error *err) {
         out->seen[i] |= kind->ordered ? ds__seen_of(v) : 0;
         ds__key_add(&out->bytes, v, index->parts[i].descending, NULL);
     }
-    if (!ds__index_keys_add(out, at, index, x->meter, err)) {
+    if (!end_key(out, at, index, x->meter, err)) {
         return false;
     }
     if (x->wanted && !x->found && out->bytes.size - at == x->wanted_size &&

@@ -9,9 +9,4 @@
 bool ds__extract_paths(const ds__index *index, ds_value doc, ds_meter *meter, ds__index_keys *out,
                        ds_error *err);
 
-/* Ends a key whose bytes the caller has appended to `out->bytes` from `at` on: the buffer grows up
- * to the most that one document may take. Errors: ExceededMemoryLimit, time. */
-bool ds__index_keys_add(ds__index_keys *out, size_t at, const ds__index *index, ds_meter *meter,
-                        ds_error *err);
-
 #endif

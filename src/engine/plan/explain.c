@@ -139,6 +139,8 @@ static void print_counts(ds__printer *p, const ds__node *node) {
     ds__print_count(p, "isEOF", ended);
 }
 
+static void print_node(const ds__node *node, ds__printer *printer);
+
 /* The projection stands below a limit, and above everything else. */
 static void print_projection(const ds__node *node, ds__printer *p) {
     const char *stage = p->projection;
@@ -149,11 +151,11 @@ static void print_projection(const ds__node *node, ds__printer *p) {
     }
     ds__write_value(p->out, "transformBy", 11, p->transform);
     size_t input = ds__write_doc(p->out, "inputStage", 10, DS_DOCUMENT);
-    ds__node_print(node, p);
+    print_node(node, p);
     ds__doc_end(p->out, input);
 }
 
-void ds__node_print(const ds__node *node, ds__printer *p) {
+static void print_node(const ds__node *node, ds__printer *p) {
     if (p->projection != NULL && strcmp(node->kind->stage, "LIMIT") != 0 &&
         strcmp(node->kind->stage, "PROJECTION_COVERED") != 0) {
         print_projection(node, p);
@@ -169,13 +171,13 @@ void ds__node_print(const ds__node *node, ds__printer *p) {
     }
     if (node->input_count == 1) {
         size_t input = ds__write_doc(p->out, "inputStage", 10, DS_DOCUMENT);
-        ds__node_print(node->inputs[0], p);
+        print_node(node->inputs[0], p);
         ds__doc_end(p->out, input);
     } else if (node->input_count > 1) {
         size_t inputs = ds__write_doc(p->out, "inputStages", 11, DS_ARRAY);
         for (size_t i = 0; i < node->input_count; i++) {
             size_t input = ds__write_index_doc(p->out, i, DS_DOCUMENT);
-            ds__node_print(node->inputs[i], p);
+            print_node(node->inputs[i], p);
             ds__doc_end(p->out, input);
         }
         ds__doc_end(p->out, inputs);
@@ -188,7 +190,7 @@ void ds__runner_print(const ds__runner *r, const ds__explain *words, bool counts
                      .projection = words->projection,
                      .transform = words->transform,
                      .counts = counts};
-    ds__node_print(r->root, &p);
+    print_node(r->root, &p);
 }
 
 void ds__exec_print(const ds__exec *x, const ds__explain *words, bool counts, ds_buf *out) {

@@ -161,7 +161,6 @@ struct ds__printer {
     ds_value transform;
     bool counts; /* executionStages */
 };
-void ds__node_print(const ds__node *node, ds__printer *printer);
 /* An index scan's pattern, flags and bounds; `range`: bounds as one span of keys. */
 void ds__print_index(ds__printer *printer, const ds__plan *leaf, bool range);
 void ds__print_count(ds__printer *printer, const char *name, uint64_t n);

@@ -7,7 +7,7 @@
 #include "engine/store/rows.h"
 
 /* A span of keys in the order of their bytes, made with bson/key.h. A bound of NULL is open.
- * To take in all compound keys that begin with some values, end the bounds with ds__key_add_min and
+ * To take in all compound keys that begin with some values, end the upper bound with
  * ds__key_add_max. */
 typedef struct ds__interval {
     const uint8_t *lo;

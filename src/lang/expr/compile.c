@@ -5,12 +5,13 @@
 
 #include "base/limits.h"
 
-ds__expr *ds__expr_new(ds__expr_parser *p) {
+/* A zeroed node in the arena; NULL when memory is out. */
+static ds__expr *new_node(ds__expr_parser *p) {
     return ds_arena_zalloc(p->env->arena, sizeof(ds__expr));
 }
 
 ds__expr *ds__expr_new_constant(ds__expr_parser *p, ds_value v) {
-    ds__expr *expr = ds__expr_new(p);
+    ds__expr *expr = new_node(p);
     if (expr != NULL) {
         expr->constant = v;
         expr->is_constant = true;
@@ -53,7 +54,8 @@ bool ds__expr_check_variable_name(const char *name, size_t size, bool writing, d
     return true;
 }
 
-bool ds__expr_check_field_name(const char *name, size_t size, ds_error *err) {
+/* Whether `name` may be a field of an object: 15998, 16410, 16411, 16412. */
+static bool check_field_name(const char *name, size_t size, ds_error *err) {
     if (size == 0) {
         return ds__error_set(err, 15998, "FieldPath field names may not be empty strings.");
     }
@@ -121,7 +123,7 @@ static bool parse_path_parts(ds__expr_parser *p, ds__expr *expr, const char *tex
         return ds__error_set(err, DS_OVERFLOW, "FieldPath is too long");
     }
     for (uint32_t i = 0; i < expr->path.count; i++) {
-        if (!ds__expr_check_field_name(expr->path.parts[i].name, expr->path.parts[i].size, err)) {
+        if (!check_field_name(expr->path.parts[i].name, expr->path.parts[i].size, err)) {
             return false;
         }
     }
@@ -208,7 +210,7 @@ static bool parse_object(ds__expr_parser *p, ds__expr *expr, ds_value spec, ds_e
     ds__iter it;
     ds__iter_init(&it, spec);
     for (size_t i = 0; ds__iter_next(&it); i++) {
-        if (!ds__expr_check_field_name(it.key, it.key_size, err)) {
+        if (!check_field_name(it.key, it.key_size, err)) {
             return false;
         }
         for (size_t k = 0; k < i; k++) {
@@ -341,7 +343,7 @@ bool ds__expr_parse(ds__expr_parser *p, ds_value spec, ds__expr **out, ds_error 
         return ds__error_set(err, DS_OVERFLOW, "expressions nest at most %d deep",
                              DS_MAX_EXPR_DEPTH);
     }
-    ds__expr *expr = ds__expr_new(p);
+    ds__expr *expr = new_node(p);
     if (expr == NULL) {
         return ds__error_oom(err);
     }

@@ -60,8 +60,6 @@ bool ds__expr_parse_args(ds__expr_parser *p, ds__expr *expr, ds_value arg, ds_er
 bool ds__expr_parse_named(ds__expr_parser *p, ds__expr *expr, ds_value arg,
                           const char *const *names, int32_t unknown_code, ds_error *err);
 
-/* A zeroed node in the arena; NULL when memory is out. */
-ds__expr *ds__expr_new(ds__expr_parser *p);
 /* A node that is the constant `v`. NULL when memory is out. */
 ds__expr *ds__expr_new_constant(ds__expr_parser *p, ds_value v);
 /* Room for `count` arguments, all absent. */
@@ -72,8 +70,6 @@ bool ds__expr_bind(ds__expr_parser *p, const char *name, size_t size, uint32_t *
                    ds_error *err);
 /* Whether users may bind or read a variable of this name: FailedToParse if not. */
 bool ds__expr_check_variable_name(const char *name, size_t size, bool writing, ds_error *err);
-/* Whether `name` may be a field of an object: 15998, 16410, 16411, 16412. */
-bool ds__expr_check_field_name(const char *name, size_t size, ds_error *err);
 
 /* Values found while evaluating, in scratch memory. */
 typedef struct ds__expr_list {
@@ -107,8 +103,6 @@ bool ds__expr_printf(ds_arena *scratch, ds_value *out, ds_error *err, const char
 /* The text aggregation makes of a value where it wants a string: numbers, dates, timestamps, code;
  * "" for nullish ones. Error 16007 for other types. */
 bool ds__expr_coerce_string(ds_arena *scratch, ds_value v, ds_value *out, ds_error *err);
-/* A double as MongoDB prints it: six significant digits. */
-bool ds__expr_double_text(ds_arena *scratch, double v, ds_value *out, ds_error *err);
 
 /* A number as int64 where any number will do: doubles are truncated (error 31109 out of range),
  * decimals rounded (the smallest int64 out of range). */

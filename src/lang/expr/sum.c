@@ -15,7 +15,8 @@ static double two_sum(double a, double b, double *error) {
     return s;
 }
 
-void ds__sum_add_double(ds__sum *sum, double v) {
+/* Adds a double without widening the type. */
+static void add_double(ds__sum *sum, double v) {
     double error;
     sum->plain += v;
     double high = two_sum(sum->high, v, &error);
@@ -26,12 +27,12 @@ void ds__sum_add_double(ds__sum *sum, double v) {
 
 void ds__sum_add_int64(ds__sum *sum, int64_t v) {
     if (v >= 0 && v <= UINT32_MAX) { /* the other half would be nothing */
-        ds__sum_add_double(sum, (double)v);
+        add_double(sum, (double)v);
         return;
     }
     double high = (double)(v >> 32) * 4294967296.0;
-    ds__sum_add_double(sum, high);
-    ds__sum_add_double(sum, (double)(v & 0xFFFFFFFF));
+    add_double(sum, high);
+    add_double(sum, (double)(v & 0xFFFFFFFF));
 }
 
 static void widen(ds__sum *sum, uint8_t type) {
@@ -56,13 +57,13 @@ static void add_decimal(ds__sum *sum, ds_decimal v) {
 void ds__sum_add(ds__sum *sum, ds_value v) {
     switch (v.type) {
     case DS_INT32:
-        ds__sum_add_double(sum, v.as.i32);
+        add_double(sum, v.as.i32);
         break;
     case DS_INT64:
         ds__sum_add_int64(sum, v.as.i64);
         break;
     case DS_DOUBLE:
-        ds__sum_add_double(sum, v.as.f64);
+        add_double(sum, v.as.f64);
         break;
     case DS_DECIMAL:
         add_decimal(sum, v.as.dec);
@@ -76,8 +77,8 @@ void ds__sum_add(ds__sum *sum, ds_value v) {
 
 void ds__sum_merge(ds__sum *sum, const ds__sum *other) {
     double plain = sum->plain + other->plain;
-    ds__sum_add_double(sum, other->high);
-    ds__sum_add_double(sum, other->low);
+    add_double(sum, other->high);
+    add_double(sum, other->low);
     sum->plain = plain;
     if (other->has_decimal) {
         add_decimal(sum, other->decimal);
@@ -88,7 +89,7 @@ void ds__sum_merge(ds__sum *sum, const ds__sum *other) {
     }
 }
 
-double ds__sum_double(const ds__sum *sum) {
+static double as_double(const ds__sum *sum) {
     return isnan(sum->high) || isinf(sum->high) ? sum->plain : sum->high;
 }
 
@@ -123,12 +124,12 @@ ds_value ds__sum_value(const ds__sum *sum) {
     case DS_DECIMAL:
         return ds__decimal(total_decimal(sum));
     case DS_DOUBLE:
-        return ds__double(ds__sum_double(sum));
+        return ds__double(as_double(sum));
     case DS_INT64:
-        return ds__sum_int64(sum, &whole) ? ds__int64(whole) : ds__double(ds__sum_double(sum));
+        return ds__sum_int64(sum, &whole) ? ds__int64(whole) : ds__double(as_double(sum));
     default:
         if (!ds__sum_int64(sum, &whole)) {
-            return ds__double(ds__sum_double(sum));
+            return ds__double(as_double(sum));
         }
         return whole >= INT32_MIN && whole <= INT32_MAX ? ds__int32((int32_t)whole)
                                                         : ds__int64(whole);
@@ -142,5 +143,5 @@ ds_value ds__sum_average(const ds__sum *sum) {
     if (sum->has_decimal) {
         return ds__decimal(ds__dec_divide(total_decimal(sum), ds__dec_from_int64(sum->count)));
     }
-    return ds__double(ds__sum_double(sum) / (double)sum->count);
+    return ds__double(as_double(sum) / (double)sum->count);
 }

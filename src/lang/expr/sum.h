@@ -22,16 +22,13 @@ typedef struct ds__sum {
 /* Adds a number; other values are ignored. */
 void ds__sum_add(ds__sum *sum, ds_value v);
 void ds__sum_add_int64(ds__sum *sum, int64_t v);
-/* Adds a double without widening the type. */
-void ds__sum_add_double(ds__sum *sum, double v);
 /* Adds the state of another sum. */
 void ds__sum_merge(ds__sum *sum, const ds__sum *other);
 /* int32 0 when nothing was added. */
 ds_value ds__sum_value(const ds__sum *sum);
 /* Null when nothing was added; else a double, or a decimal when there was one. */
 ds_value ds__sum_average(const ds__sum *sum);
-/* The sum of what is not decimal: as a double, as a decimal, and as an int64 if it fits. */
-double ds__sum_double(const ds__sum *sum);
+/* The sum of what is not decimal: as a decimal, and as an int64 if it fits. */
 ds_decimal ds__sum_decimal(const ds__sum *sum);
 bool ds__sum_int64(const ds__sum *sum, int64_t *out);
 

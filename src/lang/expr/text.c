@@ -4,7 +4,8 @@
 
 #include "lang/expr/date.h"
 
-bool ds__expr_double_text(ds_arena *scratch, double v, ds_value *out, ds_error *err) {
+/* A double as MongoDB prints it: six significant digits. */
+static bool double_text(ds_arena *scratch, double v, ds_value *out, ds_error *err) {
     return ds__expr_printf(scratch, out, err, "%g", v);
 }
 
@@ -33,7 +34,7 @@ bool ds__expr_coerce_string(ds_arena *scratch, ds_value v, ds_value *out, ds_err
         *out = ds__string("", 0);
         return true;
     case DS_DOUBLE:
-        return ds__expr_double_text(scratch, v.as.f64, out, err);
+        return double_text(scratch, v.as.f64, out, err);
     case DS_INT32:
         return ds__expr_printf(scratch, out, err, "%d", v.as.i32);
     case DS_INT64:

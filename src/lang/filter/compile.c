@@ -95,8 +95,9 @@ bool ds__filter_parse_operators(ds__filter_parser *p, const ds__path *path, ds_v
     return true;
 }
 
-bool ds__filter_parse_field(ds__filter_parser *p, const ds__path *path, ds_value value,
-                            ds__filter_list *list, ds_error *err) {
+/* {path: value} as it stands in a filter: operators, a regex or an equality. */
+static bool parse_field(ds__filter_parser *p, const ds__path *path, ds_value value,
+                        ds__filter_list *list, ds_error *err) {
     if (ds__filter_is_operators(value, false)) {
         return ds__filter_parse_operators(p, path, value, list, err);
     }
@@ -148,7 +149,7 @@ bool ds__filter_parse_document(ds__filter_parser *p, ds_value doc, ds__filter **
         if (path.count > DS_MAX_DEPTH) {
             return ds__error_set(err, 5729100, "FieldPath is too long");
         }
-        if (!ds__filter_parse_field(p, &path, it.value, &list, err)) {
+        if (!parse_field(p, &path, it.value, &list, err)) {
             return false;
         }
     }

@@ -228,7 +228,8 @@ bool ds__filter_test_bits(const ds__filter *f, ds_value v) {
     return !any;
 }
 
-bool ds__filter_check_top(const ds__filter_parser *p, const char *name, ds_error *err) {
+/* $expr and its like only apply to whole documents and where the caller allows them. */
+static bool check_top(const ds__filter_parser *p, const char *name, ds_error *err) {
     if (p->nested) {
         return ds__error_set(err, DS_BAD_VALUE, "%s can only be applied to the top-level document",
                              name);
@@ -241,7 +242,7 @@ bool ds__filter_check_top(const ds__filter_parser *p, const char *name, ds_error
 }
 
 DS_FILTER_TOP(ds__filter_parse_expr) {
-    if (!ds__filter_check_top(p, op->name, err)) {
+    if (!check_top(p, op->name, err)) {
         return false;
     }
     ds__filter *f = ds__filter_new(p, DS_FILTER_EXPR, NULL, err);
@@ -304,7 +305,7 @@ DS_FILTER_TOP(ds__filter_parse_where) {
     if (arg.type != DS_STRING && arg.type != DS_CODE_TYPE && arg.type != DS_CODE_W_SCOPE) {
         return ds__error_set(err, DS_BAD_VALUE, "$where got bad type");
     }
-    return ds__filter_check_top(p, op->name, err) &&
+    return check_top(p, op->name, err) &&
            ds__error_set(err, DS_NOT_IMPLEMENTED,
                          "$where is not supported: this store runs no JavaScript; use $expr");
 }
@@ -313,7 +314,7 @@ DS_FILTER_TOP(ds__filter_parse_text) {
     if (arg.type != DS_DOCUMENT) {
         return ds__error_set(err, DS_BAD_VALUE, "$text expects an object");
     }
-    return ds__filter_check_top(p, op->name, err) &&
+    return check_top(p, op->name, err) &&
            ds__error_set(err, DS_NOT_IMPLEMENTED, "$text is not supported by this store yet");
 }
 

@@ -78,9 +78,6 @@ bool ds__filter_parse_document(ds__filter_parser *p, ds_value doc, ds__filter **
 /* {$gt: 1, $lt: 5} on a path: adds one item per operator. */
 bool ds__filter_parse_operators(ds__filter_parser *p, const ds__path *path, ds_value doc,
                                 ds__filter_list *list, ds_error *err);
-/* {path: value} as it stands in a filter: operators, a regex or an equality. */
-bool ds__filter_parse_field(ds__filter_parser *p, const ds__path *path, ds_value value,
-                            ds__filter_list *list, ds_error *err);
 /* A document whose first name begins with '$' and that is no DBRef. */
 bool ds__filter_is_operators(ds_value v, bool incomplete_dbref);
 /* Flattens, collapses and orders the tree; returns its new root. */
@@ -124,8 +121,6 @@ bool ds__filter_make_regex(ds__filter_parser *p, const ds__path *path, ds_value 
                            ds__filter **out, ds_error *err);
 /* {$or: [{a: 1}, {a: 2}]} is {a: {$in: [1, 2]}}: the node to use in place of `or`. */
 ds__filter *ds__filter_or_to_in(ds__filter_parser *p, ds__filter * or);
-/* $expr and its like only apply to whole documents and where the caller allows them. */
-bool ds__filter_check_top(const ds__filter_parser *p, const char *name, ds_error *err);
 
 /* Regexes beside the values of an IN node. */
 typedef struct ds__filter_in {

@@ -192,10 +192,6 @@ typedef struct ds__buckets {
 /* Stages other stages are made of. */
 bool ds__stage_add_buckets(ds__stage_parser *p, ds_value group, const ds__buckets *buckets,
                            ds_error *err);
-bool ds__stage_add_sort(ds__stage_parser *p, ds_value spec, ds_error *err);
-bool ds__stage_add_limit(ds__stage_parser *p, int64_t limit, ds_error *err);
-bool ds__stage_add_project(ds__stage_parser *p, ds__projection_kind kind, ds_value arg,
-                           ds_error *err);
 /* Parses a document built in `buf` with `parse` as if it stood in the pipeline. */
 bool ds__stage_add_built(ds__stage_parser *p, ds_buf *buf,
                          bool (*parse)(ds__stage_parser *p, ds_value arg, ds_error *err),

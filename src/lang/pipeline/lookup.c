@@ -428,7 +428,8 @@ static bool check_spec(const lookup_spec *s, ds_error *err) {
     return true;
 }
 
-bool ds__stage_check_variable(const char *name, size_t size, ds_error *err) {
+/* A name users may give a variable. */
+static bool check_variable(const char *name, size_t size, ds_error *err) {
     const unsigned char *p = (const unsigned char *)name;
     if (size == 0) {
         return ds__error_set(err, DS_FAILED_TO_PARSE, "empty variable names are not allowed");
@@ -460,7 +461,7 @@ static bool parse_lets(ds__stage_parser *p, lookup *l, ds_value let, const ds__v
     ds__iter it;
     for (ds__iter_init(&it, let); ds__iter_next(&it);) {
         lookup_let *var = &l->lets[l->let_count++];
-        if (!ds__stage_check_variable(it.key, it.key_size, err) ||
+        if (!check_variable(it.key, it.key_size, err) ||
             !ds__expr_compile(p->env, p->scope, it.value, &var->expr, err)) {
             return false;
         }

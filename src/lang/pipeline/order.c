@@ -91,7 +91,7 @@ static const ds__stage_ops sort_ops = {
     .kind = DS_STAGE_SORT,
 };
 
-bool ds__stage_add_sort(ds__stage_parser *p, ds_value spec, ds_error *err) {
+static bool add_sort(ds__stage_parser *p, ds_value spec, ds_error *err) {
     sort *s = ds__stage_add(p, sizeof *s, &sort_ops, err);
     return s && ds__sort_compile_meta(p->env, spec, &s->stage.pattern, err);
 }
@@ -100,7 +100,7 @@ bool ds__stage_parse_sort(ds__stage_parser *p, ds_value arg, ds_error *err) {
     if (arg.type == DS_DOCUMENT && ds__doc_empty(arg)) {
         return ds__error_set(err, 15976, "$sort stage must have at least one sort key");
     }
-    return ds__stage_add_sort(p, arg, err);
+    return add_sort(p, arg, err);
 }
 
 /* $limit and $skip. */
@@ -140,7 +140,7 @@ static const ds__stage_ops limit_ops = {
 static const ds__stage_ops skip_ops = {
     .name = "$skip", .start = slice_start, .next = skip_next, .kind = DS_STAGE_SKIP};
 
-bool ds__stage_add_limit(ds__stage_parser *p, int64_t limit, ds_error *err) {
+static bool add_limit(ds__stage_parser *p, int64_t limit, ds_error *err) {
     slice *s = ds__stage_add(p, sizeof *s, &limit_ops, err);
     if (s) {
         s->stage.amount = limit;
@@ -160,7 +160,7 @@ bool ds__stage_parse_limit(ds__stage_parser *p, ds_value arg, ds_error *err) {
     if (limit == 0) {
         return ds__error_set(err, 15958, "the limit must be positive");
     }
-    return ds__stage_add_limit(p, limit, err);
+    return add_limit(p, limit, err);
 }
 
 bool ds__stage_parse_skip(ds__stage_parser *p, ds_value arg, ds_error *err) {

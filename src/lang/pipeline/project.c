@@ -136,8 +136,8 @@ static bool learn_paths(project *p, ds__projection_kind kind, ds_value arg, ds_e
     return true;
 }
 
-bool ds__stage_add_project(ds__stage_parser *parser, ds__projection_kind kind, ds_value arg,
-                           ds_error *err) {
+static bool add_project(ds__stage_parser *parser, ds__projection_kind kind, ds_value arg,
+                        ds_error *err) {
     const ds__stage_ops *ops = kind == DS_PROJECT_ADD_FIELDS ? &add_fields_ops : &project_ops;
     project *p = ds__stage_add(parser, sizeof *p, ops, err);
     if (!p) {
@@ -153,7 +153,7 @@ bool ds__stage_parse_project(ds__stage_parser *p, ds_value arg, ds_error *err) {
     if (arg.type != DS_DOCUMENT) {
         return ds__error_set(err, 15969, "$project specification must be an object");
     }
-    return ds__stage_add_project(p, DS_PROJECT_STAGE, arg, err);
+    return add_project(p, DS_PROJECT_STAGE, arg, err);
 }
 
 bool ds__stage_parse_add_fields(ds__stage_parser *p, ds_value arg, ds_error *err) {
@@ -161,7 +161,7 @@ bool ds__stage_parse_add_fields(ds__stage_parser *p, ds_value arg, ds_error *err
         return ds__error_set(err, 40272, "$addFields specification stage must be an object, got %s",
                              ds__type_name(arg.type));
     }
-    return ds__stage_add_project(p, DS_PROJECT_ADD_FIELDS, arg, err);
+    return add_project(p, DS_PROJECT_ADD_FIELDS, arg, err);
 }
 
 bool ds__stage_parse_unset(ds__stage_parser *p, ds_value arg, ds_error *err) {
@@ -184,7 +184,7 @@ bool ds__stage_parse_unset(ds__stage_parser *p, ds_value arg, ds_error *err) {
             }
         }
     }
-    return ds__stage_add_project(p, DS_PROJECT_UNSET, arg, err);
+    return add_project(p, DS_PROJECT_UNSET, arg, err);
 }
 
 typedef struct replace {

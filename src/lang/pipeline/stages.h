@@ -38,7 +38,4 @@ bool ds__stage_parse_window(ds__stage_parser *p, ds_value arg, ds_error *err);
 bool ds__stage_parse_densify(ds__stage_parser *p, ds_value arg, ds_error *err);
 bool ds__stage_parse_fill(ds__stage_parser *p, ds_value arg, ds_error *err);
 
-/* A name users may give a variable. */
-bool ds__stage_check_variable(const char *name, size_t size, ds_error *err);
-
 #endif

@@ -5,16 +5,6 @@
 #include "lang/pipeline/stages.h"
 #include "lang/pipeline/sub.h"
 
-static ds_next doc_list_next(ds__source *self, ds_value *doc, ds_error *err) {
-    ds__doc_list_source *s = (ds__doc_list_source *)self;
-    if (s->at >= s->list->bytes.size) {
-        return DS_NEXT_END;
-    }
-    *doc = ds__document(s->list->bytes.data + s->at);
-    s->at += doc->size;
-    return DS_NEXT_ROW;
-}
-
 bool ds__doc_list_add(ds__doc_list *list, ds_value doc, const char *stage, ds_error *err) {
     if (list->bytes.size + doc.size > DS_MAX_GROUP_BYTES) {
         return ds__error_set(err, DS_QUERY_EXCEEDED_MEMORY,
@@ -22,10 +12,6 @@ bool ds__doc_list_add(ds__doc_list *list, ds_value doc, const char *stage, ds_er
     }
     ds_buf_add(&list->bytes, doc.as.bytes, doc.size);
     return ds_buf_ok(&list->bytes, err);
-}
-
-void ds__doc_list_source_init(ds__doc_list_source *source, const ds__doc_list *list) {
-    *source = (ds__doc_list_source){.base = {.next = doc_list_next}, .list = list};
 }
 
 bool ds__pipeline_collect(ds__pipeline *pipeline, ds__source *source, ds__eval *eval, ds_buf *out,
@@ -52,8 +38,10 @@ bool ds__pipeline_collect(ds__pipeline *pipeline, ds__source *source, ds__eval *
     return ok && ds_buf_ok(out, err);
 }
 
-bool ds__pipeline_open_on(ds__pipeline *pipeline, ds__stage *stage, const char *coll,
-                          const ds__filter *filter, ds__source **out, ds_error *err) {
+/* Opens the collection a sub-pipeline reads (in the host's database); *out is NULL when the
+ * pipeline makes its own documents. */
+static bool open_on(ds__pipeline *pipeline, ds__stage *stage, const char *coll,
+                    const ds__filter *filter, ds__source **out, ds_error *err) {
     const ds__pipeline_host *host = stage->env->pipeline_host;
     *out = NULL;
     if (ds__pipeline_has_own_source(pipeline)) {
@@ -85,7 +73,7 @@ static ds_next union_next(ds__stage *stage, ds_value *doc, ds_error *err) {
             return next;
         }
         ds__source *source;
-        if (!ds__pipeline_open_on(u->pipeline, stage, u->coll, u->filter, &source, err) ||
+        if (!open_on(u->pipeline, stage, u->coll, u->filter, &source, err) ||
             !ds__pipeline_start(u->pipeline, source, stage->eval, err)) {
             return DS_NEXT_ERROR;
         }

@@ -11,21 +11,9 @@ typedef struct ds__doc_list {
 } ds__doc_list;
 bool ds__doc_list_add(ds__doc_list *list, ds_value doc, const char *stage, ds_error *err);
 
-/* Reads a list; caller's storage, needs no closing. */
-typedef struct ds__doc_list_source {
-    ds__source base;
-    const ds__doc_list *list;
-    size_t at;
-} ds__doc_list_source;
-void ds__doc_list_source_init(ds__doc_list_source *source, const ds__doc_list *list);
-
 /* Runs to the end, writing each document as the next element of the array open in `out`. */
 bool ds__pipeline_collect(ds__pipeline *pipeline, ds__source *source, ds__eval *eval, ds_buf *out,
                           size_t *count, ds_error *err);
-/* Opens the collection a sub-pipeline reads (in the host's database); *out is NULL when the
- * pipeline makes its own documents. */
-bool ds__pipeline_open_on(ds__pipeline *pipeline, ds__stage *stage, const char *coll,
-                          const ds__filter *filter, ds__source **out, ds_error *err);
 /* Takes the leading $match alone. */
 bool ds__pipeline_take_match(ds__pipeline *pipeline, ds__pipeline_head *out);
 

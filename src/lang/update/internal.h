@@ -169,8 +169,6 @@ bool ds__update_check_dollar(const char *name, uint8_t type, const char *before,
 bool ds__update_check_id(ds_value id, ds_error *err);
 bool ds__update_check_names(ds_value doc, ds_error *err);
 bool ds__update_check_size(const ds_buf *out, ds_error *err);
-/* How deeply documents and arrays nest below a value: 0 for scalars. */
-int ds__update_depth(ds_value v);
 
 /* replace.c */
 bool ds__update_apply_replace(const ds__update *update, ds_value doc, ds__eval *eval, ds_buf *out,

@@ -303,10 +303,6 @@ bool ds__update_compile(ds__env *env, const ds__update_spec *spec, ds__update **
     return true;
 }
 
-ds__update_kind ds__update_get_kind(const ds__update *update) {
-    return update->kind;
-}
-
 void ds__update_paths(const ds__update *update, void (*add)(void *ctx, const ds__path *path),
                       void *ctx) {
     if (update->kind != DS_UPDATE_OPERATORS) {

@@ -29,8 +29,6 @@ typedef struct ds__update_spec {
  * FailedToParse, BadValue, ConflictingUpdateOperators, those of filters and pipelines, … */
 bool ds__update_compile(ds__env *env, const ds__update_spec *spec, ds__update **out, ds_error *err);
 
-ds__update_kind ds__update_get_kind(const ds__update *update);
-
 /* Applies to `doc`, writing the new document to `out`, which must be empty (and is empty again when
  * !*modified: `doc` stays). `match` tells where `$` points. `_id` may not change, other than in its
  * numeric type by a replacement. Scratch grows until the caller resets eval->scratch. Errors:

@@ -4,7 +4,8 @@
 #include "base/limits.h"
 #include "lang/update/internal.h"
 
-int ds__update_depth(ds_value v) {
+/* How deeply documents and arrays nest below a value: 0 for scalars. */
+static int depth_of(ds_value v) {
     if (v.type != DS_DOCUMENT && v.type != DS_ARRAY) {
         return 0;
     }
@@ -12,14 +13,14 @@ int ds__update_depth(ds_value v) {
     ds__iter it;
     ds__iter_init(&it, v);
     while (ds__iter_next(&it)) {
-        int d = ds__update_depth(it.value);
+        int d = depth_of(it.value);
         deepest = d > deepest ? d : deepest;
     }
     return deepest + 1;
 }
 
 static bool check_depth(ds_value v, int depth, ds_error *err) {
-    if (depth + ds__update_depth(v) <= DS_MAX_DEPTH) {
+    if (depth + depth_of(v) <= DS_MAX_DEPTH) {
         return true;
     }
     return ds__error_set(err, DS_OVERFLOW, "Document exceeds maximum nesting depth of %d",
