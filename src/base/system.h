@@ -48,11 +48,6 @@ void ds__release_memory(void);
  */
 void ds__keep_little_memory(void);
 
-/* Brings a mapped file's pages into memory: what cannot be read is false here, and no signal later.
- * `at` is where a page begins. False too where the system cannot: they are not to be touched then.
- */
-bool ds__populate(const void *at, size_t size);
-
 /* How many processors this process may use; at least 1. */
 size_t ds__processors(void);
 

@@ -16,14 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-enum { POPULATE_READ = 22 }; /* since Linux 5.14; older headers lack its name */
 
 const char *ds__system_error(int code) {
     const char *text = strerrordesc_np(code);
@@ -99,10 +96,6 @@ void ds__release_memory(void) {
 void ds__keep_little_memory(void) {
     mallopt(M_MMAP_THRESHOLD, 512 * 1024);
     mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
-}
-
-bool ds__populate(const void *at, size_t size) {
-    return madvise((void *)(uintptr_t)at, size, POPULATE_READ) == 0;
 }
 
 size_t ds__processors(void) {

@@ -152,11 +152,6 @@ void ds__release_memory(void) {
 void ds__keep_little_memory(void) {
 }
 
-bool ds__populate(const void *at, size_t size) {
-    (void)at, (void)size;
-    return false;
-}
-
 size_t ds__processors(void) {
     const long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n > 0 ? (size_t)n : 1;

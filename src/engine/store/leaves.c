@@ -31,8 +31,9 @@ struct ds__leaves {
     /* owned */
     ds__pages own; /* of a member: nothing */
     level levels[MAX_LEVELS];
-    uint8_t *room; /* of the leaf, unless it is mapped; then one more, for pages of long rows */
-    ds_buf whole;  /* a row of several pages */
+    uint8_t
+        *room;    /* of the leaf, unless the reader has it; then one more, for pages of long rows */
+    ds_buf whole; /* a row of several pages */
     /* borrowed */
     ds__txn *txn; /* NULL: a member, which tells nobody of failures */
     const ds__pages *pages;
@@ -92,9 +93,10 @@ static bool corrupt(ds__leaves *l, uint32_t page, ds_error *err) {
     return fail(l, SQLITE_CORRUPT, page, false, err);
 }
 
-static bool read_page(ds__leaves *l, uint32_t number, uint8_t *room, ds__page *out, ds_error *err) {
+static bool read_page(ds__leaves *l, ds__page_reader *reader, uint32_t number, uint8_t *room,
+                      ds__page *out, ds_error *err) {
     bool in_log;
-    int rc = ds__page_read(&l->reader, number, room, out, &in_log);
+    int rc = ds__page_read(reader, number, room, out, &in_log);
     return rc == SQLITE_OK || fail(l, rc, number, in_log, err);
 }
 
@@ -136,7 +138,7 @@ static bool find_child(ds__leaves *l, level *v, int64_t from, ds_error *err) {
 /* The page, and whether it is a leaf. */
 static bool read_node(ds__leaves *l, uint32_t number, ds__page *page, int *cells, bool *leaf,
                       ds_error *err) {
-    if (!read_page(l, number, l->room, page, err)) {
+    if (!read_page(l, &l->reader, number, l->room, page, err)) {
         return false;
     }
     *cells = load_be16(page->bytes + 3);
@@ -225,6 +227,7 @@ static int local_size(int usable, uint64_t size) {
 static bool gather(ds__leaves *l, const uint8_t *p, uint64_t size, bool *sound, ds_error *err) {
     const int local = local_size(l->usable, size);
     uint8_t *room = l->room + l->pages->view.page_size;
+    ds__page_reader beside = {.pages = l->pages}; /* the leaf stays where it is */
     if (size > INT32_MAX || local + 4 > l->end - p) {
         return corrupt(l, l->number, err);
     }
@@ -234,7 +237,7 @@ static bool gather(ds__leaves *l, const uint8_t *p, uint64_t size, bool *sound, 
     for (uint64_t left = size - (uint64_t)local; left > 0;) {
         ds__page page;
         const uint64_t here = left < (uint64_t)l->usable - 4 ? left : (uint64_t)l->usable - 4;
-        if (!read_page(l, next, room, &page, err)) {
+        if (!read_page(l, &beside, next, room, &page, err)) {
             return false;
         }
         *sound = *sound && page.sound;
@@ -371,7 +374,7 @@ static bool find_cell(ds__leaves *l, int64_t from, ds_error *err) {
 
 static bool begin(ds__leaves *l, const ds__pages *pages) {
     l->pages = pages;
-    l->reader.pages = pages;
+    ds__page_reader_open(&l->reader, pages);
     l->usable = pages->view.page_size - DS_PAGE_RESERVED;
     l->room = ds__alloc(2 * (size_t)pages->view.page_size);
     return l->room != NULL;
@@ -416,6 +419,7 @@ void ds__leaves_close(ds__leaves *l) {
             ds__free(l->levels[i].page);
         }
         ds__free(l->room);
+        ds__page_reader_close(&l->reader);
         ds_buf_clear(&l->whole);
         ds__pages_close(&l->own);
         ds__free(l);

@@ -1,62 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A page's last frame within the snapshot, else the file's page: what SQLite reads too. A mapped
- * page is touched only after the system was asked for it, so that a disk's failure is an error of
- * reading and no signal. */
+/* A page's last frame within the snapshot, else the file's page: what SQLite reads too. The file is
+ * read and not mapped: where another program cuts it off, or its disk fails, that is an error, and
+ * no signal that ends the process. */
 #include "engine/store/pages.h"
 
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/system.h"
 
 /* The index is in parts of so many frames' pages, the first with a head before them. */
 enum { INDEX_HEAD = 136 / 4, INDEX_FRAMES = 4096 };
 
-/* SQLite wants some bytes more than it is asked for in a mapped file. */
-enum { MAP_MARGIN = 256 };
-
 /* Longer logs are SQLite's to read. */
 enum { MAX_FRAMES = 1 << 20 };
 
-/* Asked of the system at once: at first, and when pages follow each other. */
-enum { AHEAD = 64 * 1024, MAX_AHEAD = 1024 * 1024 };
-
-static void open_map(ds__pages *pages) {
-    const ds__vfs_view *view = &pages->view;
-    const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB;
-    sqlite3_file *file = ds__alloc((size_t)view->system->szOsFile);
-    pages->map_file = file;
-    if (!file || view->system->xOpen(view->system, view->name, file, flags, NULL) != SQLITE_OK ||
-        file->pMethods->iVersion < 3) {
-        return;
-    }
-    sqlite3_int64 size = 0;
-    sqlite3_int64 limit = INT64_MAX;
-    void *last = NULL;
-    file->pMethods->xFileControl(file, SQLITE_FCNTL_MMAP_SIZE, &limit);
-    limit = -1; /* asks for what SQLite made of it */
-    file->pMethods->xFileControl(file, SQLITE_FCNTL_MMAP_SIZE, &limit);
-    if (file->pMethods->xFileSize(file, &size) != SQLITE_OK || limit <= 0) {
-        return;
-    }
-    size = (limit < size ? limit : size) - MAP_MARGIN;
-    if (size > 0 && file->pMethods->xFetch(file, size - 1, 1, &last) == SQLITE_OK && last) {
-        pages->map_size = size;
-        pages->map = (const uint8_t *)last - (size - 1);
-    }
-}
-
-static void close_map(ds__pages *pages) {
-    sqlite3_file *file = pages->map_file;
-    if (file && file->pMethods) {
-        if (pages->map) {
-            const uint8_t *last = pages->map + pages->map_size - 1;
-            file->pMethods->xUnfetch(file, pages->map_size - 1, (void *)(uintptr_t)last);
-        }
-        file->pMethods->xClose(file);
-    }
-    ds__free(file);
-}
+/* A window holds twice as much each time that pages follow each other, leaving out few. */
+enum { WINDOW = 64 * 1024, PAGES_BETWEEN = 4 };
 
 static uint32_t *slot_of(const ds__pages *pages, uint32_t page) {
     uint32_t at = page * 0x9e3779b1u & pages->frame_mask;
@@ -107,12 +66,10 @@ bool ds__pages_open(ds__pages *pages, sqlite3 *db) {
         ds__pages_close(pages);
         return false;
     }
-    open_map(pages);
     return true;
 }
 
 void ds__pages_close(ds__pages *pages) {
-    close_map(pages);
     ds__free(pages->frames);
     *pages = (ds__pages){0};
 }
@@ -134,28 +91,38 @@ static int read_frame(const ds__pages *pages, uint32_t frame, uint8_t *room, ds_
     return rc == SQLITE_OK && !fits ? SQLITE_CORRUPT : rc;
 }
 
-/* Whether the page at `at` is in the map, and in memory. */
-static bool in_map(ds__page_reader *reader, int64_t at, int size) {
-    const ds__pages *pages = reader->pages;
-    if (!pages->map || at + size > pages->map_size) {
+void ds__page_reader_open(ds__page_reader *reader, const ds__pages *pages) {
+    *reader = (ds__page_reader){.pages = pages, .window = ds__alloc(WINDOW)};
+}
+
+void ds__page_reader_close(ds__page_reader *reader) {
+    ds__free(reader->window);
+    reader->window = NULL;
+}
+
+/* Whether the page at `at` is in the window now. */
+static bool in_window(ds__page_reader *reader, int64_t at, int size) {
+    const ds__vfs_view *view = &reader->pages->view;
+    const int64_t end = (int64_t)view->pages * size;
+    int64_t ahead = size;
+    if (!reader->window) {
         return false;
     }
     if (at >= reader->from && at + size <= reader->to) {
         return true;
     }
-    const int64_t from = at / AHEAD * AHEAD;
-    int64_t ahead = AHEAD;
-    if (from == reader->to && reader->from < from) {
-        ahead = 2 * (from - reader->from);
+    if (at >= reader->to && at - reader->to <= PAGES_BETWEEN * (int64_t)size) {
+        ahead = 2 * (reader->to - reader->from);
+        ahead = ahead < WINDOW ? ahead : WINDOW;
+        ahead = ahead < size ? size : ahead < end - at ? ahead : end - at;
     }
-    int64_t to = from + (ahead < MAX_AHEAD ? ahead : MAX_AHEAD);
-    to = to < pages->map_size ? to : pages->map_size;
-    if (!ds__populate(pages->map + from, (size_t)(to - from))) {
-        return false;
+    reader->from = at;
+    reader->to = at + ahead;
+    if (view->file->pMethods->xRead(view->file, reader->window, (int)ahead, at) == SQLITE_OK) {
+        return true;
     }
-    reader->from = from;
-    reader->to = to;
-    return true;
+    reader->to = at; /* the file may end before the snapshot, whose last pages are in the log */
+    return false;
 }
 
 int ds__page_read(ds__page_reader *reader, uint32_t number, uint8_t *room, ds__page *out,
@@ -173,8 +140,8 @@ int ds__page_read(ds__page_reader *reader, uint32_t number, uint8_t *room, ds__p
         *in_log = true;
         return read_frame(pages, slot[1], room, out);
     }
-    if (in_map(reader, at, size)) {
-        out->bytes = pages->map + at;
+    if (in_window(reader, at, size)) {
+        out->bytes = reader->window + (at - reader->from);
     } else {
         int rc = pages->view.file->pMethods->xRead(pages->view.file, room, size, at);
         if (rc != SQLITE_OK) {

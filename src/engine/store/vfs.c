@@ -450,9 +450,7 @@ bool ds__vfs_view_now(sqlite3 *db, ds__vfs_view *out) {
         f->real->pMethods->xFileSize(f->real, &size) != SQLITE_OK) {
         return false;
     }
-    out->system = layer.pAppData;
     out->file = f->real;
-    out->name = f->name;
     out->page_size = f->page_size;
     out->pages = f->view_pages ? f->view_pages : (uint32_t)(size / f->page_size);
     if (f->reads > 1) {

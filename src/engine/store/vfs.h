@@ -27,12 +27,10 @@ int ds__vfs_page_size(sqlite3 *db);
 /* Where the pages of the snapshot stand that a connection reads now. Lifetime of `file` and `log`:
  * the connection's. */
 typedef struct ds__vfs_view {
-    sqlite3_vfs *system; /* below this layer; it opens `name` */
-    sqlite3_file *file;  /* the system's */
-    sqlite3_file *log;   /* the same of the log; NULL: the snapshot has nothing in it */
-    const char *name;
-    uint32_t frames; /* of the log that belong to the snapshot */
-    uint32_t pages;  /* of the snapshot */
+    sqlite3_file *file; /* the system's */
+    sqlite3_file *log;  /* the same of the log; NULL: the snapshot has nothing in it */
+    uint32_t frames;    /* of the log that belong to the snapshot */
+    uint32_t pages;     /* of the snapshot */
     int page_size;
 } ds__vfs_view;
 
