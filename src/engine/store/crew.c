@@ -14,7 +14,8 @@ enum {
     LEAVES = 24,             /* of a portion */
     HELPERS = 7,             /* at most */
     RING = 2 * HELPERS + 2,  /* a power of two */
-    MOST_BYTES = 1024 * 1024 /* found in a portion; it fails beyond */
+    MOST_BYTES = 512 * 1024, /* found in a portion; it fails beyond */
+    MOST_ROWS = 128 * 1024   /* the same in bytes of found_row */
 };
 
 typedef enum portion_state {
@@ -61,7 +62,10 @@ struct ds__crew {
     ds__leaves *leaves;
     ds__row_test test;
     const void *ctx;
+    ds_meter *meter; /* charged for what all portions and members may hold; may be NULL */
     /* plain */
+    size_t charged;
+    uint32_t generation; /* of the process that has its threads */
     size_t helper_count;
     size_t reserved; /* of the store's processors */
     size_t ahead;    /* portions in the ring at a time */
@@ -101,7 +105,7 @@ static bool work_on(ds__crew *crew, ds__leaves *member, portion *p) {
             p->passed = 0;
             ds_buf_add(&p->docs, doc.as.bytes, doc.size);
             ds_buf_add(&p->rows, &row, sizeof row);
-            if (p->docs.size > MOST_BYTES) {
+            if (p->docs.failed || p->rows.failed) {
                 return false;
             }
         }
@@ -109,7 +113,7 @@ static bool work_on(ds__crew *crew, ds__leaves *member, portion *p) {
             return false;
         }
     }
-    return ds_buf_ok(&p->docs, &ignored) && ds_buf_ok(&p->rows, &ignored);
+    return true;
 }
 
 /* Takes a portion and works on it; false: none is ready. Called with the lock. */
@@ -184,6 +188,19 @@ static void start_helpers(ds__crew *crew) {
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+/* What they may hold is charged at once, by who asks, unless the operation may need it itself. */
+static bool charge(ds__crew *crew, ds_meter *meter) {
+    const size_t size =
+        crew->ahead * (MOST_BYTES + MOST_ROWS) + (crew->reserved + 1) * DS_MEMBER_ROW;
+    if (meter && ((meter->limit && meter->held + size > meter->limit / 2) ||
+                  !ds_meter_charge(meter, size))) {
+        return false;
+    }
+    crew->meter = meter;
+    crew->charged = size;
+    return true;
+}
+
 ds__crew *ds__crew_open(ds__txn *txn, ds__leaves *leaves, ds__row_test test, const void *ctx) {
     const size_t reserved = reserve(txn->store);
     ds__crew *crew = reserved > 0 ? ds__alloc(sizeof *crew) : NULL;
@@ -191,6 +208,7 @@ ds__crew *ds__crew_open(ds__txn *txn, ds__leaves *leaves, ds__row_test test, con
         give_back(txn->store, reserved);
         return NULL;
     }
+    crew->generation = ds__fork_generation();
     crew->store = txn->store;
     crew->leaves = leaves;
     crew->test = test;
@@ -200,7 +218,11 @@ ds__crew *ds__crew_open(ds__txn *txn, ds__leaves *leaves, ds__row_test test, con
     pthread_mutex_init(&crew->lock, NULL);
     pthread_cond_init(&crew->work, NULL);
     pthread_cond_init(&crew->done, NULL);
-    crew->member = ds__leaves_member(leaves);
+    for (size_t i = 0; i < RING; i++) {
+        ds_buf_init(&crew->ring[i].docs, MOST_BYTES);
+        ds_buf_init(&crew->ring[i].rows, MOST_ROWS);
+    }
+    crew->member = charge(crew, txn->meter) ? ds__leaves_member(leaves) : NULL;
     if (crew->member) {
         start_helpers(crew);
     }
@@ -211,16 +233,33 @@ ds__crew *ds__crew_open(ds__txn *txn, ds__leaves *leaves, ds__row_test test, con
     return crew;
 }
 
-void ds__crew_close(ds__crew *crew) {
-    if (!crew) {
-        return;
-    }
+/* A child that was forked meanwhile has no threads but the one that asks. */
+static bool is_foreign(const ds__crew *crew) {
+    return crew->generation != ds__fork_generation();
+}
+
+static void stop_helpers(ds__crew *crew) {
     pthread_mutex_lock(&crew->lock);
     __atomic_store_n(&crew->stop, true, __ATOMIC_RELAXED);
     pthread_cond_broadcast(&crew->work);
     pthread_mutex_unlock(&crew->lock);
     for (size_t i = 0; i < crew->helper_count; i++) {
         pthread_join(crew->helpers[i].thread, NULL);
+    }
+    pthread_cond_destroy(&crew->done);
+    pthread_cond_destroy(&crew->work);
+    pthread_mutex_destroy(&crew->lock);
+    give_back(crew->store, crew->reserved);
+}
+
+void ds__crew_close(ds__crew *crew) {
+    if (!crew) {
+        return;
+    }
+    if (!is_foreign(crew)) {
+        stop_helpers(crew);
+    }
+    for (size_t i = 0; i < crew->helper_count; i++) {
         ds__leaves_close(crew->helpers[i].member);
     }
     for (size_t i = 0; i < RING; i++) {
@@ -228,10 +267,7 @@ void ds__crew_close(ds__crew *crew) {
         ds_buf_clear(&crew->ring[i].rows);
     }
     ds__leaves_close(crew->member);
-    pthread_cond_destroy(&crew->done);
-    pthread_cond_destroy(&crew->work);
-    pthread_mutex_destroy(&crew->lock);
-    give_back(crew->store, crew->reserved);
+    ds_meter_give(crew->meter, crew->charged);
     ds__free(crew);
 }
 
@@ -241,17 +277,19 @@ static bool fill(ds__crew *crew, ds_error *err) {
         portion *p = portion_of(crew, crew->filled);
         ds_buf_reset(&p->docs);
         ds_buf_reset(&p->rows);
-        if (!ds__leaves_ahead(crew->leaves, p->numbers, LEAVES, &p->count, err)) {
+        const bool first = crew->filled == crew->at;
+        if (!ds__leaves_ahead(crew->leaves, first, p->numbers, LEAVES, &p->count, err)) {
             return false;
         }
-        crew->ended = p->count < LEAVES;
-        if (p->count > 0) {
-            pthread_mutex_lock(&crew->lock);
-            p->state = PORTION_READY;
-            crew->filled++;
-            pthread_cond_signal(&crew->work);
-            pthread_mutex_unlock(&crew->lock);
+        if (p->count == 0) {
+            crew->ended = first;
+            break;
         }
+        pthread_mutex_lock(&crew->lock);
+        p->state = PORTION_READY;
+        crew->filled++;
+        pthread_cond_signal(&crew->work);
+        pthread_mutex_unlock(&crew->lock);
     }
     return true;
 }
@@ -313,6 +351,10 @@ static ds_next next_plain(ds__crew *crew, portion *p, ds__scan_row *row, ds_erro
 }
 
 ds_next ds__crew_next(ds__crew *crew, ds__scan_row *row, ds_error *err) {
+    if (is_foreign(crew)) {
+        ds__error_set(err, DS_INTERRUPTED, "operation was interrupted");
+        return DS_NEXT_ERROR;
+    }
     for (;;) {
         if (ds__leaves_failed(crew->leaves)) {
             return DS_NEXT_END;

@@ -9,8 +9,9 @@
 
 typedef struct ds__crew ds__crew;
 
-/* From where `leaves` stands, between two of them. NULL: no processor is idle, or no thread could
- * be had. */
+/* From where `leaves` stands, between two of them. Charges the transaction's meter. NULL: no
+ * processor is idle, no thread could be had, or half of the memory that the operation may use would
+ * be used. */
 ds__crew *ds__crew_open(ds__txn *txn, ds__leaves *leaves, ds__row_test test, const void *ctx);
 /* Fills in `passed`. Lifetime of the document: until the next call. */
 ds_next ds__crew_next(ds__crew *crew, ds__scan_row *row, ds_error *err);

@@ -60,7 +60,7 @@ static void in_child(ds__fork_member *self, bool quiet) {
         lose(store->path);
     }
     store->pool = NULL;
-    store->pooled = store->pool_cached = store->active = 0;
+    store->pooled = store->pool_cached = store->active = store->helpers = 0;
     store->writing = false;
     ds__cond_init(&store->lock, &store->idle_writer);
 }

@@ -50,6 +50,7 @@ struct ds__leaves {
     uint32_t walked;
     bool sound;
     bool failed;
+    bool soft; /* failures are not told: it looks ahead, and comes again */
 };
 
 static inline int load_be16(const uint8_t *p) {
@@ -80,7 +81,7 @@ static inline const uint8_t *read_number(const uint8_t *p, const uint8_t *end, u
 /* Nothing comes after it. */
 static bool fail(ds__leaves *l, int rc, uint32_t page, bool in_log, ds_error *err) {
     l->failed = true;
-    if (!l->txn) {
+    if (!l->txn || l->soft) {
         return false;
     }
     if (rc == SQLITE_CORRUPT) {
@@ -196,13 +197,16 @@ static bool descend(ds__leaves *l, uint32_t number, int64_t from, int height, ds
     }
 }
 
-/* The next leaf, or with `height` only its number; *ended when there is none. */
-static bool next_leaf(ds__leaves *l, int height, bool *ended, ds_error *err) {
+static bool may_go_on(ds__leaves *l, ds_error *err) {
     const ds__wait *wait = &l->txn->conn->wait;
-    if (++l->walked % LEAVES_BETWEEN_CHECKS == 0 && wait->interrupt &&
-        !wait->interrupt(wait->ctx, &l->txn->conn->stopped)) {
-        return fail(l, SQLITE_INTERRUPT, 0, false, err);
-    }
+    return ++l->walked % LEAVES_BETWEEN_CHECKS != 0 || !wait->interrupt ||
+           wait->interrupt(wait->ctx, &l->txn->conn->stopped) ||
+           fail(l, SQLITE_INTERRUPT, 0, false, err);
+}
+
+/* The next leaf, or with `height` only its number; *ended when there is none. After a failure it
+ * stands before that leaf. */
+static bool next_leaf(ds__leaves *l, int height, bool *ended, ds_error *err) {
     while (l->depth > 0 && l->levels[l->depth - 1].child + 1 >= l->levels[l->depth - 1].children) {
         l->depth--;
     }
@@ -210,9 +214,15 @@ static bool next_leaf(ds__leaves *l, int height, bool *ended, ds_error *err) {
     if (*ended) {
         return true;
     }
-    level *v = &l->levels[l->depth - 1];
+    const int depth = l->depth;
+    level *v = &l->levels[depth - 1];
     v->child++;
-    return descend(l, child_of(l, v, v->child), INT64_MIN, height, err);
+    if (!descend(l, child_of(l, v, v->child), INT64_MIN, height, err)) {
+        l->depth = depth;
+        v->child--;
+        return false;
+    }
+    return true;
 }
 
 /* How many of a row's bytes are in its leaf when not all are. */
@@ -230,6 +240,9 @@ static bool gather(ds__leaves *l, const uint8_t *p, uint64_t size, bool *sound, 
     ds__page_reader beside = {.pages = l->pages}; /* the leaf stays where it is */
     if (size > INT32_MAX || local + 4 > l->end - p) {
         return corrupt(l, l->number, err);
+    }
+    if (!l->txn && size > DS_MEMBER_ROW) {
+        return ds__error_oom(err);
     }
     ds_buf_reset(&l->whole);
     ds_buf_add(&l->whole, p, (size_t)local);
@@ -307,7 +320,7 @@ ds_next ds__leaf_next(ds__leaves *l, int64_t *rid, ds_value *doc, ds_error *err)
 ds_next ds__leaves_next(ds__leaves *l, int64_t *rid, ds_value *doc, ds_error *err) {
     bool ended = l->failed;
     while (!ended && l->cell >= l->cells) {
-        if (!next_leaf(l, TO_LEAF, &ended, err)) {
+        if (!may_go_on(l, err) || !next_leaf(l, TO_LEAF, &ended, err)) {
             return DS_NEXT_ERROR;
         }
     }
@@ -319,6 +332,7 @@ bool ds__leaf_enter(ds__leaves *l, uint32_t number, ds_error *err) {
     int cells;
     bool leaf;
     l->cell = l->cells = 0;
+    l->failed = l->failed && l->txn; /* a member's failure was of another leaf */
     if (!read_node(l, number, &page, &cells, &leaf, err)) {
         return false;
     }
@@ -326,15 +340,24 @@ bool ds__leaf_enter(ds__leaves *l, uint32_t number, ds_error *err) {
     return leaf || corrupt(l, number, err);
 }
 
-bool ds__leaves_ahead(ds__leaves *l, uint32_t *numbers, size_t most, size_t *count, ds_error *err) {
+bool ds__leaves_ahead(ds__leaves *l, bool first, uint32_t *numbers, size_t most, size_t *count,
+                      ds_error *err) {
     bool ended = false;
     l->height = l->height ? l->height : l->depth;
     for (*count = 0; *count < most && l->height > 0;) {
-        if (!next_leaf(l, l->height, &ended, err)) {
+        if (!may_go_on(l, err)) {
             return false;
         }
-        if (ended) {
+        l->soft = !first || *count > 0;
+        const bool ok = next_leaf(l, l->height, &ended, err);
+        const bool told = !l->soft;
+        l->soft = false;
+        if (!ok && !told) {
+            l->failed = false;
             break;
+        }
+        if (!ok || ended) {
+            return ok;
         }
         numbers[(*count)++] = l->number;
     }

@@ -247,6 +247,11 @@ static ds_next fail(ds__scan *scan, int rc, ds_error *err) {
 
 /* A scan that goes on for long reads the leaves of the table, when its transaction only reads. */
 static bool choose_way(ds__scan *scan, ds_error *err) {
+    if (scan->crew && ds_meter_is_pressed(scan->txn->meter)) {
+        let_go(scan); /* the operation needs the memory */
+        scan->state = SCAN_SEEK;
+        scan->paused_at = scan->examined;
+    }
     if (scan->leaves && scan->txn->write) {
         let_go(scan);
         scan->state = SCAN_SEEK;

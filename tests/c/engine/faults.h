@@ -6,6 +6,8 @@
 
 #include "store/util.h"
 
+#include <pthread.h>
+
 #include "base/limits.h"
 #include "bson/validate.h"
 #include "engine/engine.h"
@@ -19,8 +21,12 @@ typedef struct fault_plan {
 } fault_plan;
 
 static fault_plan fault = {.left = -1};
+static long fault_elsewhere; /* steps that failed in other threads than the test's */
+static pthread_mutex_t fault_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_t fault_thread; /* the test's */
 
-static inline bool fault_now(void) {
+/* Called with the lock. */
+static inline bool fault_step(void) {
     if (fault.off || fault.left < 0) {
         return false;
     }
@@ -32,10 +38,19 @@ static inline bool fault_now(void) {
         return false;
     }
     fault.fired = true;
+    fault_elsewhere += !pthread_equal(pthread_self(), fault_thread);
     return true;
 }
 
+static inline bool fault_now(void) {
+    pthread_mutex_lock(&fault_lock);
+    const bool now = fault_step();
+    pthread_mutex_unlock(&fault_lock);
+    return now;
+}
+
 static inline void fault_arm(long n, bool sticky) {
+    fault_thread = pthread_self();
     fault = (fault_plan){.left = n, .sticky = sticky};
 }
 

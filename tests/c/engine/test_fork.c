@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Forks of a process whose threads use an engine: the child gets an engine that works or an error
  * that says why not, and never hangs. Children leave by _exit. */
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -250,11 +251,80 @@ static void an_operation_that_forks_ends_in_the_child(void **state) {
     remove_store(path);
 }
 
+static int count_threads(void) {
+    int n = 0;
+    DIR *dir = opendir("/proc/self/task");
+    for (struct dirent *d; dir && (d = readdir(dir));) {
+        n += d->d_name[0] != '.';
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    return n;
+}
+
+typedef struct forker {
+    int threads; /* when nobody helps */
+    pid_t child;
+} forker;
+
+/* Forks once others help the operation and, as it does not go on, have nothing more to do. */
+static int32_t fork_among_helpers(void *ctx) {
+    forker *f = ctx;
+    if (f->child < 0 && count_threads() > f->threads) {
+        usleep(200 * 1000);
+        f->child = fork();
+        if (f->child == 0) {
+            alarm(HANGS_AFTER_S);
+        }
+    }
+    return 0;
+}
+
+static void a_shared_scan_that_forks_ends_in_the_child(void **state) {
+    (void)state;
+    const char *path = temp_path();
+    const ds__engine_options options = {
+        .busy_timeout_ms = 20000, .scan_threads = 4, .share_after = 1};
+    ds_error err = {0};
+    ds_engine *engine = ds__engine_open(path, &options, &err);
+    assert_non_null(engine);
+    static char json[1 << 20];
+    static const char sum[] =
+        "{\"aggregate\": \"c\", \"cursor\": {}, \"pipeline\": [{\"$match\": {\"n\": {\"$mod\": [9, "
+        "1]}}}, {\"$group\": {\"_id\": null, \"n\": {\"$sum\": 1}}}]}";
+    enum { DOCUMENTS = 100000, AT_ONCE = 20000 };
+    for (int i = 0; i < DOCUMENTS; i += AT_ONCE) {
+        size_t at = (size_t)snprintf(json, sizeof json, "{\"insert\": \"c\", \"documents\": [");
+        for (int k = i; k < i + AT_ONCE; k++) {
+            at += (size_t)snprintf(json + at, sizeof json - at, "%s{\"_id\": %d, \"n\": %d}",
+                                   k > i ? ", " : "", k, k);
+        }
+        snprintf(json + at, sizeof json - at, "]}");
+        assert_int_equal(run(engine, NULL, json, "n"), AT_ONCE);
+    }
+    forker f = {.threads = count_threads(), .child = -1};
+    ds__engine_peer peer = {.interrupt = fork_among_helpers, .ctx = &f};
+    for (int tries = 0; tries < 200 && f.child < 0; tries++) {
+        int64_t ok = run(engine, &peer, sum, "ok");
+        if (f.child == 0) {
+            _exit(ok == -DS_INTERRUPTED && count_threads() == 1 ? 0 : 1);
+        }
+        assert_int_equal(ok, 1);
+    }
+    assert_true(f.child > 0);
+    assert_int_equal(wait_for(f.child), 0);
+    assert_int_equal(run(engine, NULL, sum, "ok"), 1);
+    ds__engine_close(engine);
+    remove_store(path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(children_of_busy_threads_work),
         cmocka_unit_test(a_child_of_a_long_operation_is_refused),
         cmocka_unit_test(an_operation_that_forks_ends_in_the_child),
+        cmocka_unit_test(a_shared_scan_that_forks_ends_in_the_child),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@
 #include "engine/op.h"
 #include "engine/store/internal.h"
 
-enum { FILES = 4, SECTOR = 512, KEEP = 25, COMMITS = 70, IMAGES = 20 };
+enum { FILES = 4, SECTOR = 512, KEEP = 25, COMMITS = 70, IMAGES = 20, SCANNED = 1600 };
 
 /* A write or, when `bytes` is NULL, a truncation that no sync has followed yet. */
 typedef struct pending {
@@ -232,8 +232,15 @@ static int lossy_unmap(sqlite3_file *file, int drop) {
     return under(file)->pMethods->xShmUnmap(under(file), drop);
 }
 
+static int lossy_fetch(sqlite3_file *file, sqlite3_int64 at, int size, void **out) {
+    return under(file)->pMethods->xFetch(under(file), at, size, out);
+}
+static int lossy_unfetch(sqlite3_file *file, sqlite3_int64 at, void *page) {
+    return under(file)->pMethods->xUnfetch(under(file), at, page);
+}
+
 static const sqlite3_io_methods methods = {
-    .iVersion = 2,
+    .iVersion = 3,
     .xClose = lossy_close,
     .xRead = lossy_read,
     .xWrite = lossy_write,
@@ -250,6 +257,8 @@ static const sqlite3_io_methods methods = {
     .xShmLock = lossy_shm_lock,
     .xShmBarrier = lossy_barrier,
     .xShmUnmap = lossy_unmap,
+    .xFetch = lossy_fetch,
+    .xUnfetch = lossy_unfetch,
 };
 
 static int lossy_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags,
@@ -287,7 +296,7 @@ static int put_between(void **state) {
     return sqlite3_vfs_register(&lossy, 1) == SQLITE_OK ? 0 : 1;
 }
 
-/* Commit n: document n comes, n - KEEP goes, the counter says n. */
+/* Commit n: document n comes, n - KEEP goes, some of the long collection and the counter say n. */
 static int make_commit(ds_engine *engine, int n, bool journalled) {
     static const char lsid[] =
         "\"lsid\": {\"id\": {\"$binary\": {\"base64\": \"AAAAAAAAAAAAAAAAAAAAAA==\", \"subType\": "
@@ -311,6 +320,11 @@ static int make_commit(ds_engine *engine, int n, bool journalled) {
         "{\"update\": \"k\", \"updates\": [{\"q\": {\"_id\": 0}, \"u\": {\"$set\": {\"n\": %d}}, "
         "\"upsert\": true}], %s",
         n, ids);
+    code = code ? code : fault_run(engine, "db", json, &reply);
+    snprintf(json, sizeof json,
+             "{\"update\": \"long\", \"updates\": [{\"q\": {\"_id\": {\"$mod\": [97, %d]}}, "
+             "\"u\": {\"$set\": {\"n\": %d}}, \"multi\": true}], %s",
+             n, n, ids);
     code = code ? code : fault_run(engine, "db", json, &reply);
     snprintf(ids, sizeof ids, lsid, n, journalled ? ", \"writeConcern\": {\"j\": true}" : "");
     snprintf(json, sizeof json, "{\"commitTransaction\": 1, %s", ids);
@@ -349,12 +363,38 @@ static void compare(ds_engine *engine, int n, const char *json) {
     ds_buf_clear(&reply);
 }
 
+/* What several threads read past SQLite is what commit n left. */
+static void compare_long(ds_engine *engine, int n) {
+    ds_buf reply = {0};
+    int expected = 0;
+    for (int i = 0; i < SCANNED; i++) {
+        expected += i % 97 != 0 && i % 97 <= n;
+    }
+    assert_int_equal(
+        fault_run(engine, "db", "{\"count\": \"long\", \"query\": {\"n\": {\"$gt\": 0}}}", &reply),
+        0);
+    assert_int_equal(ds__doc_field(ds__document(reply.data), "n").as.i32, expected);
+    assert_int_equal(fault_run(engine, "db",
+                               "{\"count\": \"long\", \"query\": {\"$or\": [{\"n\": 70}, {\"_id\": "
+                               "{\"$gte\": 1500}}]}, \"hint\": {\"$natural\": 1}}",
+                               &reply),
+                     0);
+    expected = 0;
+    for (int i = 0; i < SCANNED; i++) {
+        expected += i >= 1500 || (i % 97 == 70 && n >= 70);
+    }
+    assert_int_equal(ds__doc_field(ds__document(reply.data), "n").as.i32, expected);
+    ds_buf_clear(&reply);
+}
+
 static void check_image(const image *one) {
     char path[200];
     ds_error err = {0};
     ds_buf reply = {0};
     snprintf(path, sizeof path, "%s/t.docstore", one->dir);
-    ds_engine *engine = fault_open(path, &err);
+    const ds__engine_options options = {
+        .busy_timeout_ms = 300, .scan_threads = 3, .share_after = 1};
+    ds_engine *engine = ds__engine_open(path, &options, &err);
     if (!engine) {
         fail_msg("%s: %s", path, err.message);
     }
@@ -370,8 +410,10 @@ static void check_image(const image *one) {
         engine, n,
         "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {\"n\": {\"$gte\": 0}}}, {\"$sort\": "
         "{\"_id\": 1}}], \"hint\": \"n\", \"cursor\": {\"batchSize\": 1000}}");
+    compare_long(engine, n);
     validate(engine, "c");
     validate(engine, "k");
+    validate(engine, "long");
     assert_int_equal(make_commit(engine, n + 1, false), 0); /* and it goes on */
     compare(engine, n + 1, "{\"find\": \"c\", \"sort\": {\"_id\": 1}, \"batchSize\": 1000}");
     ds__engine_close(engine);
@@ -404,6 +446,12 @@ static void run_once(level l) {
                                &reply),
                      0);
     assert_int_equal(fault_run(engine, "db", "{\"create\": \"k\"}", &reply), 0);
+    assert_int_equal(fault_run(engine, "db",
+                               "{\"aggregate\": 1, \"cursor\": {}, \"pipeline\": [{\"$documents\": "
+                               "{\"$map\": {\"input\": {\"$range\": [0, 1600]}, \"in\": {\"_id\": "
+                               "\"$$this\", \"n\": 0}}}}, {\"$out\": \"long\"}]}",
+                               &reply),
+                     0);
     for (size_t i = 0; i < FILES; i++) {
         if (disks[i].there || disks[i].count > 0) {
             settle(&disks[i]); /* the story begins here */

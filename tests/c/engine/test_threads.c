@@ -229,6 +229,22 @@ static void threads_share_an_engine_on_a_file(void **state) {
 
 enum { SCANNED = 6000, ASKED = 12 };
 
+/* Others' commits go into the log, and out of it, while it is read. */
+static void *change_documents(void *arg) {
+    worker *w = arg;
+    ds_buf reply = {0};
+    char json[200];
+    for (int i = 0; i < ASKED; i++) {
+        snprintf(json, sizeof json,
+                 "{\"update\": \"long\", \"updates\": [{\"q\": {\"_id\": {\"$mod\": [%d, 1]}}, "
+                 "\"u\": {\"$inc\": {\"k\": 1}}, \"multi\": true}]}",
+                 i + 2);
+        expect(w, &reply, json);
+    }
+    ds_buf_clear(&reply);
+    return NULL;
+}
+
 /* Filters that several threads ask at once, of scans that several threads begin. */
 static void *scan_documents(void *arg) {
     static const char *const filters[] = {
@@ -273,7 +289,8 @@ static void threads_share_scans(void **state) {
         expect(&workers[0], &reply, json);
     }
     for (int i = 0; i < THREADS; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, scan_documents, &workers[i]), 0);
+        void *(*work)(void *) = i == 0 ? change_documents : scan_documents;
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
     }
     for (int i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);

@@ -411,17 +411,109 @@ static void threads_share_a_scan(void **state) {
     ds__store_close(store);
 }
 
-/* A page is damaged behind what was read: the rows before it come, then its error. */
-static void a_shared_scan_fails_where_a_plain_one_does(void **state) {
+/* The rows that pass, counted, of a scan whose operation is charged; `then` is charged when helpers
+ * have begun. */
+static int scan_charged(ds__store *store, int64_t rows, ds_meter *meter, size_t then, threads *t,
+                        size_t *most) {
+    ds_error err = {0};
+    ds__txn *txn = begin(store, DS_TXN_READ);
+    ds__scan *scan;
+    ds__scan_row row;
+    int count = 0;
+    *most = 0;
+    ds__txn_bound(txn, meter);
+    assert_true(ds__scan_rows(txn, rows, false, &scan, &err));
+    while (ds__scan_next(scan, &row, &err) == DS_NEXT_ROW) {
+        if (ds__scan_can_share(scan)) {
+            ds__scan_share(scan, slow_test, t);
+        }
+        count += is_wanted(t->wanted, row.doc);
+        *most = meter->held > *most ? meter->held : *most;
+        if (then > 0 && meter->held > 0) {
+            assert_true(ds_meter_charge(meter, then));
+            assert_int_equal(ds__scan_next(scan, &row, &err), DS_NEXT_ROW);
+            assert_int_equal(meter->held, then);
+            count += is_wanted(t->wanted, row.doc);
+            ds_meter_give(meter, then);
+            then = 0;
+        }
+    }
+    assert_int_equal(err.code, 0);
+    ds__scan_close(scan);
+    ds__txn_abort(txn);
+    return count;
+}
+
+/* And without the memory there are no helpers. */
+static void what_helpers_hold_is_charged(void **state) {
     (void)state;
+    static const size_t mb = 1024 * 1024;
+    ds_error err = {0};
+    const ds__store_options options = {.scan_threads = 4, .share_after = 1};
+    ds__store *store = ds__records_open(temp_path(), &options, &err);
+    assert_non_null(store);
+    const int64_t rows = make_table(store);
+    fill(store, rows, 3500);
+    const struct {
+        size_t limit;
+        size_t then;
+        bool shared;
+    } cases[] = {{mb, 0, false}, {0, 0, true}, {1024 * mb, 0, true}, {1024 * mb, 600 * mb, true}};
+    int counts[4];
+    for (int i = 0; i < 4; i++) {
+        threads t = {.lock = PTHREAD_MUTEX_INITIALIZER, .wanted = 3};
+        ds_meter meter = {.limit = cases[i].limit};
+        size_t most;
+        counts[i] = scan_charged(store, rows, &meter, cases[i].then, &t, &most);
+        assert_int_equal(meter.held, 0);
+        assert_int_equal(most > mb, cases[i].shared);
+        assert_int_equal(t.first != 0, cases[i].shared);
+        assert_int_equal(counts[i], counts[0]);
+    }
+    ds__store_close(store);
+}
+
+/* Two rows to a leaf: of their numbers there are several pages. The last of those is told. */
+static int64_t fill_deeply(const char *path, ds__store *store, int64_t rows) {
+    static uint8_t room[3900];
+    const uint32_t size = sizeof room;
+    ds_error err = {0};
+    ds__txn *txn = begin(store, DS_TXN_WRITE);
+    int64_t found = 0;
+    int64_t rid;
+    memcpy(room, &size, 4);
+    for (int i = 0; i < 3000; i++) {
+        assert_true(ds__row_insert(txn, rows, ds__document(room), &rid, &err));
+    }
+    commit(txn);
+    ds__store_close(store);
+    int fd = open(path, O_RDONLY);
+    for (int64_t at = 8192; at < file_size(path); at += 8192) {
+        uint8_t kind;
+        assert_int_equal(pread(fd, &kind, 1, at), 1);
+        found = kind == 5 ? at : found;
+    }
+    close(fd);
+    assert_true(found > 0);
+    return found;
+}
+
+/* A page is damaged behind what was read: the rows before it come, then its error. */
+static void fail_alike(bool above_leaves) {
     int counts[2];
     ds_error errors[2] = {{0}};
     const char *path = temp_path();
     ds__store *store = open_store(path);
     const int64_t rows = make_table(store);
-    fill(store, rows, 3500);
-    ds__store_close(store);
-    xor_byte(path, file_size(path) / 8192 * 3 / 4 * 8192 + 4000, 0x10);
+    int64_t at;
+    if (above_leaves) {
+        at = fill_deeply(path, store, rows);
+    } else {
+        fill(store, rows, 3500);
+        ds__store_close(store);
+        at = file_size(path) / 8192 * 3 / 4 * 8192;
+    }
+    xor_byte(path, at + 4000, 0x10);
     for (int i = 0; i < 2; i++) {
         const ds__store_options options = {.scan_threads = i == 0 ? 1 : 4, .share_after = 1};
         threads t = {.lock = PTHREAD_MUTEX_INITIALIZER, .wanted = 1};
@@ -441,8 +533,15 @@ static void a_shared_scan_fails_where_a_plain_one_does(void **state) {
         ds__txn_abort(txn);
         ds__store_close(store);
     }
+    assert_true(counts[0] > 1000);
     assert_int_equal(counts[0], counts[1]);
     assert_string_equal(errors[0].message, errors[1].message);
+}
+
+static void a_shared_scan_fails_where_a_plain_one_does(void **state) {
+    (void)state;
+    fail_alike(false);
+    fail_alike(true);
 }
 
 int main(void) {
@@ -453,6 +552,7 @@ int main(void) {
         cmocka_unit_test(a_damaged_page_is_told_with_its_number),
         cmocka_unit_test(a_file_cut_short_is_an_error),
         cmocka_unit_test(threads_share_a_scan),
+        cmocka_unit_test(what_helpers_hold_is_charged),
         cmocka_unit_test(a_shared_scan_fails_where_a_plain_one_does),
         cmocka_unit_test(bytes_at_random_do_not_lead_out_of_a_page),
     };
