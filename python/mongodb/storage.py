@@ -35,7 +35,7 @@ __all__ = ["GridFSFile", "GridFSStorage", "serve"]
 
 _MODES = ("r", "rb", "rt", "w", "wb")
 _SHOWN = re.compile(r"(image/(?!svg)|audio/|video/|text/plain$|application/pdf$)")
-_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})\Z")
+_RANGE = re.compile(r"bytes=([0-9]{0,99})-([0-9]{0,99})\Z")
 
 
 class GridFSFile(File):
@@ -258,10 +258,10 @@ def _part(request: Any, size: int, tag: str) -> tuple[int, int] | None:
     """The bytes that a request asks for, as where they start and end; None: all of them.
 
     Of several ranges, of one in other words, and of a file that has changed since, all is given,
-    as RFC 9110 lets one. A range that begins behind the end is empty.
+    as RFC 9110 lets one; ranges are for GET alone. A range that begins behind the end is empty.
     """
     asked = _RANGE.match(request.META.get("HTTP_RANGE", ""))
-    if asked is None or request.method not in ("GET", "HEAD"):
+    if asked is None or request.method != "GET":
         return None
     if request.META.get("HTTP_IF_RANGE", tag) != tag:
         return None
