@@ -8,7 +8,7 @@ import datetime
 from collections.abc import Iterable
 from typing import Any
 
-from mongodb.backend.errors import IntegrityError
+from mongodb.backend.errors import IntegrityError, ProgrammingError
 from mongodb.backend.plan.prepare import Prepared
 from mongodb.backend.plan.scope import TableInfo
 from mongodb.backend.sql import nodes as n
@@ -43,13 +43,20 @@ class References:
         self._gone.clear()
         self._whole.clear()
 
-    def set(self, names: tuple[str, ...], deferred: bool) -> None:
+    def set(self, names: tuple[str, ...], late: bool) -> None:
         """Carry out SET CONSTRAINTS: check at the end of the transaction, or now and from now on.
 
         Foreign keys are checked now, and again at the end.
         """
-        self.uniques.set(names, deferred)
-        if not deferred:
+        wanted = {name for name in names if name.upper() != "ALL"}
+        for table in self.connection.tables.names() if wanted else ():
+            info = self.connection.tables.get(table)
+            wanted -= {*deferred(info), *info.meta.get("keys", {})}
+        if wanted:
+            told = ", ".join(sorted(wanted))
+            raise ProgrammingError(f"SET CONSTRAINTS: there is no deferrable constraint {told}")
+        self.uniques.set(names, late)
+        if not late:
             self._check_keys()
 
     def concerned(self, prepared: Prepared) -> bool:

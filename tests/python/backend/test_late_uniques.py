@@ -106,6 +106,21 @@ def test_set_constraints(store: dbapi.Connection) -> None:
     assert rows(store) == [(1, "x"), (2, "y")]
 
 
+def test_set_constraints_of_a_name_that_is_none(store: dbapi.Connection) -> None:
+    run = store.cursor().execute
+    run('ALTER TABLE "place" ADD CONSTRAINT "never" UNIQUE ("b")')
+    run('CREATE TABLE "of" ("id" integer PRIMARY KEY, "place_id" integer CONSTRAINT "fk" '
+        'REFERENCES "place" ("id") DEFERRABLE INITIALLY DEFERRED)')  # fmt: skip
+    for autocommit in (True, False):
+        store.set_autocommit(autocommit)
+        for names, missing in (("nope", "nope"), ('"late", "nope", other', "nope, other"),
+                               ("never", "never")):  # fmt: skip
+            with pytest.raises(dbapi.ProgrammingError, match=f"no deferrable constraint {missing}"):
+                run(f"SET CONSTRAINTS {names} DEFERRED")
+        run('SET CONSTRAINTS "late", "late_at", "fk" IMMEDIATE')
+        run("SET CONSTRAINTS ALL IMMEDIATE")
+
+
 def test_moments_differ_by_microseconds(store: dbapi.Connection) -> None:
     moment = datetime.datetime(2024, 5, 1, 12, 0, 0, 1)
     run = store.cursor().execute
