@@ -33,6 +33,7 @@ class City(Document):
         "collection": "cities",
         "indexes": ["name", "-population", [("country", 1), ("population", -1)]],
         "ordering": ["-population"],
+        "verbose_name_plural": "cities",
     }
 
     def __str__(self) -> str:
