@@ -176,11 +176,14 @@ DS_API bool ds_session_abort(ds_session *session, bson_t *reply, ds_error *err);
 /* Whether a transaction is in progress. */
 DS_API bool ds_session_in_transaction(const ds_session *session);
 
+typedef enum ds_notice { DS_NOTICE_NONE, DS_NOTICE_INFO, DS_NOTICE_WARNING } ds_notice;
+
 /* The next warning since the client was opened: what nobody asked for but somebody should know, as
- * a damaged log or a process that keeps the log from ending. `*next` is the reader's place: 0 at
- * first, and moved behind the warning. The last few are kept; those that are gone are passed over.
- * False: there is none yet. Never fails; a remote store has none. */
-DS_API bool ds_client_warning(ds_client *client, size_t *next, char *out, size_t size);
+ * a damaged log or a process that keeps the log from ending; or what is no reason to worry, as a
+ * file that was upgraded (DS_NOTICE_INFO). `*next` is the reader's place: 0 at first, and moved
+ * behind the warning. The last few are kept; those that are gone are passed over. DS_NOTICE_NONE
+ * (0): there is none yet. Never fails; a remote store has none. */
+DS_API ds_notice ds_client_warning(ds_client *client, size_t *next, char *out, size_t size);
 
 /* The library's version, "major.minor.patch". */
 DS_API const char *ds_version(void);

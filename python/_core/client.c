@@ -139,11 +139,13 @@ static void log_warnings(ds__py_client *self) {
     char text[512];
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback); /* of a signal's handler, for the call to raise */
-    while (ds_client_warning(self->client, &self->warned, text, sizeof text)) {
+    ds_notice notice;
+    while ((notice = ds_client_warning(self->client, &self->warned, text, sizeof text))) {
+        const char *level = notice == DS_NOTICE_WARNING ? "warning" : "info";
         PyObject *logging = PyImport_ImportModule("logging");
         PyObject *logger =
             logging ? PyObject_CallMethod(logging, "getLogger", "s", "mongodb") : NULL;
-        PyObject *done = logger ? PyObject_CallMethod(logger, "warning", "ss", "%s", text) : NULL;
+        PyObject *done = logger ? PyObject_CallMethod(logger, level, "ss", "%s", text) : NULL;
         if (!done) {
             ds__py_pass_by((PyObject *)self);
         }

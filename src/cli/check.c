@@ -126,12 +126,27 @@ static bool check_all(ds_client *client, totals *t) {
     return ok;
 }
 
+/* Which format the file has. */
+static bool tell_format(ds_client *client) {
+    bson_t reply;
+    int64_t format = 0;
+    if (!run(client, "admin", "serverStatus", NULL, &reply)) {
+        return false;
+    }
+    ds_value engine = ds__doc_field(document(&reply), "storageEngine");
+    ds__value_exact_int64(ds__doc_field(engine, "format"), &format);
+    printf("format %" PRId64 "\n", format);
+    bson_destroy(&reply);
+    return true;
+}
+
 /* The log: what opening the file found in it, now or before. */
 static void check_log(ds_client *client, const char *file, totals *t) {
     char text[512];
-    for (size_t next = 0; ds_client_warning(client, &next, text, sizeof text);) {
+    ds_notice notice;
+    for (size_t next = 0; (notice = ds_client_warning(client, &next, text, sizeof text));) {
         printf("%s\n", text);
-        t->problems++;
+        t->problems += notice == DS_NOTICE_WARNING;
     }
     int n = snprintf(text, sizeof text, "%s-wal-damaged", file);
     if (n > 0 && (size_t)n < sizeof text && access(text, F_OK) == 0) {
@@ -156,7 +171,7 @@ static int run_check(const ds__verb *verb, int argc, char **argv) {
     }
     totals t = {0};
     check_log(client, argv[0], &t);
-    bool finished = check_all(client, &t);
+    bool finished = tell_format(client) && check_all(client, &t);
     ds_client_close(client);
     if (!finished) {
         return DS_EXIT_FAILED;
@@ -172,7 +187,8 @@ const ds__verb ds__verb_check = {
     .help = "docstore check FILE\n"
             "\n"
             "Reads every document and every index entry of FILE, compares them and SQLite's own\n"
-            "structure, and prints a line per collection. Nothing is written; other programs may\n"
+            "structure, and prints the file's format and a line per collection. Nothing is "
+            "written; other programs may\n"
             "use the file meanwhile. The exit code is 1 when something is damaged.\n",
     .run = run_check,
 };

@@ -117,9 +117,11 @@ static int wait_for_signal(ds_client *client, const sigset_t *signals) {
     char text[512];
     size_t said = 0;
     int signal;
+    ds_notice notice;
     do {
-        while (ds_client_warning(client, &said, text, sizeof text)) {
-            fprintf(stderr, "docstore: warning: %s\n", text);
+        while ((notice = ds_client_warning(client, &said, text, sizeof text))) {
+            fprintf(stderr, "docstore: %s%s\n", notice == DS_NOTICE_WARNING ? "warning: " : "",
+                    text);
         }
         signal = ds__signal_wait(signals, TURN_MS);
     } while (!signal);

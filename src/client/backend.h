@@ -30,7 +30,7 @@ typedef struct ds__backend_vtable {
     bool (*session_end)(ds__backend_session *session, bool commit, bson_t *reply, ds_error *err);
     bool (*session_in_transaction)(const ds__backend_session *session);
     /* As ds_client_warning; NULL when the backend has none. */
-    bool (*warning)(ds__backend *self, size_t *next, char *out, size_t size);
+    ds_notice (*warning)(ds__backend *self, size_t *next, char *out, size_t size);
 } ds__backend_vtable;
 
 struct ds__backend {

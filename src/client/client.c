@@ -158,9 +158,10 @@ DS_API bool ds_client_run(ds_client *client, ds_session *session, const char *db
     return ds__client_run_pinned(client, session, NULL, db, command, reply, err ? err : &local);
 }
 
-DS_API bool ds_client_warning(ds_client *client, size_t *next, char *out, size_t size) {
+DS_API ds_notice ds_client_warning(ds_client *client, size_t *next, char *out, size_t size) {
     ds__backend *backend = client->backend;
-    return backend->vtable->warning && backend->vtable->warning(backend, next, out, size);
+    return backend->vtable->warning ? backend->vtable->warning(backend, next, out, size)
+                                    : DS_NOTICE_NONE;
 }
 
 DS_API const char *ds_version(void) {

@@ -106,7 +106,7 @@ static bool embedded_run(ds__backend *self, ds__backend_session *session, ds__ba
     return ds__embedded_run(store, db, value, reply, err);
 }
 
-static bool embedded_warning(ds__backend *self, size_t *next, char *out, size_t size) {
+static ds_notice embedded_warning(ds__backend *self, size_t *next, char *out, size_t size) {
     return ds__engine_warning(((ds__embedded *)self)->engine, next, out, size);
 }
 

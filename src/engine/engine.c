@@ -124,7 +124,7 @@ void ds__engine_trim(ds_engine *engine) {
     ds__release_memory(); /* the C library keeps what threads that are gone have freed */
 }
 
-bool ds__engine_warning(ds_engine *engine, size_t *next, char *out, size_t size) {
+ds_notice ds__engine_warning(ds_engine *engine, size_t *next, char *out, size_t size) {
     return ds__store_warning(engine->store, next, out, size);
 }
 

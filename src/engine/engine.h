@@ -29,7 +29,7 @@ typedef struct ds__engine_options {
 ds_engine *ds__engine_open(const char *path, const ds__engine_options *options, ds_error *err);
 void ds__engine_close(ds_engine *engine);
 /* As ds_client_warning. Threads: any. */
-bool ds__engine_warning(ds_engine *engine, size_t *next, char *out, size_t size);
+ds_notice ds__engine_warning(ds_engine *engine, size_t *next, char *out, size_t size);
 
 /* Who sends a command. NULL, or without `me`, for callers in this process. */
 typedef struct ds__engine_peer {

@@ -33,7 +33,8 @@ struct ds_engine {
     ds__reaper *reaper;
     /* plain */
     int64_t started_ms;
-    int64_t ttl_checked_ms;      /* atomic: when TTL indexes were last looked for; 0: look */
+    int64_t ttl_checked_ms;      /* atomic, of ds__clock_mono_us / 1000: when TTL indexes were last
+                                  looked for; 0: look */
     int64_t idle_transaction_ms; /* how long one that wrote may do nothing while others wait */
     int64_t snapshot_ms;         /* how long a snapshot is held */
     bool test_commands;          /* configureFailPoint and the like are allowed */

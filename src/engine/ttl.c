@@ -135,7 +135,7 @@ void ds__ttl_tick(ds_engine *engine, const ds__op *op) {
     if (op && op->multi_statement && strcmp(op->row->name, "commitTransaction") != 0) {
         return;
     }
-    const int64_t now = ds__clock_now_ms();
+    const int64_t now = ds__clock_mono_us() / 1000;
     int64_t last = __atomic_load_n(&engine->ttl_checked_ms, __ATOMIC_RELAXED);
     if ((last && (now - last < LOOK_MS || ds__reaper_runs(engine->reaper))) ||
         ds__store_read_only(engine->store) ||

@@ -275,7 +275,7 @@ static bool begin(ds__txn *txn, ds_error *err) {
     if (known && known->version == version) {
         own->catalog = known;
     } else {
-        own->catalog = load(txn, known, version, err);
+        own->catalog = ds__store_check_newer(txn, err) ? load(txn, known, version, err) : NULL;
         ds__catalog_unref(known);
         if (own->catalog) {
             publish(store, own->catalog);

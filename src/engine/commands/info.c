@@ -152,6 +152,7 @@ bool ds__cmd_server_status(ds__op *op, ds_buf *reply, ds_error *err) {
     ds__write_str(reply, "name", "docstore");
     ds__write_bool(reply, "supportsCommittedReads", true);
     ds__write_bool(reply, "persistent", true);
+    ds__write_int32(reply, "format", ds__store_format(op->engine->store));
     ds__doc_end(reply, doc);
     doc = begin(reply, "mem", DS_DOCUMENT);
     ds__write_int32(reply, "bits", 64);
@@ -233,11 +234,11 @@ bool ds__cmd_get_parameter(ds__op *op, ds_buf *reply, ds_error *err) {
 }
 
 /* A line of mongod's structured log, which shells take apart. */
-static void write_log_line(ds_buf *line, int64_t now_ms, const char *text) {
+static void write_log_line(ds_buf *line, ds_notice notice, int64_t now_ms, const char *text) {
     ds_buf_printf(line,
-                  "{\"t\":{\"$date\":{\"$numberLong\":\"%lld\"}},\"s\":\"W\",\"c\":\"STORAGE\","
+                  "{\"t\":{\"$date\":{\"$numberLong\":\"%lld\"}},\"s\":\"%c\",\"c\":\"STORAGE\","
                   "\"id\":0,\"ctx\":\"docstore\",\"msg\":\"",
-                  (long long)now_ms);
+                  (long long)now_ms, notice == DS_NOTICE_WARNING ? 'W' : 'I');
     for (const char *p = text; *p; p++) {
         if (*p == '"' || *p == '\\') {
             ds_buf_add_byte(line, '\\');
@@ -275,9 +276,13 @@ bool ds__cmd_get_log(ds__op *op, ds_buf *reply, ds_error *err) {
     char text[DS_WARNING_SIZE];
     ds_buf lines = {0};
     size_t count = 0;
-    for (size_t n = 0; ds__engine_warning(op->engine, &n, text, sizeof text);) {
+    ds_notice notice;
+    for (size_t n = 0; (notice = ds__engine_warning(op->engine, &n, text, sizeof text));) {
         ds_buf line = {0};
-        write_log_line(&line, op->env.now_ms, text);
+        if (notice != DS_NOTICE_WARNING && !ds__is_string(op->target, "global")) {
+            continue;
+        }
+        write_log_line(&line, notice, op->env.now_ms, text);
         ds_buf_fail_as(&lines, &line);
         ds__write_index(&lines, count++, ds__string((const char *)line.data, line.size));
         ds_buf_clear(&line);

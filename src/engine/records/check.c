@@ -18,6 +18,8 @@ typedef struct checker {
     ds__check *check;
     ds_buf list; /* elements of the array of errors */
     ds__index_keys keys;
+    int64_t bytes;    /* of all documents */
+    int64_t last_rid; /* the greatest record id */
     int64_t expected[DS_MAX_INDEXES];
 } checker;
 
@@ -85,6 +87,8 @@ static bool check_document(checker *c, const ds__scan_row *row, ds_error *err) {
     ds_error why = {0};
     bool compliant = true;
     c->check->records++;
+    c->bytes += row->doc.size;
+    c->last_rid = row->rid;
     if (!ds__bson_validate(row->doc.as.bytes, row->doc.size, DS_MAX_COMMAND_DEPTH, &why)) {
         c->check->invalid++;
         note(c, "record id %lld: %s", (long long)row->rid, why.message);
@@ -152,24 +156,43 @@ static bool check_pages(checker *c, ds__table_kind kind, int64_t id, ds_error *e
     return ds__table_check(c->txn, kind, id, note_page, c, err) || go_on(c, err);
 }
 
+/* The last row of the table against the rows. */
+static bool check_tail(checker *c, ds_error *err) {
+    int64_t documents;
+    int64_t bytes;
+    int64_t next;
+    if (!ds__record_counts(c->txn, c->coll, &documents, &bytes, err) ||
+        !ds__table_next(c->txn, c->coll->id, &next, err)) {
+        return false;
+    }
+    if (c->check->error_count > 0) {
+        return true; /* what is wrong with the documents is told */
+    }
+    if (documents != c->check->records) {
+        note(c, "%lld documents are counted, %lld are there", (long long)documents,
+             (long long)c->check->records);
+    } else if (bytes != c->bytes) {
+        note(c, "%lld bytes of documents are counted, %lld are there", (long long)bytes,
+             (long long)c->bytes);
+    }
+    if (next <= c->last_rid) {
+        note(c, "the next record id would be %lld, but %lld is there", (long long)next,
+             (long long)c->last_rid);
+    }
+    return true;
+}
+
 bool ds__check_collection(ds__txn *txn, const ds__coll *coll, const ds__env *env, ds__check *check,
                           ds_error *err) {
     checker c = {.txn = txn, .coll = coll, .check = check};
-    int64_t documents = 0;
-    int64_t bytes;
     memset(check->index_valid, true, sizeof check->index_valid);
     bool ok = check_pages(&c, DS_TABLE_ROWS, coll->id, err);
     for (size_t i = 0; ok && i < coll->index_count; i++) {
         ok = check_pages(&c, DS_TABLE_KEYS, coll->indexes[i].id, err);
     }
     if (ok && c.check->error_count == 0) {
-        ok = (check_documents(&c, env, err) && check_indexes(&c, err) &&
-              ds__record_counts(txn, coll, &documents, &bytes, err)) ||
+        ok = (check_documents(&c, env, err) && check_indexes(&c, err) && check_tail(&c, err)) ||
              go_on(&c, err);
-        if (ok && check->error_count == 0 && documents != check->records) {
-            note(&c, "%lld documents are counted, %lld are there", (long long)documents,
-                 (long long)check->records);
-        }
     }
     if (ok && check->error_count > 0) {
         size_t root = ds__doc_begin(&check->errors);

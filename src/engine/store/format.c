@@ -73,6 +73,20 @@ static bool read_format(ds__conn *conn, int64_t *id, int64_t *version, int64_t *
     return ok;
 }
 
+static bool refuse_newer(const ds__store *store, int64_t version, ds_error *err) {
+    return version <= DS_STORE_FORMAT ||
+           ds__error_set(err, DS_MUST_UPGRADE,
+                         "'%s' has format %lld, this program reads formats up to %d: use a newer "
+                         "version of it",
+                         store->path, (long long)version, DS_STORE_FORMAT);
+}
+
+bool ds__store_check_newer(ds__txn *txn, ds_error *err) {
+    int64_t version;
+    return ds__conn_int(txn->conn, "PRAGMA user_version", 0, &version, err) &&
+           refuse_newer(txn->store, version, err);
+}
+
 /* Reads the mark of the file; makes an empty one ours. */
 bool ds__store_check_format(ds__conn *conn, ds_error *err) {
     const char *path = conn->store->path;
@@ -97,12 +111,10 @@ bool ds__store_check_format(ds__conn *conn, ds_error *err) {
                              "database)",
                              path);
     }
-    if (version > DS_STORE_FORMAT) {
-        return ds__error_set(err, DS_MUST_UPGRADE,
-                             "'%s' has format %lld, this program reads formats up to %d: use a "
-                             "newer version of it",
-                             path, (long long)version, DS_STORE_FORMAT);
+    if (!refuse_newer(conn->store, version, err)) {
+        return false;
     }
+    conn->store->format = (int)version;
     return version == DS_STORE_FORMAT || conn->store->options.read_only ||
            ds__store_upgrade(conn, err);
 }

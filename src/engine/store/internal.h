@@ -91,6 +91,7 @@ struct ds__store {
     /* plain */
     size_t room_count;
     ds__store_options options;
+    int format; /* the file's, when it was opened or upgraded */
     bool in_memory;
     bool writing;         /* a transaction of this process writes */
     int64_t slice_us;     /* by who writes: since when it does not queue behind other processes */
@@ -102,9 +103,10 @@ struct ds__store {
     uint32_t log_stuck;   /* how many of them were in the file when that failed, */
     int log_wait_ms;      /* how long readers were waited for; 0: not yet */
     size_t warning_count; /* atomic */
-    char warnings[DS_STORE_WARNINGS][DS_WARNING_SIZE]; /* the last ones */
-    size_t retry_bytes; /* these two by who writes: since retry_pruned_ms, about */
-    int64_t retry_pruned_ms;
+    char warnings[DS_STORE_WARNINGS][DS_WARNING_SIZE]; /* the last ones, */
+    ds_notice notices[DS_STORE_WARNINGS];              /* and what they are */
+    size_t retry_bytes;      /* these two by who writes: since retry_pruned_ms, about */
+    int64_t retry_pruned_ms; /* of ds__clock_mono_us / 1000 */
     size_t pooled;
     size_t pool_cached; /* bytes, of the connections in the pool */
     size_t active;      /* transactions running */
@@ -163,7 +165,10 @@ struct ds__txn {
 bool ds__store_check_path(const ds__store *store, ds_error *err);
 /* format.c: reads the mark of the file; makes an empty one ours. */
 bool ds__store_check_format(ds__conn *conn, ds_error *err);
-/* upgrade.c: makes a file of an older format one of this, whole or not at all. */
+/* Whether a newer program has upgraded the file meanwhile, as of the transaction. An upgrade raises
+ * the catalog's version, so whoever finds another one asks. Errors: MustUpgrade. */
+bool ds__store_check_newer(ds__txn *txn, ds_error *err);
+/* upgrade.c: makes a file of an older format one of this, whole or not at all, and says so. */
 bool ds__store_upgrade(ds__conn *conn, ds_error *err);
 /* SQL of the store's own tables in an empty file. */
 extern const char ds__store_schema[];
@@ -192,6 +197,8 @@ bool ds__log_wait(ds__conn *conn);
 
 /* warnings.c */
 void ds__store_warn(ds__store *store, const char *fmt, ...) DS_PRINTF(2, 3);
+/* Says what is no reason to worry. */
+void ds__store_inform(ds__store *store, const char *fmt, ...) DS_PRINTF(2, 3);
 
 /* conn.c */
 ds__conn *ds__conn_open(ds__store *store, ds_error *err);

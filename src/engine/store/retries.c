@@ -106,11 +106,12 @@ static bool shrink(ds__txn *txn, int64_t now, ds_error *err) {
 
 /* Once a minute in each process, and whenever it has written a lot. */
 static bool prune(ds__txn *txn, int64_t now, size_t more, ds_error *err) {
-    ds__store *store = txn->store; /* one transaction writes at a time */
+    const int64_t mono_ms = ds__clock_mono_us() / 1000; /* rows have the other clock's times */
+    ds__store *store = txn->store;                      /* one transaction writes at a time */
     char sql[100];
     int64_t held;
     store->retry_bytes += more;
-    if (store->retry_bytes < PRUNE_BYTES && now - store->retry_pruned_ms < PRUNE_MS) {
+    if (store->retry_bytes < PRUNE_BYTES && mono_ms - store->retry_pruned_ms < PRUNE_MS) {
         return true;
     }
     snprintf(sql, sizeof sql, "DELETE FROM ds_retry WHERE at<%" PRId64, now - DS_RETRY_MS);
@@ -119,7 +120,7 @@ static bool prune(ds__txn *txn, int64_t now, size_t more, ds_error *err) {
         (held > DS_RETRY_BYTES && !shrink(txn, now, err))) {
         return false;
     }
-    store->retry_pruned_ms = now;
+    store->retry_pruned_ms = mono_ms;
     store->retry_bytes = 0;
     return true;
 }

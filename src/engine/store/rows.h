@@ -38,6 +38,8 @@ bool ds__table_check(ds__txn *txn, ds__table_kind kind, int64_t id,
 /* Two numbers kept for a table of rows: how many there are, and their bytes, as counted by who
  * writes them. */
 bool ds__table_counts(ds__txn *txn, int64_t rows, int64_t *count, int64_t *bytes, ds_error *err);
+/* The record id that the next row gets: greater than those of all rows there were. */
+bool ds__table_next(ds__txn *txn, int64_t rows, int64_t *next, ds_error *err);
 bool ds__table_add_counts(ds__txn *txn, int64_t rows, int64_t count, int64_t bytes, ds_error *err);
 
 /* Row `rid`; DS_MISSING when there is none. Lifetime: until the next ds__row_get on the same table

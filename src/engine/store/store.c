@@ -112,6 +112,10 @@ bool ds__store_read_only(const ds__store *store) {
     return store->options.read_only;
 }
 
+int ds__store_format(const ds__store *store) {
+    return store->format;
+}
+
 void **ds__store_lock_shared(ds__store *store, size_t room) {
     pthread_mutex_lock(&store->lock);
     return &store->shared[room];

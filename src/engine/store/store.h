@@ -68,6 +68,8 @@ void ds__store_close(ds__store *store);
 /* The file's path. Lifetime: the store's. */
 const char *ds__store_path(const ds__store *store);
 bool ds__store_read_only(const ds__store *store);
+/* The file's format: this program's, or an older one that may only be read. */
+int ds__store_format(const ds__store *store);
 
 typedef enum ds__txn_kind { DS_TXN_READ, DS_TXN_WRITE } ds__txn_kind;
 
@@ -158,7 +160,7 @@ void ds__store_unlock_shared(ds__store *store);
 void ds__store_trim(ds__store *store);
 
 /* As ds_client_warning. Threads: any. */
-bool ds__store_warning(ds__store *store, size_t *next, char *out, size_t size);
+ds_notice ds__store_warning(ds__store *store, size_t *next, char *out, size_t size);
 enum { DS_WARNING_SIZE = 400 };
 
 /* How many times as long as it may be the log is: 0, or more when something keeps it from ending.

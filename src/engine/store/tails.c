@@ -62,6 +62,7 @@ static bool read_old(ds__txn *txn, ds__tail *tail, ds_error *err) {
     if (!txn->store->options.read_only) {
         return ds__corrupt(err, "the counts of a collection");
     }
+    tail->next = DS_TAIL_RID; /* none is given */
     snprintf(sql, sizeof sql, "SELECT n FROM ds_count WHERE coll=%" PRId64, tail->rows);
     if (!ds__conn_int(txn->conn, sql, 0, &tail->count, err)) {
         return false;
@@ -150,6 +151,12 @@ bool ds__table_counts(ds__txn *txn, int64_t rows, int64_t *count, int64_t *bytes
     const ds__tail *tail = get(txn, rows, err);
     *count = tail ? tail->count : 0;
     *bytes = tail ? tail->bytes : 0;
+    return tail != NULL;
+}
+
+bool ds__table_next(ds__txn *txn, int64_t rows, int64_t *next, ds_error *err) {
+    const ds__tail *tail = get(txn, rows, err);
+    *next = tail ? tail->next : 0;
     return tail != NULL;
 }
 

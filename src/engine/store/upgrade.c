@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files of older formats become ones of this, in place and in one transaction: whole, or not at
  * all. Formats 1 and 2 kept the counts of collections in a table of their own. In those before 4
- * indexes do not know what types they have had: there is nothing to write for that. */
+ * indexes do not know what types they have had: there is nothing to write for that. Every upgrade
+ * raises the catalog's version: programs that have the file open look at its format then. */
 #include "engine/store/internal.h"
 
 #include <inttypes.h>
@@ -53,7 +54,7 @@ static bool give_tails(ds__conn *conn, ds_error *err) {
 }
 
 bool ds__store_upgrade(ds__conn *conn, ds_error *err) {
-    char sql[64];
+    char sql[96];
     int64_t version;
     if (!ds__conn_exec(conn, "BEGIN IMMEDIATE", err)) {
         return false;
@@ -63,10 +64,20 @@ bool ds__store_upgrade(ds__conn *conn, ds_error *err) {
         if (version < TAILS) {
             ok = give_tails(conn, err) && ds__conn_exec(conn, "DROP TABLE ds_count", err);
         }
-        snprintf(sql, sizeof sql, "PRAGMA user_version=%d", DS_STORE_FORMAT);
+        snprintf(sql, sizeof sql,
+                 "PRAGMA user_version=%d; UPDATE ds_meta SET v=v+1 WHERE k='version'",
+                 DS_STORE_FORMAT);
         ok = ok && ds__conn_exec(conn, sql, err);
     }
     ok = ok && ds__conn_exec(conn, "COMMIT", err);
+    if (ok && version < DS_STORE_FORMAT) {
+        ds__store_inform(conn->store,
+                         "'%s' was upgraded from format %d to %d: older programs refuse it now",
+                         conn->store->path, (int)version, DS_STORE_FORMAT);
+    }
+    if (ok) {
+        conn->store->format = DS_STORE_FORMAT;
+    }
     if (!sqlite3_get_autocommit(conn->db)) {
         sqlite3_exec(conn->db, "ROLLBACK", NULL, NULL, NULL);
     }

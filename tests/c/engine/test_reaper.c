@@ -4,10 +4,13 @@
 #include "faults.h"
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "engine/op.h"
+#include "engine/reaper.h"
 #include "engine/store/internal.h"
 
 enum { LIMIT = 2 * 1024 * 1024, IDLE_MS = 1000, PATIENCE_MS = 8000 };
@@ -166,12 +169,44 @@ static void a_transaction_with_savepoints_may_work_for_long(void **state) {
     assert_int_equal(after_a_minute(""), 251);
 }
 
+/* A clock that the test moves. */
+static int64_t wall_ahead;
+static int64_t mono_ahead;
+
+int clock_gettime(clockid_t id, struct timespec *t) {
+    int rc = (int)syscall(SYS_clock_gettime, id, t);
+    t->tv_sec += id == CLOCK_REALTIME ? wall_ahead : id == CLOCK_MONOTONIC ? mono_ahead : 0;
+    return rc;
+}
+
+static void expiry_is_looked_for_although_the_clock_was_set_back(void **state) {
+    (void)state;
+    char path[100];
+    snprintf(path, sizeof path, "%s", temp_path());
+    ds_engine *engine = open_impatient(path);
+    wall_ahead = 24 * 60 * 60;
+    run_ok(engine, "db", "{\"ping\": 1}");
+    assert_false(ds__reaper_runs(engine->reaper));
+    wall_ahead = 0;
+    ds_engine *other = open_impatient(path);
+    run_ok(other, "db",
+           "{\"createIndexes\": \"c\", \"indexes\": [{\"key\": {\"at\": 1}, \"name\": \"at\", "
+           "\"expireAfterSeconds\": 1}]}");
+    ds__engine_close(other);
+    mono_ahead = 10;
+    run_ok(engine, "db", "{\"ping\": 1}");
+    assert_true(ds__reaper_runs(engine->reaper));
+    ds__engine_close(engine);
+    mono_ahead = 0;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_idle_transaction_of_another_process_lets_the_log_end),
         cmocka_unit_test(an_idle_snapshot_of_another_process_lets_the_log_end),
         cmocka_unit_test(an_idle_transaction_stays_while_the_log_is_short),
         cmocka_unit_test(a_transaction_with_savepoints_may_work_for_long),
+        cmocka_unit_test(expiry_is_looked_for_although_the_clock_was_set_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -304,6 +304,7 @@ def test_the_program_serves_and_checks(docstore: str, tmp_path: pathlib.Path) ->
     done = subprocess.run([docstore, "check", path], capture_output=True, text=True)
     assert done.returncode == 0
     assert "1 collections, 10 documents, 0 damaged" in done.stdout
+    assert done.stdout.startswith("format ")
 
 
 def test_check_passes_over_views(docstore: str, tmp_path: pathlib.Path) -> None:

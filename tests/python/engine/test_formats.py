@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that older programs made are opened, and answer what they answered then."""
 
+import logging
 import os
 import pathlib
 import signal
@@ -53,6 +54,27 @@ def test_a_reader_leaves_an_older_file_as_it_is(name: str, tmp_path: pathlib.Pat
         with pytest.raises(MongoError, match="read-only"):
             client.run("shop", {"insert": "types", "documents": [{}]})
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_upgrade_says_so_once(
+    name: str, tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = unpack(name, tmp_path)
+    caplog.set_level(logging.INFO, "mongodb")
+    for log in ([], ["info"], []):
+        caplog.clear()
+        with _core.Client(f"docstore://{path}{'' if log else '?readOnly=true'}") as client:
+            own = client.run("admin", {"serverStatus": 1})["storageEngine"]["format"]
+            for target, lines in (("global", len(log)), ("startupWarnings", 0)):
+                assert client.run("admin", {"getLog": target})["totalLinesWritten"] == lines
+        found = [(record.levelno, record.getMessage()) for record in caplog.records]
+        if log:
+            words = f"'{path}' was upgraded from format {name.split('_')[1]} to {own}: older"
+            assert len(found) == 1 and found[0][0] == logging.INFO
+            assert found[0][1].startswith(words)
+        else:
+            assert found == []
 
 
 OPENING = """

@@ -524,6 +524,41 @@ static void a_transaction_of_many_changes_keeps_little(void **state) {
     ds__store_close(store);
 }
 
+static void upgrade_beside(const char *path, ds__txn *reading) {
+    ds_error err = {0};
+    char sql[120];
+    ds__store *newer = open_store(path);
+    ds__txn *txn = begin(newer, DS_TXN_WRITE);
+    snprintf(sql, sizeof sql, "PRAGMA user_version=%d; UPDATE ds_meta SET v=v+1 WHERE k='version'",
+             DS_STORE_FORMAT + 1);
+    assert_true(ds__conn_exec(txn->conn, sql, &err));
+    commit(txn);
+    assert_non_null(find(reading, "c")); /* its snapshot is of before */
+    assert_false(ds__txn_upgrade(reading, &err));
+    assert_int_equal(err.code, DS_WRITE_CONFLICT);
+    ds__txn_abort(reading);
+    ds__store_close(newer);
+}
+
+static void a_file_that_a_newer_program_upgrades_is_refused_from_then_on(void **state) {
+    (void)state;
+    ds__txn *txn;
+    ds__store *store = open_store(temp_path());
+    txn = begin(store, DS_TXN_WRITE);
+    make(txn, "c");
+    insert_into(txn, "c", "{\"_id\": 1}");
+    commit(txn);
+    upgrade_beside(store->path, begin(store, DS_TXN_READ));
+    const ds__txn_kind kinds[] = {DS_TXN_READ, DS_TXN_WRITE, DS_TXN_WRITE};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        ds_error err = {0};
+        assert_false(ds__txn_begin(store, kinds[i], NULL, &txn, &err));
+        assert_int_equal(err.code, DS_MUST_UPGRADE);
+        assert_non_null(strstr(err.message, "use a newer version"));
+    }
+    ds__store_close(store);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_change_shares_the_other_collections),
@@ -539,6 +574,7 @@ int main(void) {
         cmocka_unit_test(random_changes_come_to_the_same_as_reading_anew),
         cmocka_unit_test(threads_read_while_the_catalog_changes),
         cmocka_unit_test(a_transaction_of_many_changes_keeps_little),
+        cmocka_unit_test(a_file_that_a_newer_program_upgrades_is_refused_from_then_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,8 @@
 #include "../store/util.h"
 
 #include "bson/key.h"
+#include "engine/records/check.h"
+#include "engine/store/internal.h"
 
 /* Entries of an index. */
 static int64_t entries(ds__txn *txn, const char *name) {
@@ -323,6 +325,55 @@ static void capped_collections_forget_the_oldest(void **state) {
     ds__store_close(store);
 }
 
+/* What a check says of the tail; "" for nothing. */
+static void check_says(ds__store *store, const char *words) {
+    ds_error err = {0};
+    ds__check check = {0};
+    const ds__env env = {0};
+    ds__txn *txn = begin(store, DS_TXN_READ);
+    assert_true(ds__check_collection(txn, coll_of(txn), &env, &check, &err));
+    assert_int_equal(check.error_count, *words != 0);
+    if (*words) {
+        ds__iter it;
+        ds__iter_init(&it, ds__array(check.errors.data));
+        assert_true(ds__iter_next(&it));
+        assert_non_null(strstr(ds__text(it.value), words));
+    }
+    ds__check_clear(&check);
+    ds__txn_abort(txn);
+}
+
+static void a_check_compares_the_tail_with_the_documents(void **state) {
+    (void)state;
+    ds_error err = {0};
+    ds__store *store = open_store(":memory:");
+    ds__txn *txn = begin(store, DS_TXN_WRITE);
+    insert_ok(txn, "{\"_id\": 1}");
+    insert_ok(txn, "{\"_id\": 2}");
+    const int64_t rows = coll_of(txn)->id;
+    commit(txn);
+    check_says(store, "");
+    const struct {
+        int64_t count;
+        int64_t bytes;
+        int64_t next;
+        const char *words;
+    } wrong[] = {{1, 0, 0, "3 documents are counted, 2 are there"},
+                 {0, -4, 0, "24 bytes of documents are counted, 28 are there"},
+                 {0, 0, -1, "the next record id would be 2, but 2 is there"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        for (int sign = 1; sign >= -1; sign -= 2) {
+            txn = begin(store, DS_TXN_WRITE);
+            assert_true(ds__table_add_counts(txn, rows, sign * wrong[i].count,
+                                             sign * wrong[i].bytes, &err));
+            txn->tails[0].next += sign * wrong[i].next;
+            commit(txn);
+            check_says(store, sign > 0 ? wrong[i].words : "");
+        }
+    }
+    ds__store_close(store);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_duplicate_is_told_with_pattern_and_value),
@@ -336,6 +387,7 @@ int main(void) {
         cmocka_unit_test(a_paused_scan_knows_that_its_collection_is_gone),
         cmocka_unit_test(building_a_unique_index_finds_duplicates),
         cmocka_unit_test(capped_collections_forget_the_oldest),
+        cmocka_unit_test(a_check_compares_the_tail_with_the_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,19 @@
 #include "engine/store/internal.h"
 #include "engine/store/retries.h"
 
+#include <sys/syscall.h>
+#include <time.h>
+
+/* Clocks that the test moves. */
+static int64_t wall_ahead;
+static int64_t mono_ahead;
+
+int clock_gettime(clockid_t id, struct timespec *t) {
+    int rc = (int)syscall(SYS_clock_gettime, id, t);
+    t->tv_sec += id == CLOCK_REALTIME ? wall_ahead : id == CLOCK_MONOTONIC ? mono_ahead : 0;
+    return rc;
+}
+
 static void name(uint8_t session[DS_RETRY_SESSION], int i) {
     memset(session, 0, DS_RETRY_SESSION);
     memcpy(session, &i, sizeof i);
@@ -50,7 +63,7 @@ static void make_older(ds__store *store, int i, int64_t by_ms) {
              (long long)by_ms, i);
     assert_true(ds__conn_exec(txn->conn, sql, &err));
     commit(txn);
-    store->retry_pruned_ms = 0;
+    store->retry_pruned_ms = -DS_RETRY_MS;
 }
 
 static int64_t held(ds__store *store) {
@@ -106,6 +119,26 @@ static void rows_go_after_their_time(void **state) {
     ds__store_close(store);
 }
 
+static void rows_go_although_the_clock_was_set_back(void **state) {
+    (void)state;
+    ds_error err = {0};
+    ds__store *store = open_store(temp_path());
+    store->retry_pruned_ms = -DS_RETRY_MS;
+    wall_ahead = 24 * 60 * 60;
+    ds__txn *txn = begin(store, DS_TXN_WRITE);
+    put(txn, 1, 1, 10); /* looks for old rows */
+    commit(txn);
+    wall_ahead = 0;
+    mono_ahead = 100;
+    txn = begin(store, DS_TXN_WRITE);
+    assert_true(ds__conn_exec(txn->conn, "UPDATE ds_retry SET at=1", &err));
+    put(txn, 2, 1, 10);
+    assert_int_equal(get(txn, 1).number, -1);
+    commit(txn);
+    mono_ahead = 0;
+    ds__store_close(store);
+}
+
 static void long_answers_are_bounded_and_the_oldest_are_forgotten(void **state) {
     (void)state;
     enum { SIZE = 4 * 1024 * 1024, COUNT = 26 };
@@ -135,6 +168,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_go_with_their_transaction),
         cmocka_unit_test(rows_go_after_their_time),
+        cmocka_unit_test(rows_go_although_the_clock_was_set_back),
         cmocka_unit_test(long_answers_are_bounded_and_the_oldest_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
