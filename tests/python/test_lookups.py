@@ -30,7 +30,7 @@ from mongodb.fields import (
     StringField,
     UUIDField,
 )
-from mongodb.queryset.lookups import _condition, build_filter, merge, parse
+from mongodb.queryset.lookups import InvalidLookupValue, _condition, build_filter, merge, parse
 from mongodb.queryset.q import QNode
 from mongodb.queryset.updates import build_update
 
@@ -177,6 +177,15 @@ def test_a_field_may_be_named_as_a_negation() -> None:
     assert build_filter(cls, {"not__isnull": True}) == {"not": None}
     assert build_filter(cls, {"not__not__isnull": True}) == {"not": {"$ne": None}}
     assert build_filter(cls, {"n__not__isnull": True}) == {"n": {"$ne": None}}
+
+
+def test_items_of_lists_are_looked_for_as_they_are_nested() -> None:
+    assert build_filter(House, {"grid__in": [["1"], 2]}) == {"grid": {"$in": [[1], 2]}}
+    with pytest.raises(InvalidLookupValue, match="a whole number is needed"):
+        build_filter(House, {"grid__in": [[[1]]]})
+    found = build_filter(House, {"loose__0__contains": "a.b"})  # of no field
+    assert found == {"loose.0": Regex("a.b")}
+    assert build_filter(House, {"rooms__range": ("1", 9)}) == {"rooms": {"$gte": 1, "$lte": 9}}
 
 
 def test_an_iterator_is_read_once_and_lasts(connected: str) -> None:

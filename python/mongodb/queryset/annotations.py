@@ -54,7 +54,8 @@ class _Terms:
             except LookUpError as error:
                 way = error.__cause__
                 if isinstance(way, ThroughReference):
-                    place = self._place(way.target, before + way.path, "_id", [])
+                    local = before + self._projected(before, way.path)
+                    place = self._place(way.target, local, "_id", [])
                     owner, rest, before = way.target, "__".join(way.rest), f"{place}."
                     continue
                 found = _reverse(self._class, rest) if owner is self else None

@@ -516,7 +516,8 @@ def _operator(field: BaseField | None, op: str | None, value: Any) -> Any:
     if op in _MANY:
         return {f"${op}": [_one(field, op, item) for item in _items(op, value)]}
     if op in STRING_OPERATORS:
-        pattern = _regex(field.prepare_query_value(op, value) if field is not None else value)
+        text = DynamicField() if field is None else field  # an item of an untyped list
+        pattern = _regex(text.prepare_query_value(op, value))
         if not isinstance(pattern, Regex):
             raise TypeError(f"{op} is for text, not for a {type(field).__name__}")
         return pattern

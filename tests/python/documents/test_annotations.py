@@ -23,9 +23,11 @@ from mongodb import (
     query_counter,
 )  # fmt: skip
 from mongodb.fields import (
+    EmbeddedDocumentField,
     EmbeddedDocumentListField,
     IntField,
     ListField,
+    MapField,
     ReferenceField,
     StringField,
 )
@@ -170,3 +172,60 @@ def test_mistakes_of_annotate_are_told(items: Any) -> None:
         items[:2].annotate(n=Count("tags"))
     with pytest.raises(InvalidQueryError, match="no field 'nn'"):
         list(items.annotate(n=Count("tags")).filter(nn=3))
+
+
+class NotedTown(EmbeddedDocument):
+    zip = IntField(db_field="z")
+
+
+class NotedShop(Document):
+    town = EmbeddedDocumentField(NotedTown)
+    at = ReferenceField("self")
+
+
+class NotedSale(Document):
+    n = IntField()
+    shop = ReferenceField(NotedShop)
+    before = ReferenceField("self")
+    loose = ListField()
+    lost = ReferenceField("NotedNowhere")
+
+
+class NotedShelf(Document):
+    by_name = MapField(ReferenceField(NotedShop))
+    loose = ListField()
+
+
+def test_what_lies_deep_behind_references(connected: str) -> None:
+    first = NotedShop(town=NotedTown(zip=7)).save()
+    second = NotedShop(town=NotedTown(zip=8), at=first).save()
+    NotedSale.objects.insert([NotedSale(n=1, shop=second), NotedSale(n=2, shop=first)])
+    sales = NotedSale.objects.order_by("n").annotate(zip=F("shop__town__zip"))
+    assert [one.zip for one in sales] == [8, 7]
+    sales = NotedSale.objects.order_by("n").annotate(zip=Max("shop__at__town__zip"))
+    assert [one.zip for one in sales] == [7, None]
+    # what was looked up for it is not shown
+    assert all(not key.startswith("__looked") for one in sales.as_pymongo() for key in one)
+    far = NotedShop.objects.order_by("pk").annotate(zip=Max("notedsale__shop__at__town__zip"))
+    assert [one.zip for one in far] == [None, 7]
+    shops = NotedShop.objects.order_by("pk").annotate(sold=Count("notedsale"))
+    assert [one.sold for one in shops] == [1, 1]
+    assert all(not key.startswith("__looked") for one in shops.as_pymongo() for key in one)
+
+
+def test_who_refers_is_asked_of_the_class_itself(connected: str) -> None:
+    NotedSale(n=1).save()
+    assert NotedSale.objects.annotate(later=Count("notedsale")).get().later == 0
+    with pytest.raises(LookUpError):  # the shop has none of that name
+        list(NotedSale.objects.annotate(later=Count("shop__notedsale")))
+    with pytest.raises(LookUpError):  # no field of documents by name is asked
+        list(NotedShop.objects.annotate(shelves=Count("notedshelf")))
+
+
+def test_groups_of_computed_values_are_counted(items: Any) -> None:
+    groups = items.annotate(many=Count("tags")).values("many").annotate(n=Count("pk"))
+    assert sorted((one["many"], one["n"]) for one in groups) == [(0, 1), (1, 1), (2, 1), (3, 1)]
+    assert groups.count() == 4 and groups.exists()
+    command = groups.as_command()
+    assert command["aggregate"] == "noted_item" and command["cursor"] == {}
+    assert groups.explain()

@@ -10,7 +10,7 @@ import pytest
 from pymongo import ReadPreference
 
 from mongodb import BulkWriteError, ConnectionFailure, NotUniqueError, OperationError, connection
-from mongodb._connection import _write_error
+from mongodb._connection import Connection, _write_error
 from mongodb.connection import _get_connection_settings as meant
 
 
@@ -108,3 +108,41 @@ def test_one_refused_write_has_its_details_and_more_than_one_are_a_bulk() -> Non
     assert type(both) is BulkWriteError
     assert (both.code, both.details) == (121, {"n": 0, "writeErrors": [bad, bad]})
     assert type(_write_error({"n": 0}, [twice, bad])) is NotUniqueError
+
+
+def test_an_empty_name_is_one_where_the_uri_has_another() -> None:
+    for given in ({"db": ""}, {"db": "", "host": "h"}, {"db": "", "host": "mongodb://h"}):
+        with pytest.raises(ConnectionFailure, match="the name of the database is empty"):
+            meant(**given)
+    assert meant(db="", host="mongodb://h/named")["db"] == "named"
+
+
+def test_a_store_is_who_logs_in_where_and_no_other_option() -> None:
+    def store(uri: str, name: str = "d") -> Any:
+        return Connection("stores", uri, name, {}, {}).store
+
+    assert store("mongodb://a:27017,b/?retryWrites=false") == store("mongodb://b:27017,a/x?w=1")
+    assert store("mongodb://a/?authSource=x&w=1") == store("mongodb://a/?w=0&authsource=x")
+    kinds = ["mongodb://a", "mongodb://b", "mongodb://u:p@a", "mongodb://a/?authSource=x"]
+    assert len({store(one) for one in kinds} | {store("mongodb://a", "other")}) == 5
+
+
+def test_a_connection_that_is_refused_is_closed() -> None:
+    refused = Connection("refused", "docstore://:memory:", "d", {}, {})
+    refused.client  # noqa: B018 - it opens
+
+    class Refusing:
+        closed = False
+
+        def run(self, db: str, command: Any) -> Any:
+            raise ConnectionFailure("no")
+
+        def close(self) -> None:
+            self.closed = True
+
+    refused._client = client = Refusing()
+    with pytest.raises(ConnectionFailure, match="no"):
+        refused.ping()
+    assert client.closed
+    with pytest.raises(ConnectionFailure, match="is closed"):
+        refused.client  # noqa: B018

@@ -21,6 +21,7 @@ from mongodb import (
 from mongodb.connection import get_connection_handle
 from mongodb.fields import (
     CachedReferenceField,
+    EmbeddedDocumentField,
     EmbeddedDocumentListField,
     GenericReferenceField,
     IntField,
@@ -366,3 +367,40 @@ def test_references_in_maps_are_fetched_for_the_batch(shelf: Any) -> None:
     with query_counter() as counter:
         assert {one.roles["x"].name for one in found} == {"Ada", "Bob", "Eve"}
         assert counter == 1
+
+
+class JoinFar(Document):
+    name = StringField()
+    meta = {"db_alias": "join_far"}
+
+
+class JoinPlace(EmbeddedDocument):
+    of = ReferenceField(JoinFar)
+
+
+class JoinMiddle(Document):
+    place = EmbeddedDocumentField(JoinPlace)
+
+
+class JoinStart(Document):
+    n = IntField()
+    middle = ReferenceField(JoinMiddle)
+
+
+def test_an_order_leads_to_no_other_connection_however_deep(memory: None) -> None:
+    mongodb.connect("join_far", host="docstore://:memory:", alias="join_far")
+    JoinStart(n=1).save()
+    try:
+        with pytest.raises(NotSupportedError, match="another connection"):
+            list(JoinStart.objects.order_by("middle__place__of__name"))
+    finally:
+        mongodb.disconnect("join_far")
+
+
+def test_an_error_of_what_is_referred_to_is_told_as_ones_own(memory: None) -> None:
+    JoinStart(middle=JoinMiddle().save()).save()
+    turned = JoinStart.objects(middle__place__of__exists=True)._turning(KeyError)
+    assert turned.count() == 0
+    wrong = JoinStart.objects(middle__place__type="no type")._turning(KeyError)
+    with pytest.raises(KeyError):
+        list(wrong)
