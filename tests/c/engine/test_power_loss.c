@@ -232,15 +232,8 @@ static int lossy_unmap(sqlite3_file *file, int drop) {
     return under(file)->pMethods->xShmUnmap(under(file), drop);
 }
 
-static int lossy_fetch(sqlite3_file *file, sqlite3_int64 at, int size, void **out) {
-    return under(file)->pMethods->xFetch(under(file), at, size, out);
-}
-static int lossy_unfetch(sqlite3_file *file, sqlite3_int64 at, void *page) {
-    return under(file)->pMethods->xUnfetch(under(file), at, page);
-}
-
 static const sqlite3_io_methods methods = {
-    .iVersion = 3,
+    .iVersion = 2,
     .xClose = lossy_close,
     .xRead = lossy_read,
     .xWrite = lossy_write,
@@ -257,8 +250,6 @@ static const sqlite3_io_methods methods = {
     .xShmLock = lossy_shm_lock,
     .xShmBarrier = lossy_barrier,
     .xShmUnmap = lossy_unmap,
-    .xFetch = lossy_fetch,
-    .xUnfetch = lossy_unfetch,
 };
 
 static int lossy_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags,
