@@ -49,19 +49,29 @@ static void call(ds__py_client *client, const ds_command_event *event) {
     Py_XDECREF(done);
 }
 
-/* The command that this thread began last; listeners of such a client run no others between. */
-static _Thread_local struct {
+enum { KEPT_BYTES = 4096 };
+
+/* A command from its beginning to its end. */
+typedef struct begun {
     char db[64];
     uint32_t size; /* 0: too large to keep */
-    uint8_t body[4096];
+    uint8_t body[];
 } begun;
 
+/* What this thread runs; listeners of such a client run no others between. Freed at its end. */
+static _Thread_local begun *running;
+
 static void keep(const ds_command_event *event) {
-    begun.size = event->body && event->body->len <= sizeof begun.body ? event->body->len : 0;
-    if (begun.size) {
-        memcpy(begun.body, bson_get_data(event->body), begun.size);
+    const uint32_t size = event->body && event->body->len <= KEPT_BYTES ? event->body->len : 0;
+    ds__free(running); /* its end was not told */
+    running = ds__alloc(sizeof *running + size);
+    if (running) {
+        running->size = size;
+        if (size) {
+            memcpy(running->body, bson_get_data(event->body), size);
+        }
+        (void)snprintf(running->db, sizeof running->db, "%s", event->db ? event->db : "");
     }
-    (void)snprintf(begun.db, sizeof begun.db, "%s", event->db ? event->db : "");
 }
 
 static void tell(ds__py_client *client, const ds_command_event *event) {
@@ -76,17 +86,27 @@ static void tell(ds__py_client *client, const ds_command_event *event) {
     PyGILState_Release(held);
 }
 
+static void tell_slow(ds__py_client *client, const ds_command_event *event, const begun *ended) {
+    bson_t body;
+    ds_command_event slow = *event;
+    slow.db = ended ? ended->db : "";
+    slow.body =
+        ended && ended->size && bson_init_static(&body, ended->body, ended->size) ? &body : NULL;
+    tell(client, &slow);
+}
+
 void ds__py_monitor(void *ctx, const ds_command_event *event) {
     ds__py_client *client = ctx;
     if (client->slow_us < 0) {
         tell(client, event);
     } else if (event->kind == DS_EVENT_STARTED) {
         keep(event);
-    } else if (event->duration_us >= client->slow_us) {
-        bson_t body;
-        ds_command_event slow = *event;
-        slow.db = begun.db;
-        slow.body = begun.size && bson_init_static(&body, begun.body, begun.size) ? &body : NULL;
-        tell(client, &slow);
+    } else {
+        begun *ended = running;
+        running = NULL;
+        if (event->duration_us >= client->slow_us) {
+            tell_slow(client, event, ended);
+        }
+        ds__free(ended);
     }
 }

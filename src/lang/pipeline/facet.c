@@ -5,15 +5,15 @@
 #include "lang/pipeline/sub.h"
 
 enum { FACET_BYTES = 1024 * 1024 };
+enum { NOT_YET = -1 }; /* an error that only goes from a facet_source to facet_run */
 
 /* Documents one after another, of which there may be more. Who asks for one that has not come gets
- * an error that is none, and asks again later: what a stage has taken in it keeps. */
+ * the error NOT_YET, and asks again later: what a stage has taken in it keeps. */
 typedef struct facet_source {
     ds__source base;
     const ds_buf *docs;
     size_t at;
-    bool waits; /* it has been asked for more than there is now */
-    bool last;  /* there will be no more */
+    bool last; /* there will be no more */
 } facet_source;
 
 typedef struct facet_part {
@@ -44,14 +44,16 @@ typedef struct facet {
 
 static ds_next facet_source_next(ds__source *self, ds_value *doc, ds_error *err) {
     facet_source *s = (facet_source *)self;
-    (void)err;
     if (s->at < s->docs->size) {
         *doc = ds__document(s->docs->data + s->at);
         s->at += doc->size;
         return DS_NEXT_ROW;
     }
-    s->waits = !s->last;
-    return s->last ? DS_NEXT_END : DS_NEXT_ERROR;
+    if (s->last) {
+        return DS_NEXT_END;
+    }
+    ds__error_set(err, NOT_YET, "more documents are to come");
+    return DS_NEXT_ERROR;
 }
 
 static bool facet_begin(facet *f, ds_error *err) {
@@ -85,11 +87,11 @@ static bool facet_read(facet *f, bool *last, ds_error *err) {
 static bool facet_run(facet *f, facet_part *part, bool last, ds_error *err) {
     part->source.at = 0;
     part->source.last = last;
-    part->source.waits = false;
     for (;;) {
         ds_value doc;
         ds_next next = ds__pipeline_next(part->pipeline, &doc, err);
-        if (next == DS_NEXT_ERROR && part->source.waits) {
+        if (next == DS_NEXT_ERROR && err->code == NOT_YET) {
+            *err = (ds_error){0};
             return true;
         }
         if (next != DS_NEXT_ROW) {
