@@ -114,9 +114,10 @@ enum { MAX_PARTS = DS_MAX_INDEX_FIELDS * 4 };
 
 /* How far one part of the pattern has walked into the document. */
 typedef struct walk {
-    ds_value at;
+    ds_value at;    /* when done: the value */
     uint32_t depth; /* parts of the path behind it */
-    bool whole;     /* an array named by position at the path's end: it counts as it stands */
+    bool done;
+    bool whole; /* an array named by position: at the path's end it counts as it stands */
 } walk;
 
 typedef struct key_maker {
@@ -128,18 +129,23 @@ typedef struct key_maker {
     bool any;
 } key_maker;
 
-/* Walks through documents until an array or the end of the path. */
-static void walk_documents(const ds__path *path, walk *w) {
-    while (w->depth < path->count && w->at.type == DS_DOCUMENT) {
-        ds_value sub;
-        ds__doc_get(w->at, path->parts[w->depth].name, path->parts[w->depth].size, &sub);
-        w->at = sub;
+/* Walks through documents from `w->at`: to the path's end, to where there is nothing, or to an
+ * array, which is then `*array`. */
+static void walk_documents(const ds__path *path, walk *w, ds_value *array) {
+    array->type = DS_MISSING;
+    while (w->depth < path->count) {
+        const ds__path_part *part = &path->parts[w->depth];
+        if (w->at.type != DS_DOCUMENT || !ds__doc_get(w->at, part->name, part->size, &w->at)) {
+            w->at = ds__missing();
+            break;
+        }
         w->depth++;
+        if (w->at.type == DS_ARRAY) {
+            *array = w->at;
+            return;
+        }
     }
-    if (w->depth < path->count && w->at.type != DS_ARRAY) {
-        w->at = ds__missing();
-        w->depth = path->count;
-    }
+    w->done = true;
 }
 
 static void emit(key_maker *m, const walk *walks) {
@@ -169,95 +175,97 @@ static void emit(key_maker *m, const walk *walks) {
     m->any = true;
 }
 
-/* The element a walk takes for position `index` of the array it stands at. */
-static walk step_into(const ds__path *path, const walk *w, ds_value element) {
-    walk next = {.at = element, .depth = w->depth};
-    if (w->depth == path->count) {
-        return next; /* an element at the end of the path: nested arrays stand for themselves */
+/* Walks by the position that the path names in the array which is being expanded, if it has that.
+ * The element the expansion stands at must have no field of that name. */
+static bool walk_position(const ds__path *path, walk *w, ds_value around, ds_value *array,
+                          bool *walked, ds_error *err) {
+    const ds__path_part *part = &path->parts[w->depth];
+    ds_value own;
+    *walked = false;
+    if (around.type != DS_ARRAY || part->index < 0) {
+        return true;
     }
-    if (element.type != DS_DOCUMENT) {
-        next.at = ds__missing();
-        next.depth = path->count;
+    const ds_value element = ds__array_at(around, (size_t)part->index);
+    if (element.type == DS_MISSING) {
+        return true;
     }
-    return next;
-}
-
-static bool expand(key_maker *m, const walk *from, int depth, ds_error *err);
-
-/* Each element of `array` for the parts that stand at it, the others as they are. */
-static bool expand_array(key_maker *m, const walk *walks, const bool *at_array, ds_value array,
-                         int depth, ds_error *err) {
-    walk next[MAX_PARTS];
-    size_t n = m->pattern->count;
-    if (ds__doc_empty(array)) {
-        for (size_t i = 0; i < n; i++) {
-            next[i] = walks[i];
-            if (at_array[i]) {
-                bool end = walks[i].depth == m->pattern->parts[i].path.count;
-                next[i].at = end ? (ds_value){.type = DS_UNDEFINED} : ds__missing();
-                next[i].depth = m->pattern->parts[i].path.count;
-            }
-        }
-        return expand(m, next, depth + 1, err);
+    if (w->at.type == DS_DOCUMENT && ds__doc_get(w->at, part->name, part->size, &own)) {
+        return ds__error_set(err, 16746,
+                             "Ambiguous field name found in array (do not use numeric field names "
+                             "in embedded elements in an array), field: '%s' for array: %s",
+                             part->name, path->text);
     }
-    ds__iter it;
-    ds__iter_init(&it, array);
-    while (ds__iter_next(&it)) {
-        bool nested_end = false;
-        for (size_t i = 0; i < n; i++) {
-            next[i] = walks[i];
-            if (at_array[i]) {
-                next[i] = step_into(&m->pattern->parts[i].path, &walks[i], it.value);
-                nested_end = nested_end || next[i].at.type == DS_ARRAY;
-            }
-        }
-        if (nested_end) { /* arrays in arrays count as whole values: no further expansion */
-            for (size_t i = 0; i < n; i++) {
-                if (next[i].at.type == DS_ARRAY && !next[i].whole && !at_array[i]) {
-                    return ds__error_set(err, DS_BAD_VALUE,
-                                         "cannot sort with keys that are parallel arrays");
-                }
-            }
-            emit(m, next);
-        } else if (!expand(m, next, depth + 1, err)) {
-            return false;
-        }
+    *walked = true;
+    w->at = element;
+    w->depth++;
+    if (element.type == DS_ARRAY) {
+        *array = element;
+        w->whole = true;
+    } else {
+        walk_documents(path, w, array);
     }
     return true;
 }
 
-/* Walks all parts as far as they go, then expands the array they stand at, if any. */
-static bool expand(key_maker *m, const walk *from, int depth, ds_error *err) {
-    walk walks[MAX_PARTS];
-    bool at_array[MAX_PARTS];
+static bool expand(key_maker *m, walk *walks, ds_value around, int depth, ds_error *err);
+
+/* Goes on with each element of `array` for the parts that stand at it. */
+static bool expand_array(key_maker *m, const walk *walks, const bool *here, ds_value array,
+                         int depth, ds_error *err) {
+    walk next[MAX_PARTS];
+    const size_t n = m->pattern->count;
+    ds__iter it;
+    ds__iter_init(&it, array);
+    bool any = ds__iter_next(&it);
+    const ds_value around = any ? array : ds__missing();
+    ds_value entry = any ? it.value : (ds_value){.type = DS_UNDEFINED};
+    do {
+        for (size_t i = 0; i < n; i++) {
+            next[i] = walks[i];
+            if (next[i].done) {
+                continue;
+            }
+            next[i].at = entry;
+            if (here[i] && next[i].depth == m->pattern->parts[i].path.count) {
+                next[i].at = next[i].whole && any ? array : entry;
+                next[i].done = true;
+            }
+        }
+        if (!expand(m, next, around, depth, err)) {
+            return false;
+        }
+        any = any && ds__iter_next(&it);
+        entry = it.value;
+    } while (any);
+    return true;
+}
+
+/* Walks all parts as far as they go, then expands the array they stand at, if any: as the keys of
+ * an index come about. */
+static bool expand(key_maker *m, walk *walks, ds_value around, int depth, ds_error *err) {
+    bool here[MAX_PARTS] = {false};
     ds_value array = ds__missing();
-    size_t n = m->pattern->count;
     if (depth > DS_MAX_DEPTH) {
         return ds__error_set(err, DS_OVERFLOW, "sort key: nesting exceeds %d", DS_MAX_DEPTH);
     }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < m->pattern->count; i++) {
         const ds__path *path = &m->pattern->parts[i].path;
-        walks[i] = from[i];
-        walk_documents(path, &walks[i]);
-        /* A numeric part names a position. */
-        while (walks[i].at.type == DS_ARRAY && walks[i].depth < path->count &&
-               path->parts[walks[i].depth].index >= 0) {
-            ds_value v = ds__array_at(walks[i].at, (size_t)path->parts[walks[i].depth].index);
-            if (v.type == DS_MISSING) {
-                break;
-            }
-            walks[i].at = v;
-            walks[i].depth++;
-            walks[i].whole = walks[i].depth == path->count;
-            walk_documents(path, &walks[i]);
+        ds_value met = ds__missing();
+        bool walked = false;
+        if (walks[i].done) {
+            continue;
         }
-        if (walks[i].whole && walks[i].at.type == DS_ARRAY && ds__doc_empty(walks[i].at)) {
-            walks[i].at = (ds_value){.type = DS_UNDEFINED};
+        if (!walk_position(path, &walks[i], around, &met, &walked, err)) {
+            return false;
         }
-        at_array[i] = walks[i].at.type == DS_ARRAY && !walks[i].whole;
-        if (at_array[i] && array.type == DS_MISSING) {
-            array = walks[i].at;
-        } else if (at_array[i] && array.as.bytes != walks[i].at.as.bytes) {
+        if (!walked) {
+            walks[i].whole = false;
+            walk_documents(path, &walks[i], &met);
+        }
+        here[i] = met.type == DS_ARRAY;
+        if (here[i] && array.type == DS_MISSING) {
+            array = met;
+        } else if (here[i] && array.as.bytes != met.as.bytes) {
             return ds__error_set(err, DS_BAD_VALUE,
                                  "cannot sort with keys that are parallel arrays");
         }
@@ -266,7 +274,7 @@ static bool expand(key_maker *m, const walk *from, int depth, ds_error *err) {
         emit(m, walks);
         return true;
     }
-    return expand_array(m, walks, at_array, array, depth, err);
+    return expand_array(m, walks, here, array, depth + 1, err);
 }
 
 /* Where a part begins to walk: at the document, or at what is beside it, which is no array. */
@@ -274,7 +282,8 @@ static walk start_of(const ds__sort_pattern *pattern, const ds__sort_part *part,
     if (!part->by_meta) {
         return (walk){.at = doc};
     }
-    return (walk){.at = pattern->beside ? pattern->beside->values[part->meta] : ds__missing()};
+    return (walk){.at = pattern->beside ? pattern->beside->values[part->meta] : ds__missing(),
+                  .done = true};
 }
 
 static bool make_key(key_maker *m, ds_value doc, ds_error *err) {
@@ -282,7 +291,7 @@ static bool make_key(key_maker *m, ds_value doc, ds_error *err) {
     for (size_t i = 0; i < m->pattern->count; i++) {
         walks[i] = start_of(m->pattern, &m->pattern->parts[i], doc);
     }
-    return expand(m, walks, 0, err);
+    return expand(m, walks, ds__missing(), 0, err);
 }
 
 bool ds__sort_key(const ds__sort_pattern *pattern, ds_value doc, const ds__collator *collator,
@@ -291,8 +300,11 @@ bool ds__sort_key(const ds__sort_pattern *pattern, ds_value doc, const ds__colla
     bool simple = true;
     for (size_t i = 0; i < pattern->count; i++) {
         walk w = start_of(pattern, &pattern->parts[i], doc);
-        walk_documents(&pattern->parts[i].path, &w);
-        if (w.at.type == DS_ARRAY) {
+        ds_value array = ds__missing();
+        if (!w.done) {
+            walk_documents(&pattern->parts[i].path, &w, &array);
+        }
+        if (array.type == DS_ARRAY) {
             simple = false;
             break;
         }
