@@ -54,13 +54,31 @@ typedef struct cover_node {
     ds__node base;
     ds__node *below; /* the scan of the index */
     const ds__plan *plan;
+    const ds__index *index; /* as the snapshot has it; NULL: it is not known, or has arrays */
     ds_buf doc;
     ds_buf text;
-    size_t fetched; /* in a row */
+    size_t fetched;   /* in a row */
+    uint32_t resumed; /* when the index was found */
 } cover_node;
 
+/* Since a cursor began others may have written values of types, or arrays, that the index did not
+ * have: what its entries tell is said by the catalog of the snapshot that is read now. */
+static void find_index(cover_node *self) {
+    const ds__course *course = self->base.course;
+    const ds__index *was = self->plan->index;
+    const ds__coll *now = ds__catalog_find_id(ds__txn_catalog(course->txn), self->plan->coll->id);
+    self->resumed = course->resumed;
+    self->index = NULL;
+    for (size_t i = 0; now && i < now->index_count; i++) {
+        const ds__index *index = &now->indexes[i];
+        if (index->id == was->id && !index->multikey) {
+            self->index = index;
+        }
+    }
+}
+
 static bool add_part(cover_node *self, size_t part, const ds__row *row) {
-    const ds__index *index = self->plan->index;
+    const ds__index *index = self->index;
     size_t at = 0;
     size_t n = 0;
     for (size_t i = 0; i <= part; i++) {
@@ -82,6 +100,12 @@ static bool add_part(cover_node *self, size_t part, const ds__row *row) {
 /* A document of the entry; false: the entry does not tell. */
 static bool make_doc(cover_node *self, ds__row *row) {
     const ds__plan *plan = self->plan;
+    if (self->resumed != self->base.course->resumed) {
+        find_index(self);
+    }
+    if (!self->index) {
+        return false;
+    }
     ds_buf_reset(&self->doc);
     size_t root = ds__doc_begin(&self->doc);
     if ((plan->covers_id > 0 && !add_part(self, plan->covers_id - 1, row)) ||
@@ -143,6 +167,7 @@ ds__node *ds__node_cover(ds__course *course, const ds__plan *plan, ds__node *sca
         return NULL;
     }
     self->plan = plan;
+    self->index = plan->index;
     self->below = scan;
     self->doc.meter = self->text.meter = course->eval->env->meter;
     return &self->base;

@@ -151,6 +151,7 @@ void ds__exec_pause(ds__exec *x) {
 
 bool ds__exec_resume(ds__exec *x, ds__txn *txn, ds_error *err) {
     x->now->course.txn = txn;
+    x->now->course.resumed++;
     return ds__node_restore(x->now->root, err);
 }
 

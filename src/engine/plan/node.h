@@ -30,6 +30,7 @@ typedef struct ds__course {
     /* plain */
     ds__match_info match; /* where the last filter matched */
     int64_t works;        /* entries and documents that may still be looked at */
+    uint32_t resumed;     /* how often, each time in another snapshot, perhaps */
 } ds__course;
 
 enum { DS_DOC_STEPS = 8 }; /* of the meter, to look at a document */

@@ -135,3 +135,52 @@ def test_indexes_of_older_files_fetch_as_before(name: str, tmp_path: pathlib.Pat
         assert sorted(map(str, after["cursor"]["firstBatch"])) == sorted(
             map(str, plain["cursor"]["firstBatch"])
         )
+
+
+def open_find(run: Any, name: str) -> tuple[list[Any], int]:
+    """Begin a covered find of all numbers; more is to come."""
+    run({"createIndexes": name, "indexes": [{"key": {"a": 1}, "name": "a_1"}]})
+    run({"insert": name, "documents": [{"_id": n, "a": n} for n in range(300)]})
+    find = {"find": name, "filter": {"a": {"$gte": 0}}, "projection": {"_id": 0, "a": 1}}
+    cursor = run({**find, "hint": "a_1", "batchSize": 2})["cursor"]
+    return cursor["firstBatch"], cursor["id"]
+
+
+def rest_of(run: Any, name: str, cursor: int) -> list[Any]:
+    rows = []
+    while cursor:
+        reply = run({"getMore": cursor, "collection": name, "batchSize": 70})["cursor"]
+        rows += reply["nextBatch"]
+        cursor = reply["id"]
+    return rows
+
+
+LATER = {
+    "long": {"q": {"_id": {"$gt": 100}}, "u": [{"$set": {"a": {"$toLong": "$a"}}}], "multi": True},
+    "double": {
+        "q": {"_id": {"$lt": 200}}, "u": [{"$set": {"a": {"$toDouble": "$a"}}}], "multi": True,
+    },
+    "array": {"q": {"_id": 250}, "u": {"$set": {"a": [250]}}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("kind", LATER)
+def test_types_that_come_while_a_cursor_is_open(tmp_path: Any, kind: str, inside: bool) -> None:
+    with Client(f"docstore://{tmp_path}/s.docstore") as client:
+        session = client.session()
+
+        def run(command: dict[str, Any]) -> Any:
+            return client.run("t", command, session=session)
+
+        first, cursor = open_find(run, "c")
+        if inside:
+            session.begin()
+            find = {"find": "c", "filter": {"a": {"$gte": 0}}, "projection": {"_id": 0, "a": 1}}
+            cursor = run({**find, "hint": "a_1", "batchSize": 2})["cursor"]["id"]
+        run({"update": "c", "updates": [LATER[kind]]})
+        found = rest_of(run, "c", cursor)
+        stored = [one["a"] for one in run({"find": "c", "batchSize": 400})["cursor"]["firstBatch"]]
+        session.close()
+    assert [n["a"] for n in first] == [0, 1]
+    assert [(type(n["a"]), n["a"]) for n in found] == [(type(n), n) for n in stored[2:]]
