@@ -70,7 +70,8 @@ def _of_field(field: Any, seen: tuple[Any, ...]) -> dict[str, Any]:
             return _or_null(field, {"bsonType": ["object"]})
         target = field.document_type
         key = _of_field(target._fields[target._meta["id_field"]], seen)
-        return _or_null(field, {name: key[name] for name in ("bsonType",) if name in key})
+        types = [name for name in key.get("bsonType", ()) if name != "null"]  # no key is null
+        return _or_null(field, {"bsonType": types} if types else {})
     told: dict[str, Any] = {"bsonType": list(_TYPES[kind])}
     for name, limit in zip(_LIMITS.get(kind, ()), field._limits(), strict=False):
         if limit not in (float("inf"), float("-inf")):

@@ -14,7 +14,7 @@ from pymongo.errors import WriteError
 
 import mongodb
 from mongodb import Document, EmbeddedDocument, OperationError, get_db
-from mongodb._json_schema import apply_validator, declared_validator, same_validator
+from mongodb._json_schema import apply_validator, declared_validator, json_schema, same_validator
 from mongodb.connection import get_connection_handle
 from mongodb.errors import InvalidDocumentError
 from mongodb.fields import (
@@ -67,6 +67,11 @@ class CheckedAll(Document):
     meta = {"json_schema": True}
 
 
+class CheckedPointer(Document):
+    here = ReferenceField(CheckedPlain, required=True)
+    there = ReferenceField("self")
+
+
 class CheckedAnimal(Document):
     name = StringField(required=True)
     meta = {"allow_inheritance": True, "json_schema": True}
@@ -113,6 +118,12 @@ def test_what_documents_save_fits_and_what_others_write_is_checked(connected: No
     with pytest.raises(OperationError, match="failed validation") as failed:
         CheckedAll.objects(name="m").update(__raw__={"$set": {"count": 99}})
     assert failed.value.code == 121
+
+
+def test_a_required_reference_is_not_null() -> None:
+    told = json_schema(CheckedPointer)["properties"]
+    assert told["here"] == {"bsonType": ["string"]}
+    assert told["there"] == {"bsonType": ["objectId", "null"]}
 
 
 def test_each_class_of_a_collection_has_its_own_fields(connected: None) -> None:
