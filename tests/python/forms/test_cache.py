@@ -88,6 +88,20 @@ def test_additions_of_many_threads_are_not_lost(make: Any) -> None:
     assert len(won) == 1 and cache.get("first") == won[0]
 
 
+def test_an_addition_to_a_float_waits_for_no_lock_and_loses_none(make: Any) -> None:
+    cache = make()
+    cache.set("x", 1.5)
+
+    def packed(value: Any) -> Any:  # somebody is faster, once
+        del cache._packed
+        cache.set("x", 10.5)
+        return cache._packed(value)
+
+    cache._packed = packed
+    assert cache.incr("x") == 11.5
+    assert cache.get("x") == 11.5
+
+
 def test_what_is_over_is_not_there(make: Any) -> None:
     cache = make(TIMEOUT=-1)
     cache.set("a", 1)
