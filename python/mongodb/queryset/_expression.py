@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What lookups and updates know of `Q` and `F`: below them, so that both may import it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mongodb.errors import InvalidQueryError
@@ -36,3 +36,7 @@ class Expression:
     def to_expression(self, document: Any) -> Any:
         """Return the aggregation expression; `document` is the class whose fields it names."""
         raise NotImplementedError
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of fields that it is computed from."""
+        return iter(())

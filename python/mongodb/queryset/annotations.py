@@ -157,12 +157,19 @@ class AnnotationsMixin:
                 raise TypeError(f"annotate({name}=...) takes an aggregate or F(), not {value!r}")
             if "__" in name and name in named or name in self._document._fields:
                 raise InvalidQueryError(f"annotate({name}=...): the name is a field's or has '__'")
+            if name in named and not (name.isidentifier() and name[:1] != "_"):
+                raise InvalidQueryError(f"annotate({name}=...): no attribute can be named so")
         grouped = self._groups is not None or self._shape in ("values", "scalar")
         if grouped and all(isinstance(one, Aggregate) for one in given.values()):
             groups = self._scalar if self._groups is None else self._groups
             return self._with(_groups=groups, _totals={**self._totals, **given})
         if self._groups is not None:
             raise InvalidQueryError("annotate() after a grouping one takes aggregates alone")
+        for name in given:
+            if hasattr(self._document, name):
+                raise InvalidQueryError(
+                    f"annotate({name}=...): {self._document.__name__}.{name} is something else"
+                )
         found = self._with(_annotations={**self._annotations, **given})
         if grouped:  # as Django's: values() shows what is annotated after it
             shape, names = self._shape, (*self._scalar, *given)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from typing import Any
 
 from mongodb.errors import InvalidQueryError, NotSupportedError
@@ -147,6 +148,9 @@ class F(Computed):
             raise InvalidQueryError(f"F({self.name!r}): a position in a list has no expression")
         return path
 
+    def names(self) -> Iterator[str]:
+        yield self.name
+
     def __repr__(self) -> str:
         return f"F({self.name!r})"
 
@@ -161,6 +165,11 @@ class Combined(Computed):
 
     def to_expression(self, document: Any) -> Any:
         return {self.operator: [_operand(document, one) for one in self.sides]}
+
+    def names(self) -> Iterator[str]:
+        for one in self.sides:
+            if isinstance(one, Expression):
+                yield from one.names()
 
     def __repr__(self) -> str:
         return f"<{self.sides[0]!r} {self.operator} {self.sides[1]!r}>"

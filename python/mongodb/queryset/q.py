@@ -8,7 +8,7 @@ from typing import Any
 
 from mongodb import _core
 from mongodb.errors import InvalidQueryError
-from mongodb.queryset._expression import Condition, depth_above
+from mongodb.queryset._expression import Condition, Expression, depth_above
 from mongodb.queryset._through import ThroughReference
 from mongodb.queryset.geo import LoneDistance
 from mongodb.queryset.lookups import filter_bson, split_references
@@ -43,14 +43,12 @@ class QNode(Condition):
         return False
 
     def _names(self) -> Iterator[str]:
-        """Yield the keywords."""
+        """Yield the keywords, and the names that `F()` compares with."""
         return iter(())
 
     def _parted(self, names: set[str]) -> tuple[QNode, QNode]:
         """Return what says nothing of these names, and the rest; both have to hold."""
-        if any(name.split("__")[0] in names or name in names for name in self._names()):
-            return Q(), self
-        return self, Q()
+        return (Q(), self) if _are_among(self._names(), names) else (self, Q())
 
     def _local(self, document: Any) -> QNode:
         """Return a condition without references led through, for which at least as many hold."""
@@ -127,13 +125,14 @@ class Q(QNode):
         return not self.query and all(one.empty for one in self._args)
 
     def _names(self) -> Iterator[str]:
-        yield from (name for name in self.query if name != "__raw__")
+        for name, value in self.query.items():
+            yield from _names_of(name, value)
         for one in self._args:
             yield from one._names()
 
     def _parted(self, names: set[str]) -> tuple[QNode, QNode]:
         late = {name: value for name, value in self.query.items()
-                if name.split("__")[0] in names or name in names}  # fmt: skip
+                if _are_among(_names_of(name, value), names)}  # fmt: skip
         rest = {name: value for name, value in self.query.items() if name not in late}
         parts = [one._parted(names) for one in self._args]
         return Q(*(one for one, _ in parts), **rest), Q(*(one for _, one in parts), **late)
@@ -223,6 +222,17 @@ class QCombination(QNode):
         if self.operation == self.NOT:
             return f"(~{self.children[0]!r})"
         return "(" + (" & ", " | ")[self.operation].join(map(repr, self.children)) + ")"
+
+
+def _names_of(name: str, value: Any) -> Iterator[str]:
+    if name != "__raw__":
+        yield name
+    if isinstance(value, Expression):
+        yield from value.names()
+
+
+def _are_among(found: Iterator[str], names: set[str]) -> bool:
+    return any(name in names or name.split("__")[0] in names for name in found)
 
 
 def _lasting(query: dict[str, Any]) -> dict[str, Any]:

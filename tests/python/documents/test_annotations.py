@@ -99,6 +99,8 @@ def test_annotations_are_filtered_ordered_and_shown(items: Any) -> None:
     assert list(counted.values_list("n", flat=True)) == [2, 1, 0, 3]
     assert counted.filter(n__gt=1).count() == 2 and counted.count() == 4
     assert counted.filter(n__gt=2).exists() and not counted.filter(n__gt=5).exists()
+    assert [one.title for one in counted.filter(year__gt=F("n"))] == ["b", "c"]
+    assert [one.title for one in counted.filter(Q(year__gte=F("n") + 1) & Q(n=1))] == ["b"]
     assert counted.get(n=3).title == "d" and counted.order_by("n").first().title == "c"
     assert counted.only("title").order_by("-n")[0].n == 3
     assert counted.annotate(twice=F("n") * 2).get(title="a").twice == 4
@@ -139,6 +141,7 @@ def test_groups_of_values(items: Any) -> None:
     assert list(items.order_by("-year").values("year").annotate(n=Count("*"))) == [
         {"year": 3, "n": 1}, {"year": 2, "n": 2}, {"year": 1, "n": 1}]  # fmt: skip
     assert groups.filter(n__gt=1).first()["year"] == 2
+    assert [one["year"] for one in groups.filter(year__gt=F("n"))] == [3]
     assert groups.filter(n=1, year__gt=1).count() == 1 and groups.count() == 3
     assert groups.filter(n__gt=1).exists() and not groups.filter(n__gt=9).exists()
     assert list(groups.order_by("-n", "-year")[:2]) == list(groups.order_by("-n", "-year"))[:2]
@@ -166,6 +169,12 @@ def test_mistakes_of_annotate_are_told(items: Any) -> None:
         items.annotate(F("year"))
     with pytest.raises(InvalidQueryError, match="a field's"):
         items.annotate(title=Count("tags"))
+    for taken in ("pk", "save", "to_json"):
+        with pytest.raises(InvalidQueryError, match="is something else"):
+            items.annotate(**{taken: Count("tags")})
+    for odd in ("_state", "a.b", "$a", ""):
+        with pytest.raises(InvalidQueryError, match="no attribute can be named so"):
+            items.annotate(**{odd: Count("tags")})
     with pytest.raises(LookUpError, match="nope"):
         list(items.annotate(n=Count("nope")))
     with pytest.raises(InvalidQueryError, match="before skip"):
