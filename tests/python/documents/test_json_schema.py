@@ -126,6 +126,33 @@ def test_a_required_reference_is_not_null() -> None:
     assert told["there"] == {"bsonType": ["objectId", "null"]}
 
 
+class CheckedOwner(Document):
+    name = StringField()
+
+
+class CheckedPet(Document):
+    """Of classes whose key is made by itself."""
+
+    owner = ReferenceField(CheckedOwner)
+    must = ReferenceField(CheckedOwner, required=True)
+    friends = ListField(ReferenceField("self"))
+    meta = {"json_schema": True}
+
+
+def test_references_to_documents_with_keys_made_by_themselves(connected: None) -> None:
+    CheckedPet.drop_collection()
+    owner = CheckedOwner(name="Ada").save()
+    pet = CheckedPet(must=owner).save()
+    CheckedPet(owner=owner, must=owner, friends=[pet]).save()
+    stored = get_db()[CheckedPet._get_collection_name()]
+    for wrong in ({}, {"must": None}, {"must": "x"}, {"must": owner.pk, "owner": "x"},
+                  {"must": owner.pk, "friends": [5]}):  # fmt: skip
+        with pytest.raises(WriteError, match="failed validation"):
+            stored.insert_one(wrong)
+    stored.insert_one({"must": owner.pk, "owner": None, "friends": []})
+    assert CheckedPet.objects.count() == 3
+
+
 def test_each_class_of_a_collection_has_its_own_fields(connected: None) -> None:
     CheckedAnimal(name="Tom").save()
     CheckedDog(name="Rex", trick="roll").save()
