@@ -316,7 +316,6 @@ static ds_next next_in_leaves(ds__scan *scan, ds__scan_row *row, ds_error *err) 
 static ds_next next_in_table(ds__scan *scan, ds__scan_row *row, ds_error *err) {
     row->key = NULL;
     row->key_size = 0;
-    row->passed = 0;
     if (!choose_way(scan, err)) {
         end(scan);
         return DS_NEXT_ERROR;
@@ -398,6 +397,7 @@ static ds_next next_in_index(ds__scan *scan, ds__scan_row *row, ds_error *err) {
 }
 
 ds_next ds__scan_next(ds__scan *scan, ds__scan_row *row, ds_error *err) {
+    row->passed = 0;
     if (scan->state == SCAN_ENDED) {
         return DS_NEXT_END;
     }
