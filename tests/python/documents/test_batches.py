@@ -19,6 +19,7 @@ from mongodb.fields import (
     EmbeddedDocumentListField,
     IntField,
     ListField,
+    MapField,
     ReferenceField,
     StringField,
 )
@@ -249,3 +250,29 @@ def test_one_of_many_embedded_documents_is_changed_alone(memory: None, size: int
             big.save()
         assert list(refused.value.to_dict()["items"]) == [6]
     BatchBig.drop_collection()
+
+
+class BatchTree(EmbeddedDocument):
+    owner = ReferenceField(BatchOwner)
+    below = EmbeddedDocumentField("self")
+
+
+class BatchWood(Document):
+    tree = EmbeddedDocumentField(BatchTree)
+    by_name = MapField(ReferenceField(BatchOwner))
+    trees = MapField(ListField(EmbeddedDocumentField(BatchTree)))
+
+
+def test_references_in_maps_and_in_documents_within_their_own_kind(memory: None) -> None:
+    for n in range(3):
+        one, two, three = (BatchOwner(name=f"{n}{k}").save() for k in range(3))
+        BatchWood(tree=BatchTree(owner=one, below=BatchTree()), by_name={"x": two},
+                  trees={"y": [BatchTree(owner=three)]}).save()  # fmt: skip
+    for names in ((), ("tree__owner", "by_name", "trees__owner")):
+        with query_counter() as queries:
+            found = [
+                (wood.tree.owner.name, wood.by_name["x"].name, wood.trees["y"][0].owner.name)
+                for wood in BatchWood.objects.order_by("pk").select_related(*names)
+            ]
+            assert found == [(f"{n}0", f"{n}1", f"{n}2") for n in range(3)]
+            assert queries == 2, names

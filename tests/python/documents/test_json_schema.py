@@ -187,3 +187,49 @@ def test_what_is_there_keeps_its_validator_until_it_is_applied(
         CheckedWrong().save()
     with pytest.raises(InvalidDocumentError, match="has no meta"):
         apply_validator(CheckedPlain, handle)
+
+
+class CheckedWarned(Document):
+    n = IntField()
+    meta = {"json_schema": "warn"}
+
+
+class CheckedTop(Document):
+    n = IntField()
+    meta = {"allow_inheritance": True, "json_schema": True}
+
+
+class CheckedLow(CheckedTop):
+    low = IntField()
+
+
+def test_the_kinds_of_a_collection_are_its_classes_that_have_documents() -> None:
+    found = declared_validator(CheckedLow)
+    assert found == declared_validator(CheckedTop)  # whoever is used first makes the same
+    assert found is not None and found["validationAction"] == "error"
+    kinds = found["validator"]["$jsonSchema"]["anyOf"]
+    assert [one["properties"]["_cls"]["enum"] for one in kinds] == [
+        ["CheckedTop"], ["CheckedTop.CheckedLow"],
+    ]  # fmt: skip
+
+
+def test_a_class_of_its_own_says_nothing_of_kinds() -> None:
+    found = declared_validator(CheckedWarned)
+    assert found is not None and found["validationAction"] == "warn"
+    assert found["validator"]["$jsonSchema"].keys() == {"bsonType", "properties"}
+
+
+def test_a_collection_that_has_the_validator_is_not_warned_of(
+    mongod: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for turn in range(2):
+        mongodb.connect("checked_twice", host=mongod)
+        try:
+            with caplog.at_level(logging.WARNING, "mongodb"):
+                CheckedWarned(n=turn).save()
+            assert get_db()["checked_warned"].options()["validationAction"] == "warn"
+        finally:
+            if turn:
+                get_db().client.drop_database("checked_twice")
+            mongodb.disconnect()
+    assert not caplog.records

@@ -136,3 +136,19 @@ def test_prefixes_and_unknown_options(make: Any) -> None:
     assert list(handle[cache._collection].index_information()) == ["_id_", "e_1"]
     with pytest.raises(ImproperlyConfigured, match="has no option MAX_ENTRYS"):
         make(OPTIONS={"MAX_ENTRYS": 3})
+
+
+def test_a_number_of_another_kind_is_added_to_beside_others(make: Any) -> None:
+    cache = make()
+    cache.set_many({"a": 1, "b": 5, "half": 1.5, "text": "x"})
+    assert (cache.incr("b"), cache.incr("half"), cache.incr("b", 2**70)) == (6, 2.5, 6 + 2**70)
+    assert (cache.get("a"), cache.get("half")) == (1, 2.5)
+    with pytest.raises(TypeError):
+        cache.incr("text")
+
+
+def test_a_part_of_less_than_one_makes_no_room(make: Any) -> None:
+    cache = make(OPTIONS={"MAX_ENTRIES": 2, "CULL_FREQUENCY": 10})
+    for key in "abcd":
+        cache.set(key, 1)
+    assert set(cache.get_many("abcd")) == set("abcd")
