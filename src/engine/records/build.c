@@ -4,10 +4,10 @@
 #include "engine/records/build.h"
 
 #include "base/mem.h"
-#include "base/system.h"
 #include "bson/json.h"
 #include "engine/catalog/change.h"
 #include "engine/records/filters.h"
+#include "engine/records/key_sort.h"
 #include "engine/records/records.h"
 #include "engine/store/rows.h"
 #include "engine/store/scan.h"
@@ -19,16 +19,9 @@ enum { KEY_STEPS = 16, DOC_STEPS = 16 }; /* of the meter */
 
 enum { TELL_EVERY = 1024 }; /* documents or keys: how far the build is */
 
-typedef struct built_key {
-    size_t at;
-    int64_t rid;
-    uint64_t head; /* its first bytes, as a number in their order */
-    uint32_t size;
-} built_key;
-
 typedef struct builder {
     ds_buf bytes;
-    built_key *keys;
+    ds__built_key *keys;
     size_t count;
     size_t cap;
 } builder;
@@ -89,19 +82,11 @@ bool ds__index_duplicate(ds__txn *txn, const ds__coll *coll, const ds__index *in
     return false;
 }
 
-static uint64_t head_of(const uint8_t *key, size_t size) {
-    uint64_t head = 0;
-    for (size_t i = 0; i < sizeof head; i++) {
-        head = head << 8 | (i < size ? key[i] : 0);
-    }
-    return head;
-}
-
 static bool add_keys(builder *b, const ds__index_keys *keys, int64_t rid, ds_error *err) {
     for (size_t i = 0; i < keys->count; i++) {
         if (b->count == b->cap) {
             size_t cap = b->cap ? b->cap * 2 : 1024;
-            built_key *grown = ds__realloc(b->keys, cap * sizeof *grown);
+            ds__built_key *grown = ds__realloc(b->keys, cap * sizeof *grown);
             if (!grown) {
                 return ds__error_oom(err);
             }
@@ -109,40 +94,13 @@ static bool add_keys(builder *b, const ds__index_keys *keys, int64_t rid, ds_err
             b->cap = cap;
         }
         const uint8_t *key = ds__index_key_bytes(keys, i);
-        b->keys[b->count++] = (built_key){.at = b->bytes.size,
-                                          .rid = rid,
-                                          .head = head_of(key, keys->keys[i].size),
-                                          .size = (uint32_t)keys->keys[i].size};
+        b->keys[b->count++] = (ds__built_key){.at = b->bytes.size,
+                                              .rid = rid,
+                                              .head = ds__built_key_head(key, keys->keys[i].size),
+                                              .size = (uint32_t)keys->keys[i].size};
         ds_buf_add(&b->bytes, key, keys->keys[i].size);
     }
     return ds_buf_ok(&b->bytes, err);
-}
-
-/* What a sort of gathered keys works with. */
-typedef struct key_sort {
-    const uint8_t *bytes;
-    ds_meter *meter;
-    ds_error *err;
-    bool stopped; /* all keys are equal from then on, and the sort soon over */
-} key_sort;
-
-static int compare_built(const void *a, const void *b, void *ctx) {
-    const built_key *x = a;
-    const built_key *y = b;
-    key_sort *sort = ctx;
-    const uint8_t *bytes = sort->bytes;
-    sort->stopped = sort->stopped || !ds_meter_step(sort->meter, 1, sort->err);
-    if (sort->stopped) {
-        return 0;
-    }
-    if (x->head != y->head) {
-        return x->head < y->head ? -1 : 1;
-    }
-    int order = memcmp(bytes + x->at, bytes + y->at, x->size < y->size ? x->size : y->size);
-    if (order == 0) {
-        order = (x->size > y->size) - (x->size < y->size);
-    }
-    return order ? order : (x->rid > y->rid) - (x->rid < y->rid);
 }
 
 static bool duplicate_of(ds__txn *txn, const ds__coll *coll, const ds__index *index, int64_t rid,
@@ -167,7 +125,7 @@ static bool step(ds__txn *txn, const builder *b, size_t i, ds_error *err) {
 /* Whether a key was put; what a duplicate is told as. */
 static bool was_put(ds__txn *txn, const ds__coll *coll, const ds__index *index, const builder *b,
                     size_t i, ds__put put, ds_error *err) {
-    const built_key *k = &b->keys[i];
+    const ds__built_key *k = &b->keys[i];
     return put == DS_PUT_OK ||
            (put == DS_PUT_DUPLICATE &&
             duplicate_of(txn, coll, index, k->rid, b->bytes.data + k->at, k->size, err));
@@ -184,7 +142,7 @@ static bool write_many(ds__txn *txn, const ds__coll *coll, const ds__index *inde
     bool ok = true;
     for (size_t i = 0; ok && i < count; i += DS_KEYS_AT_ONCE) {
         for (size_t j = 0; ok && j < DS_KEYS_AT_ONCE; j++) {
-            const built_key *k = &b->keys[i + j];
+            const ds__built_key *k = &b->keys[i + j];
             entries[j] = (ds__key_entry){b->bytes.data + k->at, k->size, k->rid};
             ok = step(txn, b, i + j, err);
         }
@@ -207,7 +165,7 @@ static bool write_rest(ds__txn *txn, const ds__coll *coll, const ds__index *inde
     }
     bool ok = true;
     for (size_t i = first; ok && i < b->count; i++) {
-        const built_key *k = &b->keys[i];
+        const ds__built_key *k = &b->keys[i];
         ok = step(txn, b, i, err) &&
              was_put(txn, coll, index, b, i,
                      ds__keys_next(&writer, b->bytes.data + k->at, k->size, k->rid, err), err);
@@ -219,11 +177,7 @@ static bool write_rest(ds__txn *txn, const ds__coll *coll, const ds__index *inde
 /* Sorts and writes what was gathered. */
 static bool flush(ds__txn *txn, const ds__coll *coll, const ds__index *index, builder *b,
                   ds_error *err) {
-    key_sort sort = {.bytes = b->bytes.data, .meter = ds__txn_meter(txn), .err = err};
-    if (b->count > 0) {
-        ds__sort(b->keys, b->count, sizeof *b->keys, compare_built, &sort);
-    }
-    if (sort.stopped) {
+    if (!ds__built_keys_sort(b->keys, b->count, b->bytes.data, ds__txn_meter(txn), err)) {
         return false;
     }
     const size_t many = b->count - b->count % DS_KEYS_AT_ONCE;
