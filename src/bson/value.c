@@ -3,34 +3,37 @@
 #include "bson/value.h"
 
 #include "bson/scan.h"
+#include "base/named.h"
 #include "bson/decimal.h"
 
-static const struct {
-    uint8_t type;
+typedef struct type_name {
     const char *name;
-} names[] = {
-    {DS_MISSING, "missing"},
-    {DS_DOUBLE, "double"},
-    {DS_STRING, "string"},
-    {DS_DOCUMENT, "object"},
-    {DS_ARRAY, "array"},
-    {DS_BINARY, "binData"},
-    {DS_UNDEFINED, "undefined"},
-    {DS_OBJECT_ID, "objectId"},
-    {DS_BOOL, "bool"},
-    {DS_DATE, "date"},
-    {DS_NULL, "null"},
-    {DS_REGEX, "regex"},
-    {DS_DB_POINTER, "dbPointer"},
-    {DS_CODE_TYPE, "javascript"},
-    {DS_SYMBOL, "symbol"},
-    {DS_CODE_W_SCOPE, "javascriptWithScope"},
-    {DS_INT32, "int"},
-    {DS_TIMESTAMP, "timestamp"},
-    {DS_INT64, "long"},
-    {DS_DECIMAL, "decimal"},
-    {DS_MAX_KEY, "maxKey"},
-    {DS_MIN_KEY, "minKey"},
+    uint8_t type;
+} type_name;
+
+static const type_name names[] = {
+    {"missing", DS_MISSING},
+    {"double", DS_DOUBLE},
+    {"string", DS_STRING},
+    {"object", DS_DOCUMENT},
+    {"array", DS_ARRAY},
+    {"binData", DS_BINARY},
+    {"undefined", DS_UNDEFINED},
+    {"objectId", DS_OBJECT_ID},
+    {"bool", DS_BOOL},
+    {"date", DS_DATE},
+    {"null", DS_NULL},
+    {"regex", DS_REGEX},
+    {"dbPointer", DS_DB_POINTER},
+    {"javascript", DS_CODE_TYPE},
+    {"symbol", DS_SYMBOL},
+    {"javascriptWithScope", DS_CODE_W_SCOPE},
+    {"int", DS_INT32},
+    {"timestamp", DS_TIMESTAMP},
+    {"long", DS_INT64},
+    {"decimal", DS_DECIMAL},
+    {"maxKey", DS_MAX_KEY},
+    {"minKey", DS_MIN_KEY},
 };
 
 const char *ds__type_name(uint8_t type) {
@@ -43,12 +46,10 @@ const char *ds__type_name(uint8_t type) {
 }
 
 uint8_t ds__type_from_name(const char *name, size_t size) {
-    for (size_t i = 1; i < sizeof names / sizeof names[0]; i++) {
-        if (strlen(names[i].name) == size && memcmp(names[i].name, name, size) == 0) {
-            return names[i].type;
-        }
-    }
-    return DS_MISSING;
+    /* the first is no type's */
+    const type_name *found =
+        ds__find_named(names + 1, sizeof names / sizeof *names - 1, sizeof *names, name, size);
+    return found ? found->type : DS_MISSING;
 }
 
 bool ds__value_truthy(ds_value v) {

@@ -4,6 +4,7 @@
 #include "lang/expr/internal.h"
 
 #include "base/limits.h"
+#include "base/named.h"
 
 /* A zeroed node in the arena; NULL when memory is out. */
 static ds__expr *new_node(ds__expr_parser *p) {
@@ -131,23 +132,21 @@ static bool parse_path_parts(ds__expr_parser *p, ds__expr *expr, const char *tex
 }
 
 static bool system_variable(ds__expr *expr, const char *name, size_t size, ds_error *err) {
-    static const struct {
+    typedef struct variable {
         const char *name;
         int slot;
-    } known[] = {
+    } variable;
+    static const variable known[] = {
         {"ROOT", DS_VAR_ROOT}, {"CURRENT", DS_VAR_ROOT},
         {"NOW", DS_VAR_NOW},   {"CLUSTER_TIME", DS_VAR_CLUSTER_TIME},
         {"REMOVE", -1},
     };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strlen(known[i].name) == size && memcmp(known[i].name, name, size) == 0) {
-            if (known[i].slot < 0) {
-                expr->is_constant = true;
-            } else {
-                expr->slot = (uint32_t)known[i].slot;
-            }
-            return true;
-        }
+    const variable *found =
+        ds__find_named(known, sizeof known / sizeof *known, sizeof *known, name, size);
+    if (found) {
+        expr->is_constant = found->slot < 0;
+        expr->slot = found->slot < 0 ? 0 : (uint32_t)found->slot;
+        return true;
     }
     if (size == 11 && memcmp(name, "SEARCH_META", 11) == 0) {
         return ds__error_set(err, 6347903,

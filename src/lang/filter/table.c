@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operators of filters: those that stand in place of a field and those applied to one. */
+#include "base/named.h"
 #include "lang/filter/internal.h"
 
 static const ds__filter_top_op top_ops[] = {
@@ -47,19 +48,10 @@ static const ds__filter_field_op field_ops[] = {
 };
 
 const ds__filter_field_op *ds__filter_find_field_op(const char *name, size_t size) {
-    for (size_t i = 0; i < sizeof field_ops / sizeof *field_ops; i++) {
-        if (strlen(field_ops[i].name) == size && memcmp(field_ops[i].name, name, size) == 0) {
-            return &field_ops[i];
-        }
-    }
-    return NULL;
+    return ds__find_named(field_ops, sizeof field_ops / sizeof *field_ops, sizeof *field_ops, name,
+                          size);
 }
 
 const ds__filter_top_op *ds__filter_find_top_op(const char *name, size_t size) {
-    for (size_t i = 0; i < sizeof top_ops / sizeof *top_ops; i++) {
-        if (strlen(top_ops[i].name) == size && memcmp(top_ops[i].name, name, size) == 0) {
-            return &top_ops[i];
-        }
-    }
-    return NULL;
+    return ds__find_named(top_ops, sizeof top_ops / sizeof *top_ops, sizeof *top_ops, name, size);
 }

@@ -3,6 +3,7 @@
 #include "lang/pipeline/accumulate.h"
 
 #include "base/mem.h"
+#include "base/named.h"
 
 static const ds__accumulator_def *const families[] = {
     ds__accumulators_number,
@@ -13,10 +14,10 @@ static const ds__accumulator_def *const families[] = {
 
 const ds__accumulator_def *ds__accumulator_find(const char *name, size_t size) {
     for (size_t f = 0; f < sizeof families / sizeof *families; f++) {
-        for (const ds__accumulator_def *def = families[f]; def->name; def++) {
-            if (strlen(def->name) == size && memcmp(def->name, name, size) == 0) {
-                return def;
-            }
+        const ds__accumulator_def *def =
+            ds__find_named(families[f], SIZE_MAX, sizeof *def, name, size);
+        if (def) {
+            return def;
         }
     }
     return NULL;

@@ -3,6 +3,7 @@
  * nobody knows, in pipelines inside of pipelines too. As in mongod this is found before a command
  * enters its transaction, which therefore goes on. */
 #include "lang/pipeline/internal.h"
+#include "base/named.h"
 #include "lang/pipeline/target.h"
 
 const ds__stage_def *ds__stage_read(ds_value spec, ds__iter *it, ds_error *err) {
@@ -17,10 +18,10 @@ const ds__stage_def *ds__stage_read(ds_value spec, ds__iter *it, ds_error *err) 
                       "A pipeline stage specification object must contain exactly one field.");
         return NULL;
     }
-    for (const ds__stage_def *def = ds__stage_defs; def->name; def++) {
-        if (strlen(def->name) == it->key_size && memcmp(def->name, it->key, it->key_size) == 0) {
-            return def;
-        }
+    const ds__stage_def *def =
+        ds__find_named(ds__stage_defs, SIZE_MAX, sizeof *def, it->key, it->key_size);
+    if (def) {
+        return def;
     }
     ds__error_set(err, 40324, "Unrecognized pipeline stage name: '%.*s'",
                   (int)(it->key_size > DS_MAX_QUOTED ? DS_MAX_QUOTED : it->key_size), it->key);

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "base/named.h"
 #include "bson/decimal.h"
 #include "bson/number.h"
 
@@ -43,12 +44,7 @@ static const ds__granularity series[] = {
 };
 
 const ds__granularity *ds__granularity_find(const char *name, size_t size) {
-    for (size_t i = 0; i < sizeof series / sizeof *series; i++) {
-        if (strlen(series[i].name) == size && memcmp(series[i].name, name, size) == 0) {
-            return &series[i];
-        }
-    }
-    return NULL;
+    return ds__find_named(series, sizeof series / sizeof *series, sizeof *series, name, size);
 }
 
 static double number_at(const ds__granularity *g, int i) {
