@@ -173,8 +173,6 @@ const ds__var_scope *ds__scope_add(ds__env *env, const ds__var_scope *parent, co
 /* Whether the stage is a $group: nobody behind it sees a document that it was given. Then calls
  * `add` for each path that it reads, with NULL when it may read all. */
 bool ds__group_reads(const ds__stage *stage, ds__add_path_fn add, void *ctx);
-/* Calls `add` for each path a filter reads, NULL when it may read all. */
-void ds__filter_dependencies(const ds__filter *filter, ds__add_path_fn add, void *ctx);
 /* Whether two paths overlap: one is the other or a parent of it. */
 bool ds__paths_overlap(const ds__path *a, const ds__path *b);
 /* Merges, swaps and fuses neighbours. */

@@ -7,13 +7,14 @@ bool ds__paths_overlap(const ds__path *a, const ds__path *b) {
     return ds__path_is_prefix(a, b) || ds__path_is_prefix(b, a);
 }
 
-void ds__filter_dependencies(const ds__filter *filter, ds__add_path_fn add, void *ctx) {
+/* Calls `add` for each path a filter reads, NULL when it may read all. */
+static void add_filter_paths(const ds__filter *filter, ds__add_path_fn add, void *ctx) {
     switch (filter->op) {
     case DS_FILTER_AND:
     case DS_FILTER_OR:
     case DS_FILTER_NOR:
         for (size_t i = 0; i < filter->child_count; i++) {
-            ds__filter_dependencies(filter->children[i], add, ctx);
+            add_filter_paths(filter->children[i], add, ctx);
         }
         return;
     case DS_FILTER_EXPR:
@@ -32,7 +33,7 @@ void ds__filter_dependencies(const ds__filter *filter, ds__add_path_fn add, void
         return;
     case DS_FILTER_NOT:
         if (filter->path.count == 0 && filter->child_count > 0) {
-            ds__filter_dependencies(filter->children[0], add, ctx);
+            add_filter_paths(filter->children[0], add, ctx);
             return;
         }
         break;
@@ -106,7 +107,7 @@ static bool may_pass(const ds__stage *over, const ds__filter *filter) {
         return false;
     }
     pass_check check = {.over = over, .ok = true};
-    ds__filter_dependencies(filter, check_path, &check);
+    add_filter_paths(filter, check_path, &check);
     return check.ok;
 }
 
