@@ -188,3 +188,40 @@ def test_periods_of_dates() -> None:
     days = ProtocolDay.objects.datetimes("at", "day", order="DESC", tzinfo=west)
     assert [one.day for one in days] == [8, 9, 8]
     mongodb.disconnect("protocol")
+
+
+class ProtocolInside(EmbeddedDocument):
+    code = IntField(unique=True)
+
+
+class ProtocolUnique(Document):
+    a = IntField(unique=True, sparse=True)
+    n = IntField()
+    to = ReferenceField("self", unique=True)
+    inside = EmbeddedDocumentField(ProtocolInside)
+    meta = {
+        "indexes": [
+            {"fields": ["n"], "unique": True, "partialFilterExpression": {"a": {"$gt": 5}}},
+        ]
+    }
+
+
+def test_uniqueness_is_asked_of_what_is_not_excluded() -> None:
+    mongodb.connect("protocol", host="docstore://:memory:")
+    try:
+        first = ProtocolUnique(a=1, n=1, inside=ProtocolInside(code=3)).save()
+        for name, value in (("pk", first.pk), ("id", first.pk), ("a", 1)):
+            assert first.serializable_value(name) == value
+        for name in ("n", "to", "nothing"):
+            with pytest.raises(AttributeError, match="names no document"):
+                first.serializable_value(name)
+        # only the store knows which documents a partial index holds
+        ProtocolUnique(a=2, n=1, to=first).validate_unique()
+        for given in ({"a": 1}, {"id": first.pk}):
+            wrong = ProtocolUnique(**{"to": first, **given})
+            with pytest.raises(DjangoValidationError):
+                wrong.validate_unique()
+            wrong.validate_unique(exclude=set(given))
+        ProtocolInside(code=3).validate_unique()  # the document around it knows
+    finally:
+        mongodb.disconnect()

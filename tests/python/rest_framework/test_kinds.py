@@ -179,3 +179,29 @@ def test_empty_part_of_a_form_was_not_sent(thing: Any) -> None:
     given = Serializer(data=QueryDict("name=x&box.count=2&box.part.size=&box.part.note="))
     assert given.is_valid(), given.errors
     assert given.save().box.count == 2
+
+
+def test_text_of_json_is_read_in_forms_alone() -> None:
+    from django.http import QueryDict
+
+    from mongodb.fields import EmbeddedDocumentField, IntField
+
+    class KindBranch(EmbeddedDocument):
+        n = IntField()
+        below = EmbeddedDocumentField("self")
+
+    class KindBush(Document):
+        branch = EmbeddedDocumentField(KindBranch)
+
+    class Serializer(DocumentSerializer):
+        class Meta:
+            model = KindBush
+            fields = ["branch"]
+
+    form = Serializer(data=QueryDict('branch.n=1&branch.below={"n": 2}'))
+    assert form.is_valid(), form.errors
+    assert form.validated_data["branch"]["below"]["n"] == 2
+    sent = Serializer(data={"branch": {"n": 1, "below": '{"n": 2}'}})
+    assert not sent.is_valid() and "below" in sent.errors["branch"]
+    bare = Serializer(data=QueryDict("branch.n=1"))
+    assert bare.is_valid(), bare.errors

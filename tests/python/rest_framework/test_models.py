@@ -15,6 +15,7 @@ import pytest
 from bson import ObjectId
 from django.core.signals import request_started
 from django.db import models
+from django.http import QueryDict
 from django.test import override_settings
 from django.urls import clear_url_caches, include, path
 from rest_framework import serializers as drf
@@ -318,3 +319,54 @@ assert not hasattr(serializers, "ModelSerialiser")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_array_that_is_not_blank_has_items(orm: Callable[..., None]) -> None:
+    class Filled(models.Model):
+        marks = fields.ArrayField(models.IntegerField())
+        rows = fields.ArrayField(fields.ArrayField(models.IntegerField(), blank=True), blank=True)
+
+        class Meta:
+            app_label = "mongodb"
+
+    class FilledSerializer(ours.ModelSerializer):
+        class Meta:
+            model = Filled
+            fields = ["marks", "rows"]
+
+    orm(Filled)
+    wrong = FilledSerializer(data={"marks": [], "rows": [[]]})
+    assert not wrong.is_valid() and set(wrong.errors) == {"marks"}
+    assert FilledSerializer(data={"marks": [1], "rows": []}).is_valid()
+
+
+def test_an_empty_part_of_a_form_is_null_missing_or_left_out(orm: Callable[..., None]) -> None:
+    class FormPart(EmbeddedModel):
+        city = models.CharField(max_length=10)
+
+        class Meta:
+            app_label = "mongodb"
+
+    class Formed(models.Model):
+        needed = fields.EmbeddedModelField(FormPart)
+        free = fields.EmbeddedModelField(FormPart, null=True, blank=True)
+
+        class Meta:
+            app_label = "mongodb"
+
+    class FormedSerializer(ours.ModelSerializer):
+        class Meta:
+            model = Formed
+            fields = ["needed", "free"]
+
+    orm(Formed)
+    blank = FormedSerializer(data=QueryDict("needed.city=&free.city="))
+    assert not blank.is_valid() and set(blank.errors) == {"needed"}
+    assert "city" in blank.errors["needed"]
+    given = FormedSerializer(data=QueryDict("needed.city=a&free.city="))
+    assert given.is_valid(), given.errors
+    assert given.validated_data["free"] is None
+    part = FormedSerializer(data=QueryDict("needed.city=&free.city=b"), partial=True)
+    part.fields["needed"].required = False
+    assert part.is_valid(), part.errors
+    assert set(part.validated_data) == {"free"}
