@@ -18,7 +18,7 @@ class ThroughReference(InvalidQueryError):
     def __init__(self, parts: Sequence[str], at: int, path: str, field: Any) -> None:
         super().__init__(
             f"{'__'.join(parts)}: {parts[at - 1]!r} refers to documents of another collection; "
-            "filter(), exclude(), Q and order_by() look into them"
+            "filter(), exclude(), Q and order_by() look into them, annotate(name=F(...)) reads them"
         )
         self.at = at  # where in the parts the other document's begin
         self.rest = list(parts[at:])
