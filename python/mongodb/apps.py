@@ -18,6 +18,7 @@ from django.utils.module_loading import import_string
 from mongodb._connection import EMBEDDED_OPTIONS
 from mongodb._django import adopt_exceptions, adopt_registry, adopt_views, create_permissions
 from mongodb._django_tests import watch
+from mongodb._registry import is_document
 from mongodb.checks import check_documents
 from mongodb.compat import install
 from mongodb.connection import DEFAULT_CONNECTION_NAME, OTHER_OPTIONS, register_connection
@@ -58,10 +59,8 @@ class MongodbConfig(AppConfig):
         post_migrate.connect(create_permissions, dispatch_uid="mongodb.create_permissions")
         watch()
         if self.apps.is_installed("django.contrib.auth"):
-            from mongodb.auth import update_last_login
-
             user_logged_in = import_string("django.contrib.auth.signals.user_logged_in")
-            user_logged_in.connect(update_last_login, dispatch_uid="mongodb.update_last_login")
+            user_logged_in.connect(_note_login, dispatch_uid="mongodb.update_last_login")
         register(check_documents, "mongodb")
         if any(
             str(one).startswith("mongodb.") for one in getattr(settings, "DEBUG_TOOLBAR_PANELS", ())
@@ -70,6 +69,13 @@ class MongodbConfig(AppConfig):
         found = getattr(settings, "MONGODB_SETTINGS", None)
         if found:
             register_settings(found)
+
+
+def _note_login(sender: Any, user: Any, **kwargs: Any) -> None:
+    if is_document(user):  # mongodb.auth, which makes a class, is imported for them alone
+        from mongodb.auth import update_last_login
+
+        update_last_login(sender, user, **kwargs)
 
 
 def register_settings(found: Any) -> None:

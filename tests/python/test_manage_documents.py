@@ -88,6 +88,14 @@ def test_indexes_are_compared_made_and_dropped(project: pathlib.Path) -> None:
     assert same.count("  = ") == 3 and "!" not in same
 
 
+def test_groups_are_no_document_of_a_project_whose_users_are_models(project: pathlib.Path) -> None:
+    settings = (project / "settings.py").read_text()
+    apps = '["django.contrib.auth", "django.contrib.contenttypes", "mongodb", "store"]'
+    (project / "settings.py").write_text(settings.replace('["mongodb", "store"]', apps))
+    manage(project, "documents", "indexes", "--create")
+    assert "auth_groups" not in manage(project, "documents", "indexes", "--check").stdout
+
+
 def test_an_index_that_cannot_be_made_is_told_and_the_others_are_made(
     project: pathlib.Path,
 ) -> None:
