@@ -195,7 +195,7 @@ bool ds__op_check(void *ctx, ds_error *err) {
             code = __atomic_load_n(&run->cancel, __ATOMIC_RELAXED);
         }
     }
-    return code == 0 || stop(code, err);
+    return code == 0 ? !op->txn || ds__txn_can_write(op->txn, err) : stop(code, err);
 }
 
 /* While another transaction of this process writes. A handler of a signal must not wait for the

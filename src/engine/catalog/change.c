@@ -57,9 +57,10 @@ static bool run_params(ds__txn *txn, const char *sql, const param *params, int c
                (int)(sizeof((param[]){__VA_ARGS__}) / sizeof(param)), err)
 
 static bool check_writes(const ds__txn *txn, ds_error *err) {
-    return ds__txn_is_write(txn) || ds__error_set(err, DS_INTERNAL_ERROR,
-                                                  "a change of the catalog needs a transaction "
-                                                  "that writes");
+    return ds__txn_can_write(txn, err) &&
+           (ds__txn_is_write(txn) ||
+            ds__error_set(err, DS_INTERNAL_ERROR,
+                          "a change of the catalog needs a transaction that writes"));
 }
 
 static bool exec_plain(ds__txn *txn, const char *sql, ds_error *err) {

@@ -40,6 +40,9 @@ static bool has_table(ds__conn *conn, ds_error *err) {
 }
 
 static bool exec(ds__txn *txn, const char *sql, ds_error *err) {
+    if (!ds__txn_can_write(txn, err)) {
+        return false;
+    }
     int rc = sqlite3_exec(txn->conn->db, sql, NULL, NULL, NULL);
     return rc == SQLITE_OK || ds__txn_fail(txn, rc, err);
 }

@@ -172,6 +172,9 @@ bool ds__keys_delete(ds__key_writer *out, ds__txn *txn, ds__key_table keys, ds_e
 ds__put ds__keys_next(ds__key_writer *writer, const uint8_t *key, size_t size, int64_t rid,
                       ds_error *err) {
     sqlite3_stmt *raw = writer->stmt->raw;
+    if (!ds__txn_can_write(writer->txn, err)) {
+        return DS_PUT_FAILED;
+    }
     sqlite3_bind_blob(raw, 1, key, (int)size, SQLITE_STATIC);
     sqlite3_bind_int64(raw, 2, rid);
     int rc = sqlite3_step(raw);
@@ -189,13 +192,16 @@ ds__put ds__keys_next(ds__key_writer *writer, const uint8_t *key, size_t size, i
 ds__put ds__keys_next_many(ds__key_writer *writer, const ds__key_entry *entries, size_t *at,
                            ds_error *err) {
     sqlite3_stmt *raw = writer->stmt->raw;
+    *at = 0;
+    if (!ds__txn_can_write(writer->txn, err)) {
+        return DS_PUT_FAILED;
+    }
     for (int i = 0; i < DS_KEYS_AT_ONCE; i++) {
         sqlite3_bind_blob(raw, 2 * i + 1, entries[i].key, (int)entries[i].size, SQLITE_STATIC);
         sqlite3_bind_int64(raw, 2 * i + 2, entries[i].rid);
     }
     int rc = sqlite3_step(raw);
     sqlite3_reset(raw);
-    *at = 0;
     if (rc == SQLITE_DONE) {
         return DS_PUT_OK;
     }

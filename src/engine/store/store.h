@@ -124,6 +124,9 @@ bool ds__txn_claim(ds__txn *txn, int64_t every_ms);
 /* Whether the transaction is lost: SQLite rolled it back (disk full, I/O), or a change that belongs
  * together was made in part (no memory). It can only be aborted. */
 bool ds__txn_is_broken(const ds__txn *txn);
+/* SQLite undoes a transaction at some failures, and would commit each later statement by itself:
+ * none of them is run. NoSuchTransaction. */
+bool ds__txn_can_write(const ds__txn *txn, ds_error *err);
 /* Notes that what belongs together was changed in part: it can only be aborted from then on.
  * Returns false. */
 bool ds__txn_break(ds__txn *txn);

@@ -6,6 +6,9 @@
 #include "engine/store/internal.h"
 
 static bool exec(ds__txn *txn, const char *sql, ds_error *err) {
+    if (!ds__txn_can_write(txn, err)) {
+        return false;
+    }
     int rc = sqlite3_exec(txn->conn->db, sql, NULL, NULL, NULL);
     return rc == SQLITE_OK || ds__txn_fail(txn, rc, err);
 }
@@ -17,7 +20,8 @@ static bool exec_id(ds__txn *txn, const char *format, int64_t id, ds_error *err)
 }
 
 bool ds__table_number(ds__txn *txn, int64_t *id, ds_error *err) {
-    return ds__conn_int(txn->conn, "UPDATE ds_meta SET v=v+1 WHERE k='next_id' RETURNING v", 0, id,
+    return ds__txn_can_write(txn, err) &&
+           ds__conn_int(txn->conn, "UPDATE ds_meta SET v=v+1 WHERE k='next_id' RETURNING v", 0, id,
                         err);
 }
 

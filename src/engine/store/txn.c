@@ -105,9 +105,18 @@ static int run_end(sqlite3_stmt *raw) {
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+bool ds__txn_can_write(const ds__txn *txn, ds_error *err) {
+    return !txn->broken || ds__error_set(err, DS_NO_SUCH_TRANSACTION,
+                                         "the transaction was undone by an earlier failure of the "
+                                         "storage");
+}
+
 bool ds__txn_step_done(ds__txn *txn, ds__stmt *stmt, ds_error *err) {
-    int rc = sqlite3_step(stmt->raw);
-    bool ok = rc == SQLITE_DONE || ds__txn_fail(txn, rc, err);
+    bool ok = ds__txn_can_write(txn, err);
+    if (ok) {
+        int rc = sqlite3_step(stmt->raw);
+        ok = rc == SQLITE_DONE || ds__txn_fail(txn, rc, err);
+    }
     ds__conn_give(txn->conn, stmt);
     return ok;
 }
@@ -383,10 +392,8 @@ bool ds__txn_commit(ds__txn *txn, bool sync, ds_error *err) {
     bool ok = true;
     conn->wait.interrupt = NULL; /* what is being committed is not interrupted */
     ds__scan_detach_all(txn);
-    if (txn->broken) {
-        ok = ds__error_set(err, DS_NO_SUCH_TRANSACTION,
-                           "the transaction was undone by an earlier "
-                           "failure of the storage");
+    if (!ds__txn_can_write(txn, err)) {
+        ok = false;
     } else if (txn->write) {
         ok = last_writes(txn, err);
     }
@@ -487,6 +494,9 @@ ds_value ds__txn_error_details(const ds__txn *txn) {
 
 static bool savepoint_sql(ds__txn *txn, const char *verb, int savepoint, ds_error *err) {
     char sql[48];
+    if (!ds__txn_can_write(txn, err)) {
+        return false; /* SQLite would begin another one */
+    }
     snprintf(sql, sizeof sql, "%s s%d", verb, savepoint);
     int rc = sqlite3_exec(txn->conn->db, sql, NULL, NULL, NULL);
     return rc == SQLITE_OK || ds__txn_fail(txn, rc, err);

@@ -207,7 +207,8 @@ static ds_next merge_next(ds__stage *stage, ds_value *out, ds_error *err) {
             return DS_NEXT_ERROR;
         }
         if (!merge_one(m, doc, err)) {
-            if (err->code == 51132 || err->code == 51185 || !ds__env_check(stage->env, err)) {
+            ds_error told = {0};
+            if (err->code == 51132 || err->code == 51185 || !ds__env_check(stage->env, &told)) {
                 return DS_NEXT_ERROR; /* nothing to match on, or told to stop */
             }
             first = first.code ? first : *err;

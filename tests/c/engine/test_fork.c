@@ -290,9 +290,11 @@ static void a_shared_scan_that_forks_ends_in_the_child(void **state) {
     ds_engine *engine = ds__engine_open(path, &options, &err);
     assert_non_null(engine);
     static char json[1 << 20];
+    /* long enough to be asked about amid the helpers' work, however quick the machine */
     static const char sum[] =
         "{\"aggregate\": \"c\", \"cursor\": {}, \"pipeline\": [{\"$match\": {\"n\": {\"$mod\": [9, "
-        "1]}}}, {\"$group\": {\"_id\": null, \"n\": {\"$sum\": 1}}}]}";
+        "1]}}}, {\"$group\": {\"_id\": null, \"n\": {\"$sum\": {\"$size\": {\"$range\": [\"$n\", "
+        "{\"$add\": [\"$n\", 1000]}]}}}}}]}";
     enum { DOCUMENTS = 100000, AT_ONCE = 20000 };
     for (int i = 0; i < DOCUMENTS; i += AT_ONCE) {
         size_t at = (size_t)snprintf(json, sizeof json, "{\"insert\": \"c\", \"documents\": [");
