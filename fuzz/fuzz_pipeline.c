@@ -105,7 +105,6 @@ static void run_pipeline(ds__env *env, ds_value stages, const ds_value *docs, si
     ds__doc_end(&out, array);
     ds__doc_end(&out, root);
     ds_buf_clear(&out);
-    ds__pipeline_dependencies(pipeline, add_path, NULL);
     bool own = ds__pipeline_has_own_source(pipeline);
     if ((own || ds__pipeline_take_head(pipeline, env, true, &head, &err)) &&
         ds__eval_init(&eval, env, arena, scratch, &err) &&
