@@ -237,8 +237,9 @@ def _are_among(found: Iterator[str], names: set[str]) -> bool:
 
 def _lasting(query: dict[str, Any]) -> dict[str, Any]:
     """Return the keywords with lists for iterators, which could be read only once."""
-    if any(hasattr(type(value), "__next__") for value in query.values()):
-        return {k: list(v) if hasattr(type(v), "__next__") else v for k, v in query.items()}
+    for value in query.values():
+        if hasattr(type(value), "__next__"):
+            return {k: list(v) if hasattr(type(v), "__next__") else v for k, v in query.items()}
     return query
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 import mongodb
 from mongodb import Document, EmbeddedDocument, fields, forms
@@ -38,6 +39,11 @@ TRIED = (
 
 PASSED_ON = {
     "mongodb.admin:EmbeddedInline.get_formset": "to the formset's factory, which refuses them",
+    "mongodb.auth:AbstractBaseUser.save": "to Document.save(), which refuses them",
+    "mongodb.auth:AbstractUser.email_user": "to Django's send_mail()",
+    "mongodb.auth:UserQuerySet.create_superuser": "fields: to the class, which refuses others",
+    "mongodb.auth:UserQuerySet.create_user": "fields: to the class",
+    "mongodb.auth:update_last_login": "Django's protocol of signals",
     "mongodb.checks:check_documents": "Django's protocol of checks",
     "mongodb.context_managers:atomic.__call__": "to the decorated function",
     "mongodb.context_managers:run_in_transaction.__call__": "to the decorated function",
@@ -46,9 +52,11 @@ PASSED_ON = {
     "mongodb.fields.files:GridFSProxy.replace": "stored with the file",
     "mongodb.fields.files:ImageGridFsProxy.write": "always refused",
     "mongodb.fields.files:ImageGridFsProxy.writelines": "always refused",
+    "mongodb.forms.nested:Nested.__init__": "to Django's field of a form, which refuses them",
     "mongodb.gridfs:Files.new_file": "stored with the file",
     "mongodb.gridfs:Files.put": "stored with the file",
     "mongodb.gridfs:GridIn.__init__": "stored with the file",
+    "mongodb.queryset.annotations:AnnotationsMixin.annotate": "names of values",
     "mongodb.queryset.q:Q.__init__": "lookups: refused when they are sent",
     "mongodb.rest_framework.models:ModelSerializer.many_init": "to the serializer",
     "mongodb.rest_framework.patching:PatchModelMixin.modify_obj": "the URL's, as in all views",
@@ -158,8 +166,8 @@ def open_functions() -> set[str]:
             continue
         try:
             module = importlib.import_module(info.name)
-        except (ImportError, RuntimeError):
-            continue
+        except (ImportError, RuntimeError, ImproperlyConfigured):
+            continue  # for the apps of a project
         for name, value in vars(module).items():
             if not name.startswith("_") and getattr(value, "__module__", "") == info.name:
                 for path, function in functions_of(name, value):
